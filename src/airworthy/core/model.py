@@ -1,0 +1,126 @@
+"""What is known about a model file or folder without loading it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from airworthy.core.facts import Facts
+
+DATATYPES = (
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "BF16",
+    "FP32",
+    "FP64",
+    "BYTES",
+)
+"""Element types by their names in the Open Inference Protocol."""
+
+
+class TensorSpec(msgspec.Struct, frozen=True):
+    """An input or output of a model."""
+
+    name: str
+    """Its name in the model."""
+    datatype: str
+    """Element type, one of `DATATYPES`."""
+    shape: tuple[int, ...]
+    """Its sizes; -1 for one that varies."""
+    symbols: tuple[str, ...] = ()
+    """The name of each size where the model names it (`batch`), else empty strings; empty when none is named."""
+
+
+class TensorInfo(msgspec.Struct, frozen=True):
+    """A stored tensor."""
+
+    name: str
+    """Its name in the file."""
+    datatype: str
+    """Element type as the format spells it, `F32`."""
+    shape: tuple[int, ...]
+    """Its sizes."""
+    size: int
+    """Its bytes in the file."""
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """An operator that a graph uses."""
+
+    domain: str
+    """Its operator set; empty for the standard one."""
+    name: str
+    """Its name, `MatMul`."""
+    count: int
+    """How many nodes use it."""
+
+
+class FileInfo(msgspec.Struct, frozen=True):
+    """One file of a model."""
+
+    path: str
+    """Path, relative to the model's folder, or the name of a single file."""
+    size: int
+    """Bytes."""
+    format: str = ""
+    """Format by content; empty for a companion such as `config.json`."""
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model file or folder is, from its headers."""
+
+    name: str
+    """The name it is served under unless told otherwise."""
+    path: str
+    """The file or folder."""
+    format: str
+    """Format by content: `onnx`, `safetensors`, `pytorch`, `huggingface`."""
+    entry: str
+    """The file that an engine loads."""
+    files: tuple[FileInfo, ...] = ()
+    """Its files."""
+    architecture: str = ""
+    """What the configuration calls it, `BertModel`."""
+    task: str = ""
+    """What it answers: `embedding`, `tensors`; empty when that can't be told."""
+    producer: str = ""
+    """The program that wrote it, `pytorch 2.13.0`."""
+    parameters: int | None = None
+    """Number of parameters."""
+    datatypes: dict[str, int] = msgspec.field(default_factory=dict)
+    """Bytes of weights by element type."""
+    inputs: tuple[TensorSpec, ...] = ()
+    """What it takes."""
+    outputs: tuple[TensorSpec, ...] = ()
+    """What it gives."""
+    operators: tuple[Operator, ...] = ()
+    """Operators of its graph, most used first."""
+    versions: dict[str, int] = msgspec.field(default_factory=dict)
+    """Versions that it demands: `{"onnx-ir": 10, "onnx-opset": 17}`."""
+    tokenizer: str = ""
+    """Its `tokenizer.json`, or empty."""
+    max_length: int | None = None
+    """The longest input in tokens, where the configuration says so."""
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    """What the file says of itself."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files)
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """The answer of `inspect`: what it is, and the facts that checks decide from."""
+
+    model: ModelInfo
+    """What it is; fields that a damaged file could not tell are at their defaults."""
+    facts: Facts
+    """The `model.*` facts."""

@@ -1,0 +1,67 @@
+"""Short lists of names → `"module:attr"`, imported on use; other packages join by entry point."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar, cast
+
+from airworthy.core.errors import UnknownName
+from airworthy.core.words import say
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The members of one family by name."""
+
+    def __init__(self, kind: str, targets: Mapping[str, str], group: str = "") -> None:
+        """Describe a family.
+
+        Args:
+            kind: what a member is called in messages, `engine`.
+            targets: name → `"module:attr"`, in the order in which members are tried.
+            group: the entry point group by which other packages join, or empty.
+        """
+        self.kind = kind
+        self._targets = dict(targets)
+        self._group = group
+        self._loaded: dict[str, T] = {}
+        self._complete = not group
+
+    def names(self) -> tuple[str, ...]:
+        """All names, ours first."""
+        self._add_entry_points()
+        return tuple(self._targets)
+
+    def get(self, name: str) -> T:
+        """The member of a name, imported now if it was not yet.
+
+        Raises:
+            UnknownName: there is none; the way out names the nearest.
+        """
+        if name not in self._loaded:
+            if name not in self._targets:
+                self._add_entry_points()
+            if name not in self._targets:
+                near = difflib.get_close_matches(name, self._targets, n=1)
+                suggestion = say("did you mean `{near}`?", near=near[0]) if near else self._known()
+                raise UnknownName(kind=self.kind, name=name, suggestion=suggestion)
+            module, _, attribute = self._targets[name].partition(":")
+            self._loaded[name] = cast("T", getattr(importlib.import_module(module), attribute))
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[T]:
+        return (self.get(name) for name in self.names())
+
+    def _known(self) -> str:
+        return say("known: {names}", names=tuple(self._targets))
+
+    def _add_entry_points(self) -> None:
+        if not self._complete:
+            from importlib.metadata import entry_points
+
+            for point in entry_points(group=self._group):
+                self._targets.setdefault(point.name, point.value)
+            self._complete = True

@@ -1,0 +1,92 @@
+"""The outcome of a verb: one result a check, the findings, and the exit status they make."""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+import msgspec
+
+from airworthy.core.errors import Exit
+from airworthy.core.finding import Finding, Severity, most_important
+
+SCHEMA = 1
+"""The number that a JSON report carries; it grows when an old reader would misread a new report."""
+
+
+class Passed(msgspec.Struct, frozen=True, tag="passed", tag_field="outcome"):
+    """The check was made, and the cause is not there."""
+
+    check: str
+    """The slug of the cause."""
+    note: str = ""
+    """Why it could not be there at all, where that is so: `no NVIDIA device`."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="outcome"):
+    """The check was made, and the cause is there."""
+
+    check: str
+    """The slug of the cause."""
+    findings: tuple[Finding, ...]
+    """What was found; at least one."""
+
+
+class Skipped(msgspec.Struct, frozen=True, tag="skipped", tag_field="outcome"):
+    """The check could not be made. Not a pass."""
+
+    check: str
+    """The slug of the cause."""
+    reason: str
+    """Which fact is unknown, and why; or that the settings turned the check off."""
+    chosen: bool = False
+    """Whether a person turned it off, which `--strict` accepts."""
+
+
+class Crashed(msgspec.Struct, frozen=True, tag="crashed", tag_field="outcome"):
+    """The check itself broke: our fault, and no reason to stop the others."""
+
+    check: str
+    """The slug of the cause."""
+    trace: str
+    """The traceback."""
+
+
+CheckResult = Union[Passed, Failed, Skipped, Crashed]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verb found out."""
+
+    verb: str
+    """The verb, `check`."""
+    subject: str
+    """What it looked at: `this host`, a path."""
+    results: tuple[CheckResult, ...] = ()
+    """One a check."""
+    answer: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The verb's own answer as plain JSON data: `{"verdict": "works"}`."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, most important first."""
+        found = (finding for result in self.results if isinstance(result, Failed) for finding in result.findings)
+        return tuple(sorted(found, key=most_important))
+
+    @property
+    def worst(self) -> Severity | None:
+        """The highest severity among the findings."""
+        return max((finding.severity for finding in self.findings), key=lambda s: s.rank, default=None)
+
+    def blocks(self, fail_on: Severity = Severity.ERROR) -> bool:
+        """Whether a finding is at or above a severity."""
+        return self.worst is not None and self.worst.rank >= fail_on.rank
+
+    def exit_status(self, fail_on: Severity = Severity.ERROR, strict: bool = False) -> Exit:
+        """The exit status: findings before incompleteness, incompleteness before success."""
+        if self.blocks(fail_on):
+            return Exit.FINDINGS
+        if any(isinstance(result, Crashed) for result in self.results):
+            return Exit.INCOMPLETE
+        if strict and any(isinstance(result, Skipped) and not result.chosen for result in self.results):
+            return Exit.INCOMPLETE
+        return Exit.OK

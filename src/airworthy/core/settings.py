@@ -1,0 +1,174 @@
+"""`airworthy.toml` and its environment: every setting with its type, default and meaning.
+
+An unknown or ill-typed setting is an error that names the near one; nothing is passed over.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from airworthy.core.errors import SettingInvalid
+from airworthy.core.finding import Severity
+from airworthy.core.words import say
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ENVIRONMENT_PREFIX = "AIRWORTHY_"
+"""`AIRWORTHY_SERVE_PORT=9000` sets `[serve] port`."""
+
+S = TypeVar("S", bound="Section")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of a table of settings."""
+
+
+class CheckSettings(Section, frozen=True):
+    """`[check]`: how findings are judged."""
+
+    fail_on: Severity = Severity.ERROR
+    """The least severity that makes the exit status 1."""
+    strict: bool = False
+    """Whether a skipped check makes the exit status 4."""
+    ignore: tuple[str, ...] = ()
+    """Causes that are not checked, by slug."""
+
+
+class ServeSettings(Section, frozen=True):
+    """`[serve]`: the service."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = 8000
+    """The TCP port; 0 lets the system choose."""
+    max_body: int = 32 * 1024 * 1024
+    """The largest request body in bytes; a larger one is answered with 413."""
+    max_queue: int = 256
+    """Requests that may wait for a model; one more is answered with 503."""
+    max_batch: int = 32
+    """The most rows that run together."""
+    max_batch_tokens: int = 2048
+    """The most tokens that run together for models of text, padding counted."""
+    batch_wait: float = 0.0
+    """Seconds that a batch may wait to grow; 0 batches what has queued while the worker was busy."""
+    deadline: float = 30.0
+    """Seconds from a request's arrival to its answer; later ones are answered with 504."""
+    body_timeout: float = 10.0
+    """Seconds for a request's body to arrive; slower ones are answered with 408."""
+    drain: float = 10.0
+    """Seconds that running requests get after SIGTERM."""
+    load_timeout: float = 120.0
+    """Seconds that a worker gets to load its model."""
+    stall_timeout: float = 60.0
+    """Seconds without an answer from a busy worker after which it is replaced."""
+    workers: int = 1
+    """Worker processes a model."""
+    threads: int = 0
+    """Threads of each worker's runtime; 0 divides the usable cores among the workers."""
+    allow_nonfinite: bool = False
+    """Whether inputs may hold NaN or infinity."""
+
+
+class Settings(Section, frozen=True):
+    """All of `airworthy.toml`."""
+
+    check: CheckSettings = CheckSettings()
+    """`[check]`."""
+    serve: ServeSettings = ServeSettings()
+    """`[serve]`."""
+
+
+def parse(text: str, source: str) -> dict[str, Any]:
+    """A settings file as plain data, its names checked.
+
+    Raises:
+        SettingInvalid: not TOML, or it holds a name that doesn't exist.
+    """
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingInvalid(source=source, problem=f"not TOML: {error}", suggestion="mend the line named") from None
+    _check_names(data, Settings, source, "")
+    return data
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The settings among the environment's variables, as plain data.
+
+    Raises:
+        SettingInvalid: a variable begins with `AIRWORTHY_` and names no setting.
+    """
+    data: dict[str, Any] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        table, _, name = variable[len(ENVIRONMENT_PREFIX) :].lower().partition("_")
+        _check_names({table: {name: value}}, Settings, f"environment variable {variable}", "")
+        data.setdefault(table, {})[name] = value.split(",") if name == "ignore" else value
+    return data
+
+
+def resolve(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
+    """One set of settings from layers of plain data, a later layer winning.
+
+    Raises:
+        SettingInvalid: a value has the wrong type or lies outside its range.
+    """
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for table, values in layer.items():
+            merged.setdefault(table, {}).update(values)
+    try:
+        settings = msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingInvalid(source=source, problem=str(error), suggestion="give a value of that type") from None
+    _check_ranges(settings, source)
+    return settings
+
+
+def _check_names(data: Mapping[str, Any], struct: type[Section], source: str, prefix: str) -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(struct)}
+    for name, value in data.items():
+        if name not in fields:
+            raise SettingInvalid(
+                source=source,
+                problem=say("there is no setting `{name}`", name=prefix + name),
+                suggestion=_suggestion(name, list(fields), prefix),
+            )
+        inner = fields[name]
+        if isinstance(inner, type) and issubclass(inner, Section):
+            if not isinstance(value, Mapping):
+                problem = say("`{name}` is a table", name=prefix + name)
+                raise SettingInvalid(source=source, problem=problem, suggestion=f"write [{name}] and its settings")
+            _check_names(value, inner, source, f"{prefix}{name}.")
+
+
+def _suggestion(name: str, known: list[str], prefix: str) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return say("did you mean `{near}`?", near=prefix + near[0])
+    return say("settings here: {known}", known=[prefix + each for each in known])
+
+
+def _check_ranges(settings: Settings, source: str) -> None:
+    serve = settings.serve
+    positive = ("max_body", "max_queue", "max_batch", "max_batch_tokens", "deadline", "workers", "stall_timeout")
+    for name in (*positive, "body_timeout", "load_timeout"):
+        if getattr(serve, name) <= 0:
+            problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
+            raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
+    for name in ("batch_wait", "drain", "threads"):
+        if getattr(serve, name) < 0:
+            problem = say("`serve.{name}` cannot be negative", name=name)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
+    if not 0 <= serve.port <= 65535:
+        problem = say("`serve.port` is {port}, and ports go from 0 to 65535", port=serve.port)
+        raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")

@@ -1,0 +1,197 @@
+"""The compound values that facts hold: devices, disks, distributions, libraries. Plain, frozen data.
+
+Sizes are in bytes, times in seconds, paths absolute.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from airworthy.core.version import Version
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all compound values."""
+
+
+class Device(Value, frozen=True):
+    """An accelerator of this host, or the one that a question is about."""
+
+    vendor: str
+    """Its maker, lower case: `nvidia`, `amd`, `ascend`."""
+    name: str
+    """The marketing name, `NVIDIA H200`."""
+    index: int = 0
+    """Its number in the maker's own tool."""
+    memory: int | None = None
+    """Its memory in bytes."""
+    memory_free: int | None = None
+    """The part of it that nobody holds, in bytes."""
+    architecture: str = ""
+    """What its binaries are built for: `sm_90`, `gfx1100`."""
+    uuid: str = ""
+    """The maker's identifier; removed by redaction."""
+
+
+class PciDevice(Value, frozen=True):
+    """A device on the PCI bus."""
+
+    address: str
+    """Where it sits, `0000:01:00.0`."""
+    vendor: str
+    """Vendor id, four hexadecimal digits: `10de`."""
+    device: str
+    """Device id, four hexadecimal digits."""
+    kind: str
+    """Class code, six hexadecimal digits: `030200` is a 3D controller."""
+    driver: str = ""
+    """The kernel driver that is bound to it, or empty."""
+
+
+class Disk(Value, frozen=True):
+    """Room at one place of the file system."""
+
+    use: str
+    """What the place is for: `work`, `temp`, `home`, `shm`."""
+    path: str
+    """The directory that was asked about."""
+    total: int
+    """Size of its file system in bytes."""
+    free: int
+    """Bytes that this user may still write."""
+    inodes_free: int | None = None
+    """Files that can still be made, where the file system counts them."""
+    read_only: bool = False
+    """Whether it is mounted read-only."""
+
+
+class Distribution(Value, frozen=True):
+    """A Python package that is installed, as its metadata tells, without importing it."""
+
+    name: str
+    """Normalised name, `onnxruntime-gpu`."""
+    version: Version
+    """Its version."""
+    location: str = ""
+    """The directory that holds it."""
+    requires: tuple[str, ...] = ()
+    """Its requirements as written, without those of extras."""
+    tags: tuple[str, ...] = ()
+    """Wheel tags, `cp311-cp311-manylinux_2_28_x86_64`."""
+
+
+class FrameworkBuild(Value, frozen=True):
+    """How an installed framework was built: what decides about devices, beyond its version."""
+
+    name: str
+    """The distribution, `torch`, `onnxruntime-gpu`."""
+    version: Version
+    """Its version, with the local part."""
+    accelerator: str
+    """What it was built for: `cpu`, `cuda`, `rocm`, `npu`, …"""
+    runtime: Version | None = None
+    """The CUDA or ROCm version it was built with."""
+    architectures: tuple[str, ...] = ()
+    """The device code it carries, `sm_80`, `compute_90` (PTX), `gfx1100`; empty when that was not readable."""
+    origin: str = ""
+    """The file that says so."""
+
+
+class Binary(Value, frozen=True):
+    """A shared object of an installed distribution, read from its ELF headers."""
+
+    path: str
+    """The file."""
+    distribution: str = ""
+    """The distribution that brought it, or empty."""
+    machine: str = ""
+    """The architecture it is for, `x86_64`."""
+    needed: tuple[str, ...] = ()
+    """The sonames that it needs (`DT_NEEDED`)."""
+    missing: tuple[str, ...] = ()
+    """Those of them that the loader would not find."""
+    glibc: Version | None = None
+    """The newest `GLIBC_x.y` symbol version that it needs."""
+
+
+class SharedLibrary(Value, frozen=True):
+    """A shared library where the loader finds it."""
+
+    soname: str
+    """The name it is asked for, `libcudart.so.12`."""
+    path: str
+    """The file behind it."""
+    found_by: str
+    """What led there: `LD_LIBRARY_PATH`, `ld.so.cache`, `default path`, or a wheel's own directory."""
+
+
+class NumpyUse(Value, frozen=True):
+    """A compiled extension and the NumPy application binary interface it was built for."""
+
+    distribution: str
+    """The distribution that holds the extension."""
+    version: Version
+    """That distribution's version."""
+    built_for: str
+    """`1` or `2`: the NumPy major version whose interface it can be loaded with; `any` where it takes both."""
+    origin: str = ""
+    """What says so: the file, or the requirement."""
+
+
+class Defect(Value, frozen=True):
+    """A place where a file disagrees with its own format."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    kind: str
+    """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`."""
+    detail: str
+    """What was expected and what was found, one line."""
+    offset: int | None = None
+    """The byte where it shows, where there is one."""
+
+
+class LfsPointer(Value, frozen=True):
+    """A Git LFS pointer that lies where a model file should."""
+
+    path: str
+    """The file."""
+    oid: str
+    """SHA-256 of the real content."""
+    size: int
+    """Size of the real content in bytes."""
+
+
+class PickleImport(Value, frozen=True):
+    """A name that a pickle would import if it were loaded."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    name: str
+    """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
+    allowed: bool
+    """Whether it is on the allow-list of plain tensor containers."""
+
+
+class FormatVersion(Value, frozen=True):
+    """A version that a model file demands of the runtime that reads it."""
+
+    kind: str
+    """What is counted: `onnx-ir`, `onnx-opset`, `gguf`, `safetensors`."""
+    domain: str = ""
+    """The operator domain for opsets, empty for the standard one."""
+    version: int = 0
+    """The number in the file."""
+
+
+class Endpoint(Value, frozen=True):
+    """An address that a service is to listen on, and what is there now."""
+
+    host: str
+    """The address."""
+    port: int
+    """The TCP port."""
+    state: str
+    """`free`, `in-use`, `forbidden` (a privileged port), or `unavailable` (no such address here)."""
+    holder: str = ""
+    """The process that holds it, `nginx (pid 812)`, where it can be told."""

@@ -1,0 +1,1 @@
+"""The runtimes that load models and run batches; each library is imported only in its own file, on use."""

@@ -1,0 +1,104 @@
+"""What an engine is: it tells whether it can load a model, and makes a runner of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.facts import Facts
+from airworthy.core.model import ModelInfo, TensorSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Tensors = Mapping[str, NDArray[Any]]
+else:
+    Tensors = Mapping
+
+
+class RunnerKind(str, Enum):
+    """How a runner takes work."""
+
+    ONE_SHOT = "one-shot"
+    """A batch in, a batch out: our scheduler forms the batches."""
+    GENERATOR = "generator"
+    """A request in, a stream of pieces out: the engine batches by itself."""
+
+
+class RunnerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a runner is to run; plain data, it crosses to the worker process as MessagePack."""
+
+    threads: int = 1
+    """Threads for one batch."""
+    device: str = "cpu"
+    """Where it runs: `cpu`, `cuda:0`."""
+
+
+class LoadFailed(AirworthyError):
+    """The engine could not load the model."""
+
+    code = "load-failed"
+    message = "{engine} could not load {path}: {detail}"
+    hint = "run `airworthy check {path}` and end what it finds"
+
+
+class RunFailed(AirworthyError):
+    """The engine failed on a batch; nobody's input is to blame as far as is known."""
+
+    code = "run-failed"
+    message = "the model failed on this input: {detail}"
+
+
+class InvalidInput(AirworthyError):
+    """A tensor that the model doesn't take."""
+
+    code = "invalid-input"
+    message = "{detail}"
+
+
+class Runner(Protocol):
+    """A loaded model. Used by one thread at a time."""
+
+    kind: RunnerKind
+    inputs: tuple[TensorSpec, ...]
+    """What it takes, as the runtime itself says."""
+    outputs: tuple[TensorSpec, ...]
+    """What it gives, as the runtime itself says."""
+
+    def run(self, batch: Tensors) -> Tensors:
+        """Run one batch: arrays by input name, first axis the batch; arrays by output name come back.
+
+        Raises:
+            InvalidInput: a name, element type or shape that the model doesn't take.
+            RunFailed: the runtime failed.
+        """
+
+    def stream(self, request: Tensors) -> Iterator[Tensors]:
+        """Run one request and give its pieces as they come; for a one-shot runner the one answer of `run`."""
+
+    def close(self) -> None:
+        """Release the model. Calling it twice is harmless."""
+
+
+class Engine(Protocol):
+    """A runtime."""
+
+    name: str
+    """Its name in settings and reports."""
+    extra: str
+    """The extra that installs it, or empty."""
+
+    def refuses(self, model: ModelInfo, facts: Facts) -> str:
+        """Why it can't load the model, one line, or empty where it can; nothing is imported or read for it."""
+
+    def load(self, model: ModelInfo, options: RunnerOptions) -> Runner:
+        """Load the model; the library is imported now.
+
+        Raises:
+            ExtraMissing: the library isn't installed.
+            LoadFailed: the runtime refused the model.
+        """

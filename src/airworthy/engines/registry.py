@@ -1,0 +1,16 @@
+"""The list of engines, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from airworthy.core.registry import Registry
+from airworthy.engines.interface import Engine
+
+ENGINES: Registry[Engine] = Registry(
+    "engine",
+    {
+        "onnxruntime": "airworthy.engines.onnxruntime:ENGINE",
+        "null": "airworthy.engines.null:ENGINE",
+    },
+    group="airworthy.engines",
+)
+"""All engines by name."""

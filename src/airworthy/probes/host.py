@@ -1,0 +1,75 @@
+"""The one seam to the host: run, read, list, look up, connect, each with a limit. Tests replace it by a fake."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+READ_LIMIT = 4 * 1024 * 1024
+"""Bytes that `read` gives at the most."""
+RUN_LIMIT = 5.0
+"""Seconds that `run` waits unless told otherwise."""
+
+
+class Completed(NamedTuple):
+    """A command that ended."""
+
+    status: int
+    """Its exit status; negative for a signal."""
+    output: str
+    """What it printed, decoded as UTF-8 with replacements."""
+    errors: str
+    """What it printed to standard error."""
+
+
+class Space(NamedTuple):
+    """Room in a file system."""
+
+    total: int
+    """Bytes in all."""
+    free: int
+    """Bytes that this user may write."""
+    inodes_free: int | None
+    """Files that may be made, where that is counted."""
+    read_only: bool
+    """Whether it is mounted read-only."""
+
+
+class HostError(Exception):
+    """The host did not give what was asked: missing, not permitted, too slow, no such call here. One line."""
+
+
+class Host(Protocol):
+    """What probes may ask of a machine. Every call has a time limit; failures are `HostError`."""
+
+    def run(self, *argv: str, timeout: float = RUN_LIMIT) -> Completed:
+        """Run a command without a shell and wait for it; it is killed, with its children, at the limit."""
+
+    def read(self, path: str, limit: int = READ_LIMIT, offset: int = 0) -> bytes:
+        """The bytes of a file, at most `limit` of them from `offset`."""
+
+    def list(self, path: str) -> tuple[str, ...]:
+        """The names in a directory, sorted."""
+
+    def exists(self, path: str) -> bool:
+        """Whether the path leads to something."""
+
+    def resolve(self, path: str) -> str:
+        """The path with symbolic links followed."""
+
+    def env(self, name: str) -> str | None:
+        """An environment variable."""
+
+    def space(self, path: str) -> Space:
+        """Room in the file system that holds the path."""
+
+    def affinity(self) -> int:
+        """How many logical cores this process may run on."""
+
+    def uname(self) -> tuple[str, str, str]:
+        """Kernel name, kernel release, machine: `("Linux", "6.1.0", "x86_64")`."""
+
+    def can_listen(self, address: str, port: int) -> str:
+        """Whether a TCP port can be bound now: `free`, `in-use`, `forbidden` or `unavailable`."""
+
+    def connect(self, address: str, port: int, timeout: float = 1.0) -> bool:
+        """Whether somebody accepts a TCP connection there."""
