@@ -144,20 +144,28 @@ class Dispatcher:
     async def drain(self, timeout: float) -> None:
         """Let nobody in any more and wait for those who are, at most `timeout` seconds; refuse the rest then."""
         self._draining = True
-        inside = [*self._queue, *(pending for flight in self._flights.values() for pending in flight.pendings)]
+        inside = self._inside()
         if inside:
             await asyncio.wait({pending.answer for pending in inside}, timeout=timeout)
-        for pending in inside:
-            self._refuse(pending, self._not_ready())
-        self._queue.clear()
+        self._refuse_all()
 
     async def stop(self, timeout: float) -> None:
-        """End the runners."""
+        """End the runners; who is still inside is refused."""
         self._draining = True
+        self._refuse_all()
         for timer in (self._alarm, self._sweeper):
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(slot.stop(timeout) for slot in self.slots))
+        self._flights.clear()
+
+    def _inside(self) -> list[Pending]:
+        return [*self._queue, *(pending for flight in self._flights.values() for pending in flight.pendings)]
+
+    def _refuse_all(self) -> None:
+        for pending in self._inside():
+            self._refuse(pending, self._not_ready())
+        self._queue.clear()
 
     # --- in and out -----------------------------------------------------------------------------------------------
 
