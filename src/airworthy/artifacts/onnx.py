@@ -381,7 +381,9 @@ def _conclude(path: Path, graph: Graph, by_content: bool) -> Inspection:
         inputs=inputs,
         outputs=outputs,
         operators=tuple(operators),
-        versions={version.kind + (f"/{version.domain}" if version.domain else ""): version.version for version in versions}
+        versions={
+            version.kind + (f"/{version.domain}" if version.domain else ""): version.version for version in versions
+        }
         if whole
         else {},
         tokenizer=companions.tokenizer,
