@@ -49,11 +49,10 @@ def _rows(causes: tuple[tuple[str, str, str], ...]) -> list[dict[str, str]]:
 
 
 def _json(data: Mapping[str, object]) -> str:
-    import msgspec
-
     from airworthy.core.report import SCHEMA
+    from airworthy.report.plain import json_text
 
-    return msgspec.json.format(msgspec.json.encode({"schema": SCHEMA, **data}), indent=2).decode() + "\n"
+    return json_text({"schema": SCHEMA, **data})
 
 
 def _list(causes: tuple[tuple[str, str, str], ...], options: RenderOptions) -> str:

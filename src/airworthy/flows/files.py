@@ -23,7 +23,7 @@ class InputTooLarge(AirworthyError):
 
     code = "input-too-large"
     message = "{path} holds more than {limit:bytes}"
-    hint = "give the file that was meant; a facts file is a few hundred KiB"
+    hint = "check that it is the file that was meant; of a long log the last part is enough: `tail -c 10M`"
 
 
 class OutputFailed(AirworthyError):

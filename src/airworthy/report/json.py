@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from airworthy.core.finding import Evidence, Finding, Remedy
 from airworthy.core.report import SCHEMA, CheckResult, Failed, Report
 from airworthy.report.interface import RenderOptions
-from airworthy.report.plain import builtins
+from airworthy.report.plain import builtins, json_text
 
 
 def render(report: Report, options: RenderOptions) -> str:
     """The report as indented JSON."""
     del options  # a document for programs is the same wherever it is read
-    return msgspec.json.format(msgspec.json.encode(document(report)), indent=2).decode() + "\n"
+    return json_text(document(report))
 
 
 def document(report: Report) -> dict[str, Any]:

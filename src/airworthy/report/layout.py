@@ -32,12 +32,14 @@ class Line:
     """Columns of blank space before it, kept when it is wrapped."""
     hang: int = 0
     """Columns that wrapped lines are indented further."""
+    whole: bool = False
+    """Whether it is left to the terminal to wrap, so that what is copied from there is one line again."""
 
 
-def line(*pieces: str | tuple[str, str], indent: int = 0, hang: int = 0) -> Line:
+def line(*pieces: str | tuple[str, str], indent: int = 0, hang: int = 0, whole: bool = False) -> Line:
     """A line of pieces; everything that would not show itself is escaped here, for every format of text."""
     pairs = ((piece, "") if isinstance(piece, str) else piece for piece in pieces)
-    return Line(tuple((printable(text), style) for text, style in pairs), indent, hang)
+    return Line(tuple((printable(text), style) for text, style in pairs), indent, hang, whole)
 
 
 def table(rows: Sequence[tuple[str, ...]], indent: int = 0, styles: tuple[str, ...] = ()) -> list[Line]:
@@ -93,6 +95,9 @@ def _for_terminal(lines: list[Line], options: RenderOptions) -> str:
     for each in lines:
         text = Text.assemble(*((piece, STYLES[style]) for piece, style in each.pieces))
         left = min(each.indent, width // 3)
+        if each.whole:
+            console.print(Text(" " * left) + text, soft_wrap=True)
+            continue
         hang = min(each.hang, (width - left) // 2)
         # Rich wraps to one width; what follows the first row has less of it, so it is wrapped apart.
         first = next(iter(text.wrap(console, width - left, overflow="fold")), text)

@@ -22,12 +22,29 @@ def printable(text: str) -> str:
 
 def value_text(value: Any) -> str:
     """A fact's value on one line, as short as it can be told."""
-    data = builtins(value)
+    return printable(_told(builtins(value)))
+
+
+def _told(data: Any) -> str:
     if isinstance(data, str):
-        return printable(data)
-    if isinstance(data, list) and all(isinstance(item, str) for item in data):
-        return printable(", ".join(data)) or "none"
-    return printable(msgspec.json.encode(data).decode())
+        return data
+    if isinstance(data, dict):
+        return " ".join(f"{name}={_told(item)}" for name, item in data.items() if item not in (None, "", []))
+    if isinstance(data, list):
+        separator = "; " if any(isinstance(item, dict) for item in data) else ", "
+        return separator.join(_told(item) for item in data) or "none"
+    return msgspec.json.encode(data).decode()
+
+
+def json_text(data: Any) -> str:
+    """Plain data as indented JSON in which no character is raw that would not show itself; the values are the same."""
+    text = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+    return "".join(c if c == "\n" or c.isprintable() else _json_escape(c) for c in text) + "\n"
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
 
 def builtins(value: Any) -> Any:

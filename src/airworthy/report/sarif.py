@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import msgspec
-
 import airworthy
 from airworthy.core.errors import UnknownName
 from airworthy.core.finding import Finding, Severity
@@ -15,7 +13,7 @@ from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.json import finding_data
 from airworthy.report.location import is_path, path_uri
-from airworthy.report.plain import builtins
+from airworthy.report.plain import builtins, json_text
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 """Where OASIS publishes the schema that a rendered document follows."""
@@ -28,7 +26,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 def render(report: Report, options: RenderOptions) -> str:
     """The report as a SARIF log."""
     del options  # a document for programs is the same wherever it is read
-    return msgspec.json.format(msgspec.json.encode(builtins(log(report))), indent=2).decode() + "\n"
+    return json_text(builtins(log(report)))
 
 
 def log(report: Report) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def _finding(finding: Finding, options: RenderOptions) -> Iterator[Line]:
         yield from _remedy(remedy, options)
     others = len(finding.remedies) - 1
     if others > 0 and not options.verbose:
-        text = say("{count} more ways out: -v, or `airworthy explain {cause}`", count=others, cause=finding.cause)
+        text = say(
+            "ways out not shown: {count} (-v, or `airworthy explain {cause}`)", count=others, cause=finding.cause
+        )
         yield line((text, "dim"), indent=4, hang=2)
 
 
@@ -75,7 +77,7 @@ def _evidence(item: Evidence, options: RenderOptions) -> str:
 def _remedy(remedy: Remedy, options: RenderOptions) -> Iterator[Line]:
     arrow = "→ " if options.terminal else "-> "
     for command in remedy.commands:
-        yield line((arrow, "dim"), (command, "command"), indent=4, hang=len(arrow))
+        yield line((arrow, "dim"), (command, "command"), indent=4, whole=True)
     for edit in remedy.edits:
         template = "in {path}, replace `{old}` by `{new}`" if edit.old else "add to {path}: `{new}`"
         text = say(template, path=edit.path, old=edit.old, new=edit.new)
