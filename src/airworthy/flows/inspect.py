@@ -52,5 +52,5 @@ def inspect(
 
 def model_data(model: ModelInfo) -> dict[str, Any]:
     """A model's description as plain data."""
-    data: dict[str, Any] = msgspec.to_builtins(model, enc_hook=encode_value)
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(model, enc_hook=encode_value))
     return {**data, "size": model.size}
