@@ -5,6 +5,8 @@ The verbs of the command line are functions here; they are imported on use.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,3 +34,15 @@ def __getattr__(name: str) -> Any:
 
     module, _, attribute = _VERBS[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+class _Package(ModuleType):
+    """This package, in which a verb stays a function when a room of the same name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system hangs the module `airworthy.check` here, where users find the function `airworthy.check`.
+        if not (name in _VERBS and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,57 @@
+"""`airworthy facts`: what is known about this host and environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from airworthy.cli.options import debug_option, no_color_option, verbose_option
+from airworthy.cli.output import emit, render_options, show, to_terminal
+from airworthy.cli.progress import LateProgress
+from airworthy.cli.verbs import VERBS
+from airworthy.core.words import say
+from airworthy.report.plain import printable
+
+STANDARD_OUTPUT = "-"
+"""The path that means standard output."""
+
+
+@click.command(
+    "facts",
+    help=VERBS["facts"][1] + "\n\nInto a file or a pipe it writes JSON, which `airworthy check --facts` reads.",
+)
+@click.option("--save", metavar="FILE", help="Write a facts file that only its owner reads; - is standard output.")
+@click.option(
+    "--redact/--no-redact",
+    default=True,
+    show_default=True,
+    help="Take out users, hosts, addresses and secrets.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    help="How they are written; text on a terminal and JSON elsewhere unless said.",
+)
+@verbose_option
+@no_color_option
+@debug_option
+def command(save: str | None, redact: bool, format_: str | None, verbose: bool, no_color: bool) -> int:
+    """Show or save the facts."""
+    from airworthy.core.facts import dump
+    from airworthy.flows import facts as flow
+
+    if save is not None and format_ == "text":
+        raise click.UsageError(say("--save writes JSON; --format text doesn't go with it"))
+
+    with LateProgress() as progress:
+        facts = flow.gather(redacted=redact, progress=progress)
+    if save is not None and save != STANDARD_OUTPUT:
+        flow.save(facts, Path(save))
+        emit(say("{count} facts in {path}\n", count=len(facts), path=printable(save)))
+    elif save == STANDARD_OUTPUT or (format_ or ("text" if to_terminal() else "json")) == "json":
+        emit(dump(facts).decode(), document=True)
+    else:
+        show(flow.report(facts), "text", render_options(verbose=verbose, no_color=no_color))
+    return 0

@@ -1,0 +1,118 @@
+"""The entry point: runs a verb, and turns whatever ends it into words and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+import airworthy
+from airworthy.cli.group import State, Verbs
+from airworthy.core.errors import AirworthyError, Exit
+from airworthy.core.words import say
+
+
+def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del parameter
+    if value and not ctx.resilient_parsing:
+        click.echo(f"airworthy {airworthy.__version__}")
+        ctx.exit()
+
+
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del parameter
+    ctx.ensure_object(State).debug |= value
+
+
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB ...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`airworthy VERB --help` tells a verb's options. Exit status: 0 fit, 1 findings, 2 usage, 3 our fault, "
+    "4 incomplete.",
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
+)
+@click.option("--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the trace of our faults.")
+def cli() -> None:
+    """Take an AI model from a file to a checked, served model, and say why whenever that can't be."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; nothing escapes but what ends the interpreter."""
+    state = State()
+    try:
+        status = cli.main(args=arguments, prog_name="airworthy", standalone_mode=False, obj=state)
+    except AirworthyError as error:
+        _tell(error.text, error.way_out)
+        return error.exit
+    except click.UsageError as error:
+        _tell(error.format_message(), _usage_hint(error))
+        return Exit.USAGE
+    except click.ClickException as error:
+        _tell(error.format_message(), "")
+        return Exit.USAGE
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except Exception:  # noqa: BLE001 - the one place where a fault of ours is told
+        _tell_bug(state)
+        return Exit.BUG
+    return int(status or Exit.OK)
+
+
+def _usage_hint(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx is not None else "airworthy"
+    return say("`{path} --help` tells how it is used", path=path)
+
+
+def _tell(message: str, hint: str) -> None:
+    from airworthy.report.plain import printable
+
+    rows = [say("error: {message}", message=printable(message))]
+    if hint:
+        rows.append(say("hint: {hint}", hint=printable(hint)))
+    _write(rows)
+
+
+def _tell_bug(state: State) -> None:
+    import traceback
+
+    from airworthy.report.plain import printable
+
+    trace = traceback.format_exc()
+    last = trace.rstrip().rpartition("\n")[2]
+    rows = [say("error: this is a bug in airworthy, not in what you gave it: {last}", last=printable(last))]
+    if state.debug:
+        rows += [printable(row) for row in trace.splitlines()]
+        rows.append(say("hint: please report it with the trace above"))
+    else:
+        rows.append(say("hint: please report it with the trace in {path}", path=_keep(trace)))
+    _write(rows)
+
+
+def _keep(trace: str) -> str:
+    import platform
+    import tempfile
+
+    head = f"airworthy {airworthy.__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    try:
+        # NamedTemporaryFile makes it 0600: a trace tells paths.
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="airworthy-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as stream:
+            stream.write(head + trace)
+            return stream.name
+    except OSError:
+        return say("`airworthy --debug ...`, as no file could be written")
+
+
+def _write(rows: list[str]) -> None:
+    try:
+        sys.stderr.write("".join(f"{row}\n" for row in rows))
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass  # nobody listens; the exit status still tells

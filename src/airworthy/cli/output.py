@@ -1,0 +1,62 @@
+"""Writing a verb's answer to standard output, in the form that the reader asked for or can take."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+from airworthy.core.report import Report
+from airworthy.core.settings import CheckSettings
+from airworthy.report.interface import RenderOptions
+
+
+def to_terminal() -> bool:
+    """Whether standard output is a terminal that a person reads."""
+    return sys.stdout.isatty()
+
+
+def render_options(*, verbose: bool = False, no_color: bool = False) -> RenderOptions:
+    """What a renderer may know of standard output; `NO_COLOR` and a dumb terminal turn colour off."""
+    terminal = to_terminal()
+    dumb = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
+    return RenderOptions(verbose=verbose, terminal=terminal, color=terminal and not no_color and not dumb, width=width)
+
+
+def show(report: Report, format_: str, options: RenderOptions) -> None:
+    """Write a report."""
+    from airworthy.report.registry import FORMATS
+
+    emit(FORMATS.get(format_)(report, options), document=format_ != "text")
+
+
+def finish(report: Report, format_: str, options: RenderOptions, judged: CheckSettings) -> int:
+    """Write a report and return its exit status, which must not depend on whether anybody read it."""
+    show(report, format_, options)
+    return report.exit_status(judged.fail_on, judged.strict)
+
+
+def emit(text: str, *, document: bool = False) -> None:
+    """Write to standard output; a reader that has gone away is no error.
+
+    Args:
+        text: what to write.
+        document: whether it is for a program; then it is UTF-8 whatever the locale says.
+    """
+    encoding = "utf-8" if document else sys.stdout.encoding or "utf-8"
+    data = text.encode(encoding, "strict" if document else "backslashreplace")
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _close_quietly()
+
+
+def _close_quietly() -> None:
+    # What is still buffered would raise again when the interpreter closes: point the descriptor to nowhere.
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,14 @@
+"""The list of verbs: name → the command that is imported on use, and the line that `--help` shows."""
+
+from __future__ import annotations
+
+VERBS = {
+    "up": ("airworthy.cli.up:command", "Take a model the whole way: check, inspect and serve it."),
+    "check": ("airworthy.cli.check:command", "Say what will go wrong here, before it does."),
+    "diagnose": ("airworthy.cli.diagnose:command", "Say what went wrong, from a program's output."),
+    "explain": ("airworthy.cli.explain:command", "Show what a cause is, why it happens and what ends it."),
+    "facts": ("airworthy.cli.facts:command", "Show or save what is known about this host and environment."),
+    "inspect": ("airworthy.cli.inspect:command", "Tell what is in a model file or folder, without loading it."),
+    "serve": ("airworthy.cli.serve:command", "Serve a model over HTTP."),
+}
+"""All verbs in the order of `--help`. The line is also the first line of the verb's own help."""

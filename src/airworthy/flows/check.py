@@ -1,0 +1,116 @@
+"""Before: will it work here? Facts of the host, of the model and of the target are held against the catalogue."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from airworthy.check import predict
+from airworthy.core.errors import SettingInvalid
+from airworthy.core.facts import Fact, Facts, Known, Unknown
+from airworthy.core.finding import Severity
+from airworthy.core.keys import MODEL_PATH, TARGET_ENDPOINT, Area
+from airworthy.core.progress import SILENT, Progress
+from airworthy.core.report import CheckResult, Crashed, Failed, Report, Skipped
+from airworthy.core.settings import Settings
+from airworthy.core.words import say
+from airworthy.flows.files import model_path
+
+
+def check(
+    model: str | Path | None = None,
+    *,
+    facts: Facts | None = None,
+    settings: Settings | None = None,
+    endpoint: tuple[str, int] | None = None,
+    progress: Progress = SILENT,
+) -> Report:
+    """Predict what will go wrong.
+
+    Args:
+        model: a model file or folder, or None to ask about host and environment alone.
+        facts: those of another machine, or of this one at another time; gathered here and now when None.
+        settings: how findings are judged; the defaults when None, no file is looked for.
+        endpoint: address and port that a service is to listen on, or None where that is not in question.
+        progress: told the stages.
+
+    Raises:
+        InputNotFound: the model's path leads nowhere.
+        NotAModel: there is no model in it.
+        SettingInvalid: the settings turn off a cause that doesn't exist.
+    """
+    from airworthy.causes.registry import CAUSES
+    from airworthy.knowledge import Knowledge
+
+    settings = settings or Settings()
+    _check_slugs(settings.check.ignore, CAUSES.names())
+    # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
+    of_model = {} if model is None else _model_facts(model, progress)
+    elsewhere = facts is not None
+    if facts is None:
+        from airworthy.flows.facts import gather
+
+        facts = gather(progress=progress)
+    facts = facts.merged(of_model)
+    areas = {Area.HOST, Area.ENVIRONMENT}
+    if isinstance(facts.fact(MODEL_PATH), Known):
+        areas.add(Area.MODEL)
+    if endpoint is not None:
+        facts = facts.merged({TARGET_ENDPOINT.name: _target(*endpoint, elsewhere=elsewhere)})
+    if TARGET_ENDPOINT.name in facts:
+        areas.add(Area.TARGET)
+    progress.stage(say("asking the catalogue"))
+    results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
+    return Report(verb="check", subject=_subject(model, elsewhere), results=results, answer=_answer(results, facts))
+
+
+def _model_facts(model: str | Path, progress: Progress) -> Mapping[str, Fact]:
+    from airworthy.artifacts.identify import inspect
+
+    with model_path(model) as path:
+        progress.stage(say("reading {model}", model=model))
+        return inspect(path).facts
+
+
+def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:
+    """The address as a fact; only the machine in question can tell whether it is free."""
+    if elsewhere:
+        return Unknown(say("the facts are those of another machine or time; look at the port there"))
+    from airworthy.core.values import Endpoint
+    from airworthy.probes.host import HostError
+    from airworthy.probes.local import LocalHost
+
+    try:
+        state = LocalHost().can_listen(address, port)
+    except HostError as error:
+        return Unknown(str(error))
+    return Known(Endpoint(host=address, port=port, state=state), say("binding it"))
+
+
+def _check_slugs(ignored: Iterable[str], known: tuple[str, ...]) -> None:
+    for slug in ignored:
+        if slug not in known:
+            near = difflib.get_close_matches(slug, known, n=1)
+            suggestion = say("did you mean `{near}`?", near=near[0]) if near else say("`airworthy explain` lists them")
+            problem = say("`check.ignore` names {slug!r}, and there is no such cause", slug=slug)
+            raise SettingInvalid(source=say("settings"), problem=problem, suggestion=suggestion)
+
+
+def _subject(model: str | Path | None, elsewhere: bool) -> str:
+    host = say("the host of the facts") if elsewhere else say("this host")
+    return host if model is None else say("{model} on {host}", model=model, host=host)
+
+
+def _answer(results: tuple[CheckResult, ...], facts: Facts) -> dict[str, Any]:
+    return {"verdict": verdict(results), "facts_taken": facts.taken}
+
+
+def verdict(results: tuple[CheckResult, ...]) -> str:
+    """`fails` with an error among the findings, `unknown` where a check could not be made, else `works`."""
+    found = [finding for result in results if isinstance(result, Failed) for finding in result.findings]
+    if any(finding.severity is Severity.ERROR for finding in found):
+        return "fails"
+    open_ = (isinstance(r, Crashed) or (isinstance(r, Skipped) and not r.chosen) for r in results)
+    return "unknown" if any(open_) else "works"

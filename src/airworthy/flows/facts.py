@@ -1,0 +1,82 @@
+"""What is: the facts of this host and environment, or of a facts file."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from collections.abc import Collection
+from pathlib import Path
+
+from airworthy.core.facts import Facts, dump, to_json
+from airworthy.core.facts import load as parse
+from airworthy.core.progress import SILENT, Progress
+from airworthy.core.redact import redact
+from airworthy.core.report import Report
+from airworthy.core.words import say
+from airworthy.flows.files import read, write_private
+
+TIME_LIMIT = 20.0
+"""Seconds after which probes that have not answered are given up; their facts are unknown."""
+
+
+def gather(
+    *,
+    only: Collection[str] = (),
+    time_limit: float = TIME_LIMIT,
+    redacted: bool = False,
+    progress: Progress = SILENT,
+) -> Facts:
+    """Read the facts of this host and this interpreter's environment.
+
+    Args:
+        only: names of probes; all of them when empty.
+        time_limit: seconds in all; what was not read by then is unknown, with that as the reason.
+        redacted: whether what names a person, a host or a secret is taken out.
+        progress: told which probe is at work.
+    """
+    from airworthy.probes.local import LocalHost
+    from airworthy.probes.registry import PROBES
+    from airworthy.probes.runner import gather as ask
+
+    probes = [PROBES.get(name) for name in only] if only else list(PROBES)
+    facts = ask(LocalHost(), probes, time_limit=time_limit, progress=progress)
+    return redact(facts, own_names()) if redacted else facts
+
+
+def load(path: str) -> Facts:
+    """Read a facts file; `-` is standard input.
+
+    Raises:
+        InputNotFound: there is no such file.
+        FactsUnreadable: it isn't a facts file.
+    """
+    return parse(read(path), path)
+
+
+def save(facts: Facts, path: Path) -> None:
+    """Write a facts file that only its owner reads, whole or not at all.
+
+    Raises:
+        OutputFailed: it could not be written.
+    """
+    write_private(path, dump(facts))
+
+
+def report(facts: Facts) -> Report:
+    """The facts as the answer of a verb."""
+    document = to_json(facts)
+    return Report(
+        verb="facts",
+        subject=say("this host"),
+        answer={"taken": document["taken"], "facts": document["facts"]},
+    )
+
+
+def own_names() -> tuple[str, ...]:
+    """The names of this user and this host, which redaction removes wherever they stand."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a numeric user without a row in the user database
+        user = ""
+    node = platform.node()
+    return tuple(dict.fromkeys(name for name in (user, node, node.partition(".")[0]) if name))

@@ -1,0 +1,114 @@
+"""Reading what a command line names and writing what it asks for, with one clear error when that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
+
+STANDARD_INPUT = "-"
+"""The path that means standard input."""
+MOST_INPUT = 64 * 1024 * 1024
+"""Bytes of an input that are taken; facts and settings are far smaller."""
+
+
+class InputTooLarge(AirworthyError):
+    """An input that is larger than anything of its kind."""
+
+    code = "input-too-large"
+    message = "{path} holds more than {limit:bytes}"
+    hint = "check that it is the file that was meant; of a long log the last part is enough: `tail -c 10M`"
+
+
+class OutputFailed(AirworthyError):
+    """A file that could not be written."""
+
+    code = "output-failed"
+    message = "{path} cannot be written: {reason}"
+    hint = "choose a directory that exists, has room, and that this user may write to"
+
+
+def read(path: str, limit: int = MOST_INPUT) -> bytes:
+    """The bytes of a file, or of standard input for `-`.
+
+    Raises:
+        InputNotFound: there is no such file.
+        InputUnreadable: it can't be read.
+        InputTooLarge: it is over the limit.
+    """
+    try:
+        if path == STANDARD_INPUT:
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(path).open("rb") as stream:
+                data = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise InputNotFound(path=path, cwd=Path.cwd()) from None
+    except (OSError, ValueError) as error:
+        raise InputUnreadable(path=path, reason=reason(error)) from None
+    if len(data) > limit:
+        raise InputTooLarge(path=path, limit=limit)
+    return data
+
+
+@contextlib.contextmanager
+def model_path(path: str | Path) -> Iterator[Path]:
+    """The path of a model that exists; standard input is kept in a temporary file while the block runs.
+
+    Raises:
+        InputNotFound: there is nothing at that path.
+        InputUnreadable: what is there can't be looked at.
+        OutputFailed: there is no room to keep standard input.
+    """
+    if str(path) != STANDARD_INPUT:
+        try:
+            Path(path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputNotFound(path=path, cwd=Path.cwd()) from None
+        except (OSError, ValueError) as error:
+            raise InputUnreadable(path=path, reason=reason(error)) from None
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="airworthy-") as folder:
+        kept = Path(folder) / "standard-input"
+        try:
+            with kept.open("wb") as stream:
+                shutil.copyfileobj(sys.stdin.buffer, stream)
+        except OSError as error:
+            raise OutputFailed(path=kept, reason=reason(error)) from None
+        yield kept
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all.
+
+    Raises:
+        OutputFailed: it could not be written; what was there before is still there.
+    """
+    temporary = ""
+    try:
+        # mkstemp makes it 0600; the same directory, so that the rename stays within one file system.
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(path)
+    except BaseException as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        if isinstance(error, (OSError, ValueError)):
+            raise OutputFailed(path=path, reason=reason(error)) from None
+        raise
+
+
+def reason(error: Exception) -> str:
+    """Why the system refused, without the path that is told anyway."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

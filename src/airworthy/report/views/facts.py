@@ -1,0 +1,70 @@
+"""The facts, grouped by what they are about, each with its value and where it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airworthy.core.report import Report
+from airworthy.core.words import say
+from airworthy.report.interface import RenderOptions
+from airworthy.report.layout import Line, line, table
+from airworthy.report.plain import value_text
+
+MOST_ITEMS = 12
+"""Members of a list that are shown unless everything is asked for."""
+
+Row = tuple[str, str, str]
+
+
+def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+    """The lines of `airworthy facts`."""
+    groups: dict[str, list[Row]] = {}
+    for name, entry in report.answer["facts"].items():
+        groups.setdefault(name.partition(".")[0], []).extend(_rows(name, entry, options))
+    for group, rows in groups.items():
+        yield line((group, "title"))
+        yield from table(rows, indent=2, styles=("name", "", "dim"))
+        yield line()
+    unknown = sum("unknown" in entry for entry in report.answer["facts"].values())
+    text = say("{known} facts, {unknown} unknown", known=len(report.answer["facts"]) - unknown, unknown=unknown)
+    yield line(text, (say("  taken {when}", when=report.answer["taken"]), "dim"))
+
+
+def _rows(name: str, entry: dict[str, Any], options: RenderOptions) -> Iterator[Row]:
+    if "unknown" in entry:
+        yield name, say("unknown"), entry["unknown"]
+    elif entry.get("absent"):
+        yield name, say("none"), entry["source"]
+    elif isinstance(entry["value"], list) and any(isinstance(item, dict) for item in entry["value"]):
+        yield from _list_rows(name, entry, options)
+    else:
+        yield name, _scalar(name, entry["value"]), entry["source"]
+
+
+def _list_rows(name: str, entry: dict[str, Any], options: RenderOptions) -> Iterator[Row]:
+    items = entry["value"]
+    shown = items if options.verbose else items[:MOST_ITEMS]
+    for number, item in enumerate(shown):
+        yield name if number == 0 else "", _fields(item), entry["source"] if number == 0 else ""
+    if len(shown) < len(items):
+        yield "", say("{count} more; -v shows them", count=len(items) - len(shown)), ""
+
+
+def _fields(item: dict[str, Any]) -> str:
+    texts = [f"{key}={_scalar(key, value)}" for key, value in item.items() if value not in (None, "", [], ())]
+    return "  ".join(texts)
+
+
+_BYTES = ("memory", "total", "free", "size", "available", "limit")
+
+
+def _scalar(name: str, value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and _is_bytes(name):
+        return say("{value:bytes}", value=value)
+    return value_text(value)
+
+
+def _is_bytes(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return last in _BYTES or last in ("memory_free", "memory_total")

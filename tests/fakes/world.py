@@ -1,0 +1,124 @@
+"""A small catalogue, host and model format, in place of the real ones, for tests of the command line and the flows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from airworthy.causes.interface import Cause
+from airworthy.core.facts import Absent, Facts, Known, Unknown
+from airworthy.core.finding import Finding, Severity
+from airworthy.core.keys import LIBC_VERSION, MEMORY_TOTAL, MODEL_PATH, MODEL_SIZE, NVIDIA_DRIVER, TARGET_ENDPOINT
+from airworthy.core.model import FileInfo, Inspection, ModelInfo, Operator, TensorSpec
+from airworthy.core.registry import Registry
+from airworthy.core.version import Version
+from airworthy.knowledge import Knowledge
+
+TAKEN = "2026-01-02T03:04:05+00:00"
+
+HOST = Facts(
+    {
+        MEMORY_TOTAL.name: Known(16 * 2**30, "/proc/meminfo"),
+        NVIDIA_DRIVER.name: Absent("no NVIDIA device on the PCI bus"),
+        LIBC_VERSION.name: Known(Version("2.36"), "ldd"),
+    },
+    TAKEN,
+)
+"""A healthy machine without a GPU."""
+
+
+def _cause(slug: str, needs: tuple[Any, ...], message: str = "it is so", severity: Severity = Severity.ERROR) -> Cause:
+    return Cause(slug=slug, severity=severity, message=message, needs=needs)
+
+
+def _catalogue() -> dict[str, Cause]:
+    passes = _cause("memory-small", (MEMORY_TOTAL,))
+    empty = _cause("file-empty", (MODEL_SIZE,), "the file is empty")
+    busy = _cause("port-busy", (TARGET_ENDPOINT,), "port {port} is {state}", Severity.WARNING)
+    broken = _cause("always-broken", (LIBC_VERSION,))
+
+    @passes.predict
+    def no_memory(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+        if facts.value(MEMORY_TOTAL) < 2**30:
+            yield passes.finding(facts, "this host", evidence=(MEMORY_TOTAL,))
+
+    @empty.predict
+    def no_bytes(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+        if facts.value(MODEL_SIZE) == 0:
+            yield empty.finding(facts, facts.value(MODEL_PATH), evidence=(MODEL_SIZE,))
+
+    @busy.predict
+    def not_free(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+        endpoint = facts.value(TARGET_ENDPOINT)
+        if endpoint.state != "free":
+            yield busy.finding(facts, endpoint.host, port=endpoint.port, state=endpoint.state)
+
+    @broken.predict
+    def breaks(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+        if facts.value(LIBC_VERSION).major < 2:
+            raise ZeroDivisionError("no such libc")
+        return iter(())
+
+    return {cause.slug: cause for cause in (passes, empty, busy, broken)}
+
+
+def describe(path: Path) -> Inspection:
+    """What the fake format says of any file."""
+    size = path.stat().st_size
+    model = ModelInfo(
+        name=path.stem,
+        path=str(path),
+        format="onnx",
+        entry=str(path),
+        files=(FileInfo(path.name, size, "onnx"),),
+        task="tensors",
+        parameters=22_700_000,
+        datatypes={"FP32": 90_800_000},
+        inputs=(TensorSpec("x", "FP32", (-1, 64), ("batch", "")),),
+        outputs=(TensorSpec("label", "INT64", (-1,)),),
+        operators=tuple(Operator("", f"Op{n}", 30 - n) for n in range(12)),
+        versions={"onnx-ir": 10, "onnx-opset": 17},
+    )
+    return Inspection(model, Facts({MODEL_PATH.name: Known(str(path), "given"), MODEL_SIZE.name: Known(size, "stat")}))
+
+
+def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "free") -> None:
+    """Put the fakes where the flows look for the real ones."""
+    import airworthy.causes.registry
+    from airworthy.flows import facts as flow
+
+    registry: Registry[Cause] = Registry("cause", dict.fromkeys(_catalogue(), "fakes.world:nothing"))
+    registry._loaded.update(_catalogue())
+    monkeypatch.setattr(airworthy.causes.registry, "CAUSES", registry)
+    monkeypatch.setattr(flow, "gather", lambda **_: host)
+    _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
+    _module(monkeypatch, "airworthy.causes.pages", page=lambda cause: f"# {cause.slug}\n\nText with *emphasis*.\n")
+    _module(monkeypatch, "airworthy.probes.local", LocalHost=lambda: _Port(port_state))
+
+
+class _Port:
+    def __init__(self, state: str) -> None:
+        self._state = state
+
+    def can_listen(self, address: str, port: int) -> str:
+        return self._state
+
+
+def _module(monkeypatch: pytest.MonkeyPatch, name: str, **members: Any) -> None:
+    module = ModuleType(name)
+    for member, value in members.items():
+        setattr(module, member, value)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+UNREADABLE = HOST.merged({MEMORY_TOTAL.name: Unknown("permission denied")})
+"""The same machine, where memory could not be read."""
+OLD = HOST.merged({LIBC_VERSION.name: Known(Version("1.0"), "ldd")})
+"""A machine on which one check breaks."""
+SMALL = HOST.merged({MEMORY_TOTAL.name: Known(2**20, "/proc/meminfo")})
+"""A machine on which one check fails."""
