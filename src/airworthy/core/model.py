@@ -24,6 +24,9 @@ DATATYPES = (
 )
 """Element types by their names in the Open Inference Protocol."""
 
+ANY_RANK = ("*",)
+"""The `symbols` of a value whose number of axes its model leaves open; its shape is `(-1,)`."""
+
 
 class TensorSpec(msgspec.Struct, frozen=True):
     """An input or output of a model."""
@@ -31,7 +34,7 @@ class TensorSpec(msgspec.Struct, frozen=True):
     name: str
     """Its name in the model."""
     datatype: str
-    """Element type, one of `DATATYPES`."""
+    """Element type, one of `DATATYPES`; the model's own name for one that the protocol has none for (`SEQUENCE`)."""
     shape: tuple[int, ...]
     """Its sizes; -1 for one that varies."""
     symbols: tuple[str, ...] = ()
@@ -110,6 +113,13 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The longest input in tokens, where the configuration says so."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
+
+    @property
+    def entry_format(self) -> str:
+        """Format of the file that an engine loads: `onnx` for a Hugging Face folder with an ONNX export."""
+        entry = self.entry.replace("\\", "/")
+        formats = (file.format for file in self.files if file.format and f"/{entry}".endswith(f"/{file.path}"))
+        return next(formats, self.format)
 
     @property
     def size(self) -> int:

@@ -144,7 +144,8 @@ class Defect(Value, frozen=True):
     member: str
     """The file, or the member inside an archive."""
     kind: str
-    """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`."""
+    """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`; `missing` for a file that
+    another names, `path` for one outside of the model's folder, `error-page` for a saved web page."""
     detail: str
     """What was expected and what was found, one line."""
     offset: int | None = None

@@ -1,0 +1,129 @@
+"""The files beside a model's weights that tell how it is used: `config.json`, `tokenizer.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airworthy.artifacts.conclusion import files_of
+from airworthy.artifacts.source import Source
+from airworthy.artifacts.stand_ins import defect_in, pointer_in
+from airworthy.core.model import FileInfo
+from airworthy.core.values import Defect, LfsPointer
+from airworthy.core.words import say
+
+CONFIG_LIMIT = 4 * 1024 * 1024
+"""Bytes of a configuration that are read; a larger one is told as damaged."""
+_END = 4096
+_LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx")
+
+
+class Companions(msgspec.Struct, frozen=True):
+    """What lies beside a model's weights."""
+
+    architecture: str = ""
+    """What `config.json` calls the model, `BertModel`."""
+    max_length: int | None = None
+    """The longest input in tokens: the smallest number that a configuration gives."""
+    tokenizer: str = ""
+    """The path of `tokenizer.json`, or empty."""
+    paths: tuple[Path, ...] = ()
+    """The files that were found."""
+    defects: tuple[Defect, ...] = ()
+    """What is wrong with them."""
+    pointers: tuple[LfsPointer, ...] = ()
+    """Those that are Git LFS pointers."""
+
+    def files(self, folder: Path) -> tuple[FileInfo, ...]:
+        """Those of them that lie in a folder or below it."""
+        return files_of(folder, [(path, "") for path in self.paths if path.is_relative_to(folder)])
+
+
+def find_companions(entry: Path) -> Companions:
+    """The companions of a weights file: those in its folder, or one above where that folder is named `onnx`."""
+    folder = entry.parent
+    if entry.absolute().parent.name == "onnx" and not (folder / "config.json").exists():
+        folder = entry.absolute().parent.parent
+    return read_companions(folder)
+
+
+def read_companions(folder: Path) -> Companions:
+    """The companions in a folder."""
+    reader = _Reader(folder)
+    config = reader.config("config.json")
+    sentence = reader.config("sentence_bert_config.json")
+    settings = reader.config("tokenizer_config.json")
+    tokenizer = reader.tokenizer("tokenizer.json")
+    lengths = [config.get(name) for name in _LENGTHS]
+    lengths += [sentence.get("max_seq_length"), settings.get("model_max_length")]
+    # A tokenizer without a limit says so by a number beyond any memory.
+    usable = [length for length in lengths if isinstance(length, int) and 0 < length < 1 << 40]
+    named = config.get("architectures")
+    architecture = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
+    if not architecture and isinstance(config.get("model_type"), str):
+        architecture = config["model_type"]
+    return Companions(
+        architecture=architecture[:200],
+        max_length=min(usable, default=None),
+        tokenizer=tokenizer,
+        paths=tuple(reader.paths),
+        defects=tuple(reader.defects),
+        pointers=tuple(reader.pointers),
+    )
+
+
+class _Reader:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths: list[Path] = []
+        self.defects: list[Defect] = []
+        self.pointers: list[LfsPointer] = []
+
+    def config(self, name: str) -> dict[str, Any]:
+        text = self.head(name, CONFIG_LIMIT + 1)
+        if text is None:
+            return {}
+        try:
+            if len(text) > CONFIG_LIMIT:
+                raise ValueError(say("it is larger than {limit:bytes}", limit=CONFIG_LIMIT))
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            self.damaged(name, "structure", say("it is not a JSON object: {problem}", problem=error))
+            return {}
+
+    def tokenizer(self, name: str) -> str:
+        start = self.head(name, _END)
+        if start is None:
+            return ""
+        with Source(self.folder / name) as source:
+            end, size = source.read(max(0, source.size - _END), _END), source.size
+        if not start.lstrip().startswith(b"{"):
+            self.damaged(name, "structure", say("it is not a JSON object"), 0)
+        elif not end.rstrip().endswith(b"}"):
+            self.damaged(name, "truncated", say("it ends at {size} without its closing brace", size=size), size)
+        return str((self.folder / name).absolute())
+
+    def head(self, name: str, limit: int) -> bytes | None:
+        """The file's first bytes; None where there is no such file or something else lies in its place."""
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        self.paths.append(path)
+        try:
+            with Source(path) as source:
+                text = source.read(0, limit)
+        except OSError as error:
+            self.damaged(name, "missing", say("it cannot be read: {problem}", problem=error.strerror))
+            return None
+        if pointer := pointer_in(path.absolute(), text):
+            self.pointers.append(pointer)
+            return None
+        if defect := defect_in(name, text):
+            self.defects.append(defect)
+            return None
+        return text
+
+    def damaged(self, name: str, kind: str, detail: str, offset: int | None = None) -> None:
+        self.defects.append(Defect(member=name, kind=kind, detail=detail, offset=offset))

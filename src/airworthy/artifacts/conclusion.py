@@ -1,0 +1,73 @@
+"""From what a format read to its `Inspection`: the one place where the `model.*` facts are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from airworthy.core import keys
+from airworthy.core.facts import Facts, Known, Unknown
+from airworthy.core.model import FileInfo, Inspection, ModelInfo
+from airworthy.core.values import Defect, FormatVersion, LfsPointer, PickleImport
+from airworthy.core.words import say
+
+MOST_DEFECTS = 20
+"""Defects of one model that are told; a damaged header can make thousands."""
+GENERIC_NAMES = ("model", "pytorch_model", "onnx", "checkpoint", "weights")
+"""File and folder names that say nothing; the folder above them names the model."""
+
+
+def conclude(
+    model: ModelInfo,
+    *,
+    defects: Iterable[Defect] = (),
+    pointers: Iterable[LfsPointer] = (),
+    imports: Iterable[PickleImport] | Unknown = (),
+    versions: Iterable[FormatVersion] | Unknown = (),
+    by_content: bool = True,
+) -> Inspection:
+    """Join a model and what was found in its files.
+
+    Args:
+        model: what it is.
+        defects: where its files disagree with their format.
+        pointers: Git LFS pointers among the files that an engine needs.
+        imports: names that its pickles import, or why that could not be told.
+        versions: versions that it demands, or why that could not be told.
+        by_content: whether the format was recognised by content, not guessed from the suffix.
+    """
+    source = model.entry
+    guess = say("the suffix of {entry}; the content was not recognised", entry=model.entry)
+    facts = {
+        keys.MODEL_PATH.name: Known(model.path, source),
+        keys.MODEL_FORMAT.name: Known(model.format, source if by_content else guess),
+        keys.MODEL_SIZE.name: Known(model.size, source),
+        keys.MODEL_DEFECTS.name: Known(tuple(defects)[:MOST_DEFECTS], source),
+        keys.MODEL_LFS_POINTERS.name: Known(tuple(pointers), source),
+        keys.MODEL_PICKLE_IMPORTS.name: imports if isinstance(imports, Unknown) else Known(tuple(imports), source),
+        keys.MODEL_FORMAT_VERSIONS.name: versions if isinstance(versions, Unknown) else Known(tuple(versions), source),
+    }
+    return Inspection(model, Facts(facts))
+
+
+def files_of(folder: Path, paths: Sequence[tuple[Path, str]]) -> tuple[FileInfo, ...]:
+    """Files with their sizes: each path with its format. One that can't be looked at counts zero bytes."""
+    found = []
+    for path, format_ in paths:
+        try:
+            size = path.stat().st_size
+        except (OSError, ValueError):
+            size = 0
+        found.append(FileInfo(path.relative_to(folder).as_posix(), size, format_))
+    return tuple(found)
+
+
+def name_of(path: Path) -> str:
+    """The name that a model is served under: its file's, or its folder's where the file's says nothing."""
+    absolute = path.absolute()
+    if absolute.is_dir():
+        return absolute.name or "model"
+    for name in (absolute.stem, absolute.parent.name, absolute.parent.parent.name):
+        if name and name.lower() not in GENERIC_NAMES:
+            return name
+    return absolute.stem or "model"

@@ -1,0 +1,132 @@
+"""The entry to the room: what a path holds, by content, and its inspection."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from airworthy.artifacts.interface import HEAD, Format
+from airworthy.artifacts.registry import FORMATS
+from airworthy.artifacts.source import Source
+from airworthy.artifacts.stand_ins import defect_in, inspect_stand_in, pointer_in
+from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
+from airworthy.core.model import Inspection
+from airworthy.core.words import say
+
+# What people take for a model here and other programs load: first bytes, where they stand, name.
+_OTHERS = (
+    (b"GGUF", 0, "GGUF"),
+    (b"tjgg", 0, "GGJT, the format before GGUF"),
+    (b"lmgg", 0, "GGML, the format before GGUF"),
+    (b"\x89HDF\r\n\x1a\n", 0, "HDF5 (Keras)"),
+    (b"TFL3", 4, "TensorFlow Lite"),
+    (b"ORTM", 4, "ONNX Runtime's own ORT format"),
+    (b"ftrt", 0, "a TensorRT plan"),
+    (b"ptrt", 0, "a TensorRT plan"),
+    (b"\x93NUMPY", 0, "a NumPy array"),
+    (b"PK\x03\x04", 0, "a ZIP archive without a PyTorch model"),
+    (b"\x1f\x8b", 0, "gzip: unpack it first"),
+    (b"\xfd7zXZ\x00", 0, "xz: unpack it first"),
+    (b"(\xb5/\xfd", 0, "Zstandard: unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", 0, "7-Zip: unpack it first"),
+    (b"ustar", 257, "a tar archive: unpack it first"),
+    (b"%PDF", 0, "a PDF document"),
+    (b"\x7fELF", 0, "a program or shared library"),
+    (b"\x89PNG", 0, "an image"),
+)
+
+
+def identify(path: str | Path) -> Format:
+    """The format of a model file or folder, by its content.
+
+    Raises:
+        InputNotFound: the path leads nowhere.
+        InputUnreadable: it may not be read, or is neither a file nor a folder.
+        NotAModel: no format recognises it.
+    """
+    where = Path(path)
+    head = _head(where)
+    found = _recognise(where, head)
+    if found is None:
+        raise NotAModel(path=where, reason=_reason(where, head), formats=FORMATS.names())
+    return found
+
+
+def inspect(path: str | Path) -> Inspection:
+    """What a model file or folder is, with the facts that checks decide from.
+
+    A file that was meant to be a model, by its suffix, and is damaged or is a stand-in (a Git LFS pointer, a saved
+    error page) is an inspection too: its facts tell what is wrong.
+
+    Raises:
+        InputNotFound: the path leads nowhere.
+        InputUnreadable: it may not be read, or is neither a file nor a folder.
+        NotAModel: it is none, and nothing says that it was meant to be one.
+    """
+    where = Path(path)
+    head = _head(where)
+    found = _recognise(where, head) or _meant(where, head)
+    try:
+        if found is not None:
+            return found.inspect(where)
+        if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
+            return stand_in
+    except OSError as error:
+        raise InputUnreadable(path=where, reason=error.strerror or str(error)) from None
+    raise NotAModel(path=where, reason=_reason(where, head), formats=FORMATS.names())
+
+
+def _head(path: Path) -> bytes:
+    """A file's first bytes; none for a folder."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            next(path.iterdir(), None)  # tells now whether it may be listed
+            return b""
+        if not stat.S_ISREG(mode):
+            raise InputUnreadable(path=path, reason=say("it is neither a file nor a folder"))
+        with Source(path) as source:
+            return source.read(0, HEAD)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputNotFound(path=path, cwd=Path.cwd()) from None
+    except OSError as error:
+        raise InputUnreadable(path=path, reason=error.strerror or str(error)) from None
+    except ValueError as error:  # a path with a NUL character
+        raise InputUnreadable(path=repr(str(path)), reason=str(error)) from None
+
+
+def _recognise(path: Path, head: bytes) -> Format | None:
+    folder = path.is_dir()
+    return next((f for f in FORMATS if f.folder == folder and f.recognises(path, head)), None)
+
+
+def _meant(path: Path, head: bytes) -> Format | None:
+    """The format that a file's suffix names, unless its content is surely something whole of another kind."""
+    if path.is_dir() or _other(head):
+        return None
+    suffix = path.suffix.lower()
+    return next((f for f in FORMATS if suffix in f.suffixes), None)
+
+
+def _other(head: bytes) -> str:
+    return next((name for magic, at, name in _OTHERS if head[at : at + len(magic)] == magic), "")
+
+
+def _reason(path: Path, head: bytes) -> str:
+    if path.is_dir():
+        return _folder_reason(path)
+    if other := _other(head):
+        return say("it is {other}", other=other)
+    if defect := defect_in(path.name, head):
+        return defect.detail
+    return say("it begins with {start}", start=head[:8].hex(" "))
+
+
+def _folder_reason(path: Path) -> str:
+    from airworthy.artifacts.huggingface import entries
+
+    found = entries(path)
+    if found:
+        names = tuple(entry.relative_to(path).as_posix() for entry in found[:5])
+        return say("it holds several and nothing says which is meant: {names}; name one", names=names)
+    return say("there are no weights in it")

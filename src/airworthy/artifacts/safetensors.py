@@ -1,0 +1,188 @@
+"""safetensors: a JSON header that places every tensor, checked against itself and the file's size.
+
+The rules are those of https://github.com/huggingface/safetensors#format.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airworthy.artifacts.conclusion import conclude, files_of, name_of
+from airworthy.artifacts.datatypes import SAFETENSORS
+from airworthy.artifacts.interface import HEAD
+from airworthy.artifacts.source import Source
+from airworthy.artifacts.stand_ins import inspect_stand_in
+from airworthy.core.model import Inspection, ModelInfo, TensorInfo
+from airworthy.core.values import Defect
+from airworthy.core.words import say
+
+MOST_HEADER = 100_000_000
+"""Bytes of a header; the reference implementation refuses a larger one."""
+MOST_RANK = 64
+"""Axes of one tensor."""
+_METADATA = "__metadata__"
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a safetensors file says of itself."""
+
+    tensors: tuple[TensorInfo, ...] = ()
+    """Its tensors in the order of their bytes."""
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    """Texts that its writer added."""
+    defects: tuple[Defect, ...] = ()
+    """Where it disagrees with itself or with the file."""
+
+
+class Safetensors:
+    """The format."""
+
+    name = "safetensors"
+    suffixes = (".safetensors",)
+    folder = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 - the interface gives both
+        """Whether the first bytes are a header's length and its opening brace."""
+        return 2 <= int.from_bytes(head[:8], "little") <= MOST_HEADER and head[8:9] == b"{"
+
+    def inspect(self, path: Path) -> Inspection:
+        """Read the header; tensors are not read."""
+        with Source(path) as source:
+            head = source.read(0, HEAD)
+            stand_in = inspect_stand_in(path, head, self.name)
+            if stand_in is not None:
+                return stand_in
+            header = read_header(source)
+        weights, parameters = count(header.tensors)
+        model = ModelInfo(
+            name=name_of(path),
+            path=str(path.absolute()),
+            format=self.name,
+            entry=str(path.absolute()),
+            files=files_of(path.parent, [(path, self.name)]),
+            parameters=parameters if header.tensors else None,
+            datatypes=weights,
+            metadata=header.metadata,
+        )
+        return conclude(model, defects=header.defects, by_content=self.recognises(path, head))
+
+
+def count(tensors: Iterable[TensorInfo]) -> tuple[dict[str, int], int]:
+    """Bytes by element type, and the number of elements."""
+    weights: Counter[str] = Counter()
+    parameters = 0
+    for tensor in tensors:
+        weights[SAFETENSORS[tensor.datatype].name] += tensor.size
+        parameters += math.prod(tensor.shape)
+    return dict(weights), parameters
+
+
+def read_header(source: Source) -> Header:
+    """The header of a file. Damage is among its defects."""
+    prefix = source.read(0, 9)
+    length = int.from_bytes(prefix[:8], "little")
+    if len(prefix) < 8:
+        return _broken(source, "truncated", say("the file ends within the header's length"), source.size)
+    if length > MOST_HEADER:
+        told = say("the header's length is {length}, more than {most}", length=length, most=MOST_HEADER)
+        return _broken(source, "header", told, 0)
+    if 8 + length > source.size:
+        told = say("the header goes on to {end}, the file ends at {size}", end=8 + length, size=source.size)
+        return _broken(source, "truncated", told, source.size)
+    if prefix[8:] != b"{":
+        return _broken(source, "header", say("the header does not begin with a brace"), 8)
+    try:
+        entries = json.loads(source.read(8, length).decode("utf-8"), object_pairs_hook=_unique)
+    except _Duplicate as error:
+        return _broken(source, "header", say("the header names {name!r} twice", name=str(error)[:200]), 8)
+    except (ValueError, RecursionError) as error:
+        told = say("the header is not JSON: {problem}", problem=" ".join(str(error).split())[:200])
+        return _broken(source, "header", told, 8)
+    return _read_entries(source, entries, 8 + length)
+
+
+class _Duplicate(Exception):
+    """A name that a JSON object has twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        raise _Duplicate(counts.most_common(1)[0][0])
+    return entries
+
+
+def _broken(source: Source, kind: str, detail: str, offset: int) -> Header:
+    return Header(defects=(Defect(member=source.name, kind=kind, detail=detail, offset=offset),))
+
+
+def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
+    metadata = entries.pop(_METADATA, {})
+    defects: list[Defect] = []
+
+    def damaged(kind: str, detail: str, offset: int | None = None) -> None:
+        defects.append(Defect(member=source.name, kind=kind, detail=detail, offset=offset))
+
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        damaged("header", say("the metadata is not a table of texts"), 8)
+        metadata = {}
+    placed = []
+    for name, entry in entries.items():
+        tensor = _tensor(name, entry)
+        if isinstance(tensor, str):
+            damaged("header", say("tensor {name!r}: {problem}", name=name[:200], problem=tensor), 8)
+        else:
+            placed.append((entry["data_offsets"][0], tensor))
+    placed.sort(key=lambda item: (item[0], item[0] + item[1].size))
+    at = 0
+    for start, tensor in placed:
+        if start != at:
+            kind, template = ("overlap", "tensor {name!r} begins at {start}, before the last one ends at {at}")
+            if start > at:
+                kind, template = ("bounds", "tensor {name!r} begins at {start}, the last one ends at {at}")
+            damaged(kind, say(template, name=tensor.name[:200], start=start, at=at), data + start)
+        at = max(at, start + tensor.size)
+    end = data + at
+    if not defects and end > source.size:
+        told = say("tensors go on to {end}, the file ends at {size}", end=end, size=source.size)
+        damaged("truncated", told, source.size)
+    elif not defects and end < source.size:
+        told = say("tensors end at {end}, the file goes on to {size}", end=end, size=source.size)
+        damaged("padded", told, end)
+    return Header(tuple(tensor for _, tensor in placed), metadata, tuple(defects))
+
+
+def _tensor(name: str, entry: Any) -> TensorInfo | str:
+    """A tensor, or what is wrong with its entry."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        return say("it needs dtype, shape and data_offsets, and nothing else")
+    dtype, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in SAFETENSORS:
+        return say("there is no element type {dtype}", dtype=repr(dtype)[:50])
+    if not isinstance(shape, list) or len(shape) > MOST_RANK or not all(_is_size(size) for size in shape):
+        return say("its shape is not a list of sizes")
+    if not isinstance(place, list) or len(place) != 2 or not all(_is_size(offset) for offset in place):
+        return say("its data_offsets are not two offsets")
+    size, needed = place[1] - place[0], SAFETENSORS[dtype].stored(math.prod(shape))
+    if size != needed:
+        return say("{dtype} of shape {shape} needs {needed} bytes and has {size}", **_told(dtype, shape, needed, size))
+    return TensorInfo(name=name, datatype=dtype, shape=tuple(shape), size=size)
+
+
+def _told(dtype: str, shape: list[int], needed: int, size: int) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": str(shape), "needed": needed, "size": size}
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+FORMAT = Safetensors()

@@ -1,0 +1,62 @@
+"""A file that is read at offsets: a window that moves along, so that what nobody asks for is never read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+BLOCK = 16 * 1024
+"""Bytes that are read at a time while walking."""
+
+
+class Source:
+    """A file open for reading at offsets."""
+
+    __slots__ = ("_base", "_block", "_file", "name", "size")
+
+    name: str
+    """The file's name, without its folder."""
+    size: int
+    """Its size in bytes when it was opened."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file.
+
+        Raises:
+            OSError: it can't be opened, or is no regular file.
+        """
+        self.name = path.name
+        self._file = path.open("rb", buffering=0)
+        self.size = os.fstat(self._file.fileno()).st_size
+        self._block = b""
+        self._base = 0
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._file.close()
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Bytes from an offset; fewer than asked for only where the file ends."""
+        if offset >= self.size or count <= 0:
+            return b""
+        self._file.seek(offset)
+        count = min(count, self.size - offset)
+        parts = []
+        while count > 0:
+            part = self._file.read(count)
+            if not part:
+                break
+            parts.append(part)
+            count -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def window(self, offset: int, least: int) -> tuple[bytes, int]:
+        """A block and its offset in the file, with `least` bytes from `offset` in it, or all to the end of the file."""
+        stop = min(offset + least, self.size)
+        if not (self._base <= offset and stop <= self._base + len(self._block)):
+            self._block = self.read(offset, max(BLOCK, least))
+            self._base = offset
+        return self._block, self._base

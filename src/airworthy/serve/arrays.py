@@ -1,0 +1,31 @@
+"""Arrays of a runner from bytes of the wire, and back; only workers import it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from airworthy.engines.datatypes import datatype_of, dtype_of
+from airworthy.serve.tensors import Tensor, TensorMeta, iterate_strings, pack_strings
+
+
+def from_wire(tensor: Tensor) -> NDArray[Any]:
+    """A tensor as an array; a view of the frame's bytes but for strings."""
+    meta = tensor.meta
+    if meta.datatype == "BYTES":
+        items = [bytes(item) for item in iterate_strings(memoryview(tensor.data))]
+        return np.array(items, dtype=object).reshape(meta.shape)
+    return np.frombuffer(tensor.data, dtype=dtype_of(meta.datatype)).reshape(meta.shape)
+
+
+def to_wire(name: str, array: NDArray[Any]) -> Tensor:
+    """An array as a tensor."""
+    datatype = datatype_of(array.dtype)
+    data: bytes | memoryview
+    if datatype == "BYTES":
+        data = pack_strings(item if isinstance(item, bytes) else str(item).encode() for item in array.ravel())
+    else:
+        data = np.ascontiguousarray(array).data.cast("B") if array.size else b""
+    return Tensor(TensorMeta(name, datatype, array.shape, len(data)), data)

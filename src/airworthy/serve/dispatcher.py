@@ -1,0 +1,420 @@
+"""The way of a request through one model: admission, queue, batch, worker, answer.
+
+Everything here runs on one event loop. Each request ends in exactly one way: with its own rows, or with a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.settings import ServeSettings
+from airworthy.core.words import say
+from airworthy.serve import refusals
+from airworthy.serve.assembly import RowsLost, assemble, disassemble
+from airworthy.serve.meters import ModelMeters
+from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket
+from airworthy.serve.slot import MakeLink, Slot, State
+from airworthy.serve.tensors import Tensor
+from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
+
+SWEEP = 0.05
+"""Seconds between two looks at deadlines, stalls and clients that may have gone."""
+MOST_TRIES = 2
+"""How often a request is given to a worker that dies of it or of a neighbour."""
+
+Watch = Callable[[], Awaitable[None]]
+"""Returns when the client is gone."""
+
+
+class Pending(Ticket):
+    """A request on its way."""
+
+    __slots__ = ("answer", "sent", "tensors", "tries", "wanted", "watch", "watcher")
+
+    def __init__(
+        self,
+        arrived: float,
+        deadline: float,
+        group: Hashable,
+        rows: int,
+        length: int,
+        tensors: Sequence[Tensor],
+        wanted: tuple[str, ...],
+        answer: asyncio.Future[tuple[Tensor, ...]],
+        watch: Watch | None,
+    ) -> None:
+        super().__init__(arrived, deadline, (group, wanted), rows, length)
+        self.tensors = tensors
+        self.wanted = wanted
+        self.answer = answer
+        self.watch = watch
+        self.watcher: asyncio.Future[None] | None = None
+        self.tries = 0
+        self.sent = 0.0
+
+
+class _Flight:
+    """A batch that a worker has."""
+
+    __slots__ = ("pendings", "slot")
+
+    def __init__(self, slot: Slot, pendings: tuple[Pending, ...]) -> None:
+        self.slot = slot
+        self.pendings = pendings
+
+
+class Dispatcher:
+    """Serves one model through its runners."""
+
+    def __init__(
+        self,
+        load: Load,
+        settings: ServeSettings,
+        make_link: MakeLink,
+        meters: ModelMeters,
+        limits: Limits,
+        padding: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.name = load.model.name
+        self._settings = settings
+        self._meters = meters
+        self._padding = padding
+        self._scheduler = Scheduler(limits)
+        self._queue: deque[Pending] = deque()
+        self._flights: dict[int, _Flight] = {}
+        self._number = 0
+        self._pumping = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._first: asyncio.Future[Ready] | None = None
+        self._service_time = 0.0
+        self.slots = tuple(
+            Slot(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
+            for _ in range(settings.workers)
+        )
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the runners."""
+        self._loop = asyncio.get_running_loop()
+        self._first = self._loop.create_future()
+        for slot in self.slots:
+            slot.start()
+
+    async def loaded(self) -> Ready:
+        """Wait until the first runner is ready.
+
+        Raises:
+            AirworthyError: all runners failed at their first start.
+        """
+        assert self._first is not None
+        return await asyncio.shield(self._first)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a runner takes work and requests are let in."""
+        return not self._draining and any(slot.state is State.READY for slot in self.slots)
+
+    @property
+    def state(self) -> str:
+        """What a person would say of it, in one word."""
+        if self._draining:
+            return "draining"
+        states = {slot.state for slot in self.slots}
+        order = (State.READY, State.STARTING, State.WAITING, State.FAILED)
+        return next((state.value for state in order if state in states), State.STOPPED.value)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Requests that workers have."""
+        return sum(len(flight.pendings) for flight in self._flights.values())
+
+    async def drain(self, timeout: float) -> None:
+        """Let nobody in any more and wait for those who are, at most `timeout` seconds; refuse the rest then."""
+        self._draining = True
+        inside = self._inside()
+        if inside:
+            await asyncio.wait({pending.answer for pending in inside}, timeout=timeout)
+        self._refuse_all()
+
+    async def stop(self, timeout: float) -> None:
+        """End the runners; who is still inside is refused."""
+        self._draining = True
+        self._refuse_all()
+        for timer in (self._alarm, self._sweeper):
+            if timer is not None:
+                timer.cancel()
+        await asyncio.gather(*(slot.stop(timeout) for slot in self.slots))
+        self._flights.clear()
+
+    def _inside(self) -> list[Pending]:
+        return [*self._queue, *(pending for flight in self._flights.values() for pending in flight.pendings)]
+
+    def _refuse_all(self) -> None:
+        for pending in self._inside():
+            self._refuse(pending, self._not_ready())
+        self._queue.clear()
+
+    # --- in and out -----------------------------------------------------------------------------------------------
+
+    def check_room(self) -> None:
+        """Refuse at once what would be refused after its body was read.
+
+        Raises:
+            Refusal: the model isn't ready, or its queue is full.
+        """
+        if self._draining:
+            raise self._not_ready()
+        if not any(slot.state is State.READY for slot in self.slots):
+            soon = [slot for slot in self.slots if slot.starts > 1 and self._starts_soon(slot)]
+            if not soon:
+                raise self._not_ready()
+        if len(self._queue) >= self._settings.max_queue:
+            self._meters.rejected("overloaded")
+            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=self._retry_after())
+
+    def submit(
+        self,
+        tensors: Sequence[Tensor],
+        *,
+        group: Hashable = None,
+        rows: int = 1,
+        length: int = 0,
+        wanted: tuple[str, ...] = (),
+        watch: Watch | None = None,
+    ) -> asyncio.Future[tuple[Tensor, ...]]:
+        """Let a request in.
+
+        Args:
+            tensors: its inputs, in the model's order.
+            group: what it must share with others to run in one batch with them.
+            rows: its rows along the batch axis.
+            length: its size along the padded axis, 0 for none.
+            wanted: the outputs that are needed; empty for all.
+            watch: returns when the client is gone; asked only of requests that take a while.
+
+        Returns:
+            Its outputs, once they are there. Cancelling it takes the request out.
+        """
+        now = self._loop.time()
+        answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
+        pending = Pending(now, now + self._settings.deadline, group, rows, length, tensors, wanted, answer, watch)
+        self._queue.append(pending)
+        self._pump_soon()
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+        return answer
+
+    # --- batches --------------------------------------------------------------------------------------------------
+
+    def _pump_soon(self) -> None:
+        """Form batches after everything that has arrived with this turn of the loop is in the queue."""
+        if not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pumping = False
+        for slot in self.slots:
+            if slot.state is not State.READY or slot.busy:
+                continue
+            while self._queue and self._queue[0].answer.done():
+                self._queue.popleft()
+            decision = self._scheduler.step(self._loop.time(), self._queue)
+            if isinstance(decision, Batch):
+                self._send(slot, decision)
+            else:
+                self._set_alarm(decision.until)
+                return
+
+    def _set_alarm(self, until: float | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if until is not None:
+            self._alarm = self._loop.call_at(until, self._pump)
+
+    def _send(self, slot: Slot, batch: Batch) -> None:
+        chosen: tuple[Pending, ...] = batch.tickets  # type: ignore[assignment]
+        self._take_out(chosen)
+        live = tuple(pending for pending in chosen if not pending.answer.done())
+        if not live:
+            self._pump_soon()
+            return
+        self._number += 1
+        now = self._loop.time()
+        for pending in live:
+            pending.sent = now
+            pending.tries += 1
+        metas, data = assemble([pending.tensors for pending in live], self._padding)
+        run = Run(self._number, metas, max(pending.deadline for pending in live) - now, live[0].wanted)
+        self._flights[self._number] = _Flight(slot, live)
+        slot.busy, slot.busy_since = self._number, now
+        assert slot.link is not None
+        slot.link.send(run, data)
+
+    def _take_out(self, chosen: Sequence[Pending]) -> None:
+        queue = self._queue
+        for position, pending in enumerate(chosen):
+            if queue[0] is not pending:
+                gone = set(map(id, chosen[position:]))
+                self._queue = deque(waiting for waiting in queue if id(waiting) not in gone)
+                return
+            queue.popleft()
+
+    # --- what links tell ------------------------------------------------------------------------------------------
+
+    def _take_ready(self, slot: Slot) -> None:
+        assert self._first is not None
+        assert slot.ready is not None
+        self._meters.started(slot.ready.seconds)
+        if not self._first.done():
+            self._first.set_result(slot.ready)
+        self._pump_soon()
+
+    def _take_reply(self, reply: Answer | Failure, data: memoryview) -> None:
+        flight = self._flights.pop(reply.id, None)
+        if flight is None:
+            return
+        flight.slot.busy = 0
+        if isinstance(reply, Answer):
+            self._deliver(flight, reply, data)
+        else:
+            self._blame(flight, refusals.from_failure(reply.code, reply.params))
+        if self._queue:
+            self._pump()
+
+    def _deliver(self, flight: _Flight, answer: Answer, data: memoryview) -> None:
+        pendings = flight.pendings
+        try:
+            parts = disassemble(list(split(answer.outputs, data)), [pending.rows for pending in pendings])
+        except RowsLost:
+            # The model's batch axis is none. From now on its requests run one by one.
+            self._scheduler.limits = Limits(rows=1)
+            self._again(pendings, solo=True)
+            return
+        except WireError as error:
+            self._blame(flight, refusals.Failed(detail=str(error)))
+            return
+        now = self._loop.time()
+        self._service_time += 0.1 * ((now - pendings[0].sent) / len(pendings) - self._service_time)
+        self._meters.batch(sum(pending.rows for pending in pendings), answer.seconds)
+        for pending, part in zip(pendings, parts, strict=True):
+            if not pending.answer.done():
+                pending.answer.set_result(part)
+                self._meters.answered(pending.sent - pending.arrived, now - pending.arrived)
+            self._forget(pending)
+
+    def _blame(self, flight: _Flight, error: AirworthyError) -> None:
+        """A batch failed: a single request is told, several are tried again one by one."""
+        if len(flight.pendings) == 1:
+            self._refuse(flight.pendings[0], error)
+        else:
+            self._again(flight.pendings, solo=True)
+
+    def _again(self, pendings: Sequence[Pending], *, solo: bool) -> None:
+        for pending in reversed(pendings):
+            if not pending.answer.done():
+                pending.solo = pending.solo or solo
+                self._queue.appendleft(pending)
+        self._pump_soon()
+
+    def _take_end(self, slot: Slot, error: AirworthyError) -> None:
+        assert self._first is not None
+        self._meters.ended()
+        if not self._first.done() and all(each.state is State.FAILED for each in self.slots):
+            self._first.set_exception(error)
+            self._first.exception()  # seen, should nobody wait for it
+        flight = self._flights.pop(slot.busy, None)
+        slot.busy = 0
+        if flight is not None:
+            self._retry_or_refuse(flight, error)
+        self._pump_soon()
+
+    def _retry_or_refuse(self, flight: _Flight, error: AirworthyError) -> None:
+        again = [pending for pending in flight.pendings if pending.tries < MOST_TRIES]
+        for pending in flight.pendings:
+            if pending.tries >= MOST_TRIES:
+                status = error.params.get("status", error.text)
+                self._refuse(pending, refusals.WorkerLost(name=self.name, status=status, retry_after=1))
+        self._again(again, solo=True)
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        self._sweeper = None
+        for flight in self._flights.values():
+            for pending in flight.pendings:
+                self._look_at(pending, now)
+        self._queue = deque(pending for pending in self._queue if not self._look_at(pending, now))
+        for slot in self.slots:
+            if slot.busy and now - slot.busy_since > self._settings.stall_timeout and slot.link is not None:
+                self._meters.stalled()
+                slot.link.kill()
+        if self._queue or self._flights:
+            self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+
+    def _look_at(self, pending: Pending, now: float) -> bool:
+        """End what is late and watch over what takes a while; whether it is done."""
+        if now >= pending.deadline:
+            self._refuse(pending, refusals.DeadlinePassed(deadline=self._settings.deadline))
+        elif pending.watch is not None and pending.watcher is None and not pending.answer.done():
+            pending.watcher = asyncio.ensure_future(pending.watch())
+            pending.watcher.add_done_callback(lambda watcher: self._client_gone(pending, watcher))
+        return pending.answer.done()
+
+    def _client_gone(self, pending: Pending, watcher: asyncio.Future[None]) -> None:
+        if not watcher.cancelled() and watcher.exception() is None and not pending.answer.done():
+            self._meters.rejected("disconnected")
+            pending.answer.set_exception(refusals.ClientGone())
+
+    def _refuse(self, pending: Pending, error: AirworthyError) -> None:
+        if not pending.answer.done():
+            self._meters.rejected(error.code)
+            pending.answer.set_exception(error)
+        self._forget(pending)
+
+    def _forget(self, pending: Pending) -> None:
+        if pending.watcher is not None:
+            pending.watcher.cancel()
+
+    # --- words ----------------------------------------------------------------------------------------------------
+
+    def _starts_soon(self, slot: Slot) -> bool:
+        return slot.state is State.STARTING or (
+            slot.state is State.WAITING and slot.next_start - self._loop.time() < self._settings.deadline / 4
+        )
+
+    def _retry_after(self) -> int:
+        return max(1, math.ceil(self._service_time * len(self._queue) / max(1, len(self.slots))))
+
+    def _not_ready(self) -> refusals.NotReady:
+        self._meters.rejected("not-ready")
+        failure = next((slot.failure for slot in self.slots if slot.failure is not None), None)
+        state = self.state if failure is None else say("{state} ({reason})", state=self.state, reason=failure.text)
+        return refusals.NotReady(name=self.name, state=state, retry_after=1)
+
+    def describe(self) -> dict[str, Any]:
+        """Its state as plain JSON data, for the health page."""
+        return {
+            "state": self.state,
+            "waiting": self.waiting,
+            "running": self.running,
+            "workers": [
+                {"state": slot.state.value, "starts": slot.starts, "pid": getattr(slot.link, "pid", 0)}
+                for slot in self.slots
+            ],
+        }

@@ -1,0 +1,1 @@
+"""Ways to reach a runner: a process of this machine now, other servers later."""

@@ -1,0 +1,154 @@
+"""Why the service doesn't answer a request with a result: each with a code, and the HTTP status that says it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from airworthy.core.errors import AirworthyError
+
+
+class ClientGone(Exception):
+    """The client closed the connection; there is nobody to answer."""
+
+
+class Refusal(AirworthyError):
+    """A request that ends without a result."""
+
+    http_status: ClassVar[int] = 400
+    """The status of the response."""
+    retry_after: int = 0
+    """Seconds after which another try makes sense; 0 to say nothing."""
+
+    def __init__(self, *, retry_after: int = 0, **params: Any) -> None:
+        self.retry_after = retry_after
+        super().__init__(**params)
+
+
+class InvalidRequest(Refusal):
+    """The request itself is wrong."""
+
+    code = "invalid-request"
+
+
+class BodyTooLarge(Refusal):
+    """More bytes than a body may have."""
+
+    code = "body-too-large"
+    message = "the body is larger than {limit:bytes}"
+    http_status = 413
+
+
+class UnsupportedEncoding(Refusal):
+    """A body that is compressed."""
+
+    code = "unsupported-encoding"
+    http_status = 415
+
+
+class BodyTooSlow(Refusal):
+    """The body did not arrive in time."""
+
+    code = "body-too-slow"
+    message = "the body did not arrive within {limit:seconds}"
+    http_status = 408
+
+
+class NotFound(Refusal):
+    """No such path."""
+
+    code = "not-found"
+    message = "there is nothing at {path}"
+    http_status = 404
+
+
+class MethodNotAllowed(Refusal):
+    """The path exists, with another method."""
+
+    code = "method-not-allowed"
+    message = "{path} takes {allowed}, not {method}"
+    http_status = 405
+
+
+class UnknownModel(Refusal):
+    """No model of that name is served."""
+
+    code = "model-not-found"
+    # The beginning is what clients of the Open Inference Protocol look for.
+    message = "Request for unknown model: {name!r} is not served here; served: {served}"
+    http_status = 404
+
+
+class NotThisTask(Refusal):
+    """The model is served, and does something else."""
+
+    code = "task-mismatch"
+    message = "{name!r} does not do {task}; reach it at {path}"
+    http_status = 400
+
+
+class ContextTooLong(Refusal):
+    """A text with more tokens than the model takes."""
+
+    code = "context_length_exceeded"  # OpenAI's own spelling, which its clients look for
+    message = "the input has {tokens} tokens and the model takes {most}"
+    hint = "send shorter texts"
+
+
+class Overloaded(Refusal):
+    """The queue is full."""
+
+    code = "overloaded"
+    message = "{waiting} requests already wait for {name!r}"
+    hint = "try again after {retry_after} s, or raise serve.max_queue"
+    http_status = 503
+
+    def __init__(self, *, retry_after: int, **params: Any) -> None:
+        super().__init__(retry_after=retry_after, **params)
+        self.params["retry_after"] = retry_after
+
+
+class NotReady(Refusal):
+    """The model isn't loaded, or the service is going down."""
+
+    code = "not-ready"
+    message = "{name!r} is not ready: {state}"
+    http_status = 503
+
+
+class WorkerLost(Refusal):
+    """The worker died with this request in its hands, twice."""
+
+    code = "worker-died"
+    message = "the worker of {name!r} died on this request ({status})"
+    http_status = 503
+
+
+class DeadlinePassed(Refusal):
+    """The answer would have come too late."""
+
+    code = "deadline-exceeded"
+    message = "no answer within {deadline:seconds}"
+    http_status = 504
+
+
+class Failed(Refusal):
+    """The model failed."""
+
+    code = "run-failed"
+    message = "{detail}"
+    http_status = 500
+
+
+class NotANumber(Refusal):
+    """The model answered with NaN or infinity, which JSON can't hold."""
+
+    code = "nan-in-output"
+    message = "the model's output {name!r} holds NaN or infinity"
+    hint = "run `airworthy explain nan-in-output`; binary output carries such values"
+    http_status = 500
+
+
+def from_failure(code: str, params: dict[str, Any]) -> Refusal:
+    """What a worker's failure means to the client: bad input is theirs, the rest is ours."""
+    detail = str(params.get("detail") or params.get("problem") or code)
+    return InvalidRequest(detail=detail) if code == "invalid-input" else Failed(detail=detail)

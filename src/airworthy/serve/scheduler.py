@@ -1,0 +1,136 @@
+"""Which of the waiting requests run together next: a plain object without clock, thread or I/O.
+
+The oldest request always runs next, so nobody starves; others join it when they fit into the same tensors and the
+padding that they would cause stays within bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Union
+
+
+class Ticket:
+    """A waiting request, as far as batching is concerned."""
+
+    __slots__ = ("arrived", "deadline", "group", "length", "rows", "solo")
+
+    arrived: float
+    """When it came, in seconds of a monotonic clock."""
+    deadline: float
+    """When its answer is of no use any more, on the same clock."""
+    group: Hashable
+    """Requests of one group fit into the same tensors, but for the number of rows and the length."""
+    rows: int
+    """Rows along the batch axis."""
+    length: int
+    """Size along the axis that is padded (tokens of a text); 0 where nothing is padded."""
+    solo: bool
+    """Whether it must run alone, because a batch that it was in failed."""
+
+    def __init__(
+        self,
+        arrived: float,
+        deadline: float,
+        group: Hashable = None,
+        rows: int = 1,
+        length: int = 0,
+        solo: bool = False,
+    ) -> None:
+        self.arrived = arrived
+        self.deadline = deadline
+        self.group = group
+        self.rows = rows
+        self.length = length
+        self.solo = solo
+
+    def __repr__(self) -> str:
+        return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.solo})"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of a batch."""
+
+    rows: int = 32
+    """The most rows; 1 turns batching off. A single request may have more."""
+    tokens: int = 256
+    """The most elements along the padded axis times rows, padding counted. A single request may have more."""
+    waste: float = 0.25
+    """The largest share of those elements that may be padding."""
+    wait: float = 0.0
+    """Seconds that the oldest request may wait for company."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """These run now, together."""
+
+    tickets: tuple[Ticket, ...]
+    """At least one; the oldest first."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing runs now."""
+
+    until: float | None
+    """When to ask again at the latest; None: when something new comes."""
+
+
+class Scheduler:
+    """Decides from the queue alone."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    def step(self, now: float, queue: Sequence[Ticket]) -> Union[Batch, Wait]:
+        """What to run now.
+
+        Args:
+            now: the time on the clock that the tickets carry.
+            queue: the waiting tickets, oldest first. It is not changed: the caller takes out what the batch holds.
+        """
+        if not queue:
+            return Wait(None)
+        limits = self.limits
+        oldest = queue[0]
+        if oldest.solo or limits.rows <= oldest.rows:
+            return Batch((oldest,))
+        chosen = self._by_arrival(queue) if not oldest.length else self._by_length(queue)
+        if limits.wait > 0:
+            full = sum(ticket.rows for ticket in chosen) >= limits.rows
+            ready_at = oldest.arrived + limits.wait
+            if not full and now < ready_at:
+                return Wait(ready_at)
+        return Batch(tuple(chosen))
+
+    def _by_arrival(self, queue: Sequence[Ticket]) -> list[Ticket]:
+        """Everything of the oldest one's group that fits, in order of arrival."""
+        oldest, most = queue[0], self.limits.rows
+        chosen, rows, group = [], 0, oldest.group
+        for ticket in queue:
+            if ticket.group == group and not ticket.solo and rows + ticket.rows <= most:
+                chosen.append(ticket)
+                rows += ticket.rows
+                if rows == most:
+                    break
+        return chosen
+
+    def _by_length(self, queue: Sequence[Ticket]) -> list[Ticket]:
+        """Those whose length is nearest to the oldest one's, while tokens and padding stay within bounds."""
+        oldest, limits = queue[0], self.limits
+        others = [t for t in queue if t is not oldest and t.group == oldest.group and t.length and not t.solo]
+        others.sort(key=lambda ticket: abs(ticket.length - oldest.length))
+        chosen, rows, longest, tokens = [oldest], oldest.rows, oldest.length, oldest.rows * oldest.length
+        for ticket in others:
+            new_rows, new_longest = rows + ticket.rows, max(longest, ticket.length)
+            padded, used = new_rows * new_longest, tokens + ticket.rows * ticket.length
+            if new_rows > limits.rows or padded > limits.tokens or padded - used > limits.waste * padded:
+                continue
+            chosen.append(ticket)
+            rows, longest, tokens = new_rows, new_longest, used
+            if rows == limits.rows:
+                break
+        return chosen

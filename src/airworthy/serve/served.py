@@ -1,0 +1,166 @@
+"""One model as the gateway sees it: its name, what it takes and gives, and the way in."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.settings import ServeSettings
+from airworthy.core.words import say
+from airworthy.engines.interface import RunnerOptions
+from airworthy.serve import refusals
+from airworthy.serve.dispatcher import Dispatcher, Watch
+from airworthy.serve.meters import Meters, ModelMeters
+from airworthy.serve.scheduler import Limits
+from airworthy.serve.slot import MakeLink
+from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, is_finite
+from airworthy.serve.text import TextCodec, int64
+from airworthy.serve.wire import Load, Ready
+
+VERSION = "1"
+"""The version of every model, until releases bring their own."""
+
+
+def is_batchable(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
+    """Whether requests can share a run: every tensor's first size varies, under one name where the model names it."""
+    tensors = (*inputs, *outputs)
+    if not inputs or not outputs or any(not spec.shape or spec.shape[0] != -1 for spec in tensors):
+        return False
+    return len({spec.symbols[0] for spec in tensors if spec.symbols and spec.symbols[0]}) <= 1
+
+
+def embedding_output(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
+    """The output that holds one vector a row."""
+    flat = [spec for spec in outputs if len(spec.shape) == 2 and spec.datatype == "FP32"]
+    named = [spec for spec in flat if "embedding" in spec.name or "pool" in spec.name]
+    return next(iter(named or flat), None)
+
+
+class Served:
+    """A model that is being served."""
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        engine: str,
+        options: RunnerOptions,
+        settings: ServeSettings,
+        make_link: MakeLink,
+        meters: Meters,
+    ) -> None:
+        self.model = model
+        self.name = model.name
+        self.engine = engine
+        self._settings = settings
+        self._meters = ModelMeters(meters, model.name)
+        self.inputs: tuple[TensorSpec, ...] = model.inputs
+        self.outputs: tuple[TensorSpec, ...] = model.outputs
+        self.batchable = is_batchable(model.inputs, model.outputs)
+        self.codec: TextCodec | None = None
+        self.embedding: TensorSpec | None = None
+        self._padding: dict[str, bytes] = {}
+        if model.task == "embedding":
+            self.codec = TextCodec(model.tokenizer)
+            self.embedding = embedding_output(model.outputs)
+            self._padding = {
+                spec.name: int64([self.codec.pad_id if spec.name == "input_ids" else 0]) for spec in model.inputs
+            }
+        limits = Limits(
+            rows=settings.max_batch if self.batchable else 1,
+            tokens=settings.max_batch_tokens,
+            wait=settings.batch_wait,
+        )
+        load = Load(engine, model, options)
+        self.dispatcher = Dispatcher(load, settings, make_link, self._meters, limits, self._padding)
+        self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
+
+    async def loaded(self) -> Ready:
+        """Wait for the first runner, whose own word about inputs and outputs counts from then on."""
+        ready = await self.dispatcher.loaded()
+        self.inputs, self.outputs = ready.inputs, ready.outputs
+        return ready
+
+    def validate(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """A client's tensors in the model's order.
+
+        Raises:
+            BadTensor: a tensor that the model doesn't take, one that is missing, or one of another type or shape.
+        """
+        given = {tensor.meta.name: tensor for tensor in tensors}
+        if len(given) != len(tensors):
+            raise BadTensor(name=_twice(tensors), problem=say("it is given twice"))
+        specs = {spec.name: spec for spec in self.inputs}
+        for name in given:
+            if name not in specs:
+                raise BadTensor(
+                    name=name, problem=say("the model has no such input; it takes {names}", names=tuple(specs))
+                )
+        ordered = []
+        for name, spec in specs.items():
+            if name not in given:
+                raise BadTensor(name=name, problem=say("it is missing"))
+            _hold_against(given[name].meta, spec)
+            if not self._settings.allow_nonfinite and not is_finite(spec.datatype, given[name].data):
+                problem = say("it holds NaN or infinity, which serve.allow_nonfinite = true would let in")
+                raise BadTensor(name=name, problem=problem)
+            ordered.append(given[name])
+        return ordered
+
+    def submit(
+        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), watch: Watch | None = None
+    ) -> asyncio.Future[tuple[Tensor, ...]]:
+        """Let validated tensors in."""
+        rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
+        if not self.batchable or len(rows) != 1:
+            return self.dispatcher.submit(tensors, group=object(), rows=sys.maxsize, wanted=wanted, watch=watch)
+        group = tuple(tensor.meta.shape[1:] for tensor in tensors)
+        return self.dispatcher.submit(tensors, group=group, rows=rows.pop(), wanted=wanted, watch=watch)
+
+    def submit_tokens(self, ids: Sequence[int], watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
+        """Let one text's token ids in, for its embedding.
+
+        Raises:
+            Refusal: more tokens than the model takes.
+        """
+        most = self.model.max_length
+        if most is not None and len(ids) > most:
+            raise refusals.ContextTooLong(tokens=len(ids), most=most)
+        assert self.embedding is not None
+        data, length = int64(ids), len(ids)
+        columns = {"input_ids": data, "attention_mask": int64([1]) * length}
+        blank = bytes(len(data))
+        tensors = [
+            Tensor(TensorMeta(spec.name, "INT64", (1, length), len(data)), columns.get(spec.name, blank))
+            for spec in self.inputs
+        ]
+        wanted = (self.embedding.name,)
+        return self.dispatcher.submit(tensors, group="tokens", rows=1, length=length, wanted=wanted, watch=watch)
+
+    def close(self) -> None:
+        """Release what it holds beside its runners."""
+        if self.codec is not None:
+            self.codec.close()
+
+
+def _twice(tensors: Sequence[Tensor]) -> str:
+    names = [tensor.meta.name for tensor in tensors]
+    return next(name for name in names if names.count(name) > 1)
+
+
+def _hold_against(meta: TensorMeta, spec: TensorSpec) -> None:
+    if meta.datatype != spec.datatype:
+        problem = say("the model takes {wanted}, not {given}", wanted=spec.datatype, given=meta.datatype)
+        raise BadTensor(name=meta.name, problem=problem)
+    fits = len(meta.shape) == len(spec.shape) and all(
+        size >= 0 and expected in (-1, size) for size, expected in zip(meta.shape, spec.shape, strict=True)
+    )
+    if not fits or (meta.shape and meta.shape[0] == 0):
+        problem = say(
+            "the model takes shape {wanted}, not {given} (-1 stands for any size from 1)",
+            wanted=list(spec.shape),
+            given=list(meta.shape),
+        )
+        raise BadTensor(name=meta.name, problem=problem)
+    check_size(meta)

@@ -1,0 +1,193 @@
+"""The whole service of one process: models, gateway, HTTP server, signals, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from airworthy.core.errors import AirworthyError, Exit
+from airworthy.core.model import ModelInfo
+from airworthy.core.settings import ServeSettings
+from airworthy.engines.interface import RunnerOptions
+from airworthy.serve.slot import MakeLink
+
+BACKLOG = 2048
+"""Connections that the kernel holds until they are accepted."""
+STOP = 3.0
+"""Seconds that workers get to end by themselves."""
+
+
+class CannotListen(AirworthyError):
+    """The address can't be listened on."""
+
+    code = "cannot-listen"
+    message = "cannot listen on {host}:{port}: {reason}"
+    hint = "{way_out}"
+    exit = Exit.FINDINGS
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One model to serve: the model, and what runs it."""
+
+    model: ModelInfo
+    """The model; its name is the one it is served under."""
+    engine: str
+    """The engine's name in the registry."""
+    options: RunnerOptions = RunnerOptions()
+    """How its runners run."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        CannotListen: the port is taken, forbidden, or the address is not here.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotListen(host=host, port=port, reason=error.strerror or str(error), way_out=_way_out(error)) from None
+    sock.setblocking(False)
+    return sock
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "stop what holds the port, or take another with --port; `airworthy explain port-in-use` says how"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "take a port from 1024 up with --port"
+    return "take an address of this host with --host, or 0.0.0.0 for all"
+
+
+class Service:
+    """Serves models until it is told to stop."""
+
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        settings: ServeSettings,
+        on_ready: Callable[[Service], None] | None = None,
+        make_link: MakeLink | None = None,
+    ) -> None:
+        self.plans = plans
+        self.settings = settings
+        self._on_ready = on_ready
+        self._make_link = make_link
+        self._failure: AirworthyError | None = None
+        self._server: Any = None
+        self._draining: asyncio.Task[None] | None = None
+        self.address: tuple[str, int] = (settings.host, settings.port)
+        """Where it listens; the port is the real one once it does."""
+        self.load_seconds: dict[str, float] = {}
+        """Seconds from a worker's start to its being ready, by model."""
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        host, port = self.address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - shown, not bound
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; returns after the drain.
+
+        Raises:
+            AirworthyError: the address can't be had, or a model didn't load.
+        """
+        with contextlib.closing(listen(self.settings.host, self.settings.port)) as sock:
+            self.address = (self.settings.host, sock.getsockname()[1])
+            _run(self.serve(sock))
+        if self._failure is not None:
+            raise self._failure
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Serve on a listening socket."""
+        # Workers start first: they load while this process imports its HTTP server.
+        from airworthy.serve.link.process import ProcessLink
+        from airworthy.serve.meters import Meters
+        from airworthy.serve.served import Served
+
+        meters = Meters()
+        make_link = self._make_link or ProcessLink
+        models = {
+            plan.model.name: Served(plan.model, plan.engine, plan.options, self.settings, make_link, meters)
+            for plan in self.plans
+        }
+        for served in models.values():
+            served.dispatcher.begin()
+        self._models = models
+        from airworthy.serve.gateway.app import App
+        from airworthy.serve.gateway.server import make_server
+
+        self._server = make_server(App(models, self.settings, meters), self.settings)
+        loop = asyncio.get_running_loop()
+        loading = loop.create_task(self._load())
+        try:
+            with _signals(loop, self.stop):
+                await self._server.serve(sockets=[sock])
+        finally:
+            loading.cancel()
+            if self._draining is not None:
+                await self._draining
+            await asyncio.gather(*(served.dispatcher.stop(STOP) for served in models.values()))
+            for served in models.values():
+                served.close()
+
+    def stop(self) -> None:
+        """Begin the drain: no new connections, an answer for everybody inside, then the end. Called again: at once."""
+        if self._server is None:
+            return
+        if self._draining is not None:
+            self._server.force_exit = True
+        self._server.should_exit = True
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await asyncio.gather(*(served.dispatcher.drain(self.settings.drain) for served in self._models.values()))
+
+    async def _load(self) -> None:
+        try:
+            for name, served in self._models.items():
+                self.load_seconds[name] = (await served.loaded()).seconds
+        except AirworthyError as error:
+            self._failure = error
+            self.stop()
+            return
+        if self._on_ready is not None:
+            self._on_ready(self)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine on a loop of its own, the fastest that is installed."""
+    loop = asyncio.new_event_loop()
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        loop.close()
+        loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(main)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
+
+
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

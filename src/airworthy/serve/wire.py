@@ -1,0 +1,177 @@
+"""The frames between gateway and worker: a typed header in MessagePack, then the tensors' bytes.
+
+    length of the rest (u32) · length of the header (u32) · header · data of the tensors, one after the other
+
+Both sides are ours and of one version; a frame that doesn't decode ends the link.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Union
+
+import msgspec
+
+from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.engines.interface import RunnerKind, RunnerOptions
+from airworthy.serve.tensors import Buffer, Tensor, TensorMeta
+
+MOST_FRAME = 1 << 30
+"""The largest frame in bytes; a larger length means that the stream is damaged."""
+
+_LENGTHS = struct.Struct("<II")
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The base of all headers."""
+
+
+class Load(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker, first: load this."""
+
+    engine: str
+    """The engine's name in the registry."""
+    model: ModelInfo
+    """The model."""
+    options: RunnerOptions
+    """How to run it."""
+    warm: tuple[TensorMeta, ...] = ()
+    """The inputs of a first run, all zeros, made before `Ready`; empty for none."""
+
+
+class Ready(Message, frozen=True, array_like=True, tag=True):
+    """Worker → gateway: the model is loaded."""
+
+    kind: RunnerKind
+    """How it takes work."""
+    inputs: tuple[TensorSpec, ...]
+    """What the runtime says it takes."""
+    outputs: tuple[TensorSpec, ...]
+    """What the runtime says it gives."""
+    seconds: float
+    """Time from the process's start to here."""
+
+
+class Run(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker: run this batch, or stream the answer to this request."""
+
+    id: int
+    """A number that the answer carries."""
+    inputs: tuple[TensorMeta, ...]
+    """The tensors whose data follows."""
+    budget: float
+    """Seconds until nobody waits for the answer any more."""
+    wanted: tuple[str, ...] = ()
+    """The outputs to send back; empty for all."""
+
+
+class Answer(Message, frozen=True, array_like=True, tag=True):
+    """Worker → gateway: an answer, or a piece of a streamed one."""
+
+    id: int
+    """The number of the `Run`."""
+    outputs: tuple[TensorMeta, ...]
+    """The tensors whose data follows."""
+    final: bool
+    """Whether no piece follows."""
+    seconds: float
+    """Time that the runtime took."""
+
+
+class Failure(Message, frozen=True, array_like=True, tag=True):
+    """Worker → gateway: a run or the load failed; the worker lives on after a failed run."""
+
+    id: int
+    """The number of the `Run`; 0 for the load."""
+    code: str
+    """The error's code."""
+    params: dict[str, Any]
+    """The parameters of its message."""
+
+
+class Cancel(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker: nobody waits for this answer any more."""
+
+    id: int
+    """The number of the `Run`."""
+
+
+class Stop(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker: close the model and exit."""
+
+
+AnyMessage = Union[Load, Ready, Run, Answer, Failure, Cancel, Stop]
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
+
+
+class WireError(Exception):
+    """The stream is damaged; the link must be closed."""
+
+
+def encode(message: AnyMessage, data: Sequence[Buffer] = ()) -> list[Buffer]:
+    """A frame as parts to write one after the other; the data is not copied."""
+    header = _encoder.encode(message)
+    rest = 4 + len(header) + sum(map(len, data))
+    if rest > MOST_FRAME:
+        raise WireError(f"a frame of {rest} bytes is over the limit")
+    return [_LENGTHS.pack(rest, len(header)) + header, *data]
+
+
+def decode(frame: Buffer) -> tuple[AnyMessage, memoryview]:
+    """A frame without its first length: the header and the data behind it.
+
+    Raises:
+        WireError: it doesn't decode.
+    """
+    view = memoryview(frame)
+    try:
+        (length,) = struct.unpack_from("<I", view)
+        return _decoder.decode(view[4 : 4 + length]), view[4 + length :]
+    except (struct.error, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise WireError(f"a frame does not decode: {error}") from None
+
+
+def split(metas: Sequence[TensorMeta], data: memoryview) -> Iterator[Tensor]:
+    """The tensors of a frame, as views of its data.
+
+    Raises:
+        WireError: the sizes disagree with the data.
+    """
+    position = 0
+    for meta in metas:
+        end = position + meta.size
+        if meta.size < 0 or end > len(data):
+            raise WireError(f"tensor {meta.name} is cut short")
+        yield Tensor(meta, data[position:end])
+        position = end
+    if position != len(data):
+        raise WireError("data is left over behind the tensors")
+
+
+class Reader:
+    """Takes bytes as they come and gives whole frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: Buffer) -> Iterator[tuple[AnyMessage, memoryview]]:
+        """Add bytes; give the frames that they complete.
+
+        Raises:
+            WireError: the stream is damaged.
+        """
+        self._buffer += data
+        position = 0
+        while len(self._buffer) - position >= 4:
+            (rest,) = struct.unpack_from("<I", self._buffer, position)
+            if not 4 <= rest <= MOST_FRAME:
+                raise WireError(f"a frame says it has {rest} bytes")
+            if len(self._buffer) - position - 4 < rest:
+                break
+            start = position + 4
+            position = start + rest
+            yield decode(bytes(self._buffer[start:position]))
+        if position:
+            del self._buffer[:position]

@@ -1,0 +1,240 @@
+"""Every caller gets its own rows or a refusal, whatever cancels, fails or dies meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from array import array
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.settings import ServeSettings
+from airworthy.engines.interface import LoadFailed, RunnerKind, RunnerOptions
+from airworthy.serve import refusals
+from airworthy.serve.dispatcher import Dispatcher
+from airworthy.serve.link.interface import Ended, OnEnd, OnReply
+from airworthy.serve.meters import Meters, ModelMeters
+from airworthy.serve.scheduler import Limits
+from airworthy.serve.tensors import Tensor, TensorMeta, unpack
+from airworthy.serve.wire import Answer, Failure, Load, Ready, Run
+
+SPEC = (TensorSpec("x", "INT64", (-1, 1)),)
+MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=SPEC, outputs=SPEC)
+POISON = 666
+DEADLY = 667
+SILENT = 668
+
+
+class FakeLink:
+    """Doubles what it is given; fails on `POISON`, dies on `DEADLY`, never answers to `SILENT`."""
+
+    words = ""
+    starts = 0
+
+    def __init__(self, on_reply: OnReply, on_end: OnEnd, *, refuses: bool = False, loses_rows: bool = False) -> None:
+        self._on_reply, self._on_end = on_reply, on_end
+        self._refuses, self._loses_rows = refuses, loses_rows
+        self._alive = True
+
+    async def start(self, load: Load, timeout: float) -> Ready:
+        await asyncio.sleep(0.001)
+        if self._refuses:
+            raise LoadFailed(engine="fake", path="m", detail="no")
+        return Ready(RunnerKind.ONE_SHOT, SPEC, SPEC, 0.1)
+
+    def send(self, run: Run, data: Sequence[Any]) -> None:
+        asyncio.get_running_loop().call_later(random.random() * 0.002, self._reply, run, array("q", bytes(data[0])))
+
+    def _reply(self, run: Run, values: array[int]) -> None:
+        if not self._alive or SILENT in values:
+            return
+        if DEADLY in values:
+            self.kill()
+        elif POISON in values:
+            self._on_reply(Failure(run.id, "run-failed", {"detail": "poison"}), memoryview(b""))
+        else:
+            kept = values[:1] if self._loses_rows else values
+            out = array("q", [2 * value for value in kept]).tobytes()
+            meta = TensorMeta("x", "INT64", (len(kept), 1), len(out))
+            self._on_reply(Answer(run.id, (meta,), True, 0.001), memoryview(out))
+
+    def cancel(self, number: int) -> None:
+        pass
+
+    def kill(self) -> None:
+        if self._alive:
+            self._alive = False
+            self._on_end(Ended(model="m", status="signal SIGKILL", words=""))
+
+    async def stop(self, timeout: float) -> None:
+        self.kill()
+
+
+def _dispatcher(make_link: Any = FakeLink, limits: Limits | None = None, **changes: Any) -> Dispatcher:
+    given = {"deadline": 5.0, **changes}
+    meters = ModelMeters(Meters(), "m")
+    load = Load("fake", MODEL, RunnerOptions())
+    return Dispatcher(load, ServeSettings(**given), make_link, meters, limits or Limits(rows=8))
+
+
+def _tensor(*values: int) -> Tensor:
+    data = array("q", values).tobytes()
+    return Tensor(TensorMeta("x", "INT64", (len(values), 1), len(data)), data)
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+requests = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([*range(50), POISON, DEADLY]), min_size=1, max_size=3),
+        st.sampled_from([0.0, 0.0, 0.001, 0.003]),  # sent so many seconds after the one before
+        st.sampled_from([None, None, None, 0.0, 0.002]),  # cancelled so many seconds after
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(requests, st.integers(1, 3))
+def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, float | None]], workers: int) -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(workers=workers)
+        dispatcher.begin()
+        await dispatcher.loaded()
+
+        async def call(values: list[int], cancel_after: float | None) -> str:
+            answer = dispatcher.submit([_tensor(*values)], group="g", rows=len(values))
+            if cancel_after is not None:
+                asyncio.get_running_loop().call_later(cancel_after, answer.cancel)
+            try:
+                outputs = await answer
+            except asyncio.CancelledError:
+                assert cancel_after is not None
+                return "cancelled"
+            except refusals.Failed:
+                assert POISON in values, "only the poisoned input fails"
+                return "failed"
+            except refusals.WorkerLost:
+                return "lost"
+            assert unpack("INT64", outputs[0].data) == [2 * value for value in values]
+            return "answered"
+
+        calls = []
+        for values, pause, cancel_after in plan:
+            calls.append(asyncio.ensure_future(call(values, cancel_after)))
+            await asyncio.sleep(pause)
+        endings = await asyncio.gather(*calls)
+        for (values, _, _), ending in zip(plan, endings, strict=True):
+            if not {POISON, DEADLY} & set(values):
+                assert ending in ("answered", "cancelled"), (values, ending)
+        await dispatcher.stop(0.1)
+        assert dispatcher.running == 0
+
+    _run(main)
+
+
+def test_a_full_queue_is_refused_with_a_time_to_come_back() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(max_queue=3)
+        dispatcher.begin()
+        await dispatcher.loaded()
+        answers = [dispatcher.submit([_tensor(SILENT)], group="g")]
+        await asyncio.sleep(0.01)
+        answers += [dispatcher.submit([_tensor(1)], group="g") for _ in range(3)]
+        with pytest.raises(refusals.Overloaded) as caught:
+            dispatcher.check_room()
+        assert caught.value.retry_after >= 1
+        await dispatcher.drain(0.01)
+        assert [type(answer.exception()) for answer in answers] == [refusals.NotReady] * 4
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_a_deadline_ends_what_waits_and_what_runs() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(deadline=0.15)
+        dispatcher.begin()
+        await dispatcher.loaded()
+        running = dispatcher.submit([_tensor(SILENT)], group="g")
+        await asyncio.sleep(0.01)
+        waiting = dispatcher.submit([_tensor(1)], group="g")
+        for answer in (running, waiting):
+            with pytest.raises(refusals.DeadlinePassed):
+                await answer
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_a_worker_that_gives_no_answer_is_replaced() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(stall_timeout=0.1)
+        dispatcher.begin()
+        await dispatcher.loaded()
+        hung = dispatcher.submit([_tensor(SILENT)], group="g")
+        with pytest.raises(refusals.WorkerLost):
+            await hung
+        outputs = await dispatcher.submit([_tensor(4)], group="g")
+        assert unpack("INT64", outputs[0].data) == [8]
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_a_model_that_loses_rows_is_no_longer_batched() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(lambda reply, end: FakeLink(reply, end, loses_rows=True))
+        dispatcher.begin()
+        await dispatcher.loaded()
+        answers = [dispatcher.submit([_tensor(value)], group="g") for value in range(6)]
+        assert [unpack("INT64", (await answer)[0].data) for answer in answers] == [[2 * value] for value in range(6)]
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_a_model_that_no_worker_loads_is_told_and_refused() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(lambda reply, end: FakeLink(reply, end, refuses=True))
+        dispatcher.begin()
+        with pytest.raises(LoadFailed):
+            await dispatcher.loaded()
+        assert dispatcher.state == "failed"
+        with pytest.raises(refusals.NotReady, match="could not load"):
+            dispatcher.check_room()
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_a_client_that_leaves_frees_its_place() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher()
+        dispatcher.begin()
+        await dispatcher.loaded()
+        hung = dispatcher.submit([_tensor(SILENT)], group="g")
+        await asyncio.sleep(0.01)
+
+        async def gone() -> None:
+            await asyncio.sleep(0.01)
+
+        left = dispatcher.submit([_tensor(1)], group="g", watch=gone)
+        stays = dispatcher.submit([_tensor(2)], group="g")
+        with pytest.raises(refusals.ClientGone):
+            await left
+        await asyncio.sleep(0.12)
+        assert dispatcher.waiting == 1
+        hung.cancel()
+        stays.cancel()
+        await dispatcher.stop(0.1)
+
+    _run(main)
