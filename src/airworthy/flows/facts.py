@@ -14,6 +14,7 @@ from airworthy.core.redact import redact
 from airworthy.core.report import Report
 from airworthy.core.words import say
 from airworthy.flows.files import read, write_private
+from airworthy.report.plain import builtins
 
 TIME_LIMIT = 20.0
 """Seconds after which probes that have not answered are given up; their facts are unknown."""
@@ -68,7 +69,7 @@ def report(facts: Facts) -> Report:
     return Report(
         verb="facts",
         subject=say("this host"),
-        answer={"taken": document["taken"], "facts": document["facts"]},
+        answer={"taken": document["taken"], "facts": builtins(document["facts"])},
     )
 
 
