@@ -16,6 +16,7 @@ from airworthy.core.finding import Finding, Severity
 from airworthy.core.keys import LIBC_VERSION, MEMORY_TOTAL, MODEL_PATH, MODEL_SIZE, NVIDIA_DRIVER, TARGET_ENDPOINT
 from airworthy.core.model import FileInfo, Inspection, ModelInfo, Operator, TensorSpec
 from airworthy.core.registry import Registry
+from airworthy.core.values import Endpoint
 from airworthy.core.version import Version
 from airworthy.knowledge import Knowledge
 
@@ -98,15 +99,12 @@ def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "
     monkeypatch.setattr(flow, "gather", lambda **_: host)
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
     _module(monkeypatch, "airworthy.causes.pages", page=lambda cause: f"# {cause.slug}\n\nText with *emphasis*.\n")
-    _module(monkeypatch, "airworthy.probes.local", LocalHost=lambda: _Port(port_state))
+    _module(monkeypatch, "airworthy.probes.local", LocalHost=object)
+    _module(monkeypatch, "airworthy.probes.endpoint", read_endpoint=lambda *where: _endpoint(*where, port_state))
 
 
-class _Port:
-    def __init__(self, state: str) -> None:
-        self._state = state
-
-    def can_listen(self, address: str, port: int) -> str:
-        return self._state
+def _endpoint(host: object, address: str, port: int, state: str) -> Known:
+    return Known(Endpoint(host=address, port=port, state=state), "bind")
 
 
 def _module(monkeypatch: pytest.MonkeyPatch, name: str, **members: Any) -> None:

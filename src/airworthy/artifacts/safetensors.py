@@ -48,7 +48,7 @@ class Safetensors:
     suffixes: tuple[str, ...] = (".safetensors",)
     folder = False
 
-    def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 - the interface gives both
+    def recognises(self, path: Path, head: bytes) -> bool:
         """Whether the first bytes are a header's length and its opening brace."""
         return 2 <= int.from_bytes(head[:8], "little") <= MOST_HEADER and head[8:9] == b"{"
 

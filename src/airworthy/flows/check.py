@@ -104,15 +104,10 @@ def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:
     """The address as a fact; only the machine in question can tell whether it is free."""
     if elsewhere:
         return Unknown(say("the facts are those of another machine or time; look at the port there"))
-    from airworthy.core.values import Endpoint
-    from airworthy.probes.host import HostError
+    from airworthy.probes.endpoint import read_endpoint
     from airworthy.probes.local import LocalHost
 
-    try:
-        state = LocalHost().can_listen(address, port)
-    except HostError as error:
-        return Unknown(str(error))
-    return Known(Endpoint(host=address, port=port, state=state), say("binding it"))
+    return read_endpoint(LocalHost(), address, port)
 
 
 def _check_slugs(ignored: Iterable[str], known: tuple[str, ...]) -> None:

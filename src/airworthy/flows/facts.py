@@ -14,9 +14,10 @@ from airworthy.core.redact import redact
 from airworthy.core.report import Report
 from airworthy.core.words import say
 from airworthy.flows.files import read, write_private
+from airworthy.report.plain import builtins
 
-TIME_LIMIT = 20.0
-"""Seconds after which probes that have not answered are given up; their facts are unknown."""
+TIME_LIMIT = 10.0
+"""Seconds that each probe has; the facts of one that has not answered by then are unknown."""
 
 
 def gather(
@@ -30,7 +31,7 @@ def gather(
 
     Args:
         only: names of probes; all of them when empty.
-        time_limit: seconds in all; what was not read by then is unknown, with that as the reason.
+        time_limit: seconds that each probe has; what was not read by then is unknown, with that as the reason.
         redacted: whether what names a person, a host or a secret is taken out.
         progress: told which probe is at work.
     """
@@ -68,7 +69,7 @@ def report(facts: Facts) -> Report:
     return Report(
         verb="facts",
         subject=say("this host"),
-        answer={"taken": document["taken"], "facts": document["facts"]},
+        answer={"taken": document["taken"], "facts": builtins(document["facts"])},
     )
 
 

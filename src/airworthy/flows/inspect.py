@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from airworthy.check import predict
-from airworthy.core.facts import encode_value
 from airworthy.core.keys import Area
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
@@ -16,6 +13,7 @@ from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.report.plain import builtins
 
 
 def inspect(
@@ -52,5 +50,4 @@ def inspect(
 
 def model_data(model: ModelInfo) -> dict[str, Any]:
     """A model's description as plain data."""
-    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(model, enc_hook=encode_value))
-    return {**data, "size": model.size}
+    return {**builtins(model), "size": model.size}

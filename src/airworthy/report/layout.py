@@ -22,6 +22,10 @@ STYLES = {
 """What a piece means → how Rich shows it."""
 
 
+MOST_COLUMN = 44
+"""Columns that a cell may claim for its whole column; a longer one pushes only its own row."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line: pieces of text with what they mean, behind an indent."""
@@ -46,11 +50,16 @@ def table(rows: Sequence[tuple[str, ...]], indent: int = 0, styles: tuple[str, .
     """Rows of cells whose columns are aligned; the last column is free."""
     shown = [tuple(printable(cell) for cell in row) for row in rows]
     columns = max((len(row) for row in shown), default=0)
-    widths = [max((cells(row[i]) for row in shown if i < len(row) - 1), default=0) for i in range(columns)]
+    widths = [
+        max((wide for row in shown if i < len(row) - 1 and (wide := cells(row[i])) <= MOST_COLUMN), default=0)
+        for i in range(columns)
+    ]
     lines = []
     for row in shown:
         last = len(row) - 1
-        padded = (cell if i == last else cell + " " * (widths[i] - cells(cell) + 2) for i, cell in enumerate(row))
+        padded = (
+            cell if i == last else cell + " " * (max(widths[i] - cells(cell), 0) + 2) for i, cell in enumerate(row)
+        )
         pieces = tuple((cell, styles[i] if i < len(styles) else "") for i, cell in enumerate(padded))
         lines.append(Line(pieces, indent, sum(width + 2 for width in widths[:last])))
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from airworthy.core.settings import CheckSettings, Settings
 from airworthy.flows import facts as facts_flow
 from airworthy.flows import files
 from airworthy.flows.check import check, verdict
+from airworthy.report.interface import RenderOptions
+from airworthy.report.registry import FORMAT_NAMES, FORMATS
 from fakes import world
 
 
@@ -91,6 +94,14 @@ def test_verbs_are_functions(tmp_path: Path) -> None:
     assert report.answer["model"]["size"] == 1
     assert json.loads(json.dumps(report.answer)) == report.answer
     assert _slugs(report, Passed) == {"file-empty"}  # the model alone is in question
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xe9.onnx"))
+    path.write_bytes(b"x")
+    report = airworthy.inspect(path)
+    for format_ in FORMAT_NAMES:
+        FORMATS.get(format_)(report, RenderOptions()).encode()
 
 
 def test_standard_input_is_taken_as_a_model(monkeypatch: pytest.MonkeyPatch) -> None:

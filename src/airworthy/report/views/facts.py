@@ -14,6 +14,9 @@ from airworthy.report.plain import value_text
 MOST_ITEMS = 12
 """Members of a list that are shown unless everything is asked for."""
 
+MOST_VALUE = 100
+"""Characters of a value shown unless everything is asked for."""
+
 Row = tuple[str, str, str]
 
 
@@ -39,16 +42,20 @@ def _rows(name: str, entry: dict[str, Any], options: RenderOptions) -> Iterator[
     elif isinstance(entry["value"], list) and any(isinstance(item, dict) for item in entry["value"]):
         yield from _list_rows(name, entry, options)
     else:
-        yield name, _scalar(name, entry["value"]), entry["source"]
+        yield name, _cut(_scalar(name, entry["value"]), options), entry["source"]
 
 
 def _list_rows(name: str, entry: dict[str, Any], options: RenderOptions) -> Iterator[Row]:
     items = entry["value"]
     shown = items if options.verbose else items[:MOST_ITEMS]
     for number, item in enumerate(shown):
-        yield name if number == 0 else "", _fields(item), entry["source"] if number == 0 else ""
+        yield name if number == 0 else "", _cut(_fields(item), options), entry["source"] if number == 0 else ""
     if len(shown) < len(items):
         yield "", say("{count} more; -v shows them", count=len(items) - len(shown)), ""
+
+
+def _cut(text: str, options: RenderOptions) -> str:
+    return text if options.verbose or len(text) <= MOST_VALUE else text[:MOST_VALUE] + " ..."
 
 
 def _fields(item: dict[str, Any]) -> str:

@@ -1,0 +1,206 @@
+"""Writes the reference pages from the code; with `--check` it only compares, and fails where a page has drifted.
+
+python tools/docs.py            write
+python tools/docs.py --check    compare; exit status 1 and a diff for each page that differs
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from airworthy.causes.pages import page as cause_page
+
+from airworthy.causes.registry import CAUSES
+from airworthy.cli.main import cli
+from airworthy.cli.verbs import VERBS
+from airworthy.core import errors, settings, values
+from airworthy.core.keys import KEYS, Area, Key
+from airworthy.core.version import Version
+
+DOCS = Path(__file__).parent.parent / "docs"
+HEAD = "<!-- Made from the code by tools/docs.py; change the code. -->\n\n"
+WIDTH = 88
+"""Columns of the help blocks."""
+
+
+def sentences(of: type) -> dict[str, str]:
+    """The sentence under each field of a class, by the field's name."""
+    body = ast.parse(inspect.getsource(of)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        enumerated = isinstance(field, ast.Assign) and isinstance(field.targets[0], ast.Name)
+        if not (named or enumerated) or not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
+            continue
+        target = field.target if isinstance(field, ast.AnnAssign) else field.targets[0]  # type: ignore[attr-defined]
+        found[target.id] = " ".join(str(after.value.value).split())
+    return found
+
+
+def type_name(kind: Any) -> str:
+    """A type as a reader of TOML or JSON knows it."""
+    names = {str: "text", int: "integer", float: "number", bool: "true or false", Version: "version"}
+    if kind in names:
+        return names[kind]
+    if getattr(kind, "__origin__", None) is tuple:
+        return f"list of {type_name(kind.__args__[0])}"
+    if hasattr(kind, "__args__"):
+        return " or ".join(type_name(each) for each in kind.__args__ if each is not type(None))
+    if issubclass(kind, str):
+        return " or ".join(f"`{member.value}`" for member in kind)
+    return f"[{kind.__name__}](#{kind.__name__.lower()})"
+
+
+def cell(text: str) -> str:
+    """A text that doesn't end a table's cell."""
+    return text.replace("|", "\\|")
+
+
+def settings_page() -> str:
+    """Every setting with its type, default and meaning."""
+    rows = [
+        "# Settings",
+        "",
+        "`airworthy.toml` beside the model, or in the nearest folder above it; then the environment; then options of",
+        "the command line. The later wins. A name that doesn't exist is an error that names the near one.",
+        "",
+    ]
+    for table in msgspec.structs.fields(settings.Settings):
+        rows += [
+            f"## `[{table.name}]`",
+            "",
+            "| setting | type | default | meaning | variable |",
+            "|---|---|---|---|---|",
+        ]
+        told = sentences(table.type)
+        for field in msgspec.structs.fields(table.type):
+            default = msgspec.json.encode(field.default).decode()
+            variable = f"{settings.ENVIRONMENT_PREFIX}{table.name}_{field.name}".upper()
+            parts = (f"`{field.name}`", type_name(field.type), f"`{default}`", told[field.name], f"`{variable}`")
+            rows.append(f"| {' | '.join(cell(part) for part in parts)} |")
+        rows.append("")
+    return "\n".join(rows)
+
+
+def facts_page() -> str:
+    """Every fact with its type and meaning, and the compound values."""
+    rows = [
+        "# Facts",
+        "",
+        "What checks decide from. Each is *known* with its source, *absent* with its source (no such device, no limit",
+        "set), or *unknown* with the reason; a check whose fact is unknown is skipped, never passed.",
+        "",
+    ]
+    for area in Area:
+        keys: list[Key[Any]] = [key for key in KEYS.values() if key.area is area]
+        rows += [f"## {sentences(Area)[area.name]}", "", "| fact | type | meaning |", "|---|---|---|"]
+        rows += [f"| `{key.name}` | {cell(type_name(key.type))} | {cell(key.doc)} |" for key in keys]
+        rows.append("")
+    rows += ["## Compound values", ""]
+    for kind in vars(values).values():
+        if isinstance(kind, type) and issubclass(kind, values.Value) and kind is not values.Value:
+            told = sentences(kind)
+            rows += [f"### {kind.__name__}", "", (kind.__doc__ or "").partition("\n")[0], ""]
+            rows += ["| field | type | meaning |", "|---|---|---|"]
+            for field in msgspec.structs.fields(kind):
+                rows.append(f"| `{field.name}` | {cell(type_name(field.type))} | {cell(told[field.name])} |")
+            rows.append("")
+    return "\n".join(rows)
+
+
+def cli_page() -> str:
+    """The help of every verb, as it is printed."""
+    rows = ["# Command line", "", "```text", help_text(cli, "airworthy"), "```", ""]
+    for name, (target, _) in VERBS.items():
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        rows += [f"## `airworthy {name}`", "", "```text", help_text(command, f"airworthy {name}"), "```", ""]
+    rows += ["## Exit statuses", "", "| status | meaning |", "|---|---|"]
+    told = sentences(errors.Exit)
+    rows += [f"| {status.value} | {cell(told[status.name])} |" for status in errors.Exit]
+    return "\n".join([*rows, ""])
+
+
+def help_text(command: click.Command, path: str) -> str:
+    """What `--help` prints, at a fixed width."""
+    context = click.Context(command, info_name=path, terminal_width=WIDTH, help_option_names=["-h", "--help"])
+    return command.get_help(context).rstrip()
+
+
+def cause_pages() -> Iterator[tuple[str, str]]:
+    """One page a cause, and the list of them by family."""
+    families: dict[str, list[Any]] = {}
+    for cause in CAUSES:
+        families.setdefault(cause.family, []).append(cause)
+        yield f"causes/{cause.slug}.md", cause_page(cause)
+    rows = [
+        "# Causes",
+        "",
+        "Everything that airworthy can predict, recognise or explain. `airworthy explain CAUSE`",
+        "",
+    ]
+    rows[2] += " shows the same page in a terminal."
+    for family in sorted(families):
+        rows += [f"## {family}", "", "| cause | severity | what is wrong | asked |", "|---|---|---|---|"]
+        for cause in sorted(families[family], key=lambda each: each.slug):
+            asked = [word for word, here in (("before", cause.predictor), ("after", cause.signatures)) if here]
+            parts = (f"[`{cause.slug}`]({cause.slug}.md)", cause.severity.value, cause.title, " and ".join(asked))
+            rows.append(f"| {' | '.join(cell(part) for part in parts)} |")
+        rows.append("")
+    yield "causes/index.md", "\n".join(rows)
+
+
+def pages() -> dict[str, str]:
+    """All generated pages by their path under `docs/`."""
+    made = {
+        "reference/settings.md": settings_page(),
+        "reference/facts.md": facts_page(),
+        "reference/cli.md": cli_page(),
+    }
+    made.update(cause_pages())
+    return {path: HEAD + text.rstrip("\n") + "\n" for path, text in made.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write or compare; the exit status."""
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    made = pages()
+    here = {str(path.relative_to(DOCS).as_posix()) for path in DOCS.glob("causes/*.md")}
+    stale = sorted(here - made.keys())
+    drifted = 0
+    for path, text in made.items():
+        file = DOCS / path
+        old = file.read_text(encoding="utf-8") if file.exists() else ""
+        if old == text:
+            continue
+        drifted += 1
+        if arguments:
+            sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), path, "code"))
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+            print(f"wrote docs/{path}")
+    for path in stale:
+        print(f"docs/{path} belongs to no cause")
+        if not arguments:
+            (DOCS / path).unlink()
+    if arguments and (drifted or stale):
+        print(f"{drifted} pages differ from the code: run `python tools/docs.py`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
