@@ -81,7 +81,7 @@ def plan(
     """
     from airworthy.engines.select import select
 
-    chosen = select(model, facts, engine)
+    chosen = select(model, facts, engine or "")
     threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
     return Plan(model=model, engine=chosen.name, options=RunnerOptions(threads=threads))
