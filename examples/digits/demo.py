@@ -1,0 +1,103 @@
+"""Serves the sample classifier, asks it the held-back digits over HTTP, and says how right and how fast it was."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+MODEL = HERE / "build" / "digits.onnx"
+HELD_BACK = HERE / "build" / "digits-test.json"
+START = 60.0
+"""Seconds that the service gets to become ready."""
+
+
+def main() -> int:
+    """Run the demonstration; the exit status."""
+    held_back = json.loads(HELD_BACK.read_text())
+    command = [sys.executable, "-m", "airworthy", "up", str(MODEL), "--port", "0"]
+    print("$ airworthy up", MODEL.relative_to(HERE.parent.parent))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as service:
+        try:
+            url, told = wait_until_ready(service)
+            ask(url, held_back)
+            print("\nto try it by hand, `airworthy up` printed this while it ran:\n")
+            print("\n".join(line for line in told if "curl " in line))
+        finally:
+            service.send_signal(signal.SIGTERM)
+            try:
+                status = service.wait(30)
+            except subprocess.TimeoutExpired:
+                service.kill()
+                status = service.wait()
+    print(f"\nstopped with status {status}")
+    return status
+
+
+def wait_until_ready(service: subprocess.Popen[str]) -> tuple[str, list[str]]:
+    """Show what the service prints until it waits for requests; its URL and its lines."""
+    assert service.stdout is not None
+    lines: list[str] = []
+    url = ""
+    for line in service.stdout:
+        print("  " + line, end="")
+        lines.append(line.rstrip())
+        found = re.search(r"serving\s+(http://\S+)", line)
+        url = found.group(1) if found else url
+        if url and line.startswith("Ctrl-C"):
+            return url, lines
+    raise SystemExit(f"the service ended with status {service.wait()}")
+
+
+def ask(url: str, held_back: dict[str, Any]) -> None:
+    """Send every held-back digit, and print answer beside truth."""
+    path = f"{url}/v2/models/digits/infer"
+    answers, seconds = [], []
+    for row in held_back["x"]:
+        body = {"inputs": [{"name": "x", "shape": [1, 64], "datatype": "FP32", "data": row}]}
+        began = time.perf_counter()
+        answers.append(post(path, body)["outputs"][0]["data"][0])
+        seconds.append(time.perf_counter() - began)
+    truth = held_back["label"]
+    print(f"{len(answers)} held-back digits over HTTP, answer beside truth (a star where they differ):\n")
+    pairs = [f"{a} {t}{' ' if a == t else '*'}" for a, t in zip(answers, truth, strict=True)]
+    for start in range(0, len(pairs), 20):
+        print("  " + "  ".join(pairs[start : start + 20]))
+    right = sum(a == t for a, t in zip(answers, truth, strict=True))
+    cuts = statistics.quantiles(seconds, n=100)
+    alone = in_process(held_back["x"])
+    same = sum(a == b for a, b in zip(answers, alone, strict=True))
+    print(f"\naccuracy {right / len(truth):.4f} ({right} of {len(truth)}); {same} of {len(truth)} answers as in process")
+    print(f"latency  median {cuts[49] * 1000:.2f} ms, 99th percentile {cuts[98] * 1000:.2f} ms, one client")
+    if same != len(truth):
+        raise SystemExit("error: the service answers otherwise than the model")
+
+
+def in_process(rows: list[list[float]]) -> list[int]:
+    """The labels that the model gives without any service."""
+    import numpy as np
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(MODEL)
+    labels: list[int] = session.run(["label"], {"x": np.array(rows, np.float32)})[0].tolist()
+    return labels
+
+
+def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send JSON, get JSON."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        document: dict[str, Any] = json.load(answer)
+        return document
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,99 @@
+"""Ways to end: SIGTERM and Ctrl-C, with requests inside; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from server.running import infer_body, running
+
+BODY = infer_body("x", "FP32", [[1, 2]])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_requests_inside_are_answered_before_the_end(linear_file: Path, number: signal.Signals) -> None:
+    with running("serve", linear_file) as service:
+        worker = service.worker("linear")
+        os.kill(worker, signal.SIGSTOP)
+        statuses: list[int] = []
+
+        def ask() -> None:
+            statuses.append(httpx.post(f"{service.url}/v2/models/linear/infer", content=BODY, timeout=20).status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        service.process.send_signal(number)
+        time.sleep(0.3)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{service.url}/health/ready", timeout=2)
+        os.kill(worker, signal.SIGCONT)
+        for thread in threads:
+            thread.join(10)
+        assert statuses == [200] * 4
+        assert service.process.wait(10) == 0
+        assert not psutil.pid_exists(worker)
+        assert "Traceback" not in service.rest()
+
+
+def test_what_does_not_end_in_time_is_refused(linear_file: Path) -> None:
+    with running("serve", linear_file, env={"AIRWORTHY_SERVE_DRAIN": "0.5"}) as service:
+        worker = service.worker("linear")
+        os.kill(worker, signal.SIGSTOP)
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            answers.append(httpx.post(f"{service.url}/v2/models/linear/infer", content=BODY, timeout=20))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert service.stop() == 0
+        thread.join(5)
+        assert (answers[0].status_code, "draining" in answers[0].text) == (503, True)
+        assert time.monotonic() - began < 8
+        assert not psutil.pid_exists(worker)
+
+
+def test_a_second_signal_ends_at_once(linear_file: Path) -> None:
+    with running("serve", linear_file, env={"AIRWORTHY_SERVE_DRAIN": "60"}) as service:
+        worker = service.worker("linear")
+        os.kill(worker, signal.SIGSTOP)
+        thread = threading.Thread(target=_ask_in_vain, args=(service.url,))
+        thread.start()
+        time.sleep(0.3)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(10)
+        thread.join(10)
+        assert not psutil.pid_exists(worker)
+
+
+def _ask_in_vain(url: str) -> None:
+    try:
+        httpx.post(f"{url}/v2/models/linear/infer", content=BODY, timeout=20)
+    except httpx.TransportError:
+        return
+
+
+def test_ending_while_the_model_loads_leaves_nothing(linear_file: Path) -> None:
+    with running("serve", linear_file, wait=False) as service:
+        end = time.monotonic() + 10
+        children: list[psutil.Process] = []
+        while not children and time.monotonic() < end:
+            children = psutil.Process(service.process.pid).children()
+            time.sleep(0.005)
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(10) in (0, 130)
+        gone, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive
+        assert "Traceback" not in service.rest()

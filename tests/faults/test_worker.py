@@ -1,0 +1,148 @@
+"""Workers that are killed, stopped or hang while clients ask."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import psutil
+from server.running import Running, infer_body, running
+
+BODY = infer_body("x", "FP32", [[1, 2]])
+
+
+class Load:
+    """Clients that ask without pause, and what they were told."""
+
+    def __init__(self, url: str, clients: int = 8) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.without_retry_after = 0
+        self.slowest = 0.0
+        self.last_success = 0.0
+        self.first_success_after: float | None = None
+        self.mark: float | None = None
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask, args=(url,), daemon=True) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, url: str) -> None:
+        with httpx.Client(timeout=20) as client:
+            while not self._stop.is_set():
+                began = time.monotonic()
+                answer = client.post(f"{url}/v2/models/linear/infer", content=BODY)
+                ended = time.monotonic()
+                with self._lock:
+                    self.statuses[answer.status_code] += 1
+                    self.slowest = max(self.slowest, ended - began)
+                    if answer.status_code == 503 and "retry-after" not in answer.headers:
+                        self.without_retry_after += 1
+                    if answer.status_code == 200 and self.mark is not None and began > self.mark:
+                        self.first_success_after = self.first_success_after or ended - self.mark
+
+    def stop(self) -> None:
+        """End, with every request answered."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(25)
+            assert not thread.is_alive(), "a request hangs"
+
+
+def _answers(service: Running) -> bool:
+    return httpx.post(f"{service.url}/v2/models/linear/infer", content=BODY, timeout=20).status_code == 200
+
+
+def test_a_killed_worker_is_back_in_two_seconds_and_nobody_hangs(linear_file: Path) -> None:
+    with running("serve", linear_file) as service:
+        load = Load(service.url)
+        time.sleep(0.5)
+        worker = service.worker("linear")
+        load.mark = time.monotonic()
+        os.kill(worker, signal.SIGKILL)
+        while load.first_success_after is None and time.monotonic() < load.mark + 10:
+            assert httpx.get(f"{service.url}/health/live", timeout=1).status_code == 200
+            time.sleep(0.02)
+        time.sleep(0.3)
+        load.stop()
+        print(f"back after {load.first_success_after:.2f} s; slowest {load.slowest:.2f} s; {dict(load.statuses)}")
+        assert load.first_success_after is not None
+        assert load.first_success_after < 2
+        assert set(load.statuses) <= {200, 503}
+        assert load.without_retry_after == 0
+        assert load.slowest < 3
+        assert service.worker("linear") != worker
+        assert service.stop() == 0
+
+
+def test_a_stopped_worker_is_replaced(linear_file: Path) -> None:
+    with running("serve", linear_file, env={"AIRWORTHY_SERVE_STALL_TIMEOUT": "0.5"}) as service:
+        worker = service.worker("linear")
+        os.kill(worker, signal.SIGSTOP)
+        assert _answers(service) or _answers(service)
+        assert service.worker("linear") != worker
+        assert not psutil.pid_exists(worker)
+
+
+def test_a_stopped_worker_costs_no_more_than_the_deadline(linear_file: Path) -> None:
+    with running("serve", linear_file, env={"AIRWORTHY_SERVE_DEADLINE": "0.4"}) as service:
+        worker = service.worker("linear")
+        os.kill(worker, signal.SIGSTOP)
+        began = time.monotonic()
+        answer = httpx.post(f"{service.url}/v2/models/linear/infer", content=BODY)
+        assert (answer.status_code, "no answer within" in answer.json()["error"]) == (504, True)
+        assert time.monotonic() - began < 1.5
+        assert httpx.get(f"{service.url}/health/live").status_code == 200
+        os.kill(worker, signal.SIGCONT)
+        assert _answers(service)
+
+
+def test_a_full_queue_is_a_503_with_a_time_to_come_back(linear_file: Path) -> None:
+    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "2", "AIRWORTHY_SERVE_DEADLINE": "2"}
+    with running("serve", linear_file, env=env) as service:
+        os.kill(service.worker("linear"), signal.SIGSTOP)
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            answers.append(httpx.post(f"{service.url}/v2/models/linear/infer", content=BODY, timeout=10))
+
+        threads = [threading.Thread(target=ask) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.02)
+        for thread in threads:
+            thread.join(10)
+        counts = Counter(answer.status_code for answer in answers)
+        assert counts == {503: 7, 504: 3}
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers if answer.status_code == 503)
+
+
+def test_clients_that_leave_harm_nobody(linear_file: Path) -> None:
+    with running("serve", linear_file) as service:
+        worker = service.worker("linear")
+        os.kill(worker, signal.SIGSTOP)
+        for _ in range(30):
+            try:
+                httpx.post(f"{service.url}/v2/models/linear/infer", content=BODY, timeout=0.05)
+            except httpx.TimeoutException:
+                continue
+        time.sleep(0.2)
+        assert service.health()["models"]["linear"]["waiting"] == 0
+        os.kill(worker, signal.SIGCONT)
+        assert _answers(service)
+
+
+def test_no_worker_outlives_a_killed_gateway(linear_file: Path) -> None:
+    with running("serve", linear_file) as service:
+        worker = service.worker("linear")
+        service.process.kill()
+        service.process.wait(5)
+        end = time.monotonic() + 5
+        while psutil.pid_exists(worker) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not psutil.pid_exists(worker)

@@ -1,0 +1,31 @@
+"""Services that several tests share; each test leaves its service as it found it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import models
+import pytest
+from server.running import Running, running
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one model of each kind that the service is tested with."""
+    folder = tmp_path_factory.mktemp("models")
+    models.digits(folder / "digits.onnx")
+    models.linear(folder / "linear.onnx")
+    models.simple(folder / "simple.onnx")
+    models.strings(folder / "strings.onnx")
+    models.text_folder(folder / "words")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def service(files: Path) -> Iterator[Running]:
+    """One service with all of them."""
+    paths = [files / name for name in ("digits.onnx", "linear.onnx", "simple.onnx", "strings.onnx", "words")]
+    with running("serve", *paths) as started:
+        yield started
+        assert started.stop() == 0
