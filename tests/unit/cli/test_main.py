@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -162,6 +163,34 @@ def test_explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert main(["explain", "--format", "json"]) == 0
     causes = json.loads(capsys.readouterr().out)["causes"]
     assert {row["cause"] for row in causes} == {"memory-small", "file-empty", "port-busy", "always-broken"}
+
+
+def test_diagnose_puts_the_root_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    world.use(monkeypatch)
+    log = tmp_path / "server.log"
+    log.write_text("port-in-use driver-too-old")  # the less severe one is the root
+    assert main(["diagnose", str(log), "--format", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["cause"] == "port-in-use"
+    assert [finding["cause"] for finding in document["findings"]] == ["port-in-use", "driver-too-old"]
+    assert main(["diagnose", str(log)]) == 1
+    out = capsys.readouterr().out
+    assert out.index("Cause\n  port-in-use") < out.index("Also seen\n  driver-too-old")
+    log.write_text("all is well")
+    assert main(["diagnose", str(log)]) == 0
+    assert capsys.readouterr().out == f"No known cause is recognised in {log}.\n"
+
+
+def test_diagnose_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Stream:
+        buffer = io.BytesIO(b"\xff file-corrupt")
+
+    world.use(monkeypatch)
+    monkeypatch.setattr("sys.stdin", Stream())
+    assert main(["diagnose", "-", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["subject"] == "standard input"
 
 
 def _failing(error: BaseException) -> click.Command:
