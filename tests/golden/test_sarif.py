@@ -1,9 +1,9 @@
 """The SARIF log is valid.
 
 Always: against a schema of the part of SARIF 2.1.0 that airworthy writes, set down here from the specification
-(https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; the section stands beside each object), stricter than the
-published one in that it allows nothing else. And against the published schema itself where it is at hand: no package
-index carries it, so fetch it and name the file,
+(https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; the section stands beside each object). It is stricter
+than the published one in that it allows nothing else. And against the published schema itself where it is at hand; the
+SARIF packages on PyPI don't carry it, so fetch it and name the file:
 
     curl -LO https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json
     SARIF_SCHEMA=sarif-schema-2.1.0.json pytest tests/golden/test_sarif.py
@@ -18,10 +18,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from fakes import reports
 
 from airworthy.report.interface import RenderOptions
 from airworthy.report.sarif import SCHEMA_URI, log, render
+from fakes import reports
 
 PUBLISHED = os.environ.get("SARIF_SCHEMA", "")
 
