@@ -2,8 +2,8 @@
 
 Always: against a schema of the part of SARIF 2.1.0 that airworthy writes, set down here from the specification
 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; its section stands beside each object). It is
-stricter than the published one in that it allows nothing else. And against the published schema itself where it is at hand; the
-SARIF packages on PyPI don't carry it, so fetch it and name the file:
+stricter than the published one in that it allows nothing else. And against the published schema itself where it is at
+hand; the SARIF packages on PyPI don't carry it, so fetch it and name the file:
 
     curl -LO https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json
     SARIF_SCHEMA=sarif-schema-2.1.0.json pytest tests/golden/test_sarif.py
