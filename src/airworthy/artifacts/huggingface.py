@@ -89,7 +89,7 @@ def entries(folder: Path) -> list[Path]:
     if "model.safetensors" in top:
         safetensors.insert(0, top["model.safetensors"])
     for index, format_ in _INDEXES:
-        if format_ is SAFETENSORS and index in top:
+        if format_.name == SAFETENSORS.name and index in top:
             safetensors = [top[index]]
     found += safetensors
     others = sorted(p for n, p in top.items() if n.lower().endswith(_LAST) and n not in _NO_WEIGHTS)
@@ -190,8 +190,9 @@ def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:
     weights: Counter[str] = Counter()
     for part in parts:
         weights.update(part.model.datatypes)
-        defects.extend(part.facts.value(keys.MODEL_DEFECTS))
-        pointers.extend(part.facts.value(keys.MODEL_LFS_POINTERS))
+        found, misplaced = part.facts.value(keys.MODEL_DEFECTS), part.facts.value(keys.MODEL_LFS_POINTERS)
+        defects += found
+        pointers += misplaced
     counts = [part.model.parameters for part in parts]
     known = [number for number in counts if number is not None]
     imports = [part.facts.fact(keys.MODEL_PICKLE_IMPORTS) for part in parts]

@@ -70,7 +70,7 @@ class Onnx:
     """The format."""
 
     name = "onnx"
-    suffixes = (".onnx",)
+    suffixes: tuple[str, ...] = (".onnx",)
     folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:

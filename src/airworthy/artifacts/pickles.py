@@ -39,7 +39,7 @@ _REBUILDERS = (
 
 ALLOWED = frozenset(
     {f"{device}.{element}{kind}" for device in _DEVICES for element in _ELEMENTS for kind in ("Storage", "Tensor")}
-    | {f"torch{part}.sparse.{element}Tensor" for part in ("", ".cuda") for element in _ELEMENTS}
+    | {f"torch{part}.sparse.{element}Tensor" for part in ("", ".cuda") for element in _ELEMENTS if element != "Bool"}
     | {f"torch.{name}Storage" for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")}
     | {f"{device}.Complex{size}Storage" for device in _DEVICES for size in ("Float", "Double")}
     | {f"torch.{dtype}" for dtype in _DTYPES}
@@ -180,7 +180,7 @@ def is_pickle(file: Bounded, size: int) -> bool:
             if place == 0 and opcode.name == "PROTO" and argument not in (2, 3, 4, 5):
                 return False
             names.add(opcode.name)
-            if place > 4096:
+            if place is not None and place > 4096:
                 break
     except Exception:  # noqa: BLE001 - pickletools fails in many ways
         if file.tell() < size:

@@ -55,7 +55,7 @@ class PyTorch:
     """The format."""
 
     name = "pytorch"
-    suffixes = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+    suffixes: tuple[str, ...] = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
     folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:

@@ -45,7 +45,7 @@ class Safetensors:
     """The format."""
 
     name = "safetensors"
-    suffixes = (".safetensors",)
+    suffixes: tuple[str, ...] = (".safetensors",)
     folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:

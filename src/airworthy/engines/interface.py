@@ -91,6 +91,8 @@ class Engine(Protocol):
     """Its name in settings and reports."""
     extra: str
     """The extra that installs it, or empty."""
+    automatic: bool
+    """Whether it may be chosen for a model without being named."""
 
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't load the model, one line, or empty where it can; nothing is imported or read for it."""

@@ -10,7 +10,6 @@ ENGINES: Registry[Engine] = Registry(
     {
         "onnxruntime": "airworthy.engines.onnxruntime:ENGINE",
         "null": "airworthy.engines.null:ENGINE",
-        "fake": "ortlite:ENGINE",
     },
     group="airworthy.engines",
 )

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from airworthy.check import predict
 from airworthy.core.errors import SettingInvalid
-from airworthy.core.facts import Fact, Facts, Known, Unknown
+from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.finding import Severity
 from airworthy.core.keys import MODEL_PATH, TARGET_ENDPOINT, Area
+from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Crashed, Failed, Report, Skipped
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+
+
+class Examined(NamedTuple):
+    """A check with what it was decided from."""
+
+    report: Report
+    """The outcome."""
+    facts: Facts
+    """All facts that were asked about."""
+    model: ModelInfo | None
+    """What the model is, where one was looked at."""
 
 
 def check(
@@ -41,19 +53,32 @@ def check(
         NotAModel: there is no model in it.
         SettingInvalid: the settings turn off a cause that doesn't exist.
     """
+    return examine(model, facts=facts, settings=settings, endpoint=endpoint, progress=progress).report
+
+
+def examine(
+    model: str | Path | None = None,
+    *,
+    facts: Facts | None = None,
+    settings: Settings | None = None,
+    endpoint: tuple[str, int] | None = None,
+    progress: Progress = SILENT,
+) -> Examined:
+    """Check, and keep what the checks were made from; arguments and errors are those of `check`."""
     from airworthy.causes.registry import CAUSES
     from airworthy.knowledge import Knowledge
 
     settings = settings or Settings()
     _check_slugs(settings.check.ignore, CAUSES.names())
     # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
-    of_model = {} if model is None else _model_facts(model, progress)
+    inspection = None if model is None else _inspect(model, progress)
     elsewhere = facts is not None
     if facts is None:
         from airworthy.flows.facts import gather
 
         facts = gather(progress=progress)
-    facts = facts.merged(of_model)
+    if inspection is not None:
+        facts = facts.merged(inspection.facts)
     areas = {Area.HOST, Area.ENVIRONMENT}
     if isinstance(facts.fact(MODEL_PATH), Known):
         areas.add(Area.MODEL)
@@ -63,15 +88,16 @@ def check(
         areas.add(Area.TARGET)
     progress.stage(say("asking the catalogue"))
     results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
-    return Report(verb="check", subject=_subject(model, elsewhere), results=results, answer=_answer(results, facts))
+    report = Report(verb="check", subject=_subject(model, elsewhere), results=results, answer=_answer(results, facts))
+    return Examined(report, facts, None if inspection is None else inspection.model)
 
 
-def _model_facts(model: str | Path, progress: Progress) -> Mapping[str, Fact]:
+def _inspect(model: str | Path, progress: Progress) -> Inspection:
     from airworthy.artifacts.identify import inspect
 
     with model_path(model) as path:
         progress.stage(say("reading {model}", model=model))
-        return inspect(path).facts
+        return inspect(path)
 
 
 def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from airworthy.engines.datatypes import datatype_of, dtype_of
+from airworthy.engines.datatypes import NUMPY
 from airworthy.serve.tensors import Tensor, TensorMeta, iterate_strings, pack_strings
 
 
@@ -17,12 +17,11 @@ def from_wire(tensor: Tensor) -> NDArray[Any]:
     if meta.datatype == "BYTES":
         items = [bytes(item) for item in iterate_strings(memoryview(tensor.data))]
         return np.array(items, dtype=object).reshape(meta.shape)
-    return np.frombuffer(tensor.data, dtype=dtype_of(meta.datatype)).reshape(meta.shape)
+    return np.frombuffer(tensor.data, dtype=NUMPY[meta.datatype]).reshape(meta.shape)
 
 
-def to_wire(name: str, array: NDArray[Any]) -> Tensor:
-    """An array as a tensor."""
-    datatype = datatype_of(array.dtype)
+def to_wire(name: str, datatype: str, array: NDArray[Any]) -> Tensor:
+    """An array as a tensor of the element type that the runner declared."""
     data: bytes | memoryview
     if datatype == "BYTES":
         data = pack_strings(item if isinstance(item, bytes) else str(item).encode() for item in array.ravel())

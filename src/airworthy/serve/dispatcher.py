@@ -132,6 +132,11 @@ class Dispatcher:
         return next((state.value for state in order if state in states), State.STOPPED.value)
 
     @property
+    def words(self) -> str:
+        """The last that its runners printed."""
+        return "\n".join(slot.link.words for slot in self.slots if slot.link is not None)
+
+    @property
     def waiting(self) -> int:
         """Requests in the queue."""
         return len(self._queue)

@@ -86,6 +86,8 @@ class Service:
         self._draining: asyncio.Task[None] | None = None
         self.address: tuple[str, int] = (settings.host, settings.port)
         """Where it listens; the port is the real one once it does."""
+        self.words = ""
+        """The last that workers printed, where a model did not load."""
         self.load_seconds: dict[str, float] = {}
         """Seconds from a worker's start to its being ready, by model."""
 
@@ -160,6 +162,7 @@ class Service:
                 self.load_seconds[name] = (await served.loaded()).seconds
         except AirworthyError as error:
             self._failure = error
+            self.words = "\n".join(served.dispatcher.words for served in self._models.values())
             self.stop()
             return
         if self._on_ready is not None:

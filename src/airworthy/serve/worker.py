@@ -127,7 +127,11 @@ def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> No
         pieces: Iterator[Any] = runner.stream(inputs)
         piece = next(pieces, None)
         while piece is not None:
-            outputs = [to_wire(name, a) for name, a in piece.items() if not message.wanted or name in message.wanted]
+            outputs = [
+                to_wire(spec.name, spec.datatype, piece[spec.name])
+                for spec in runner.outputs
+                if not message.wanted or spec.name in message.wanted
+            ]
             following = next(pieces, None)
             seconds = time.perf_counter() - began
             answer = Answer(message.id, tuple(t.meta for t in outputs), following is None, seconds)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.engines.datatypes import dtype_of
+from airworthy.engines.datatypes import NUMPY
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
 from airworthy.serve.tensors import (
     BadTensor,
@@ -30,7 +30,7 @@ NUMBERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT
 def test_values_become_the_bytes_that_numpy_makes(datatype: str) -> None:
     values = [True, False, True, True] if datatype == "BOOL" else [0, 1, 2, 100]
     data = pack("x", datatype, values, 4)
-    assert data == np.array(values, dtype=dtype_of(datatype)).tobytes()
+    assert data == np.array(values, dtype=NUMPY[datatype]).tobytes()
     assert unpack(datatype, data) == values
 
 
@@ -79,7 +79,7 @@ def test_values_of_another_kind_are_told(datatype: str, values: list[object], co
 @pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_one_bad_number_is_found(datatype: str, bad: float) -> None:
-    good = np.linspace(-3, 3, 101).astype(dtype_of(datatype))
+    good = np.linspace(-3, 3, 101).astype(NUMPY[datatype])
     assert is_finite(datatype, good.tobytes())
     good[57] = bad
     assert not is_finite(datatype, good.tobytes())

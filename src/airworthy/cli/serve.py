@@ -1,0 +1,33 @@
+"""`airworthy serve`: one or several models, their files checked and the host taken as it is."""
+
+from __future__ import annotations
+
+import click
+
+from airworthy.cli.options import Chosen, finding_options
+from airworthy.cli.output import render_options, show
+from airworthy.cli.progress import LateProgress
+from airworthy.cli.service import run, service_options, settings_of
+from airworthy.cli.verbs import VERBS
+
+_HELP = """
+
+Each MODEL is a path, or NAME=PATH. The files are checked, the host is not: `airworthy up` does both."""
+
+
+@click.command("serve", help=VERBS["serve"][1] + _HELP)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@service_options
+@finding_options
+def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve: object) -> int:
+    """Serve models."""
+    from airworthy.flows.serve import prepare
+
+    settings = settings_of(chosen, models[0].partition("=")[2] or models[0], **serve)
+    with LateProgress() as progress:
+        report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress)
+    if report.findings or not plans:
+        show(report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
+    if not plans:
+        return report.exit_status(settings.check.fail_on, settings.check.strict)
+    return run(plans, settings, facts, chosen)

@@ -1,0 +1,120 @@
+"""What `up` and `serve` share: the service's options, what is printed around it, and running it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from airworthy.cli.options import Chosen
+from airworthy.cli.output import render_options, show
+from airworthy.core.errors import AirworthyError, Exit, ExtraMissing
+from airworthy.core.facts import Facts
+from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.settings import Settings
+from airworthy.core.words import say
+
+if TYPE_CHECKING:
+    from airworthy.serve.service import Plan, Service
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--host", help="The address to listen on; 127.0.0.1 unless the settings say otherwise."),
+    click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one. 8000 by default."),
+    click.option("--workers", type=click.IntRange(1), help="Worker processes a model."),
+    click.option("--threads", type=click.IntRange(0), help="Threads of each worker; 0 divides the usable cores."),
+    click.option("--engine", metavar="NAME", help="The engine; the first that can load the model by default."),
+)
+
+
+def service_options(function: F) -> F:
+    """The options of the verbs that serve; all but `--engine` are settings."""
+    decorated: Any = function
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    result: F = decorated
+    return result
+
+
+def settings_of(chosen: Chosen, beside: str, **serve: Any) -> Settings:
+    """The settings with those of the command line on top."""
+    chosen.flags["serve"] = serve
+    return chosen.settings(beside)
+
+
+def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen) -> int:
+    """Serve until a signal, and say why where that can't be.
+
+    Raises:
+        ExtraMissing: the libraries of the service are not installed.
+        AirworthyError: the address can't be had, or a model did not load for a reason nobody knows.
+    """
+    try:
+        from airworthy.serve.service import Service
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
+    if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
+        _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
+    service = Service(plans, settings.serve, on_ready=_announce)
+    try:
+        service.run()
+    except AirworthyError:
+        from airworthy.flows.service import why_it_ended
+
+        report = why_it_ended(service, facts)
+        if not report.findings:
+            raise
+        show(report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
+        return Exit.FINDINGS
+    _tell(say("stopped"))
+    return Exit.OK
+
+
+def describe(model: ModelInfo) -> str:
+    """A model in one line."""
+    parts = [model.format]
+    if model.architecture:
+        parts.append(model.architecture)
+    if model.parameters:
+        parts.append(say("{count:count} parameters", count=model.parameters))
+    parts.append(say("{size:bytes}", size=model.size))
+    return ", ".join(parts)
+
+
+def _announce(service: Service) -> None:
+    from airworthy.flows.service import example
+    from airworthy.report.plain import printable
+
+    rows = []
+    for plan in service.plans:
+        model = plan.model
+        seconds = service.load_seconds.get(model.name, 0.0)
+        arrow = say("{inputs} -> {outputs}", inputs=_tensors(model.inputs), outputs=_tensors(model.outputs))
+        rows += [
+            say("  model    {name}: {what}", name=model.name, what=describe(model)),
+            say("  tensors  {arrow}", arrow=arrow),
+            say(
+                "  engine   {engine}, {threads} thread(s), loaded in {seconds:seconds}",
+                engine=plan.engine,
+                threads=plan.options.threads,
+                seconds=seconds,
+            ),
+        ]
+    rows.append(say("  serving  {url}   (health: {url}/health, metrics: {url}/metrics)", url=service.url))
+    first = example(service.plans[0])
+    if first is not None:
+        rows += ["", say("try it:"), "  " + first.curl(service.url)]
+    rows += ["", say("Ctrl-C stops it.")]
+    _tell(*map(printable, rows))
+
+
+def _tensors(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(say("{s.name} {s.datatype}{shape}", s=spec, shape=list(spec.shape)) for spec in specs)
+
+
+def _tell(*rows: str) -> None:
+    sys.stderr.write("".join(f"{row}\n" for row in rows))
+    sys.stderr.flush()

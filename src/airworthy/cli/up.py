@@ -1,0 +1,36 @@
+"""`airworthy up`: the whole way of one model."""
+
+from __future__ import annotations
+
+import click
+
+from airworthy.cli.options import Chosen, finding_options
+from airworthy.cli.output import render_options, show
+from airworthy.cli.progress import LateProgress
+from airworthy.cli.service import run, service_options, settings_of
+from airworthy.cli.verbs import VERBS
+from airworthy.core.errors import Exit
+
+_HELP = """
+
+MODEL is a model file or a folder with one. What blocks it is told with the way out, and nothing is started."""
+
+
+@click.command("up", help=VERBS["up"][1] + _HELP)
+@click.argument("model")
+@click.option("--name", help="The name to serve it under; the file's or folder's own by default.")
+@service_options
+@finding_options
+def command(model: str, name: str | None, engine: str | None, chosen: Chosen, **serve: object) -> int:
+    """Check, inspect and serve a model."""
+    from airworthy.flows.up import prepare
+
+    settings = settings_of(chosen, model, **serve)
+    with LateProgress() as progress:
+        prepared = prepare(model, name=name, engine=engine, settings=settings, progress=progress)
+    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
+    show(prepared.report, chosen.format, options)
+    status = prepared.report.exit_status(settings.check.fail_on, settings.check.strict)
+    if prepared.plan is None or status is not Exit.OK:
+        return status
+    return run([prepared.plan], settings, prepared.facts, chosen)

@@ -1,0 +1,203 @@
+"""The engine for ONNX models: ONNX Runtime, in this process, on the CPU unless told otherwise."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+from airworthy.core import keys
+from airworthy.core.errors import ExtraMissing
+from airworthy.core.facts import Facts, Known
+from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
+from airworthy.core.words import say
+from airworthy.engines.datatypes import NUMPY, ONNX_RUNTIME
+from airworthy.engines.inputs import check_inputs
+from airworthy.engines.interface import LoadFailed, RunFailed, RunnerKind, RunnerOptions, Tensors
+
+DISTRIBUTIONS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+    "onnxruntime-rocm",
+    "onnxruntime-migraphx",
+    "onnxruntime-qnn",
+    "onnxruntime-cann",
+    "onnxruntime-training",
+)
+"""The distributions that hold the library, one for each kind of accelerator."""
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_CONVERSIONS = {
+    "safetensors": "export it: `pip install 'optimum[onnx]'`, then `optimum-cli export onnx --model {path} OUT`",
+    "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
+}
+_ONNX_BF16 = 16
+_ERRORS_ONLY = 3
+
+
+class OnnxRuntime:
+    """The engine."""
+
+    name = "onnxruntime"
+    extra = "onnx"
+    automatic = True
+
+    def refuses(self, model: ModelInfo, facts: Facts) -> str:
+        """Why it can't load the model, from the model's headers and the installed distributions."""
+        if model.entry_format != "onnx":
+            told = say("it loads ONNX, and this is {format}", format=model.entry_format or say("of an unknown format"))
+            way = _CONVERSIONS.get(model.entry_format)
+            return f"{told}; {say(way, path=model.path)}" if way else told
+        for spec in (*model.inputs, *model.outputs):
+            if spec.datatype in ("SEQUENCE", "MAP"):
+                template = "{name!r} is no tensor but a {kind}; export the model again, with `zipmap=False` in skl2onnx"
+                return say(template, name=spec.name, kind=spec.datatype.lower())
+            if spec.datatype not in DATATYPES:
+                return say("{name!r} has element type {type}, which no array has", name=spec.name, type=spec.datatype)
+        installed = facts.fact(keys.DISTRIBUTIONS)
+        if isinstance(installed, Known) and not any(each.name in DISTRIBUTIONS for each in installed.value):
+            return say("onnxruntime is not installed: pip install 'airworthy[{extra}]'", extra=self.extra)
+        return ""
+
+    def load(self, model: ModelInfo, options: RunnerOptions) -> OnnxRuntimeRunner:
+        """Make a session of the model's entry."""
+        try:
+            import numpy  # noqa: F401 - told now, and not by the first batch
+            import onnxruntime
+        except ImportError as error:
+            if error.name in ("numpy", "onnxruntime"):
+                raise ExtraMissing(job=say("loading ONNX"), library=error.name, extra=self.extra) from None
+            raise self._failed(model, error) from None
+        providers = self._providers(model, options, onnxruntime.get_available_providers())
+        try:
+            session = onnxruntime.InferenceSession(
+                model.entry, sess_options=_session_options(onnxruntime, options), providers=providers
+            )
+        except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
+            raise self._failed(model, error) from None
+        # Where a provider can't start, the runtime goes on without it and says so in its log alone.
+        wanted = _PROVIDERS[_kind(options.device)]
+        if session.get_providers()[0] != wanted:
+            raise self._failed(model, say("{provider} did not start", provider=wanted))
+        return OnnxRuntimeRunner(
+            session, self._specs(model, session.get_inputs()), self._specs(model, session.get_outputs())
+        )
+
+    def _providers(self, model: ModelInfo, options: RunnerOptions, available: list[str]) -> list[Any]:
+        kind = _kind(options.device)
+        provider = _PROVIDERS.get(kind)
+        if provider is None or provider not in available:
+            template = "this build of it has no device {device!r}; it has {available}"
+            raise self._failed(model, say(template, device=options.device, available=tuple(available)))
+        if kind == "cpu":
+            return [provider]
+        number = options.device.partition(":")[2] or "0"
+        return [(provider, {"device_id": number}), _PROVIDERS["cpu"]]
+
+    def _specs(self, model: ModelInfo, nodes: list[Any]) -> tuple[TensorSpec, ...]:
+        declared = {spec.name: spec for spec in (*model.inputs, *model.outputs)}
+        return tuple(self._spec(model, node, declared.get(node.name)) for node in nodes)
+
+    def _spec(self, model: ModelInfo, node: Any, declared: TensorSpec | None) -> TensorSpec:
+        if node.type not in ONNX_RUNTIME:
+            raise self._failed(model, say("{name!r} is {type}, which no array holds", name=node.name, type=node.type))
+        if declared is not None and declared.symbols == ANY_RANK:
+            # The runtime tells an unknown number of axes and none at all the same way; the file tells them apart.
+            return TensorSpec(node.name, ONNX_RUNTIME[node.type], (-1,), ANY_RANK)
+        shape = tuple(size if isinstance(size, int) else -1 for size in node.shape)
+        symbols = tuple(size if isinstance(size, str) else "" for size in node.shape)
+        return TensorSpec(node.name, ONNX_RUNTIME[node.type], shape, symbols if any(symbols) else ())
+
+    def _failed(self, model: ModelInfo, problem: object) -> LoadFailed:
+        return LoadFailed(engine=self.name, path=model.entry, detail=_one_line(problem))
+
+
+class OnnxRuntimeRunner:
+    """A session of ONNX Runtime."""
+
+    kind = RunnerKind.ONE_SHOT
+
+    def __init__(self, session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+        self._session = session
+        self.inputs = inputs
+        self.outputs = outputs
+        self._names = [spec.name for spec in outputs]
+        self._by_value = any(spec.datatype == "BF16" for spec in (*inputs, *outputs))
+
+    def run(self, batch: Tensors) -> Tensors:
+        """Run one batch."""
+        if self._session is None:
+            raise RunFailed(detail=say("the model was closed"))
+        check_inputs(self.inputs, batch)
+        try:
+            answers = self._run_values(batch) if self._by_value else self._session.run(self._names, dict(batch))
+        except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
+            raise RunFailed(detail=_one_line(error)) from None
+        return {spec.name: _as_bytes(answer, spec) for spec, answer in zip(self.outputs, answers, strict=True)}
+
+    def stream(self, request: Tensors) -> Iterator[Tensors]:
+        """Give the one answer of `run`."""
+        yield self.run(request)
+
+    def close(self) -> None:
+        """Release the session."""
+        self._session = None
+
+    def _run_values(self, batch: Tensors) -> list[Any]:
+        """Run with the runtime's own values: it passes no bfloat16 through NumPy, so bits go in and come out."""
+        from onnxruntime import OrtValue
+
+        feed = {
+            spec.name: OrtValue.ortvalue_from_numpy_with_onnx_type(batch[spec.name], _ONNX_BF16)
+            if spec.datatype == "BF16"
+            else OrtValue.ortvalue_from_numpy(batch[spec.name])
+            for spec in self.inputs
+        }
+        values = self._session.run_with_ort_values(self._names, feed)
+        return [
+            _bits(value) if spec.datatype == "BF16" else value.numpy()
+            for spec, value in zip(self.outputs, values, strict=True)
+        ]
+
+
+def _bits(value: Any) -> Any:
+    import numpy as np
+
+    raw = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
+    return np.frombuffer(raw, dtype=NUMPY["BF16"]).reshape(value.shape())
+
+
+def _as_bytes(array: Any, spec: TensorSpec) -> Any:
+    """An answer as the protocol has it: the runtime gives texts as `str`."""
+    if spec.datatype != "BYTES":
+        return array
+    import numpy as np
+
+    items = np.empty(array.shape, dtype=object)
+    items.flat = [item.encode("utf-8") if isinstance(item, str) else item for item in array.flat]
+    return items
+
+
+def _session_options(onnxruntime: Any, options: RunnerOptions) -> Any:
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    settings.log_severity_level = _ERRORS_ONLY
+    # Idle threads that spin take the cores from the tokeniser, the gateway and the other workers.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return settings
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
+
+
+def _one_line(problem: object) -> str:
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if len(text) <= 500 else text[:500] + " …"
+
+
+ENGINE = OnnxRuntime()

@@ -1,0 +1,41 @@
+"""Choosing the engine for a model: the first in the registry's order that doesn't refuse it, or the one that was named."""
+
+from __future__ import annotations
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.facts import Facts
+from airworthy.core.model import ModelInfo
+from airworthy.core.words import say
+from airworthy.engines.interface import Engine
+from airworthy.engines.registry import ENGINES
+
+
+class NoEngine(AirworthyError):
+    """No engine takes the model."""
+
+    code = "no-engine"
+    message = "no engine can load {path}: {reasons}"
+    hint = "end one of these reasons; `airworthy inspect {path}` tells what the model is"
+
+
+def select(model: ModelInfo, facts: Facts, name: str = "") -> Engine:
+    """The engine that is to load a model. Nothing is imported but the engines' own files.
+
+    Args:
+        model: what it is.
+        facts: what is known of the environment.
+        name: the engine that was asked for; empty lets the registry's order decide, without the engines that are
+            only for those who name them.
+
+    Raises:
+        UnknownName: no engine has that name.
+        NoEngine: the engine that was named, or every one, refuses the model; each reason is told.
+    """
+    asked = (ENGINES.get(name),) if name else tuple(engine for engine in ENGINES if engine.automatic)
+    reasons = []
+    for engine in asked:
+        reason = engine.refuses(model, facts)
+        if not reason:
+            return engine
+        reasons.append(say("{engine}: {reason}", engine=engine.name, reason=reason))
+    raise NoEngine(path=model.path, reasons="; ".join(reasons))

@@ -1,0 +1,89 @@
+"""Serving several models: each file is checked for itself, the host is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from airworthy.check import predict
+from airworthy.core.errors import AirworthyError
+from airworthy.core.facts import Facts
+from airworthy.core.keys import Area
+from airworthy.core.progress import SILENT, Progress
+from airworthy.core.report import CheckResult, Report
+from airworthy.core.settings import Settings
+from airworthy.core.words import say
+from airworthy.flows.files import model_path
+from airworthy.flows.up import plan, served_name
+from airworthy.serve.service import Plan
+
+PROBES = ("cpu", "distributions")
+"""What choosing engines and thread counts needs to know."""
+
+
+class NameTwice(AirworthyError):
+    """Two models of one name."""
+
+    code = "name-twice"
+    message = "two models are named {name!r}"
+    hint = "name them apart: NAME=PATH"
+
+
+def prepare(
+    arguments: Sequence[str],
+    *,
+    engine: str | None = None,
+    settings: Settings | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Report, tuple[Plan, ...], Facts]:
+    """Check the files of models and plan how to serve them.
+
+    Args:
+        arguments: `PATH` or `NAME=PATH`, one a model.
+        engine: the engine to take for all; the first that can load each by default.
+        settings: how findings are judged and how the service runs.
+        progress: told the stages.
+
+    Returns:
+        What the checks said; the plans, none where a finding blocks one of the models; the facts.
+
+    Raises:
+        InputNotFound: a path leads nowhere.
+        NotAModel: there is no model in it.
+        NameTwice: two models have one name.
+        NoEngine: no engine can load one of them.
+    """
+    from airworthy.artifacts.identify import inspect
+    from airworthy.causes.registry import CAUSES
+    from airworthy.flows.facts import gather
+    from airworthy.knowledge import Knowledge
+
+    settings = settings or Settings()
+    facts = gather(only=PROBES, progress=progress)
+    results: list[CheckResult] = []
+    plans: dict[str, Plan] = {}
+    for argument in arguments:
+        name, path = _split(argument)
+        with model_path(path) as file:
+            progress.stage(say("reading {model}", model=path))
+            inspection = inspect(file)
+        known = facts.merged(inspection.facts)
+        results += predict(known, CAUSES, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)
+        report = Report(verb="serve", subject=say("{models}", models=tuple(arguments)), results=tuple(results))
+        if report.blocks(settings.check.fail_on):
+            continue
+        planned = plan(inspection.model, known, settings, name=name, engine=engine)
+        if planned.model.name in plans:
+            raise NameTwice(name=planned.model.name)
+        plans[planned.model.name] = planned
+    report = Report(verb="serve", subject=say("{models}", models=tuple(arguments)), results=tuple(results))
+    blocked = report.blocks(settings.check.fail_on)
+    return report, () if blocked else tuple(plans.values()), facts
+
+
+def _split(argument: str) -> tuple[str | None, str]:
+    """`NAME=PATH` apart; a path that exists as it stands is a path, whatever is in it."""
+    name, separator, path = argument.partition("=")
+    if not separator or not name or served_name(name) != name or Path(argument).exists():
+        return None, argument
+    return name, path

@@ -1,0 +1,102 @@
+"""The whole way of a model: facts, check, inspect, choose an engine, and the plan that a service runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.facts import Facts
+from airworthy.core.keys import CPU_AFFINITY, CPU_CORES, CPU_QUOTA
+from airworthy.core.model import ModelInfo
+from airworthy.core.progress import SILENT, Progress
+from airworthy.core.report import Report
+from airworthy.core.settings import Settings
+from airworthy.core.words import say
+from airworthy.engines.interface import RunnerOptions
+from airworthy.flows.check import examine
+from airworthy.serve.service import Plan
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Prepared(NamedTuple):
+    """A model on its way to being served."""
+
+    report: Report
+    """What the checks said."""
+    plan: Plan | None
+    """How it will be served; None where a finding blocks it."""
+    facts: Facts
+    """What the checks were made from."""
+
+
+def prepare(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    engine: str | None = None,
+    settings: Settings | None = None,
+    check_port: bool = True,
+    progress: Progress = SILENT,
+) -> Prepared:
+    """Check a model for this host and plan how to serve it.
+
+    Args:
+        path: a model file or folder.
+        name: the name to serve it under; the file's or folder's own by default.
+        engine: the engine to take; the first that can load the model by default.
+        settings: how findings are judged and how the service runs.
+        check_port: whether the port's being free is in question; not for port 0.
+        progress: told the stages.
+
+    Raises:
+        InputNotFound: the path leads nowhere.
+        NotAModel: there is no model in it.
+        NoEngine: no engine can load it; the message says why each can't.
+    """
+    settings = settings or Settings()
+    serve = settings.serve
+    endpoint = (serve.host, serve.port) if check_port and serve.port else None
+    report, facts, model = examine(path, settings=settings, endpoint=endpoint, progress=progress)
+    report = msgspec.structs.replace(report, verb="up")
+    if model is None or report.blocks(settings.check.fail_on):
+        return Prepared(report, None, facts)
+    progress.stage(say("choosing an engine"))
+    return Prepared(report, plan(model, facts, settings, name=name, engine=engine), facts)
+
+
+def plan(
+    model: ModelInfo, facts: Facts, settings: Settings, *, name: str | None = None, engine: str | None = None
+) -> Plan:
+    """How to serve a model that was checked.
+
+    Raises:
+        NoEngine: no engine, or not the one asked for, can load it.
+        UnknownName: there is no engine of that name.
+    """
+    from airworthy.engines.select import select
+
+    chosen = select(model, facts, engine or "")
+    threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
+    model = msgspec.structs.replace(model, name=served_name(name or model.name))
+    return Plan(model=model, engine=chosen.name, options=RunnerOptions(threads=threads))
+
+
+def usable_cores(facts: Facts) -> int:
+    """Whole cores that this process can keep busy: the least of what there are, may be run on and are paid for.
+
+    The affinity mask does not show a cgroup's quota; threads beyond the quota stall each other.
+    """
+    quota = facts.get_value(CPU_QUOTA, None)
+    known = (facts.get_value(CPU_CORES, None), facts.get_value(CPU_AFFINITY, None), int(quota) if quota else None)
+    return max(1, min((count for count in known if count is not None), default=1))
+
+
+def served_name(name: str) -> str:
+    """A name that can stand in a URL's path as it is."""
+    return _NOT_IN_NAMES.sub("-", name).strip("-.") or "model"
