@@ -39,7 +39,7 @@ bench: $(VENV)/.dev  ## compare with peers, side by side
 
 docs: $(VENV)/.docs  ## write the reference pages and build the site into site/
 	@$(BIN)/python tools/docs.py
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:  ## remove what the other targets made
 	@rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

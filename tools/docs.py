@@ -142,7 +142,7 @@ def cause_pages() -> Iterator[tuple[str, str]]:
     families: dict[str, list[Any]] = {}
     for cause in CAUSES:
         families.setdefault(cause.family, []).append(cause)
-        yield f"causes/{cause.slug}.md", cause_page(cause)
+        yield f"causes/{cause.slug}.md", cause_page(cause.slug)
     rows = [
         "# Causes",
         "",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,9 +16,11 @@ from airworthy.core.finding import Finding, Severity
 from airworthy.core.keys import LIBC_VERSION, MEMORY_TOTAL, MODEL_PATH, MODEL_SIZE, NVIDIA_DRIVER, TARGET_ENDPOINT
 from airworthy.core.model import FileInfo, Inspection, ModelInfo, Operator, TensorSpec
 from airworthy.core.registry import Registry
+from airworthy.core.report import Skipped
 from airworthy.core.values import Endpoint
 from airworthy.core.version import Version
 from airworthy.knowledge import Knowledge
+from fakes.reports import driver_too_old, file_corrupt, port_in_use
 
 TAKEN = "2026-01-02T03:04:05+00:00"
 
@@ -98,9 +100,25 @@ def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "
     monkeypatch.setattr(airworthy.causes.registry, "CAUSES", registry)
     monkeypatch.setattr(flow, "gather", lambda **_: host)
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
-    _module(monkeypatch, "airworthy.causes.pages", page=lambda cause: f"# {cause.slug}\n\nText with *emphasis*.\n")
+    _module(monkeypatch, "airworthy.diagnose", diagnose=_diagnose)
+    _module(monkeypatch, "airworthy.causes.pages", page=lambda slug: f"# {slug}\n\nText with *emphasis*.\n")
     _module(monkeypatch, "airworthy.probes.local", LocalHost=object)
     _module(monkeypatch, "airworthy.probes.endpoint", read_endpoint=lambda *where: _endpoint(*where, port_state))
+
+
+class Diagnosis(NamedTuple):
+    """What the fake recogniser gives: one finding a line that names a cause, in the order of the lines."""
+
+    findings: tuple[Finding, ...]
+    undecided: tuple[Skipped, ...]
+
+
+def _diagnose(text: str, facts: Facts | None = None) -> Diagnosis:
+    known = {finding.cause: finding for finding in (driver_too_old(), file_corrupt(), port_in_use())}
+    lines = text.split()
+    findings = tuple(known[each] for each in lines if each in known)
+    undecided = () if facts is None else tuple(Skipped(each.cause, "not looked at") for each in findings)
+    return Diagnosis(findings, undecided)
 
 
 def _endpoint(host: object, address: str, port: int, state: str) -> Known:

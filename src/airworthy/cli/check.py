@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import Chosen, facts_option, finding_options
+from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
 from airworthy.cli.output import finish, render_options
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -20,6 +20,7 @@ def command(model: str | None, facts: str | None, port: int | None, chosen: Chos
     from airworthy.flows.check import check
     from airworthy.flows.facts import load
 
+    only_one_reads_standard_input(model, facts, chosen.config)
     settings = chosen.settings(model)
     with LateProgress() as progress:
         report = check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import Chosen, finding_options
+from airworthy.cli.options import Chosen, finding_options, only_one_reads_standard_input
 from airworthy.cli.output import finish, render_options
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -17,6 +17,7 @@ def command(path: str, chosen: Chosen) -> int:
     """Tell what a model is."""
     from airworthy.flows.inspect import inspect
 
+    only_one_reads_standard_input(path, chosen.config)
     settings = chosen.settings(path)
     with LateProgress() as progress:
         report = inspect(path, settings=settings, progress=progress)

@@ -11,6 +11,8 @@ import click
 from airworthy.cli.group import State
 from airworthy.core.finding import Severity
 from airworthy.core.settings import Settings
+from airworthy.core.words import say
+from airworthy.flows.files import STANDARD_INPUT
 from airworthy.report.registry import FORMAT_NAMES, FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,6 +93,16 @@ def finding_options(function: F) -> F:
         decorated = option(decorated)
     result: F = decorated
     return result
+
+
+def only_one_reads_standard_input(*paths: str | None) -> None:
+    """Refuse a command line on which two inputs are `-`; the second would find it empty.
+
+    Raises:
+        UsageError: there are two.
+    """
+    if paths.count(STANDARD_INPUT) > 1:
+        raise click.UsageError(say("only one input can be - (standard input)"))
 
 
 def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

@@ -8,12 +8,14 @@ import sys
 
 from airworthy.core.report import Report
 from airworthy.core.settings import CheckSettings
+from airworthy.core.words import say
+from airworthy.flows.files import OutputFailed, reason
 from airworthy.report.interface import RenderOptions
 
 
 def to_terminal() -> bool:
     """Whether standard output is a terminal that a person reads."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def render_options(*, verbose: bool = False, no_color: bool = False) -> RenderOptions:
@@ -43,7 +45,12 @@ def emit(text: str, *, document: bool = False) -> None:
     Args:
         text: what to write.
         document: whether it is for a program; then it is UTF-8 whatever the locale says.
+
+    Raises:
+        OutputFailed: the disk behind it is full, or the like.
     """
+    if sys.stdout is None:  # closed by whoever started us: nobody wants the answer, the exit status still tells
+        return
     encoding = "utf-8" if document else sys.stdout.encoding or "utf-8"
     data = text.encode(encoding, "strict" if document else "backslashreplace")
     try:
@@ -52,6 +59,9 @@ def emit(text: str, *, document: bool = False) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         _close_quietly()
+    except OSError as error:
+        _close_quietly()
+        raise OutputFailed(path=say("standard output"), reason=reason(error)) from None
 
 
 def _close_quietly() -> None:

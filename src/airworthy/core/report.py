@@ -65,12 +65,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One a check."""
     answer: dict[str, Any] = msgspec.field(default_factory=dict)
     """The verb's own answer as plain JSON data: `{"verdict": "works"}`."""
+    ranked: bool = False
+    """Whether the results stand in their order of importance already, as a diagnosis does: the root cause first."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings, most important first."""
         found = (finding for result in self.results if isinstance(result, Failed) for finding in result.findings)
-        return tuple(sorted(found, key=most_important))
+        return tuple(found) if self.ranked else tuple(sorted(found, key=most_important))
 
     @property
     def worst(self) -> Severity | None:

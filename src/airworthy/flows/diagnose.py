@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from airworthy.core.facts import Facts
-from airworthy.core.report import Failed, Report
-from airworthy.flows.files import read
+from airworthy.core.report import CheckResult, Failed, Report
+from airworthy.core.words import say
+from airworthy.flows.files import STANDARD_INPUT, read
 
 
 def diagnose_file(path: str, *, facts: Facts | None = None) -> Report:
     """Recognise causes in a log file; `-` is standard input.
+
+    The root cause is the first finding, and the `cause` of the answer.
 
     Raises:
         InputNotFound: there is no such file.
@@ -20,10 +21,11 @@ def diagnose_file(path: str, *, facts: Facts | None = None) -> Report:
     from airworthy.diagnose import diagnose
 
     diagnosis = diagnose(read(path).decode("utf-8", "replace"), facts=facts)
-    results = tuple(
-        Failed(cause, tuple(findings))
-        for cause, findings in groupby(
-            sorted(diagnosis.findings, key=lambda finding: finding.cause), key=lambda finding: finding.cause
-        )
+    found: tuple[CheckResult, ...] = tuple(Failed(finding.cause, (finding,)) for finding in diagnosis.findings)
+    return Report(
+        verb="diagnose",
+        subject=say("standard input") if path == STANDARD_INPUT else path,
+        results=(*found, *diagnosis.undecided),
+        answer={"cause": diagnosis.findings[0].cause if diagnosis.findings else None},
+        ranked=True,
     )
-    return Report(verb="diagnose", subject=path, results=results)

@@ -26,7 +26,7 @@ def explain(slug: str) -> Explanation:
     from airworthy.causes.registry import CAUSES
 
     cause = CAUSES.get(slug)
-    return Explanation(slug=cause.slug, title=cause.title, page=page(cause))
+    return Explanation(slug=cause.slug, title=cause.title, page=page(slug))
 
 
 def catalogue() -> tuple[tuple[str, str, str], ...]:

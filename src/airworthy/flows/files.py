@@ -9,8 +9,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
+from airworthy.core.words import say
 
 STANDARD_INPUT = "-"
 """The path that means standard input."""
@@ -44,7 +46,7 @@ def read(path: str, limit: int = MOST_INPUT) -> bytes:
     """
     try:
         if path == STANDARD_INPUT:
-            data = sys.stdin.buffer.read(limit + 1)
+            data = _standard_input().read(limit + 1)
         else:
             with Path(path).open("rb") as stream:
                 data = stream.read(limit + 1)
@@ -79,10 +81,16 @@ def model_path(path: str | Path) -> Iterator[Path]:
         kept = Path(folder) / "standard-input"
         try:
             with kept.open("wb") as stream:
-                shutil.copyfileobj(sys.stdin.buffer, stream)
+                shutil.copyfileobj(_standard_input(), stream)
         except OSError as error:
             raise OutputFailed(path=kept, reason=reason(error)) from None
         yield kept
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # closed by whoever started us
+        raise InputUnreadable(path=STANDARD_INPUT, reason=say("standard input is closed"))
+    return sys.stdin.buffer
 
 
 def write_private(path: Path, data: bytes) -> None:

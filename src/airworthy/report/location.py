@@ -19,5 +19,11 @@ def path_uri(path: str) -> str:
     slashed = path.replace("\\", "/") if _DRIVE.match(path) or "/" not in path else path
     prefix = "file://" if slashed.startswith("/") else "file:///" if _DRIVE.match(path) else ""
     head, rest = (slashed[:2], slashed[2:]) if _DRIVE.match(path) else ("", slashed)
-    quoted = "".join(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in rest.encode("utf-8", "surrogateescape"))
-    return prefix + head + quoted
+    return prefix + head + "".join(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in _octets(rest))
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")  # the bytes that the file system gave
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")  # no file system gave these; a document may have

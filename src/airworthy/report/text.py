@@ -15,7 +15,11 @@ from airworthy.report.views.interface import View
 
 VIEWS: Registry[View] = Registry(
     "view",
-    {"facts": "airworthy.report.views.facts:view", "inspect": "airworthy.report.views.inspect:view"},
+    {
+        "diagnose": "airworthy.report.views.diagnose:view",
+        "facts": "airworthy.report.views.facts:view",
+        "inspect": "airworthy.report.views.inspect:view",
+    },
 )
 """How the answer of a verb is told, for the verbs whose answer is more than findings."""
 
@@ -33,18 +37,31 @@ def render(report: Report, options: RenderOptions) -> str:
     lines: list[Line] = []
     if report.verb in VIEWS.names():
         lines.extend(VIEWS.get(report.verb)(report, options))
-    for severity, heading in _HEADINGS.items():
-        findings = [finding for finding in report.findings if finding.severity is severity]
-        if findings:
-            lines.append(line((say(heading), severity.value)))
-            for finding in findings:
-                lines.extend(_finding(finding, options))
-                lines.append(line())
+    for heading, style, findings in _groups(report):
+        lines.append(line((say(heading), style)))
+        for finding in findings:
+            lines.extend(_finding(finding, options))
+            lines.append(line())
     lines.extend(_crashed(report, options))
     if options.verbose:
         lines.extend(_named(report))
     lines.extend(_summary(report, options))
     return write(lines, options)
+
+
+def _groups(report: Report) -> Iterator[tuple[str, str, tuple[Finding, ...]]]:
+    if report.ranked:
+        for heading, style, findings in (
+            ("Cause", "error", report.findings[:1]),
+            ("Also seen", "title", report.findings[1:]),
+        ):
+            if findings:
+                yield heading, style, findings
+        return
+    for severity, heading in _HEADINGS.items():
+        findings = tuple(finding for finding in report.findings if finding.severity is severity)
+        if findings:
+            yield heading, severity.value, findings
 
 
 def _finding(finding: Finding, options: RenderOptions) -> Iterator[Line]:
@@ -114,7 +131,7 @@ def _named(report: Report) -> Iterator[Line]:
 
 
 def _summary(report: Report, options: RenderOptions) -> Iterator[Line]:
-    if not report.results:
+    if not report.results or report.ranked:
         return
     counts = {kind: sum(isinstance(r, kind) for r in report.results) for kind in (Passed, Failed, Skipped, Crashed)}
     pieces: list[str | tuple[str, str]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -61,6 +62,7 @@ def test_every_verb_is_in_help_with_its_line(capsys: pytest.CaptureFixture[str])
         (["explain", "file-emty"], "there is no cause named 'file-emty'", "did you mean `file-empty`?"),
         (["facts", "--save", "/no/such/folder/x.json"], "/no/such/folder/x.json cannot be written", "directory"),
         (["facts", "--save", "x.json", "--format", "text"], "--save writes JSON", "--help"),
+        (["check", "-", "--facts", "-"], "only one input can be -", "--help"),
         (["inspect", "a\x1b[2J\nb"], r"a\x1b[2J\nb does not exist", "relative"),
     ],
 )
@@ -164,6 +166,34 @@ def test_explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert {row["cause"] for row in causes} == {"memory-small", "file-empty", "port-busy", "always-broken"}
 
 
+def test_diagnose_puts_the_root_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    world.use(monkeypatch)
+    log = tmp_path / "server.log"
+    log.write_text("port-in-use driver-too-old")  # the less severe one is the root
+    assert main(["diagnose", str(log), "--format", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["cause"] == "port-in-use"
+    assert [finding["cause"] for finding in document["findings"]] == ["port-in-use", "driver-too-old"]
+    assert main(["diagnose", str(log)]) == 1
+    out = capsys.readouterr().out
+    assert out.index("Cause\n  port-in-use") < out.index("Also seen\n  driver-too-old")
+    log.write_text("all is well")
+    assert main(["diagnose", str(log)]) == 0
+    assert capsys.readouterr().out == f"No known cause is recognised in {log}.\n"
+
+
+def test_diagnose_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    class Stream:
+        buffer = io.BytesIO(b"\xff file-corrupt")
+
+    world.use(monkeypatch)
+    monkeypatch.setattr("sys.stdin", Stream())
+    assert main(["diagnose", "-", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["subject"] == "standard input"
+
+
 def _failing(error: BaseException) -> click.Command:
     @click.command()
     def command() -> None:
@@ -236,6 +266,36 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdin.close()
         assert process.wait(timeout=10) == 7
         assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_standard_output_is_told() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PRINTS], stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: standard output cannot be written: No space left on device\nhint: ")
+
+
+PRINTS = """
+import click, sys
+from airworthy.cli import main as module
+from airworthy.cli.output import emit
+@click.command()
+def command(): emit("x")
+type(module.cli).get_command = lambda *_: command
+sys.exit(module.main(["check"]))
+"""
+
+
+@pytest.mark.parametrize(("closed", "status"), [("<&-", 2), (">&-", 0)])
+def test_closed_streams_are_no_fault_of_ours(closed: str, status: int) -> None:
+    arguments = "inspect -" if status == 2 else "explain --help"
+    script = f'exec "{sys.executable}" -m airworthy {arguments} {closed}'
+    done = subprocess.run(["/bin/sh", "-c", script], stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == status, done.stderr
+    assert ("standard input is closed" in done.stderr) is (status == 2)
 
 
 @pytest.mark.parametrize(("document", "written"), [(False, b"\\u6a21 \\xe9\n"), (True, "模 é\n".encode())])
