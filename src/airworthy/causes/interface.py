@@ -39,6 +39,10 @@ OCCURRENCES = 8
 """How often a literal is tried in one line."""
 
 
+UNCERTAIN = 0.6
+"""The weight below which a signature alone is a guess."""
+
+
 class Undecidable(Exception):
     """Raised by a predictor that can't tell from facts and tables; the check is then skipped with the reason."""
 
@@ -170,7 +174,7 @@ class Cause:
         return Finding(
             cause=self.slug,
             severity=self.severity,
-            confidence=Confidence.MEDIUM,
+            confidence=_confidence(signature.weight),
             subject=next(iter(params.values()), ""),
             message=say(template, **params) if template else self.title.rstrip("."),
             params=dict(params),
@@ -210,6 +214,12 @@ class Cause:
             evidence=tuple(_evidence(item, facts) for item in evidence),
             remedies=tuple(self.remedy_maker(params, facts)) if self.remedy_maker else (),
         )
+
+
+def _confidence(weight: float) -> Confidence:
+    if weight < UNCERTAIN:
+        return Confidence.LOW
+    return Confidence.HIGH if weight >= 1 else Confidence.MEDIUM
 
 
 def _evidence(item: Key[Any] | Evidence, facts: Facts) -> Evidence:

@@ -74,7 +74,7 @@ def minimum_driver(cuda: Version, *, windows: bool = False) -> Version | None:
         return None
     lowest = floor.windows if windows else floor.linux
     # The first toolkit of a series runs on the driver it came with, which may be older than the series' floor.
-    return min(lowest, shipped) if shipped is not None else lowest
+    return shipped if shipped is not None and shipped < lowest else lowest
 
 
 def driver_for_jit(cuda: Version, *, windows: bool = False) -> Version | None:
