@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import Area, Key
-from airworthy.core.words import say
+from airworthy.core.words import placeholders, say
 from airworthy.knowledge import Knowledge
 
 PAGE_HEADINGS = ("What happens", "Why", "How to end it", "How to prevent it", "Example", "References")
@@ -32,29 +33,59 @@ class Status(str, Enum):
     """Gone; the name still answers with what took its place."""
 
 
+WINDOW = 1500
+"""Characters on each side of a literal that its pattern is searched in: no line is too long for any pattern."""
+OCCURRENCES = 8
+"""How often a literal is tried in one line."""
+
+
+UNCERTAIN = 0.6
+"""The weight below which a signature alone is a guess."""
+
+
+class Undecidable(Exception):
+    """Raised by a predictor that can't tell from facts and tables; the check is then skipped with the reason."""
+
+    def __init__(self, template: str, **params: Any) -> None:
+        super().__init__(say(template, **params))
+
+
 @dataclass(frozen=True)
 class Signature:
     """A text by which a program's output shows the cause.
 
-    The literal is searched first, so that the pattern runs only on lines that hold it. Named groups of the pattern
-    become parameters of the finding.
+    The literal is searched first, so that the pattern runs only near it. Named groups of the pattern become parameters
+    of the finding.
     """
 
     literal: str
     """A part of the line that never varies; matched with its case."""
     pattern: str = ""
-    """A regular expression searched in a line that holds the literal; empty where the literal says it all."""
+    """A regular expression searched around the literal; empty where the literal says it all."""
     weight: float = 1.0
     """How specific it is, from 0 (many causes print it) to 1 (only this one does)."""
+    message: str = ""
+    """The finding's template where the cause's own asks for more than the pattern gives."""
+
+    @functools.cached_property
+    def _search(self) -> Callable[[str], re.Match[str] | None]:
+        return re.compile(self.pattern).search
 
     def match(self, line: str) -> dict[str, str] | None:
         """The parameters that the line gives, or None where it doesn't match."""
-        if self.literal not in line:
+        at = line.find(self.literal)
+        if at < 0:
             return None
         if not self.pattern:
             return {}
-        found = re.search(self.pattern, line)
-        return None if found is None else {k: v for k, v in found.groupdict().items() if v is not None}
+        for _ in range(OCCURRENCES):
+            found = self._search(line[max(0, at - WINDOW) : at + len(self.literal) + WINDOW])
+            if found is not None:
+                return {name: value for name, value in found.groupdict().items() if value is not None}
+            at = line.find(self.literal, at + len(self.literal))
+            if at < 0:
+                return None
+        return None
 
 
 Predict = Callable[[Facts, Knowledge], Iterator[Finding]]
@@ -77,6 +108,8 @@ class Cause:
     """Facts that it takes where they are known."""
     signatures: tuple[Signature, ...] = ()
     """Texts by which output shows it."""
+    related: tuple[str, ...] = ()
+    """Slugs that look like it, or go with it."""
     unpredictable: str = ""
     """Why nothing can be known beforehand, for a cause without `predict`."""
     status: Status = Status.PREVIEW
@@ -130,6 +163,25 @@ class Cause:
                 return signature, params
         return None
 
+    def recognised(self, line: Evidence, signature: Signature, params: dict[str, str], facts: Facts) -> Finding:
+        """A finding from a line of output that a signature matched; its subject is what the line names.
+
+        The cause's own message is used where the line gave all that it asks for, else the signature's, else the title.
+        """
+        template = next(
+            (each for each in (self.message, signature.message) if each and placeholders(each) <= params.keys()), ""
+        )
+        return Finding(
+            cause=self.slug,
+            severity=self.severity,
+            confidence=_confidence(signature.weight),
+            subject=next(iter(params.values()), ""),
+            message=say(template, **params) if template else self.title.rstrip("."),
+            params=dict(params),
+            evidence=(line,),
+            remedies=tuple(self.remedy_maker(dict(params), facts)) if self.remedy_maker else (),
+        )
+
     def finding(
         self,
         facts: Facts,
@@ -162,6 +214,12 @@ class Cause:
             evidence=tuple(_evidence(item, facts) for item in evidence),
             remedies=tuple(self.remedy_maker(params, facts)) if self.remedy_maker else (),
         )
+
+
+def _confidence(weight: float) -> Confidence:
+    if weight < UNCERTAIN:
+        return Confidence.LOW
+    return Confidence.HIGH if weight >= 1 else Confidence.MEDIUM
 
 
 def _evidence(item: Key[Any] | Evidence, facts: Facts) -> Evidence:

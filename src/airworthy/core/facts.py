@@ -13,6 +13,7 @@ from airworthy.core.keys import KEYS, Key
 from airworthy.core.version import Version
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 SCHEMA = 1
 """The number that a facts file carries; it grows when an old reader would misread a new file."""
@@ -113,7 +114,7 @@ class Facts(Mapping[str, Fact]):
             return value
         raise FactUnknown(key=key.name, reason=fact.reason if isinstance(fact, Unknown) else fact.source)
 
-    def get_value(self, key: Key[T], default: T) -> T:
+    def get_value(self, key: Key[T], default: D) -> T | D:
         """The value for a key, or the default where it is unknown or absent."""
         fact = self.fact(key)
         return fact.value if isinstance(fact, Known) else default

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+from airworthy.core.facts import decode_value
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,13 +17,16 @@ else:
     import tomli as tomllib
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of a table's row: what it says is in its subclass, where it is from is here."""
 
     source: str
     """The address of the page or file that says so."""
     checked: str
     """The day on which somebody looked, ISO 8601."""
+
+
+R = TypeVar("R", bound=Row)
 
 
 @functools.cache
@@ -32,5 +37,7 @@ def read_table(name: str) -> dict[str, Any]:
     return table
 
 
-class Knowledge:
-    """The questions that checks may ask of the tables."""
+@functools.cache
+def rows(name: str, section: str, row: type[R]) -> tuple[R, ...]:
+    """The rows of `[[SECTION]]` in `data/NAME.toml`, in the file's order."""
+    return tuple(msgspec.convert(read_table(name)[section], list[row], dec_hook=decode_value))  # type: ignore[valid-type]

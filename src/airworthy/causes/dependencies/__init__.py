@@ -1,0 +1,1 @@
+"""Causes in the set of installed Python packages."""

@@ -1,0 +1,1 @@
+"""Causes in how binaries find and bind their libraries."""

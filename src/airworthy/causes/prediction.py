@@ -1,0 +1,40 @@
+"""Asking one cause about the facts: `check` asks all of them, `diagnose` those that a log names."""
+
+from __future__ import annotations
+
+import traceback
+
+from airworthy.causes.interface import Cause, Undecidable
+from airworthy.core.facts import Absent, Facts, Unknown
+from airworthy.core.finding import Finding
+from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
+from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
+
+MOST_REASONS = 3
+"""How many unknown facts a skipped check names."""
+
+
+def predict_one(facts: Facts, cause: Cause, known: Knowledge, *, ignored: bool = False) -> CheckResult:
+    """Ask one cause; an unknown need skips it, an absent one passes it, an exception is a crash of ours."""
+    if cause.predictor is None:
+        return Skipped(cause.slug, cause.unpredictable)
+    if ignored:
+        return Skipped(cause.slug, say("turned off in the settings"), chosen=True)
+    for key in cause.needs:
+        fact = facts.fact(key)
+        if isinstance(fact, Absent):
+            return Passed(cause.slug, note=fact.source)
+    unknown = [(key, fact) for key in cause.needs if isinstance(fact := facts.fact(key), Unknown)]
+    if unknown:
+        reasons = [say("{fact} is unknown: {reason}", fact=k.name, reason=f.reason) for k, f in unknown[:MOST_REASONS]]
+        return Skipped(cause.slug, "; ".join(reasons))
+    findings: list[Finding] = []
+    try:
+        findings.extend(cause.predictor(facts, known))
+    except Undecidable as undecidable:
+        if not findings:
+            return Skipped(cause.slug, str(undecidable))
+    except Exception:  # noqa: BLE001 - whatever a check does wrong must not stop the others
+        return Crashed(cause.slug, traceback.format_exc())
+    return Failed(cause.slug, tuple(findings)) if findings else Passed(cause.slug)

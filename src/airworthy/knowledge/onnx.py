@@ -1,0 +1,48 @@
+"""ONNX Runtime: the newest model format and operator set that each release reads."""
+
+from __future__ import annotations
+
+from airworthy.core.version import Version
+from airworthy.knowledge.tables import Row, rows
+
+
+class Ceiling(Row, frozen=True):
+    """What a release of ONNX Runtime reads."""
+
+    release: Version
+    """Major and minor version, `1.20`."""
+    ir: int
+    """The newest IR version of a model."""
+    opset: int | None = None
+    """The newest operator set of the standard domain."""
+
+    def of(self, kind: str) -> int | None:
+        """The ceiling for a kind of version: `onnx-ir` or `onnx-opset`."""
+        return {"onnx-ir": self.ir, "onnx-opset": self.opset}.get(kind)
+
+
+def ceiling(version: Version, kind: str, wanted: int) -> int | None:
+    """The ceiling of a runtime for a kind of version; None where the table can't decide about the version wanted.
+
+    Ceilings never fall from one release to the next, so a runtime newer than the table reads at least what the newest
+    row reads, and one older than the table at most what the oldest row reads.
+    """
+    known = [(row.release, limit) for row in _ceilings() if (limit := row.of(kind)) is not None]
+    release = Version(f"{version.major}.{version.minor}")
+    exact = next((limit for row, limit in known if row == release), None)
+    if exact is not None or not known:
+        return exact
+    if release > known[-1][0] and wanted <= known[-1][1]:
+        return known[-1][1]
+    if release < known[0][0] and wanted > known[0][1]:
+        return known[0][1]
+    return None
+
+
+def first_runtime(kind: str, wanted: int) -> Version | None:
+    """The first release known to read a version."""
+    return next((row.release for row in _ceilings() if (row.of(kind) or 0) >= wanted), None)
+
+
+def _ceilings() -> tuple[Ceiling, ...]:
+    return tuple(sorted(rows("onnx", "onnxruntime", Ceiling), key=lambda row: row.release))

@@ -1,0 +1,48 @@
+"""PyTorch's own wheels: which CUDA tags a release has, and the device code inside each."""
+
+from __future__ import annotations
+
+from airworthy.core.version import Version
+from airworthy.knowledge.tables import Row, rows
+
+
+class Wheel(Row, frozen=True):
+    """One build of a release for Linux on x86_64."""
+
+    release: Version
+    """Major and minor version, `2.8`."""
+    tag: str
+    """The local version and the index's name, `cu128`."""
+    architectures: tuple[str, ...]
+    """The device code inside: `sm_90`, `compute_120` for PTX."""
+
+    @property
+    def cuda(self) -> Version:
+        """The CUDA version of the tag: `cu128` → 12.8."""
+        digits = self.tag.removeprefix("cu")
+        return Version(f"{digits[:-1]}.{digits[-1]}")
+
+    @property
+    def index(self) -> str:
+        """The index that pip finds it at."""
+        return f"https://download.pytorch.org/whl/{self.tag}"
+
+
+def wheels() -> tuple[Wheel, ...]:
+    """All wheels that are known, newest release first, the newest CUDA first within one."""
+    known = rows("torch_wheels", "wheel", Wheel)
+    return tuple(sorted(known, key=lambda row: (row.release, row.cuda), reverse=True))
+
+
+def architectures(version: Version, cuda: Version) -> tuple[str, ...]:
+    """The device code in the wheel of a release for a CUDA version; empty where that is not known."""
+    release = (version.major, version.minor)
+    return next(
+        (
+            row.architectures
+            for row in wheels()
+            if (row.release.major, row.release.minor) == release
+            and (row.cuda.major, row.cuda.minor) == (cuda.major, cuda.minor)
+        ),
+        (),
+    )
