@@ -79,8 +79,9 @@ def _provided(objects: tuple[Object, ...]) -> dict[str, frozenset[str]]:
 
 
 def related(found: Environment, name: str) -> tuple[str, ...]:
-    """A package and those that it requires. Their own libraries are in the process before its extensions are:
-    `import torch` loads the libraries of the nvidia packages, and torchvision's import begins with torch's.
+    """A package and those that it requires, whose libraries are in the process before its own extensions are.
+
+    `import torch` loads the libraries of the nvidia packages by path, and torchvision's import begins with torch.
     """
     owner = found.get(name)
     requires = owner.distribution.requires if owner else ()

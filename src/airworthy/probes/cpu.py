@@ -130,7 +130,5 @@ def parse_cfs(quota: str, period: str) -> float | None:
     return int(quota) / int(period) if int(quota) and int(period) else None
 
 
-PROBE = Probe(
-    "cpu", (CPU_MODEL, CPU_ARCHITECTURE, CPU_CORES, CPU_AFFINITY, CPU_QUOTA, CPU_INSTRUCTIONS), read
-)
+PROBE = Probe("cpu", (CPU_MODEL, CPU_ARCHITECTURE, CPU_CORES, CPU_AFFINITY, CPU_QUOTA, CPU_INSTRUCTIONS), read)
 """Name, cores, instruction sets, affinity and quota of the processor."""

@@ -139,7 +139,12 @@ class _Reader:
         return entries
 
     def _assemble(
-        self, machine: str, wide: bool, interpreter: str, loads: list[tuple[int, int, int]], entries: list[tuple[int, int]]
+        self,
+        machine: str,
+        wide: bool,
+        interpreter: str,
+        loads: list[tuple[int, int, int]],
+        entries: list[tuple[int, int]],
     ) -> Elf:
         single = dict(entries)
         strings = _offset_of(loads, single[_DT_STRTAB]) if _DT_STRTAB in single else None
@@ -180,7 +185,9 @@ class _Reader:
         left = MOST_VERSIONS
         for _ in range(min(count, MOST_VERSIONS)):
             _, inner, file, first, following = self.unpack("HHIII", offset)
-            if self._string(strings + file).startswith(("libc.", "libm.", "libpthread.", "libdl.", "librt.", "ld-linux")):
+            if self._string(strings + file).startswith(
+                ("libc.", "libm.", "libpthread.", "libdl.", "librt.", "ld-linux")
+            ):
                 at = offset + first
                 for _ in range(inner):
                     left -= 1

@@ -51,7 +51,7 @@ Answer = Union[Completed, HostError, Slow]
 class FakeHost:
     """A machine of which everything is known beforehand. What it was not given does not exist on it."""
 
-    def __init__(  # noqa: PLR0913 - one argument for each thing that a host has
+    def __init__(
         self,
         files: Mapping[str, Content] | None = None,
         commands: Mapping[str, Answer] | None = None,

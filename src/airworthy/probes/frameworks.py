@@ -31,7 +31,14 @@ _ONNXRUNTIME = {
     "onnxruntime-cann": "npu",
     "onnxruntime-training": "cuda",
 }
-_TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-rocm", "tensorflow-intel", "tensorflow-macos")
+_TENSORFLOW = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-gpu",
+    "tensorflow-rocm",
+    "tensorflow-intel",
+    "tensorflow-macos",
+)
 _PADDLE = ("paddlepaddle", "paddlepaddle-gpu", "paddlepaddle-xpu", "paddlepaddle-dcu")
 _MINDSPORE = {"mindspore": "", "mindspore-gpu": "cuda", "mindspore-ascend": "npu"}
 _TORCH_PARTNERS = {
@@ -59,7 +66,9 @@ def _text(host: Host, path: str) -> str:
 
 def _assigned(text: str, name: str) -> str | None:
     """The text assigned to a module's variable; empty for None and False, None where it is not assigned."""
-    match = re.search(rf"(?m)^{name}\s*(?::[^=\n]{{1,80}})?=\s*(?:'([^'\n]{{0,100}})'|\"([^\"\n]{{0,100}})\"|None|False)", text)
+    match = re.search(
+        rf"(?m)^{name}\s*(?::[^=\n]{{1,80}})?=\s*(?:'([^'\n]{{0,100}})'|\"([^\"\n]{{0,100}})\"|None|False)", text
+    )
     return (match[1] or match[2] or "") if match else None
 
 
@@ -135,7 +144,12 @@ def _brought(host: Host, name: str) -> tuple[str, ...]:
 
 def _torch_by_files(host: Host) -> str:
     names = _brought(host, "torch")
-    by_file = (("libtorch_cuda.so", "cuda"), ("libtorch_hip.so", "rocm"), ("libtorch_xpu.so", "xpu"), ("libtorch_cpu.so", "cpu"))
+    by_file = (
+        ("libtorch_cuda.so", "cuda"),
+        ("libtorch_hip.so", "rocm"),
+        ("libtorch_xpu.so", "xpu"),
+        ("libtorch_cpu.so", "cpu"),
+    )
     return next((accelerator for file, accelerator in by_file if file in names), "unknown")
 
 

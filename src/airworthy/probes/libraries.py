@@ -22,9 +22,9 @@ WHEEL = "wheel"
 """`found_by` of a copy in a Python package, which that package loads by its path."""
 
 _NAMES = (
-    "libcuda libcudart libcublas libcublasLt libcudnn(?:_[a-z_]+)? libcufft libcurand libcusolver(?:Mg)? libcusparse(?:Lt)? "
-    "libnvrtc(?:-builtins)? libnvJitLink libnvToolsExt libnvinfer(?:_[a-z_]+)? libnccl libcupti libcufile "
-    "libnvidia-ml libnvidia-ptxjitcompiler libnvshmem_host"
+    "libcuda libcudart libcublas libcublasLt libcudnn(?:_[a-z_]+)? libcufft libcurand libcusolver(?:Mg)? "
+    "libcusparse(?:Lt)? libnvrtc(?:-builtins)? libnvJitLink libnvToolsExt libnvinfer(?:_[a-z_]+)? libnccl libcupti "
+    "libcufile libnvidia-ml libnvidia-ptxjitcompiler libnvshmem_host"
 )
 _WANTED = re.compile(rf"(?:{'|'.join(_NAMES.split())})\.so\.\d{{1,4}}(?:\.\d{{1,4}})?")
 """Names by which programs ask for them; a third number belongs to the file behind."""
@@ -61,7 +61,10 @@ def read(host: Host) -> Reading:
     for directory in _toolkits(host):
         for name in sorted(linker.names(directory)):
             add(name, f"{directory}/{name}", OUTSIDE)
-    yield LIBRARIES, Known(tuple(found.values()), say("ld.so.cache, LD_LIBRARY_PATH, packages and {root}", root=TOOLKITS))
+    yield (
+        LIBRARIES,
+        Known(tuple(found.values()), say("ld.so.cache, LD_LIBRARY_PATH, packages and {root}", root=TOOLKITS)),
+    )
 
 
 def is_wanted(soname: str) -> bool:

@@ -103,8 +103,8 @@ class Loader:
         for directory in directories:
             directory = directory.replace("${", "$").replace("}", "")  # noqa: PLW2901 - the two spellings are one
             directory = directory.replace("$ORIGIN", origin).replace("$PLATFORM", self.machine)  # noqa: PLW2901
-            for library in ("lib64", "lib") if "$LIB" in directory else ("",):
-                expanded.append(posixpath.normpath(directory.replace("$LIB", library)))
+            libraries = ("lib64", "lib") if "$LIB" in directory else ("",)
+            expanded += [posixpath.normpath(directory.replace("$LIB", library)) for library in libraries]
         return tuple(expanded)
 
 
@@ -114,7 +114,7 @@ def loader(host: Host) -> Loader:
 
 
 def parse_cache(data: bytes, machine: str) -> dict[str, str]:
-    """soname → path in ldconfig's cache, for one architecture; empty where it is of another format."""
+    """Path by soname in ldconfig's cache, for one architecture; empty where it is of another format."""
     start = 0
     if data.startswith(_OLD):  # glibc before 2.32 writes both, the new one after
         start = data.find(_NEW)

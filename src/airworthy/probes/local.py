@@ -71,7 +71,9 @@ class LocalHost:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             _end(process)
-            raise HostError(say("{command} did not end within {limit:seconds}", command=argv[0], limit=timeout)) from None
+            raise HostError(
+                say("{command} did not end within {limit:seconds}", command=argv[0], limit=timeout)
+            ) from None
         rest = min(_ENDED_READ_LIMIT, max(0.05, deadline - time.monotonic()))
         until = time.monotonic() + rest
         for reader in readers:
@@ -102,7 +104,7 @@ class LocalHost:
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
-                    names.append(entry.name)  # noqa: PERF401 - the loop has to stop at the limit
+                    names.append(entry.name)
                     if len(names) > LIST_LIMIT:
                         raise HostError(say("{path} holds more than {limit} names", path=path, limit=LIST_LIMIT))
         except (OSError, ValueError) as error:
@@ -180,7 +182,9 @@ class LocalHost:
             version, executable, prefix, found = msgspec.json.decode(done.output, type=tuple[str, str, str, list[str]])
         except msgspec.DecodeError:
             said = (done.errors or done.output).strip().rpartition("\n")[2][:200]
-            raise HostError(say("{python} does not answer as Python does: {said}", python=self._python, said=said)) from None
+            raise HostError(
+                say("{python} does not answer as Python does: {said}", python=self._python, said=said)
+            ) from None
         return Interpreter(version, executable, prefix, tuple(found))
 
     def nvml(self) -> Nvml:
@@ -213,7 +217,9 @@ class LocalHost:
         except OSError as error:
             state = _BIND_ERRORS.get(error.errno or 0)
             if state is None:
-                raise HostError(say("{address}:{port}: {reason}", address=address, port=port, reason=_reason(error))) from None
+                raise HostError(
+                    say("{address}:{port}: {reason}", address=address, port=port, reason=_reason(error))
+                ) from None
             return state
         return "free"
 

@@ -61,7 +61,10 @@ def parse_limit(text: str) -> int | None:
     return int(text)
 
 
-_FILES = {2: ("memory.max", "memory.current", "inactive_file"), 1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")}
+_FILES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 """By version: the limit, the use, and the part of the use in memory.stat that the kernel gives back when asked."""
 
 

@@ -30,8 +30,9 @@ ONE = b"numpy.core._multiarray_umath"
 CHUNK = 4 * 1024 * 1024
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that are searched."""
-MOST_FILES = 12
-"""Extensions of a package that are searched before its requirement decides."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Bytes of a package's extensions that are searched before its requirement decides."""
+MOST_FILES = 256
 UNDECLARED = {"torch": "libtorch_python.so"}
 """Packages that use NumPy where it is there and do not require it, with the file that does."""
 
@@ -66,7 +67,15 @@ def candidates(name: str, objects: list[Object]) -> tuple[str, ...]:
     if special:
         extensions = [file for file in extensions if posixpath.basename(file.path) == special]
     extensions.sort(key=lambda file: (LARGEST if file.size is None else file.size, file.path))
-    return tuple(file.path for file in extensions[:MOST_FILES])
+    if special:
+        return tuple(file.path for file in extensions)
+    paths, left = [], MOST_BYTES
+    for file in extensions:
+        left -= file.size or 0
+        if left < 0 or len(paths) >= MOST_FILES:
+            break
+        paths.append(file.path)
+    return tuple(paths)
 
 
 def _is_extension(path: str) -> bool:

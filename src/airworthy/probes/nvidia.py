@@ -152,7 +152,7 @@ def _answer(host: Host, *argv: str) -> str:
 
 def _query(host: Host) -> tuple[SmiRow, ...]:
     try:
-        fields = QUERY
+        fields: tuple[str, ...] = QUERY
         text = _answer(host, "nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
     except HostError as error:
         if "compute_cap" not in str(error):

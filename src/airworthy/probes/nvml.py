@@ -63,7 +63,7 @@ def _devices(library: ctypes.CDLL) -> tuple[tuple[NvmlDevice, ...], str]:
     for index in range(min(count.value, MOST_DEVICES)):
         try:
             devices.append(_device(library, index))
-        except HostError as error:
+        except HostError as error:  # noqa: PERF203 - one lost device must not hide the others
             problem = say("device {index}: {reason}", index=index, reason=error)
     return tuple(devices), problem
 
@@ -74,9 +74,7 @@ def _device(library: ctypes.CDLL, index: int) -> NvmlDevice:
     memory = _Memory()
     has_memory = _status(library, "nvmlDeviceGetMemoryInfo", handle, ctypes.byref(memory)) == 0 and memory.total > 0
     major, minor = ctypes.c_int(0), ctypes.c_int(0)
-    told = _status(
-        library, "nvmlDeviceGetCudaComputeCapability", handle, ctypes.byref(major), ctypes.byref(minor)
-    )
+    told = _status(library, "nvmlDeviceGetCudaComputeCapability", handle, ctypes.byref(major), ctypes.byref(minor))
     return NvmlDevice(
         name=_text(library, "nvmlDeviceGetName", handle),
         uuid=_text(library, "nvmlDeviceGetUUID", handle),

@@ -14,7 +14,6 @@ from airworthy.probes.runner import TIME_LIMIT, gather
 T = TypeVar("T")
 
 
-
 class RecordingHost:
     """Asks another host, and keeps what it said. Used by one gathering."""
 
