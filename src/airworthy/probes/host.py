@@ -8,6 +8,10 @@ READ_LIMIT = 4 * 1024 * 1024
 """Bytes that `read` gives at the most."""
 RUN_LIMIT = 5.0
 """Seconds that `run` waits unless told otherwise."""
+OUTPUT_LIMIT = 1024 * 1024
+"""Bytes of each stream that `run` keeps."""
+LIST_LIMIT = 200_000
+"""Names that `list` gives at the most; a larger directory is a `HostError`."""
 
 
 class Completed(NamedTuple):
@@ -32,6 +36,47 @@ class Space(NamedTuple):
     """Files that may be made, where that is counted."""
     read_only: bool
     """Whether it is mounted read-only."""
+
+
+class Interpreter(NamedTuple):
+    """A Python interpreter, as it describes itself."""
+
+    version: str
+    """Its version, `3.11.9`."""
+    executable: str
+    """Its path."""
+    prefix: str
+    """The directory of its environment, `sys.prefix`."""
+    paths: tuple[str, ...]
+    """The directories that it imports from, in order."""
+
+
+class NvmlDevice(NamedTuple):
+    """A device as the NVIDIA management library describes it."""
+
+    name: str
+    """The marketing name."""
+    uuid: str
+    """`GPU-…`."""
+    memory: int | None
+    """Its memory in bytes, where it has its own."""
+    memory_free: int | None
+    """The free part of it in bytes."""
+    capability: str
+    """Compute capability, `9.0`; empty where the library does not tell."""
+
+
+class Nvml(NamedTuple):
+    """What the NVIDIA management library says of the host."""
+
+    driver: str
+    """Version of the kernel driver."""
+    cuda: int
+    """The newest CUDA that the driver speaks, `12040` for 12.4; 0 where the library does not tell."""
+    devices: tuple[NvmlDevice, ...]
+    """The devices that answered, by index."""
+    problem: str = ""
+    """Why a device did not answer; empty when all did."""
 
 
 class HostError(Exception):
@@ -67,6 +112,15 @@ class Host(Protocol):
 
     def uname(self) -> tuple[str, str, str]:
         """Kernel name, kernel release, machine: `("Linux", "6.1.0", "x86_64")`."""
+
+    def libc(self) -> str:
+        """The C library that this process runs on, as it names itself: `glibc 2.36`."""
+
+    def interpreter(self) -> Interpreter:
+        """The Python interpreter that is looked at."""
+
+    def nvml(self) -> Nvml:
+        """Ask the NVIDIA management library, in this process; a `HostError` carries the library's own words."""
 
     def can_listen(self, address: str, port: int) -> str:
         """Whether a TCP port can be bound now: `free`, `in-use`, `forbidden` or `unavailable`."""

@@ -1,0 +1,36 @@
+"""The Python interpreter that is looked at, and its environment's directory."""
+
+from __future__ import annotations
+
+from airworthy.core.facts import Known
+from airworthy.core.keys import PYTHON_EXECUTABLE, PYTHON_PREFIX, PYTHON_VERSION
+from airworthy.core.version import Version
+from airworthy.core.words import say
+from airworthy.probes.host import Host, Interpreter
+from airworthy.probes.interface import Probe, Reading
+from airworthy.probes.sharing import shared
+
+
+def read(host: Host) -> Reading:
+    """Read the interpreter's facts."""
+    python = interpreter(host)
+    source = "sys"
+    active = host.env("VIRTUAL_ENV")
+    if active and host.resolve(active) != host.resolve(python.prefix):
+        source = say("sys; VIRTUAL_ENV names another environment, {active}", active=active)
+    yield PYTHON_VERSION, Known(Version(python.version), source)
+    yield PYTHON_EXECUTABLE, Known(python.executable, source)
+    yield PYTHON_PREFIX, Known(python.prefix, source)
+
+
+def interpreter(host: Host) -> Interpreter:
+    """The interpreter that is looked at, asked once a gathering."""
+    return shared(host, _ask)
+
+
+def _ask(host: Host) -> Interpreter:
+    return host.interpreter()
+
+
+PROBE = Probe("python-environment", (PYTHON_VERSION, PYTHON_EXECUTABLE, PYTHON_PREFIX), read)
+"""Version, path and environment of the interpreter."""

@@ -1,0 +1,28 @@
+"""The list of probes that `facts` and `check` run."""
+
+from __future__ import annotations
+
+from airworthy.core.registry import Registry
+from airworthy.probes.interface import Probe
+
+_NAMES = (
+    "cpu",
+    "memory",
+    "disks",
+    "operating-system",
+    "pci",
+    "nvidia",
+    "python-environment",
+    "distributions",
+    "frameworks",
+    "binaries",
+    "libraries",
+    "numpy-uses",
+)
+
+PROBES: Registry[Probe] = Registry(
+    "probe",
+    {name: f"airworthy.probes.{name.replace('-', '_')}:PROBE" for name in _NAMES},
+    group="airworthy.probes",
+)
+"""All probes by name."""
