@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,18 +21,17 @@ def test_accuracy_over_http_is_accuracy_in_process(service: Running, files: Path
     (spec,) = session.get_inputs()
     in_process, probabilities = session.run(None, {spec.name: rows})
     path = f"{service.url}/v2/models/digits/infer"
-    local = threading.local()
+    limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
+    client = httpx.Client(timeout=30, limits=limits)
 
     def ask(row: np.ndarray) -> tuple[int, list[float]]:
-        if not hasattr(local, "client"):
-            local.client = httpx.Client(timeout=30)
-        answer = local.client.post(path, content=infer_body(spec.name, "FP32", [row.tolist()]))
+        answer = client.post(path, content=infer_body(spec.name, "FP32", [row.tolist()]))
         assert answer.status_code == 200, answer.text
         outputs = {output["name"]: output["data"] for output in answer.json()["outputs"]}
         label, scores = outputs.values()
         return label[0], scores
 
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with client, ThreadPoolExecutor(CLIENTS) as pool:
         answers = list(pool.map(ask, rows))
     served = np.array([label for label, _ in answers])
     # The scores tell rows apart that share a label: a swapped answer can't hide.

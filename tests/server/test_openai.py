@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 
 import httpx
 import models
@@ -13,8 +14,9 @@ from server.running import Running
 
 
 @pytest.fixture
-def client(service: Running) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{service.url}/v1", api_key="none", max_retries=0)
+def client(service: Running) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="none", max_retries=0) as made:
+        yield made
 
 
 def expected(*words: int) -> np.ndarray:
@@ -25,8 +27,9 @@ def expected(*words: int) -> np.ndarray:
 def test_models_are_listed(client: openai.OpenAI) -> None:
     assert {model.id for model in client.models.list()} >= {"words", "digits"}
     assert client.models.retrieve("words").id == "words"
-    with pytest.raises(openai.NotFoundError, match="model_not_found"):
+    with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("nobody")
+    assert caught.value.code == "model_not_found"
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64", None])

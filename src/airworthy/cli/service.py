@@ -112,7 +112,9 @@ def _announce(service: Service) -> None:
 
 
 def _tensors(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(say("{s.name} {s.datatype}{shape}", s=spec, shape=list(spec.shape)) for spec in specs)
+    from airworthy.serve.tensors import shape_text
+
+    return ", ".join(say("{s.name} {s.datatype}{shape}", s=spec, shape=shape_text(spec.shape)) for spec in specs)
 
 
 def _tell(*rows: str) -> None:

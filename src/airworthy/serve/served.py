@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.model import ANY_RANK, ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
@@ -15,7 +15,7 @@ from airworthy.serve.dispatcher import Dispatcher, Watch
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.slot import MakeLink
-from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, is_finite
+from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, is_finite, shape_text
 from airworthy.serve.text import TextCodec, int64
 from airworthy.serve.wire import Load, Ready
 
@@ -26,7 +26,8 @@ VERSION = "1"
 def is_batchable(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
     """Whether requests can share a run: every tensor's first size varies, under one name where the model names it."""
     tensors = (*inputs, *outputs)
-    if not inputs or not outputs or any(not spec.shape or spec.shape[0] != -1 for spec in tensors):
+    varying = all(spec.shape and spec.shape[0] == -1 and spec.symbols != ANY_RANK for spec in tensors)
+    if not inputs or not outputs or not varying:
         return False
     return len({spec.symbols[0] for spec in tensors if spec.symbols and spec.symbols[0]}) <= 1
 
@@ -153,14 +154,15 @@ def _hold_against(meta: TensorMeta, spec: TensorSpec) -> None:
     if meta.datatype != spec.datatype:
         problem = say("the model takes {wanted}, not {given}", wanted=spec.datatype, given=meta.datatype)
         raise BadTensor(name=meta.name, problem=problem)
-    fits = len(meta.shape) == len(spec.shape) and all(
-        size >= 0 and expected in (-1, size) for size, expected in zip(meta.shape, spec.shape, strict=True)
+    fits = spec.symbols == ANY_RANK or (
+        len(meta.shape) == len(spec.shape)
+        and all(expected in (-1, size) for size, expected in zip(meta.shape, spec.shape, strict=True))
     )
     if not fits or (meta.shape and meta.shape[0] == 0):
         problem = say(
             "the model takes shape {wanted}, not {given} (-1 stands for any size from 1)",
-            wanted=list(spec.shape),
-            given=list(meta.shape),
+            wanted=shape_text(spec.shape),
+            given=shape_text(meta.shape),
         )
         raise BadTensor(name=meta.name, problem=problem)
     check_size(meta)

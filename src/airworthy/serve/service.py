@@ -84,6 +84,7 @@ class Service:
         self._failure: AirworthyError | None = None
         self._server: Any = None
         self._draining: asyncio.Task[None] | None = None
+        self._grace = STOP
         self.address: tuple[str, int] = (settings.host, settings.port)
         """Where it listens; the port is the real one once it does."""
         self.words = ""
@@ -139,7 +140,7 @@ class Service:
             loading.cancel()
             if self._draining is not None:
                 await self._draining
-            await asyncio.gather(*(served.dispatcher.stop(STOP) for served in models.values()))
+            await asyncio.gather(*(served.dispatcher.stop(self._grace) for served in models.values()))
             for served in models.values():
                 served.close()
 
@@ -147,14 +148,17 @@ class Service:
         """Begin the drain: no new connections, an answer for everybody inside, then the end. Called again: at once."""
         if self._server is None:
             return
-        if self._draining is not None:
-            self._server.force_exit = True
         self._server.should_exit = True
         if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(self._drain())
+            self._draining = asyncio.get_running_loop().create_task(self._drain(self.settings.drain))
+        else:
+            self._grace = 0.0
+            self._server.force_exit = True
+            self._draining.cancel()
+            self._draining = asyncio.get_running_loop().create_task(self._drain(0.0))
 
-    async def _drain(self) -> None:
-        await asyncio.gather(*(served.dispatcher.drain(self.settings.drain) for served in self._models.values()))
+    async def _drain(self, timeout: float) -> None:
+        await asyncio.gather(*(served.dispatcher.drain(timeout) for served in self._models.values()))
 
     async def _load(self) -> None:
         try:

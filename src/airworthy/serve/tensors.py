@@ -89,6 +89,11 @@ def element_count(shape: Sequence[int]) -> int:
     return math.prod(shape)
 
 
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as people write it, `[-1, 64]`."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
 def pack(name: str, datatype: str, values: Any, count: int) -> bytes:
     """JSON values, flat or nested row by row, as data.
 
@@ -191,7 +196,7 @@ def check_size(meta: TensorMeta) -> None:
     if width is not None and meta.size != element_count(meta.shape) * width:
         problem = say(
             "shape {shape} of {datatype} takes {wanted} bytes and {given} were sent",
-            shape=list(meta.shape),
+            shape=shape_text(meta.shape),
             datatype=meta.datatype,
             wanted=element_count(meta.shape) * width,
             given=meta.size,

@@ -157,7 +157,7 @@ def headers_of(error: AirworthyError) -> tuple[Header, ...]:
     if isinstance(error, refusals.Refusal) and error.retry_after:
         headers.append((b"retry-after", str(error.retry_after).encode()))
     if isinstance(error, refusals.MethodNotAllowed):
-        headers.append((b"allow", str(error.params["allowed"]).encode()))
+        headers.append((b"allow", ", ".join(error.params["allowed"]).encode()))
     if status_of(error) in (408, 413):
         headers.append((b"connection", b"close"))  # what is left of the body would be taken for a request
     return tuple(headers)

@@ -15,7 +15,17 @@ from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.gateway.http import Request, Response, decode, message_of
 from airworthy.serve.served import VERSION, Served
-from airworthy.serve.tensors import BadTensor, Buffer, Tensor, TensorMeta, element_count, is_finite, pack, unpack
+from airworthy.serve.tensors import (
+    BadTensor,
+    Buffer,
+    Tensor,
+    TensorMeta,
+    element_count,
+    is_finite,
+    pack,
+    shape_text,
+    unpack,
+)
 
 HEADER_LENGTH = b"inference-header-content-length"
 """The header that says how many of a body's first bytes are JSON; tensors' data follows them."""
@@ -153,7 +163,7 @@ def _read_inputs(inputs: Sequence[InferInput], binary: memoryview) -> list[Tenso
             problem = say("there is no datatype {datatype}; known: {known}", datatype=each.datatype, known=DATATYPES)
             raise BadTensor(name=each.name, problem=problem)
         if any(size < 0 for size in each.shape) or len(each.shape) > 32:
-            raise BadTensor(name=each.name, problem=say("{shape} is no shape", shape=each.shape))
+            raise BadTensor(name=each.name, problem=say("{shape} is no shape", shape=shape_text(each.shape)))
         size = each.parameters.get("binary_data_size")
         data: Buffer
         if size is not None:
