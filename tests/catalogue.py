@@ -29,7 +29,9 @@ class Case(NamedTuple):
 
     @property
     def facts(self) -> Facts:
-        known: dict[str, Fact] = {n: Known(convert(KEYS[n], v, "case"), "case") for n, v in self.data.get("facts", {}).items()}
+        known: dict[str, Fact] = {
+            n: Known(convert(KEYS[n], v, "case"), "case") for n, v in self.data.get("facts", {}).items()
+        }
         absent = {n: Absent(why) for n, why in self.data.get("absent", {}).items()}
         unknown = {n: Unknown(why) for n, why in self.data.get("unknown", {}).items()}
         misspelt = [name for name in (*absent, *unknown) if name not in KEYS]

@@ -47,7 +47,9 @@ torch: 2.8.0+cpu
 torch CUDA runtime: None
 /opt/venv/lib/python3.11/importlib/_bootstrap.py:241: RuntimeWarning: numpy.ufunc size changed, may indicate binary incompatibility. Expected 216 from C header, got 232 from PyObject
 """,
-    "progress": "\r".join(f"model.safetensors:  {n}%|{'#' * (n // 10)}| {n}M/100M [00:0{n % 9}<00:01, 79MB/s]" for n in range(0, 101, 5))
+    "progress": "\r".join(
+        f"model.safetensors:  {n}%|{'#' * (n // 10)}| {n}M/100M [00:0{n % 9}<00:01, 79MB/s]" for n in range(0, 101, 5)
+    )
     + "\nDownload complete: 100M\n",
     "nvidia_smi": """
 +-----------------------------------------------------------------------------------------+
