@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
 from airworthy.core.facts import Facts
 from airworthy.core.keys import MODEL_PATH, OS_KERNEL, PYTHON_EXECUTABLE
+
+_FILES = frozenset(
+    (
+        ".bin",
+        ".ckpt",
+        ".engine",
+        ".gguf",
+        ".h5",
+        ".keras",
+        ".onnx",
+        ".pkl",
+        ".plan",
+        ".pt",
+        ".pth",
+        ".safetensors",
+        ".zip",
+    )
+)
+"""Suffixes of model files; a folder's name may have a dot as well, `Qwen2.5-7B`."""
 
 
 def on_windows(facts: Facts) -> bool:
@@ -42,20 +61,21 @@ def pip_install(facts: Facts, *words: str) -> str:
     return python(facts, "-m", "pip", "install", *words)
 
 
+def _path(facts: Facts, text: str) -> PurePath:
+    return PureWindowsPath(text) if on_windows(facts) else PurePosixPath(text)
+
+
 def model_file(facts: Facts, member: str = "") -> str:
-    """The path of a model's file: an absolute name as it is, a relative one inside the model's folder."""
+    """The path of a model's file; a member of an archive stands for the archive."""
     root = facts.get_value(MODEL_PATH, "")
     if not root or not member:
         return member or root or "MODEL"
-    flavour = PureWindowsPath if on_windows(facts) else PurePosixPath
-    if flavour(member).is_absolute() or flavour(root).name == flavour(member).name:
-        return member if flavour(member).is_absolute() else root
-    return str(flavour(root) / member) if not flavour(root).suffix else root
+    if _path(facts, member).is_absolute():
+        return member
+    return root if _path(facts, root).suffix in _FILES else str(_path(facts, root) / member)
 
 
 def model_folder(facts: Facts) -> str:
     """The folder that holds the model."""
-    root = facts.get_value(MODEL_PATH, "")
-    flavour = PureWindowsPath if on_windows(facts) else PurePosixPath
-    path = flavour(root or ".")
-    return str(path.parent if path.suffix else path)
+    path = _path(facts, facts.get_value(MODEL_PATH, "."))
+    return str(path.parent if path.suffix in _FILES else path)

@@ -69,7 +69,9 @@ def encode_value(value: Any) -> Any:
 
 def decode_value(type_: Any, value: Any) -> Any:
     """Make a `Version` of its text; the hook that msgspec calls for what it doesn't know."""
-    if type_ is Version and isinstance(value, str):
+    if type_ is Version:
+        if not isinstance(value, str):
+            raise ValueError(f"not a version: {value!r}")
         return Version(value)
     raise NotImplementedError(type_)
 

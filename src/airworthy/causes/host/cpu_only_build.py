@@ -40,8 +40,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.commands import pip_install, python, windows_driver
+from airworthy.causes.commands import pip_install, python
 from airworthy.causes.interface import Cause, Signature, Undecidable
+from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL, PCI_DEVICES
@@ -138,24 +139,11 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
             why=say("Install TensorFlow with the CUDA libraries that it was built for (Linux only)."),
             commands=(pip_install(facts, "--upgrade", "tensorflow[and-cuda]"),),
         )
+    elif framework == "torch" and (wheel := torch_wheel(facts)) is not None:
+        yield install(wheel, facts)
     elif framework == "torch":
-        yield _torch(facts)
+        yield Remedy(
+            why=say("Install PyTorch from the index that https://pytorch.org/get-started or the device's maker names.")
+        )
     else:
         yield Remedy(why=say("Install a build with support for the accelerator, from the index that its makers name."))
-
-
-def _torch(facts: Facts) -> Remedy:
-    known, driver = Knowledge(), facts.get_value(NVIDIA_DRIVER, None)
-    devices = {d.architecture for d in facts.get_value(NVIDIA_DEVICES, ()) if d.architecture}
-    for wheel in known.torch_wheels():
-        required = known.minimum_driver(wheel.cuda, windows=windows_driver(facts))
-        if required is None or (driver is not None and driver < required):
-            continue
-        if all(any(known.runs_on(code, device) for code in wheel.architectures) for device in devices):
-            return Remedy(
-                why=say("Install PyTorch built with CUDA {cuda}, which this driver and device run.", cuda=wheel.cuda),
-                commands=(
-                    pip_install(facts, "--force-reinstall", f"torch=={wheel.release}.*", "--index-url", wheel.index),
-                ),
-            )
-    return Remedy(why=say("Install PyTorch from the index that https://pytorch.org/get-started names for the device."))

@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.commands import command, python
+from airworthy.causes.commands import command, on_windows, python
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
@@ -119,14 +119,9 @@ def _judge(disk: Disk, facts: Facts) -> Iterator[Finding]:
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """Look first; then what can be had again; then another place."""
-    path = str(params.get("path", "/"))
     yield Remedy(
         why=say("Show what takes the room; nothing is removed."),
-        commands=(
-            command(facts, "df", "-h", path),
-            command(facts, "df", "-i", path),
-            command(facts, "du", "-xh", "--max-depth=2", path) + " | sort -h | tail -20",
-        ),
+        commands=_look(str(params.get("path", "/")), facts),
         safe=True,
     )
     yield Remedy(
@@ -134,7 +129,13 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
         commands=(python(facts, "-m", "pip", "cache", "purge"),),
     )
     yield Remedy(
-        why=say("Point temporary files and the model hub's cache to a larger disk mounted at /mnt/large."),
-        commands=("export TMPDIR=/mnt/large/tmp HF_HOME=/mnt/large/huggingface",),
+        why=say("Or point `TMPDIR`, `PIP_CACHE_DIR` and `HF_HOME` to a directory on a larger disk."),
         safe=True,
     )
+
+
+def _look(path: str, facts: Facts) -> tuple[str, ...]:
+    if on_windows(facts):
+        return ('powershell -Command "Get-PSDrive -PSProvider FileSystem"',)
+    sizes = command(facts, "du", "-xh", "--max-depth=2", path)
+    return command(facts, "df", "-h", path), command(facts, "df", "-i", path), f"{sizes} | sort -h | tail -20"

@@ -42,8 +42,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.commands import pip_install, windows_driver
+from airworthy.causes.commands import windows_driver
 from airworthy.causes.interface import Cause, Signature, Undecidable
+from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import FRAMEWORKS, LIBRARIES, NVIDIA_CUDA, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL, OS_NAME
@@ -116,14 +117,9 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
         ),
         commands=_driver_commands(str(params.get("required", "580")), facts),
     )
-    driver = facts.get_value(NVIDIA_DRIVER, None)
-    if params.get("framework") == "torch" and driver is not None:
-        wheel = _older_wheel(driver, facts)
-        if wheel is not None:
-            yield Remedy(
-                why=say("Take a PyTorch built with CUDA {cuda}, which this driver runs.", cuda=wheel[1]),
-                commands=(pip_install(facts, "--force-reinstall", wheel[0], "--index-url", wheel[2]),),
-            )
+    wheel = torch_wheel(facts) if params.get("framework") == "torch" else None
+    if wheel is not None:
+        yield install(wheel, facts)
 
 
 def _driver_commands(required: str, facts: Facts) -> tuple[str, ...]:
@@ -136,14 +132,3 @@ def _driver_commands(required: str, facts: Facts) -> tuple[str, ...]:
     if name.startswith("Debian"):
         return ("sudo apt-get update", "sudo apt-get install -y nvidia-driver", "sudo reboot")
     return ()
-
-
-def _older_wheel(driver: Version, facts: Facts) -> tuple[str, str, str] | None:
-    known = Knowledge()
-    devices = {device.architecture for device in facts.get_value(NVIDIA_DEVICES, ()) if device.architecture}
-    for wheel in known.torch_wheels():
-        required = known.minimum_driver(wheel.cuda, windows=windows_driver(facts))
-        fits = all(any(known.runs_on(code, device) for code in wheel.architectures) for device in devices)
-        if required is not None and driver >= required and fits:
-            return f"torch=={wheel.release}.*", wheel.cuda.text, wheel.index
-    return None

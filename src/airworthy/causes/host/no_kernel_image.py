@@ -42,8 +42,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.commands import pip_install, windows_driver
 from airworthy.causes.interface import Cause, Signature, Undecidable
+from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL
@@ -136,30 +136,13 @@ def _lacks(build: FrameworkBuild, device: str, known: Knowledge) -> bool:
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """A wheel that holds the code, and that the driver runs."""
-    architecture, known = str(params.get("architecture", "")), Knowledge()
+    architecture = str(params.get("architecture", ""))
     devices = [d.architecture for d in facts.get_value(NVIDIA_DEVICES, ()) if d.architecture]
     wanted = architecture or (devices[0] if devices else "")
-    driver = facts.get_value(NVIDIA_DRIVER, None)
-    if params.get("framework", "torch") == "torch" and wanted:
-        for wheel in known.torch_wheels():
-            required = known.minimum_driver(wheel.cuda, windows=windows_driver(facts))
-            too_new = driver is not None and (required is None or driver < required)
-            if not too_new and any(known.runs_on(code, wanted) for code in wheel.architectures):
-                yield Remedy(
-                    why=say(
-                        "PyTorch {release} for CUDA {cuda} holds code for {architecture}.",
-                        release=wheel.release,
-                        cuda=wheel.cuda,
-                        architecture=wanted,
-                    ),
-                    commands=(
-                        pip_install(
-                            facts, "--force-reinstall", f"torch=={wheel.release}.*", "--index-url", wheel.index
-                        ),
-                    ),
-                )
-                break
-    first = known.first_toolkit(wanted) if wanted else None
+    wheel = torch_wheel(facts, wanted) if params.get("framework", "torch") == "torch" else None
+    if wheel is not None:
+        yield install(wheel, facts)
+    first = Knowledge().first_toolkit(wanted) if wanted else None
     yield Remedy(
         why=say(
             "Install a build that lists {architecture}, or build from source for it with CUDA {first} or newer.",

@@ -46,7 +46,10 @@ from airworthy.knowledge import Knowledge
 
 _NAMED = "port {port} is already in use"
 # `('0.0.0.0', 8000): …`, `0.0.0.0:8000: bind: …`, `:::3000`, `[::]:29500 (errno: 98 - …`
-_PORT_BEFORE = r"(?:', |[\]\w:]:)(?P<port>\d{2,5})\b[^\n\d]{1,60}(?:98|48|10048)?[^\n\d]{0,8}[Aa]ddress already in use"
+_PORT_BEFORE = (
+    r"(?:', |[\]\w:]:)(?P<port>\d{2,5})\b(?:, \d+){0,2}[^\n\d]{1,60}(?:98|48|10048)?[^\n\d]{0,8}"
+    r"[Aa]ddress already in use"
+)
 
 CAUSE = Cause(
     slug="port-in-use",

@@ -1,0 +1,170 @@
+"""The tables: every row has a source, and the questions give the known answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airworthy.core.version import Version
+from airworthy.knowledge import Knowledge, cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge.tables import Row, read_table, rows
+
+TABLES: list[tuple[str, str, type[Row]]] = [
+    ("cuda_drivers", "floor", cuda.Floor),
+    ("cuda_drivers", "shipped", cuda.Shipped),
+    ("cuda_architectures", "capability", cuda.Capability),
+    ("cuda_libraries", "library", cuda.Library),
+    ("torch_wheels", "wheel", pytorch.Wheel),
+    ("onnx", "onnxruntime", onnx.Ceiling),
+    ("glibc", "release", glibc.Release),
+    ("numpy", "package", numpy.Package),
+]
+KNOWN = Knowledge()
+
+
+@pytest.mark.parametrize(("name", "section", "row"), TABLES)
+def test_rows_have_source_and_date(name: str, section: str, row: type[Row]) -> None:
+    table = rows(name, section, row)
+    assert table
+    assert len(set(table)) == len(table)
+    for each in table:
+        assert each.source.startswith("https://")
+        assert dt.date.fromisoformat(each.checked) <= dt.datetime.now(dt.timezone.utc).date()
+
+
+def test_every_section_of_every_file_is_read() -> None:
+    there = {
+        (path.name.removesuffix(".toml"), section)
+        for path in (files("airworthy.knowledge") / "data").iterdir()
+        if path.name.endswith(".toml")
+        for section in read_table(path.name.removesuffix(".toml"))
+    }
+    assert there == {(name, section) for name, section, _ in TABLES}
+
+
+@pytest.mark.parametrize(
+    ("toolkit", "linux", "windows"),
+    [
+        ("10.2", "440.33", "441.22"),
+        ("11.0", "450.51.05", "451.48"),  # what it shipped with is older than the floor of the series
+        ("11.8", "450.80.02", "452.39"),
+        ("12.0", "525.60.13", "527.41"),
+        ("12.4", "525.60.13", "528.33"),
+        ("12.4.127", "525.60.13", "528.33"),
+        ("13.2", "580", "580"),
+    ],
+)
+def test_minimum_driver(toolkit: str, linux: str, windows: str) -> None:
+    assert KNOWN.minimum_driver(Version(toolkit)) == Version(linux)
+    assert KNOWN.minimum_driver(Version(toolkit), windows=True) == Version(windows)
+
+
+def test_driver_unknown() -> None:
+    assert KNOWN.minimum_driver(Version("99.0")) is None
+    assert KNOWN.minimum_driver(Version("6.5")) is None
+    assert KNOWN.driver_for_jit(Version("13.1"), windows=True) is None
+
+
+def test_driver_that_compiles_ptx_is_never_older_than_the_floor_of_its_series() -> None:
+    for row in rows("cuda_drivers", "shipped", cuda.Shipped):
+        compiles, runs = KNOWN.driver_for_jit(row.toolkit), KNOWN.minimum_driver(row.toolkit)
+        assert compiles is not None
+        assert runs is not None
+        assert runs <= compiles
+
+
+@pytest.mark.parametrize(
+    ("code", "device", "runs"),
+    [
+        ("sm_80", "sm_86", True),
+        ("sm_86", "sm_80", False),
+        ("sm_60", "sm_61", True),
+        ("sm_90", "sm_120", False),
+        ("compute_90", "sm_120", True),
+        ("compute_120", "sm_90", False),
+        ("sm_90a", "sm_90", True),
+        ("sm_120a", "sm_121", False),
+        ("sm_120f", "sm_121", True),
+        ("compute_90a", "sm_120", False),
+        ("gfx1100", "gfx1100", True),
+        ("gfx1030", "gfx1031", False),
+    ],
+)
+def test_runs_on(code: str, device: str, runs: bool) -> None:
+    assert KNOWN.runs_on(code, device) is runs
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_any_architecture_has_an_answer(code: str, device: str) -> None:
+    assert KNOWN.runs_on(code, device) in {True, False}
+    assert cuda.capability_of(code) is None or code.startswith(("sm_", "compute_"))
+
+
+def test_toolkits_and_devices() -> None:
+    assert KNOWN.toolkit_dropped(Version("13.0"), "sm_70")
+    assert not KNOWN.toolkit_dropped(Version("13.0"), "sm_75")
+    assert not KNOWN.toolkit_dropped(Version("12.9"), "sm_70")
+    assert not KNOWN.toolkit_dropped(Version("13.0"), "sm_999")
+    assert KNOWN.first_toolkit("sm_120") == Version("12.8")
+
+
+@pytest.mark.parametrize(
+    ("soname", "install"),
+    [
+        ("libcudart.so.12", "nvidia-cuda-runtime-cu12"),
+        ("libcudart.so.13", "nvidia-cuda-runtime"),
+        ("libcublasLt.so.11", "nvidia-cublas-cu11"),
+        ("libcudnn.so.9", "nvidia-cudnn-cu12>=9,<10"),
+        ("libcudnn_ops_infer.so.8", "nvidia-cudnn-cu12>=8,<9"),
+        ("libnccl.so.2", "nvidia-nccl-cu12"),
+    ],
+)
+def test_library(soname: str, install: str) -> None:
+    library = KNOWN.library(soname)
+    assert library is not None
+    assert library.install == install
+    assert not library.driver
+
+
+def test_library_of_the_driver_and_of_nobody() -> None:
+    driver = KNOWN.library("libcuda.so.1")
+    assert driver is not None
+    assert driver.driver
+    assert KNOWN.library("libGL.so.1") is None
+
+
+def test_wheels() -> None:
+    assert "sm_120" in KNOWN.torch_architectures(Version("2.8.0+cu128"), Version("12.8"))
+    assert "sm_70" not in KNOWN.torch_architectures(Version("2.11.0"), Version("12.8"))
+    assert KNOWN.torch_architectures(Version("2.11.0"), Version("11.8")) == ()
+    newest = KNOWN.torch_wheels()[0]
+    assert newest.index == f"https://download.pytorch.org/whl/{newest.tag}"
+    assert newest.cuda == max(wheel.cuda for wheel in KNOWN.torch_wheels() if wheel.release == newest.release)
+
+
+def test_onnx_ceilings() -> None:
+    assert KNOWN.onnx_ceiling(Version("1.20.1"), "onnx-ir", 99) == 10
+    assert KNOWN.onnx_ceiling(Version("1.14.1"), "onnx-opset", 18) is None
+    assert KNOWN.onnx_ceiling(Version("1.99"), "onnx-ir", 3) is not None
+    assert KNOWN.onnx_ceiling(Version("1.99"), "onnx-ir", 99) is None
+    assert KNOWN.onnx_ceiling(Version("1.0"), "onnx-ir", 3) is None
+    assert KNOWN.onnx_ceiling(Version("1.20"), "gguf", 3) is None
+    assert KNOWN.onnxruntime_for("onnx-ir", 11) == Version("1.23")
+    assert KNOWN.onnxruntime_for("onnx-ir", 99) is None
+
+
+def test_ceilings_never_fall() -> None:
+    table = sorted(rows("onnx", "onnxruntime", onnx.Ceiling), key=lambda row: row.release)
+    assert [row.ir for row in table] == sorted(row.ir for row in table)
+
+
+def test_glibc_and_numpy() -> None:
+    names = [release.name for release in KNOWN.glibc_releases(Version("2.35"))]
+    assert names[:2] == ["Ubuntu 22.04", "Debian 12"]
+    assert KNOWN.glibc_releases(Version("9.9")) == ()
+    assert KNOWN.numpy2_release("torch") == Version("2.3.0")
+    assert KNOWN.numpy2_release("nobody") is None
