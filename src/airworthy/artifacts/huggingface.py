@@ -143,7 +143,8 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
     formats = {(entry.parent / file.path).absolute(): file.format for file in model.files}
     model = msgspec.structs.replace(
         model,
-        name=name_of(folder),
+        # A folder that only happens to hold one model file does not name it.
+        name=name_of(folder) if (folder / "config.json").exists() else model.name,
         path=str(folder.absolute()),
         format=HuggingFace.name,
         files=_files(folder, formats),

@@ -9,6 +9,7 @@ from airworthy.artifacts.interface import HEAD, Format
 from airworthy.artifacts.registry import FORMATS
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, inspect_stand_in, pointer_in
+from airworthy.artifacts.zips import LOCAL_MAGIC
 from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
 from airworthy.core.model import Inspection
 from airworthy.core.words import say
@@ -24,7 +25,7 @@ _OTHERS = (
     (b"ftrt", 0, "a TensorRT plan"),
     (b"ptrt", 0, "a TensorRT plan"),
     (b"\x93NUMPY", 0, "a NumPy array"),
-    (b"PK\x03\x04", 0, "a ZIP archive without a PyTorch model"),
+    (LOCAL_MAGIC, 0, "a ZIP archive without a PyTorch model"),
     (b"\x1f\x8b", 0, "gzip: unpack it first"),
     (b"\xfd7zXZ\x00", 0, "xz: unpack it first"),
     (b"(\xb5/\xfd", 0, "Zstandard: unpack it first"),
@@ -102,10 +103,13 @@ def _recognise(path: Path, head: bytes) -> Format | None:
 
 def _meant(path: Path, head: bytes) -> Format | None:
     """The format that a file's suffix names, unless its content is surely something whole of another kind."""
-    if path.is_dir() or _other(head):
+    if path.is_dir():
         return None
     suffix = path.suffix.lower()
-    return next((f for f in FORMATS if suffix in f.suffixes), None)
+    meant = next((f for f in FORMATS if suffix in f.suffixes), None)
+    # PyTorch files are ZIP archives: a damaged one begins as any other does.
+    own = meant is not None and meant.name == "pytorch" and head[:4] == LOCAL_MAGIC
+    return None if _other(head) and not own else meant
 
 
 def _other(head: bytes) -> str:

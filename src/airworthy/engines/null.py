@@ -1,4 +1,4 @@
-"""The engine that computes nothing: answers of the right shape that depend on the rows, for tests and to measure a server.
+"""The engine that computes nothing: answers of the right shape, for tests and to measure a server.
 
 Each row's answer comes from that row alone, so a batch gives what its rows give one by one.
 """
@@ -38,7 +38,7 @@ class Null:
     def load(self, model: ModelInfo, options: RunnerOptions) -> NullRunner:  # noqa: ARG002 - the interface gives both
         """Load nothing: the file is not opened."""
         try:
-            import numpy  # noqa: F401 - told now, and not by the first batch
+            import numpy as np  # noqa: F401 - told now, and not by the first batch
         except ImportError:
             raise ExtraMissing(job=say("the null engine"), library="numpy", extra=self.extra) from None
         if model.inputs and model.outputs:
@@ -91,7 +91,7 @@ class NullRunner:
         values = np.broadcast_to(column, shape) if shape else column.reshape(())
         if spec.datatype == "BYTES":
             answer = np.empty(values.shape, dtype=object)
-            answer.flat = [b"%d" % int(value) for value in values.flat]
+            answer.reshape(-1)[:] = [b"%d" % int(value) for value in values.flat]
             return answer
         if spec.datatype == "BOOL":
             return values % 2 == 1

@@ -13,7 +13,7 @@ from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
 from airworthy.core.words import say
 from airworthy.engines.datatypes import NUMPY, ONNX_RUNTIME
 from airworthy.engines.inputs import check_inputs
-from airworthy.engines.interface import LoadFailed, RunFailed, RunnerKind, RunnerOptions, Tensors
+from airworthy.engines.interface import InvalidInput, LoadFailed, RunFailed, RunnerKind, RunnerOptions, Tensors
 
 DISTRIBUTIONS = (
     "onnxruntime",
@@ -63,7 +63,7 @@ class OnnxRuntime:
     def load(self, model: ModelInfo, options: RunnerOptions) -> OnnxRuntimeRunner:
         """Make a session of the model's entry."""
         try:
-            import numpy  # noqa: F401 - told now, and not by the first batch
+            import numpy as np  # noqa: F401 - told now, and not by the first batch
             import onnxruntime
         except ImportError as error:
             if error.name in ("numpy", "onnxruntime"):
@@ -130,8 +130,9 @@ class OnnxRuntimeRunner:
         if self._session is None:
             raise RunFailed(detail=say("the model was closed"))
         check_inputs(self.inputs, batch)
+        feed = {spec.name: _as_text(batch[spec.name], spec) for spec in self.inputs}
         try:
-            answers = self._run_values(batch) if self._by_value else self._session.run(self._names, dict(batch))
+            answers = self._run_values(feed) if self._by_value else self._session.run(self._names, feed)
         except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
             raise RunFailed(detail=_one_line(error)) from None
         return {spec.name: _as_bytes(answer, spec) for spec, answer in zip(self.outputs, answers, strict=True)}
@@ -144,7 +145,7 @@ class OnnxRuntimeRunner:
         """Release the session."""
         self._session = None
 
-    def _run_values(self, batch: Tensors) -> list[Any]:
+    def _run_values(self, batch: dict[str, Any]) -> list[Any]:
         """Run with the runtime's own values: it passes no bfloat16 through NumPy, so bits go in and come out."""
         from onnxruntime import OrtValue
 
@@ -168,6 +169,21 @@ def _bits(value: Any) -> Any:
     return np.frombuffer(raw, dtype=NUMPY["BF16"]).reshape(value.shape())
 
 
+def _as_text(array: Any, spec: TensorSpec) -> Any:
+    """An input as the runtime takes it: it would write bytes as Python shows them, with their `b` and quotes."""
+    if spec.datatype != "BYTES":
+        return array
+    import numpy as np
+
+    items = np.empty(array.shape, dtype=object)
+    try:
+        items.reshape(-1)[:] = [item.decode("utf-8") if isinstance(item, bytes) else item for item in array.flat]
+    except UnicodeDecodeError as error:
+        told = say("input {name!r} is not UTF-8: {problem}", name=spec.name, problem=error.reason)
+        raise InvalidInput(detail=told) from None
+    return items
+
+
 def _as_bytes(array: Any, spec: TensorSpec) -> Any:
     """An answer as the protocol has it: the runtime gives texts as `str`."""
     if spec.datatype != "BYTES":
@@ -175,7 +191,7 @@ def _as_bytes(array: Any, spec: TensorSpec) -> Any:
     import numpy as np
 
     items = np.empty(array.shape, dtype=object)
-    items.flat = [item.encode("utf-8") if isinstance(item, str) else item for item in array.flat]
+    items.reshape(-1)[:] = [item.encode("utf-8") if isinstance(item, str) else item for item in array.flat]
     return items
 
 

@@ -1,4 +1,4 @@
-"""Choosing the engine for a model: the first in the registry's order that doesn't refuse it, or the one that was named."""
+"""Choosing the engine for a model: the first that doesn't refuse it, or the one that was named."""
 
 from __future__ import annotations
 
