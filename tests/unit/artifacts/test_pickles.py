@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import models
 from airworthy.artifacts.identify import inspect
 from airworthy.artifacts.pickles import ALLOWED, Bounded, scan
+from airworthy.artifacts.pytorch import FORMAT
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_PICKLE_IMPORTS
 from airworthy.core.values import PickleImport
 
@@ -126,6 +127,19 @@ def test_a_long_pickle_is_refused_and_not_read() -> None:
     assert "steps" in last.name
 
 
+def test_a_module_of_an_older_file_is_told_by_its_class() -> None:
+    source = models.Stored("k", 1)
+    source.value = ("module", models.Name("ours.Net"), "net.py", "class Net: ...")
+    found = scan(Bounded(io.BytesIO(models.torch_pickle(source)[:-1] + b")R.")), "m")
+    assert [(each.name, each.allowed) for each in found.imports] == [("ours.Net", False)]
+    assert not found.broken
+
+
+def test_a_pickle_that_goes_where_nobody_follows_is_not_called_damaged() -> None:
+    assert not scan(Bounded(io.BytesIO(b"\x80\x04K\x01K\x02\x93.")), "m").damaged
+    assert scan(Bounded(io.BytesIO(b"\x80\x04K\x01K\x02")), "m").damaged
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_break_it(data: bytes) -> None:
@@ -176,6 +190,24 @@ def test_a_payload_in_a_later_pickle_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps([1]) * 3 + b"cos\nsystem\n.")
     assert refused(path) == ["os.system"]
+
+
+@pytest.mark.parametrize("start", [b"", b"\x80\x00", b"\x80\x01", b"\x80\x05", b"\x80\x09"])
+def test_a_payload_is_seen_under_any_protocol_mark(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(start + b"cos\nsystem\n(S'id'\ntR.")
+    assert refused(path) == ["os.system"]
+    path.write_bytes(start + b"cos\nsystem\n(S'id'\ntR\xff")
+    assert refused(path)[0] == "os.system"
+
+
+def test_a_joblib_file_is_refused_and_not_called_damaged(tmp_path: Path) -> None:
+    import joblib
+    import numpy as np
+
+    joblib.dump({"w": np.arange(100.0), "n": [1, 2, 3]}, tmp_path / "model.pkl")
+    assert "joblib.numpy_pickle.NumpyArrayWrapper" in refused(tmp_path / "model.pkl")
+    assert inspect(tmp_path / "model.pkl").facts.value(MODEL_DEFECTS) == ()
 
 
 def test_a_legacy_file_with_a_forged_magic_number_is_still_followed(tmp_path: Path) -> None:
@@ -261,7 +293,7 @@ def test_spliced_archives_never_break_it(tmp_path: Path, at: int, data: bytes, d
     path = models.torch_zip(tmp_path / "model.pt")
     whole = path.read_bytes()
     path.write_bytes(whole[:at] + data + whole[at + drop :])
-    inspect(path)
+    FORMAT.inspect(path)
 
 
 def test_the_allow_list_holds_nothing_that_acts() -> None:
