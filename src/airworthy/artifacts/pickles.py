@@ -19,6 +19,8 @@ MOST_OPCODES = 1_000_000
 """Opcodes that are followed in one file."""
 MOST_NAMES = 500
 """Different names of one member that are told."""
+PROOF = 8
+"""Opcodes after the mark of a protocol that make a pickle of a file, whatever follows them."""
 
 _DEVICES = ("torch", "torch.cuda")
 _ELEMENTS = ("BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")
@@ -97,12 +99,18 @@ class Scan(NamedTuple):
     """What it makes, where that is a number or a text; otherwise something opaque."""
     broken: str
     """Why it could not be followed to its end; empty when it could."""
+    damaged: bool
+    """Whether no unpickler could load it; false for one that only goes where we don't follow."""
     end: int
     """Where it ends in the file."""
 
 
 class Unfollowable(Exception):
-    """A pickle does what a tensor file never does, or is none."""
+    """A pickle does what a tensor file never does, or more than is followed."""
+
+
+class Impossible(Exception):
+    """A pickle that no unpickler could load."""
 
 
 class Bounded:
@@ -149,6 +157,7 @@ def scan(file: Bounded, member: str) -> Scan:
     """Follow the pickle that starts where the file stands. Never raises for any bytes."""
     machine = _Machine()
     broken = ""
+    damaged = False
     try:
         for opcode, argument, _ in pickletools.genops(file):  # type: ignore[arg-type]
             file.opcodes -= 1
@@ -156,6 +165,7 @@ def scan(file: Bounded, member: str) -> Scan:
                 raise Unfollowable(say("it has more than {count} steps", count=MOST_OPCODES))
             machine.step(opcode.name, argument)
     except Exception as error:  # noqa: BLE001 - pickletools and our machine fail in many ways on hostile bytes
+        damaged = not isinstance(error, Unfollowable)
         text = str(error) or type(error).__name__
         broken = say("not followed to its end: {problem}", problem=" ".join(text.split())[:200])
     imports = [PickleImport(member=member, name=name, allowed=name in ALLOWED) for name in machine.names]
@@ -164,7 +174,7 @@ def scan(file: Bounded, member: str) -> Scan:
         imports.append(PickleImport(member=member, name=told, allowed=False))
     if broken:
         imports.append(PickleImport(member=member, name=broken, allowed=False))
-    return Scan(tuple(imports), tuple(machine.storages.values()), machine.value, broken, file.tell())
+    return Scan(tuple(imports), tuple(machine.storages.values()), machine.value, broken, damaged, file.tell())
 
 
 def is_pickle(file: Bounded, size: int) -> bool:
@@ -175,15 +185,17 @@ def is_pickle(file: Bounded, size: int) -> bool:
         size: how many bytes there are; running out of them is no proof against it.
     """
     names = set()
+    steps = 0
     try:
         for opcode, argument, place in pickletools.genops(file):  # type: ignore[arg-type]
-            if place == 0 and opcode.name == "PROTO" and argument not in (2, 3, 4, 5):
+            if place == 0 and opcode.name == "PROTO" and argument not in range(6):
                 return False
             names.add(opcode.name)
+            steps += 1
             if place is not None and place > 4096:
                 break
     except Exception:  # noqa: BLE001 - pickletools fails in many ways
-        if file.tell() < size:
+        if file.tell() < size and not ("PROTO" in names and steps >= PROOF):
             return False
     # Without the mark of protocol 2 and later, a text of a few letters could pass: it must build or import something.
     return "PROTO" in names or (len(names) > 1 and not names.isdisjoint(_TELLING))
@@ -234,14 +246,14 @@ class _Machine:
         if count == 0:
             return []
         if len(self.stack) < count or _MARK in self.stack[-count:]:
-            raise Unfollowable(say("it takes more from its stack than is there"))
+            raise Impossible(say("it takes more from its stack than is there"))
         values = self.stack[-count:]
         del self.stack[-count:]
         return values
 
     def peek(self) -> Any:
         if not self.stack or self.stack[-1] is _MARK:
-            raise Unfollowable(say("it takes more from its stack than is there"))
+            raise Impossible(say("it takes more from its stack than is there"))
         return self.stack[-1]
 
     def to_mark(self) -> list[Any]:
@@ -251,7 +263,7 @@ class _Machine:
             if value is _MARK:
                 return values[::-1]
             values.append(value)
-        raise Unfollowable(say("it looks for a mark that is not there"))
+        raise Impossible(say("it looks for a mark that is not there"))
 
     def found(self, name: str) -> None:
         if len(self.names) < MOST_NAMES:
@@ -268,7 +280,7 @@ class _Machine:
 
     def drop(self, _: Any) -> None:
         if not self.stack:
-            raise Unfollowable(say("it takes more from its stack than is there"))
+            raise Impossible(say("it takes more from its stack than is there"))
         self.stack.pop()
 
     def drop_to_mark(self, _: Any) -> None:
@@ -320,7 +332,9 @@ class _Machine:
         storage = _storage(value)
         if storage is not None:
             self.storages[storage.kind, storage.key] = storage
-        self.stack.append(_OPAQUE)
+        # An older PyTorch file wraps the class of a module so, to keep its source beside it.
+        module = isinstance(value, tuple) and len(value) > 1 and isinstance(value[0], str) and value[0] == "module"
+        self.stack.append(value[1] if module else _OPAQUE)
 
     def persistent_text(self, _: Any) -> None:
         self.stack.append(_OPAQUE)

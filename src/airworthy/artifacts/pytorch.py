@@ -28,6 +28,8 @@ LEGACY_PICKLES = 5
 MOST_PICKLES = 100
 """Pickles that are followed in one file."""
 _PEEK = 64
+# joblib writes arrays between the opcodes: no pickle to anyone else, and no damage.
+_JOBLIB = "joblib.numpy_pickle."
 
 
 class Contents:
@@ -150,7 +152,8 @@ def _read_member(source: Source, member: Member, contents: Contents) -> None:
         found = scan(bounded, member.name[:200])
         contents.add(found)
         if found.broken:
-            contents.damaged(member.name, "structure", found.broken, found.end)
+            if found.damaged:
+                contents.damaged(member.name, "structure", found.broken, found.end)
             return
         if file.tell() >= len(raw):
             return
@@ -169,10 +172,14 @@ def _read_pickles(path: Path, source: Source, contents: Contents) -> None:
         legacy = False
         for count in range(1, MOST_PICKLES + 1):
             found = scan(bounded, source.name)
-            if contents.recognised or len(found.imports) > 1:
+            if contents.recognised or any(each.name != found.broken for each in found.imports):
                 contents.add(found)
             if found.broken:
-                if contents.recognised:
+                if (
+                    contents.recognised
+                    and found.damaged
+                    and not any(each.name.startswith(_JOBLIB) for each in found.imports)
+                ):
                     kind = "truncated" if found.end >= source.size else "structure"
                     contents.damaged(source.name, kind, found.broken, found.end)
                 return
