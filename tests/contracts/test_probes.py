@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from recorded_hosts import NAMES, host
 
 from airworthy.core.facts import Absent, Known, Unknown, dump, load, to_json
 from airworthy.core.keys import Area
@@ -14,6 +13,7 @@ from airworthy.probes.fake import FakeHost
 from airworthy.probes.host import HostError
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from recorded_hosts import NAMES, host
 
 HOSTS = {name: host(name) for name in NAMES} | {"empty": FakeHost()}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from recorded_hosts import NAMES, host
 
 from airworthy.core import keys
 from airworthy.core.facts import Absent, Facts, Known, Unknown
@@ -13,6 +12,7 @@ from airworthy.core.keys import Key
 from airworthy.core.version import Version
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from recorded_hosts import NAMES, host
 
 MIB = 1 << 20
 GIB = 1 << 30

@@ -68,7 +68,7 @@ def test_unread_fact_is_unknown() -> None:
 
 def test_undeclared_fact_is_dropped_for_users_and_raised_in_tests() -> None:
     assert MEMORY_TOTAL.name not in gather(FakeHost(), [probe(undeclared)])
-    with pytest.raises(ProbeBug, match="memory.total"):
+    with pytest.raises(ProbeBug, match=r"memory\.total"):
         gather(FakeHost(), [probe(undeclared)], strict=True)
 
 
@@ -91,7 +91,8 @@ def test_slow_probe_loses_only_its_own_facts() -> None:
 
 def test_progress_is_told() -> None:
     class Listener:
-        done: list[tuple[int, int | None]] = []
+        def __init__(self) -> None:
+            self.done: list[tuple[int, int | None]] = []
 
         def stage(self, text: str) -> None:
             assert text == "reading the host"
