@@ -52,7 +52,7 @@ class Disk(Value, frozen=True):
     """Room at one place of the file system."""
 
     use: str
-    """What the place is for: `work`, `temp`, `home`, `shm`."""
+    """What the place is for: `work`, `temp`, `home`, `cache`, `shm`."""
     path: str
     """The directory that was asked about."""
     total: int
@@ -115,14 +115,15 @@ class Binary(Value, frozen=True):
 
 
 class SharedLibrary(Value, frozen=True):
-    """A shared library where the loader finds it."""
+    """A shared library where the loader finds it, or where a copy lies that it would not find."""
 
     soname: str
     """The name it is asked for, `libcudart.so.12`."""
     path: str
     """The file behind it."""
     found_by: str
-    """What led there: `LD_LIBRARY_PATH`, `ld.so.cache`, `default path`, or a wheel's own directory."""
+    """What led there: `LD_LIBRARY_PATH`, `ld.so.cache`, `default path`; `wheel` for a copy in a Python package, which
+    that package loads itself; `outside the loader's path` for one that the loader would not find."""
 
 
 class NumpyUse(Value, frozen=True):

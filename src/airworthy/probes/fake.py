@@ -274,10 +274,14 @@ class FakeHost:
         """
         try:
             recording = msgspec.json.decode(data, type=_Recording)
-        except msgspec.DecodeError as error:
+            if recording.schema != SCHEMA:
+                raise ValueError(f"its schema is {recording.schema}, this version reads {SCHEMA}")
+            return cls._from_recording(recording)
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"not a recorded host: {error}") from None
-        if recording.schema != SCHEMA:
-            raise ValueError(f"its schema is {recording.schema}, this version reads {SCHEMA}")
+
+    @classmethod
+    def _from_recording(cls, recording: _Recording) -> FakeHost:
         return cls(
             files={path: _content(value) for path, value in recording.files.items()},
             commands={command: _answer(value) for command, value in recording.commands.items()},
@@ -365,11 +369,15 @@ def _answer(value: dict[str, Any]) -> Answer:
 
 
 def _value(value: Any, type_: Any) -> Any:
-    if isinstance(value, dict):
-        if "error" in value:
-            return HostError(str(value["error"]))
-        if type_ is Nvml:
-            devices = tuple(NvmlDevice(**device) for device in value["devices"])
-            return Nvml(**{**value, "devices": devices})
-        return Interpreter(**{**value, "paths": tuple(value["paths"])})
-    return None
+    """A named tuple of an object with its fields; the error that stands in its place; None for null."""
+    if value is None:
+        return None
+    if "error" in value:
+        return HostError(str(value["error"]))
+    if type_ is Nvml:
+        value = {**value, "devices": [_fields(device, NvmlDevice) for device in value["devices"]]}
+    return msgspec.convert(_fields(value, type_), type_)
+
+
+def _fields(value: Any, type_: Any) -> list[Any]:
+    return [{**type_._field_defaults, **value}[name] for name in type_._fields]

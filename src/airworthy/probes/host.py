@@ -82,6 +82,9 @@ class Nvml(NamedTuple):
 class HostError(Exception):
     """The host did not give what was asked: missing, not permitted, too slow, no such call here. One line."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
 
 class Host(Protocol):
     """What probes may ask of a machine. Every call has a time limit; failures are `HostError`."""

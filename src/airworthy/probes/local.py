@@ -197,6 +197,8 @@ class LocalHost:
         """Whether a TCP port can be bound now, as a server would bind it."""
         import socket
 
+        if not 0 <= port <= 65535:
+            raise HostError(say("{port} is not a port", port=port))
         try:
             family, kind, protocol, _, place = _within(
                 RUN_LIMIT,
@@ -212,8 +214,6 @@ class LocalHost:
                 listener.listen(1)
         except (socket.gaierror, UnicodeError):
             return "unavailable"
-        except OverflowError:
-            raise HostError(say("{port} is not a port", port=port)) from None
         except OSError as error:
             state = _BIND_ERRORS.get(error.errno or 0)
             if state is None:

@@ -69,7 +69,8 @@ def candidates(name: str, objects: list[Object]) -> tuple[str, ...]:
     extensions.sort(key=lambda file: (LARGEST if file.size is None else file.size, file.path))
     if special:
         return tuple(file.path for file in extensions)
-    paths, left = [], MOST_BYTES
+    paths: list[str] = []
+    left = MOST_BYTES
     for file in extensions:
         left -= file.size or 0
         if left < 0 or len(paths) >= MOST_FILES:

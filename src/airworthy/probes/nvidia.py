@@ -63,17 +63,17 @@ def read(host: Host) -> Reading:
 
 
 def sign_of_device(host: Host) -> str:
-    """What says that there is an NVIDIA device; empty where nothing does, a reason where that can't be told."""
+    """What says that there is an NVIDIA device, or that it cannot be told; empty where there is none."""
     for path in (PROC, *NODES):
         if host.exists(path):
-            return path
+            return say("a device is there: {path}", path=path)
     try:
         devices, _ = pci_devices(host)
     except HostError as error:
-        return str(error)
+        return say("whether there is a device cannot be told: {reason}", reason=error)
     for device in devices:
         if device.vendor == VENDOR:
-            template = "{address} on the PCI bus, driven by {driver}"
+            template = "a device is there: {address} on the PCI bus, driven by {driver}"
             return say(template, address=device.address, driver=device.driver or say("no driver"))
     return ""
 
@@ -133,7 +133,7 @@ def _from_smi(host: Host, reasons: list[str], where: str) -> Reading:
 
 def _joined(reasons: list[str], where: str) -> str:
     # The library and the tool fail with the same words where the driver is at fault; they are told once.
-    return "; ".join([*dict.fromkeys(reasons), say("a device is there: {where}", where=where)])
+    return "; ".join([*dict.fromkeys(reasons), where])
 
 
 def _answer(host: Host, *argv: str) -> str:
