@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is not a fault of the code under test; and a run in CI must mean the same tomorrow.
+settings.register_profile(
+    "airworthy", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("airworthy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 import msgspec
-from airworthy.causes.pages import page as cause_page
 
+from airworthy.causes.pages import page as cause_page
 from airworthy.causes.registry import CAUSES
 from airworthy.cli.main import cli
 from airworthy.cli.verbs import VERBS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import models
 import pytest
+
+import models
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+
 from server.running import Running, infer_body, running
 
 BODY = infer_body("x", "FP32", [[1, 2]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import models
 import pytest
+
+import models
 from server.running import Running, running
 
 

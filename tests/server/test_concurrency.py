@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import onnxruntime
-from server.running import Running, infer_body
 from sklearn.datasets import load_digits
+
+from server.running import Running, infer_body
 
 CLIENTS = 64
 

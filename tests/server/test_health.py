@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from server.running import Running, infer_body, running
 
 

@@ -9,9 +9,10 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
+
 from models import LINEAR_BIAS, LINEAR_WEIGHT
 from server.running import Running, infer_body
-from tritonclient.utils import InferenceServerException
 
 ROWS = [[1.0, 2.0], [3.0, -4.0]]
 

@@ -6,10 +6,11 @@ import base64
 from collections.abc import Iterator
 
 import httpx
-import models
 import numpy as np
 import openai
 import pytest
+
+import models
 from server.running import Running
 
 

@@ -30,12 +30,12 @@ class Null:
     extra = "onnx"
     automatic = False
 
-    def refuses(self, model: ModelInfo, facts: Facts) -> str:  # noqa: ARG002 - the interface gives both
+    def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't answer: a value that no array holds."""
         bad = next((spec for spec in (*model.inputs, *model.outputs) if spec.datatype not in DATATYPES), None)
         return say("{name!r} has element type {type}", name=bad.name, type=bad.datatype) if bad else ""
 
-    def load(self, model: ModelInfo, options: RunnerOptions) -> NullRunner:  # noqa: ARG002 - the interface gives both
+    def load(self, model: ModelInfo, options: RunnerOptions) -> NullRunner:
         """Load nothing: the file is not opened."""
         try:
             import numpy as np  # noqa: F401 - told now, and not by the first batch

@@ -29,7 +29,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 def example(plan: Plan) -> Example | None:
-    """A request that a planned model answers; None where its tensors are too large or of a kind that JSON can't hold."""
+    """A request that a planned model answers; None where its tensors are too large for a command line."""
     model = plan.model
     if model.task == "embedding":
         body = {"model": model.name, "input": "fit to fly"}

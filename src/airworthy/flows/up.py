@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.keys import CPU_AFFINITY, CPU_CORES, CPU_QUOTA
 from airworthy.core.model import ModelInfo
