@@ -31,7 +31,7 @@ CHUNK = 4 * 1024 * 1024
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that are searched."""
 MOST_BYTES = 16 * 1024 * 1024
-"""Bytes of a package's extensions that are searched before its requirement decides."""
+"""Bytes of a package's extensions that are searched before its requirement decides; one is, whatever its size."""
 MOST_FILES = 256
 UNDECLARED = {"torch": "libtorch_python.so"}
 """Packages that use NumPy where it is there and do not require it, with the file that does."""
@@ -73,7 +73,7 @@ def candidates(name: str, objects: list[Object]) -> tuple[str, ...]:
     left = MOST_BYTES
     for file in extensions:
         left -= file.size or 0
-        if left < 0 or len(paths) >= MOST_FILES:
+        if paths and (left < 0 or len(paths) >= MOST_FILES):
             break
         paths.append(file.path)
     return tuple(paths)

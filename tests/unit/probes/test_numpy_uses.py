@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from airworthy.core import keys
+from airworthy.core.values import Distribution
+from airworthy.core.version import Version
 from airworthy.probes import numpy_uses
+from airworthy.probes.binaries import Object
+from airworthy.probes.distributions import File, Installed
 from airworthy.probes.fake import FakeHost
 from airworthy.probes.host import Interpreter
 from airworthy.probes.runner import gather
@@ -49,3 +53,9 @@ def test_this_environment_is_not_built_for_numpy_1_alone() -> None:
     uses = {u.distribution: u for u in gather(LocalHost(), [numpy_uses.PROBE], strict=True).value(keys.NUMPY_USES)}
     assert uses["scipy"].built_for == "any"
     assert uses["scikit-learn"].built_for == "any"
+
+
+def test_only_extension_is_searched_whatever_its_size() -> None:
+    owner = Installed(Distribution(name="big", version=Version("1")), "/v/big-1.dist-info")
+    objects = [Object(File(f"/v/{name}.so", numpy_uses.MOST_BYTES * 2), owner) for name in ("b", "a")]
+    assert numpy_uses.candidates("big", objects) == ("/v/a.so",)
