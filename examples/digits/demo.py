@@ -75,9 +75,7 @@ def ask(url: str, held_back: dict[str, Any]) -> None:
     cuts = statistics.quantiles(seconds, n=100)
     alone = in_process(held_back["x"])
     same = sum(a == b for a, b in zip(answers, alone, strict=True))
-    print(
-        f"\naccuracy {right / len(truth):.4f} ({right} of {len(truth)}); {same} of {len(truth)} answers as in process"
-    )
+    print(f"\naccuracy {right / len(truth):.4f} ({right} of {len(truth)}); {same} answers are those in process")
     print(f"latency  median {cuts[49] * 1000:.2f} ms, 99th percentile {cuts[98] * 1000:.2f} ms, one client")
     if same != len(truth):
         raise SystemExit("error: the service answers otherwise than the model")
