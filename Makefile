@@ -2,12 +2,10 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# CPU builds of PyTorch; the package index's own build draws gigabytes of CUDA libraries.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --progress-bar off
-CHECKED := src tests tools
+CHECKED := src tests tools examples benchmarks
 FAST := not slow and not torch and not hardware
 
 .DEFAULT_GOAL := help
@@ -65,6 +63,5 @@ $(VENV)/.docs: $(VENV)/.dev
 	@touch $@
 
 $(VENV)/.torch: $(VENV)/.dev
-	@$(PIP) --index-url $(TORCH_INDEX) "torch==`$(BIN)/python tools/pinned.py torch`"
 	@$(PIP) --editable '.[dev,torch]'
 	@touch $@

@@ -95,6 +95,6 @@ def test_ending_while_the_model_loads_leaves_nothing(linear_file: Path) -> None:
             time.sleep(0.005)
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(10) in (0, 130)
-        gone, alive = psutil.wait_procs(children, timeout=5)
+        _, alive = psutil.wait_procs(children, timeout=5)
         assert not alive
         assert "Traceback" not in service.rest()

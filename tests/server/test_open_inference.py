@@ -59,7 +59,7 @@ def test_the_official_simple_example(client: Any) -> None:
     answer = client.infer("simple", inputs, outputs=outputs, query_params={"test_1": 1, "test_2": 2})
     np.testing.assert_array_equal(answer.as_numpy("OUTPUT0"), first + second)
     np.testing.assert_array_equal(answer.as_numpy("OUTPUT1"), first - second)
-    with pytest.raises(InferenceServerException, match="^.*Request for unknown model"):
+    with pytest.raises(InferenceServerException, match="Request for unknown model"):
         client.infer("wrong_model_name", inputs)
 
 

@@ -64,17 +64,6 @@ def test_the_readme_names_every_verb() -> None:
         assert f"`airworthy {name}" in readme
 
 
-def _pinned(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "tools" / "pinned.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-
-
-def test_pinned() -> None:
-    assert _pinned("torch").stdout.startswith("2.")
-    assert _pinned("no-such-package").returncode == 1
-    assert _pinned().returncode == 2
-
-
 def test_make_help_names_every_target() -> None:
     done = subprocess.run(["make", "help"], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT)
     shown = [row.split()[1] for row in done.stdout.splitlines()]
