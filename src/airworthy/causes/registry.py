@@ -5,11 +5,46 @@ from __future__ import annotations
 from airworthy.causes.interface import Cause
 from airworthy.core.registry import Registry
 
+# One slug a line, so that entries are added without touching their neighbours.
+_HOST = (
+    "cpu-only-build",
+    "disk-full",
+    "driver-too-old",
+    "no-kernel-image",
+    "port-in-use",
+)
+
+_LINKER = (
+    "cuda-library-missing",
+    "glibc-too-old",
+)
+
+_DEPENDENCIES = ("numpy-abi",)
+
+_ARTIFACT = (
+    "file-corrupt",
+    "format-version-unsupported",
+    "lfs-pointer",
+    "unsafe-pickle",
+)
+
+_OPERATORS: tuple[str, ...] = ()
+
+_RUNTIME: tuple[str, ...] = ()
+
+_ACCELERATORS: tuple[str, ...] = ()
+
+_PLATFORM: tuple[str, ...] = ()
+
 _FAMILIES = {
-    "host": ("cpu-only-build", "disk-full", "driver-too-old", "no-kernel-image", "port-in-use"),
-    "linker": ("cuda-library-missing", "glibc-too-old"),
-    "dependencies": ("numpy-abi",),
-    "artifact": ("file-corrupt", "format-version-unsupported", "lfs-pointer", "unsafe-pickle"),
+    "host": _HOST,
+    "linker": _LINKER,
+    "dependencies": _DEPENDENCIES,
+    "artifact": _ARTIFACT,
+    "operators": _OPERATORS,
+    "runtime": _RUNTIME,
+    "accelerators": _ACCELERATORS,
+    "platform": _PLATFORM,
 }
 
 CAUSES: Registry[Cause] = Registry(
