@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import msgspec
 
 from airworthy.artifacts.companions import CONFIG_LIMIT, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
+from airworthy.artifacts.folders import walk
 from airworthy.artifacts.interface import Format
 from airworthy.artifacts.onnx import FORMAT as ONNX
 from airworthy.artifacts.pytorch import FORMAT as PYTORCH
@@ -24,10 +23,6 @@ from airworthy.core.model import FileInfo, Inspection, ModelInfo
 from airworthy.core.values import Defect, LfsPointer
 from airworthy.core.words import say
 
-MOST_FILES = 10_000
-"""Files that are listed."""
-MOST_DEPTH = 3
-"""Folders below the model's that are listed."""
 MOST_SHARDS = 2_000
 """Files that an index may name."""
 _ONNX_FIRST = ("model.onnx", "onnx/model.onnx")
@@ -80,7 +75,7 @@ def entries(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder can't be listed.
     """
-    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    files = {path.relative_to(folder).as_posix(): path for path in walk(folder)}
     found = [files[name] for name in _ONNX_FIRST if name in files]
     graphs = [p for n, p in files.items() if n.lower().endswith(".onnx") and n.count("/") <= 1]
     found += sorted(graphs, key=lambda p: (len(p.parts), p.name))
@@ -105,29 +100,6 @@ def _is_clear(folder: Path, candidates: list[Path]) -> bool:
     names = {path.relative_to(folder).as_posix() for path in candidates}
     layout = {*_ONNX_FIRST, "model.safetensors", "pytorch_model.bin", *(name for name, _ in _INDEXES)}
     return (folder / "config.json").exists() or bool(names & layout)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below a folder, hidden ones left out; links to files are taken, links to folders not."""
-    seen = 0
-    for root, folders, names in os.walk(folder, onerror=_raise_top(folder)):
-        depth = len(Path(root).relative_to(folder).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < MOST_DEPTH else []
-        for name in sorted(names):
-            if name.startswith("."):
-                continue
-            seen += 1
-            if seen > MOST_FILES:
-                return
-            yield Path(root) / name
-
-
-def _raise_top(folder: Path) -> Any:
-    def raise_top(error: OSError) -> None:
-        if error.filename == str(folder):
-            raise error
-
-    return raise_top
 
 
 def _merge(folder: Path, found: Inspection) -> Inspection:
@@ -167,7 +139,7 @@ def _unknown(fact: Any) -> Unknown:
 
 
 def _files(folder: Path, formats: dict[Path, str]) -> tuple[FileInfo, ...]:
-    return files_of(folder, [(path, formats.get(path.absolute(), "")) for path in _walk(folder)])
+    return files_of(folder, [(path, formats.get(path.absolute(), "")) for path in walk(folder)])
 
 
 def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:

@@ -146,7 +146,8 @@ class Defect(Value, frozen=True):
     """The file, or the member inside an archive."""
     kind: str
     """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`; `missing` for a file that
-    another names, `path` for one outside of the model's folder, `error-page` for a saved web page."""
+    another names, `path` for one outside of the model's folder, `error-page` for a saved web page, `suffix` for a name
+    that claims another format, `bomb` for content that unfolds to far more than it takes."""
     detail: str
     """What was expected and what was found, one line."""
     offset: int | None = None
@@ -172,7 +173,24 @@ class PickleImport(Value, frozen=True):
     name: str
     """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
     allowed: bool
-    """Whether it is on the allow-list of plain tensor containers."""
+    """Whether it is on the allow-list of names that only hold data."""
+    weights_only: bool = True
+    """Whether `torch.load(weights_only=True)` takes it as well; told for PyTorch files, true elsewhere."""
+
+
+class EmbeddedCode(Value, frozen=True):
+    """Something in a model that acts when the model is loaded or used, and is not a pickle's import."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    kind: str
+    """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
+    `tf-operator`: an operator that reads or writes files or calls Python; `chat-template`: a template that asks for more
+    than templates need."""
+    name: str
+    """What acts: a layer, an operator, `modeling_x.Model`."""
+    detail: str
+    """What it does, one line."""
 
 
 class FormatVersion(Value, frozen=True):
