@@ -36,7 +36,7 @@ class Cursor:
             Damaged: the file ends before.
         """
         start = self.at - self._base
-        if not (0 <= start and start + count <= len(self._block)):
+        if not (start >= 0 and start + count <= len(self._block)):
             if self.at + count > self.source.size:
                 detail = say("a value at {at} goes on to {end}, the file ends at {size}", **self._place(count))
                 raise Damaged("truncated", detail, self.at)

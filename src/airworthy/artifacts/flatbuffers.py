@@ -38,8 +38,12 @@ class Buffer:
     def bytes(self, at: int, count: int) -> bytes:
         """The bytes at an offset."""
         if at < 0 or count < 0 or at + count > self.source.size:
-            detail = say("a value at {at} goes on to {end}, the file ends at {size}", at=at, end=at + count,
-                         size=self.source.size)
+            detail = say(
+                "a value at {at} goes on to {end}, the file ends at {size}",
+                at=at,
+                end=at + count,
+                size=self.source.size,
+            )
             raise Damaged("truncated", detail, max(at, 0))
         block, base = self.source.window(at, count)
         return block[at - base : at - base + count]

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from airworthy.core.values import Defect
+from airworthy.core.words import say
+
 MOST_FILES = 10_000
 """Files that are listed."""
 MOST_DEPTH = 3
@@ -30,6 +33,21 @@ def walk(folder: Path) -> Iterator[Path]:
             if seen > MOST_FILES:
                 return
             yield Path(root) / name
+
+
+def links_out(folder: Path) -> Iterator[Defect]:
+    """The symbolic links in a folder that lead out of it; those of a hub's cache, to its own blobs, are at home."""
+    whole = folder.resolve()
+    home = whole.parent.parent if whole.parent.name == "snapshots" else whole
+    for path in walk(folder):
+        if path.is_symlink() and path.exists():
+            try:
+                target = path.resolve()
+            except (OSError, RuntimeError):  # a ring
+                continue
+            if not target.is_relative_to(home):
+                detail = say("it is a link to {target}, outside of the folder", target=target)
+                yield Defect(member=path.relative_to(folder).as_posix(), kind="link", detail=detail)
 
 
 def _raise_top(folder: Path) -> Any:

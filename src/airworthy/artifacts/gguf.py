@@ -43,7 +43,8 @@ _KEPT = 300
 _TEMPLATE = "tokenizer.chat_template"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf\Z")
+SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf\Z")
+"""How the files of a split model are named."""
 
 
 @dataclass
@@ -215,10 +216,19 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
+def _quantization(metadata: dict[str, str], weights: Counter[str]) -> str:
+    """What the file calls its mixture of types, or the type of most of its bytes; empty where that is not quantised."""
+    common = weights.most_common(1)[0][0] if weights else ""
+    if common in ("", "FP32", "FP16", "BF16", "FP64"):
+        return ""
+    file_type = _number(metadata.get("general.file_type", ""))
+    return common if file_type is None else GGUF_FILE_TYPES.get(file_type, common)
+
+
 def _parts(path: Path, contents: Contents) -> tuple[list[Path], list[Defect]]:
     """The files of the model, in order, and those that are missing."""
     count = _number(contents.metadata.get("split.count", "")) or 1
-    match = _SPLIT.match(path.name)
+    match = SPLIT.match(path.name)
     if count < 2:
         return [path], []
     if match is None or count > MOST_FILES:
@@ -260,9 +270,6 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         defects.append(Defect(member=path.name, kind="structure", detail=detail))
     architecture = metadata.get("general.architecture", "")
     template = metadata.pop(_TEMPLATE, "")
-    kind = _number(metadata.get("general.file_type", ""))
-    common = weights.most_common(1)[0][0] if weights else ""
-    quantized = common and common not in ("FP32", "FP16", "BF16", "FP64")
     model = ModelInfo(
         name=name_of(path),
         path=str(path.absolute()),
@@ -273,7 +280,7 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         producer=metadata.get("general.quantized_by", ""),
         parameters=parameters if contents.tensors and not defects else None,
         tensors=tensors,
-        quantization=(GGUF_FILE_TYPES.get(-1 if kind is None else kind, "") or common) if quantized else "",
+        quantization=_quantization(metadata, weights),
         datatypes=dict(weights),
         versions={"gguf": contents.version} if contents.version else {},
         tokenizer=metadata.get("tokenizer.ggml.model", ""),

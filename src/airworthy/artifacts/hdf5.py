@@ -184,11 +184,17 @@ class File:
             needed = math.prod(shape) * kind.size
             if address is not None and stored is not None:
                 if stored < needed:
-                    detail = say("{path} needs {needed} bytes and has {stored}", path=path, needed=needed, stored=stored)
+                    detail = say(
+                        "{path} needs {needed} bytes and has {stored}", path=path, needed=needed, stored=stored
+                    )
                     self.problems.append(Damaged("bounds", detail, address))
                 elif address + stored > self.source.size:
-                    detail = say("{path} goes on to {end}, the file ends at {size}", path=path, end=address + stored,
-                                 size=self.source.size)
+                    detail = say(
+                        "{path} goes on to {end}, the file ends at {size}",
+                        path=path,
+                        end=address + stored,
+                        size=self.source.size,
+                    )
                     self.problems.append(Damaged("truncated", detail, address))
             self.datasets.append(Dataset(path, kind, shape, address, stored))
         elif group:
@@ -215,7 +221,7 @@ class File:
                 raise Damaged("structure", say("there is no object at {at}", at=at), at)
             blocks = [(at + 16, self._number(at + 8, 4))]
             head = 8
-        seen = set()
+        seen: set[int] = set()
         while blocks:
             begin, length = blocks.pop(0)
             if begin in seen:
@@ -227,9 +233,17 @@ class File:
                 if self._messages > MOST_MESSAGES:
                     raise Damaged("structure", say("more messages than are read"), place)
                 if second:
-                    kind, size, flags_of = self._number(place, 1), self._number(place + 1, 2), self._number(place + 3, 1)
+                    kind, size, flags_of = (
+                        self._number(place, 1),
+                        self._number(place + 1, 2),
+                        self._number(place + 3, 1),
+                    )
                 else:
-                    kind, size, flags_of = self._number(place, 2), self._number(place + 2, 2), self._number(place + 4, 1)
+                    kind, size, flags_of = (
+                        self._number(place, 2),
+                        self._number(place + 2, 2),
+                        self._number(place + 4, 1),
+                    )
                 data = place + head
                 if data + size > end:
                     raise Damaged("structure", say("a message at {at} passes its object's end", at=place), place)
@@ -251,7 +265,8 @@ class File:
         names = self._number(heap + 8 + 2 * self._lengths, self._offsets)
         size = self._number(heap + 8, self._lengths)
         found: list[tuple[str, int]] = []
-        pending, seen = [tree], set()
+        pending = [tree]
+        seen: set[int] = set()
         while pending:
             node = pending.pop()
             if node in seen or len(seen) > MOST_OBJECTS:
@@ -275,7 +290,9 @@ class File:
                     else:
                         found.append((name, self._number(at + self._offsets, self._offsets)))
             else:
-                raise Damaged("structure", say("the tree of {path} has no node at {at}", path=path or "/", at=node), node)
+                raise Damaged(
+                    "structure", say("the tree of {path} has no node at {at}", path=path or "/", at=node), node
+                )
         return found
 
     def _name(self, at: int, most: int) -> str:

@@ -10,7 +10,9 @@ import msgspec
 
 from airworthy.artifacts.companions import CONFIG_LIMIT, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
-from airworthy.artifacts.folders import walk
+from airworthy.artifacts.folders import links_out, walk
+from airworthy.artifacts.gguf import FORMAT as GGUF
+from airworthy.artifacts.gguf import SPLIT
 from airworthy.artifacts.interface import Format
 from airworthy.artifacts.onnx import FORMAT as ONNX
 from airworthy.artifacts.pytorch import FORMAT as PYTORCH
@@ -64,7 +66,7 @@ class HuggingFace:
         for name, format_ in _INDEXES:
             if entry == path / name:
                 return _join_shards(path, entry, format_.name)
-        formats: tuple[Format, ...] = (ONNX, SAFETENSORS, PYTORCH)
+        formats: tuple[Format, ...] = (ONNX, SAFETENSORS, GGUF, PYTORCH)
         reader = next(f for f in formats if entry.name.lower().endswith(f.suffixes))
         return _merge(path, reader.inspect(entry))
 
@@ -87,6 +89,9 @@ def entries(folder: Path) -> list[Path]:
         if format_.name == SAFETENSORS.name and index in top:
             safetensors = [top[index]]
     found += safetensors
+    ggufs = sorted(p for n, p in top.items() if n.lower().endswith(".gguf"))
+    # Of a split model the first file stands for all.
+    found += [p for p in ggufs if not (match := SPLIT.match(p.name)) or match["number"] == "00001"]
     others = sorted(p for n, p in top.items() if n.lower().endswith(_LAST) and n not in _NO_WEIGHTS)
     if "pytorch_model.bin" in top:
         others.insert(0, top["pytorch_model.bin"])
@@ -120,10 +125,16 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         path=str(folder.absolute()),
         format=HuggingFace.name,
         files=_files(folder, formats),
-        architecture=companions.architecture,
-        tokenizer=companions.tokenizer,
-        max_length=companions.max_length,
+        architecture=companions.architecture or model.architecture,
+        tokenizer=companions.tokenizer or model.tokenizer,
+        max_length=companions.max_length or model.max_length,
+        chat_template=companions.chat_template or model.chat_template,
+        license=companions.license or model.license,
+        quantization=companions.quantization or model.quantization,
     )
+    defects += tuple(links_out(folder))
+    code = found.facts.get_value(keys.MODEL_CODE, ())
+    code += tuple(each for each in companions.code if each not in code)
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
     return conclude(
         model,
@@ -131,6 +142,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         pointers=pointers,
         imports=imports.value if isinstance(imports, Known) else _unknown(imports),
         versions=versions.value if isinstance(versions, Known) else _unknown(versions),
+        code=code,
     )
 
 
@@ -178,6 +190,7 @@ def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:
         format=format_,
         entry=str(index.absolute()),
         files=files_of(folder, [(folder / name, format_) for name in names] + [(index, format_)]),
+        tensors=sum(part.model.tensors or 0 for part in parts) or None,
         parameters=sum(known) if known and len(known) == len(counts) == len(names) else None,
         datatypes=dict(weights),
         metadata=dict(parts[0].model.metadata) if parts else {},

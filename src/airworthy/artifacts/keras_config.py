@@ -21,7 +21,13 @@ _OWN = (
     *("keras.src.losses", "keras.src.metrics", "keras.src.dtype_policies", "keras.src.random", "keras.src.ops"),
 )
 _ANYTHING_UNDER = (
-    *("keras.src.models.", "keras.src.layers.", "keras.src.engine.", "keras.src.initializers.", "keras.src.optimizers."),
+    *(
+        "keras.src.models.",
+        "keras.src.layers.",
+        "keras.src.engine.",
+        "keras.src.initializers.",
+        "keras.src.optimizers.",
+    ),
     *("keras.src.losses.", "keras.src.metrics.", "keras.src.dtype_policies.", "keras.src.random.", "keras.src.ops."),
 )
 # Serialised values that are no classes of anybody's module.

@@ -143,7 +143,7 @@ class _Reader:
                     self.follow(member.name, read_member(self.source, member, MOST_BYTES)[header.data :])
                 else:
                     check_size(header, member.size)
-            except Damaged as error:
+            except Damaged as error:  # noqa: PERF203 - one damaged member hides no other
                 self.damaged(member.name, error)
                 self.imports.append(PickleImport(member=member.name[:200], name=error.detail, allowed=False))
 

@@ -1,6 +1,6 @@
 """TensorFlow SavedModel: a folder whose graph is read by its protobuf structure, function bodies included.
 
-Field numbers are those of tensorflow/core/protobuf/{saved_model,meta_graph}.proto and tensorflow/core/framework/*.proto.
+Field numbers are those of saved_model.proto and meta_graph.proto in tensorflow/core/protobuf, and of what they import.
 """
 
 from __future__ import annotations
@@ -30,17 +30,26 @@ MOST_ENTRIES = 10_000
 """Inputs, outputs and signatures that are kept."""
 # Operators that touch files, processes or Python. There are some 1 500 operators and no list of the harmless ones, so
 # this one can only name those that are known to act; the saver's own Save and Restore are in every SavedModel.
+_READS, _WRITES, _CONNECTS, _DEBUGS = "reads files", "writes files", "connects elsewhere", "writes to a URL of its own"
 _ACTING = {
-    **dict.fromkeys(("ReadFile", "WholeFileReader", "WholeFileReaderV2", "MatchingFiles", "TextLineReader"), "reads files"),
-    **dict.fromkeys(("TextLineReaderV2", "TFRecordReader", "TFRecordReaderV2", "FixedLengthRecordReader"), "reads files"),
-    **dict.fromkeys(("FixedLengthRecordReaderV2", "TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2"), "reads files"),
-    **dict.fromkeys(("FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "MatchingFilesDataset"), "reads files"),
-    **dict.fromkeys(("SqlDataset", "CSVDataset", "CSVDatasetV2", "LMDBReader", "LMDBDataset"), "reads files"),
-    **dict.fromkeys(("WriteFile", "SaveDataset", "SaveDatasetV2", "DatasetToTFRecord", "SnapshotDataset"), "writes files"),
-    **dict.fromkeys(("CreateSummaryFileWriter", "DumpTensor", "SnapshotDatasetV2", "SummaryWriter"), "writes files"),
+    **dict.fromkeys(
+        ("ReadFile", "WholeFileReader", "WholeFileReaderV2", "MatchingFiles", "TextLineReader"), "reads files"
+    ),
+    **dict.fromkeys(
+        ("TextLineReaderV2", "TFRecordReader", "TFRecordReaderV2", "FixedLengthRecordReader"), "reads files"
+    ),
+    **dict.fromkeys(
+        ("FixedLengthRecordReaderV2", "TextLineDataset", "TFRecordDataset", "TFRecordDatasetV2"), "reads files"
+    ),
+    **dict.fromkeys(("FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "MatchingFilesDataset"), _READS),
+    **dict.fromkeys(("SqlDataset", "CSVDataset", "CSVDatasetV2", "LMDBReader", "LMDBDataset"), _READS),
+    **dict.fromkeys(
+        ("WriteFile", "SaveDataset", "SaveDatasetV2", "DatasetToTFRecord", "SnapshotDataset"), "writes files"
+    ),
+    **dict.fromkeys(("CreateSummaryFileWriter", "DumpTensor", "SnapshotDatasetV2", "SummaryWriter"), _WRITES),
     **dict.fromkeys(("PyFunc", "PyFuncStateless", "EagerPyFunc"), "calls Python"),
-    **dict.fromkeys(("RpcCall", "TryRpc", "Rpc", "RpcServer", "RpcClient", "CreateSummaryDbWriter"), "connects elsewhere"),
-    **dict.fromkeys(("DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DebugNanCount"), "writes where its URL says"),
+    **dict.fromkeys(("RpcCall", "TryRpc", "Rpc", "RpcServer", "RpcClient", "CreateSummaryDbWriter"), _CONNECTS),
+    **dict.fromkeys(("DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DebugNanCount"), _DEBUGS),
 }
 
 
@@ -67,9 +76,7 @@ class _Graph:
             if not self.metas:
                 raise WireError("truncated", "it holds no graph", source.size)
         except WireError as error:
-            self.defects.append(
-                Defect(member=source.name, kind=error.kind, detail=error.detail, offset=error.offset)
-            )
+            self.defects.append(Defect(member=source.name, kind=error.kind, detail=error.detail, offset=error.offset))
 
     def messages(self, message: Field, depth: int) -> Iterator[Field]:
         return (entry for entry in self.wire.fields(message.start, message.end, depth) if entry.wire == BYTES)
@@ -105,7 +112,9 @@ class _Graph:
                 return
 
     def signature(self, message: Field) -> None:
-        name, inputs, outputs = "", [], []
+        name = ""
+        inputs: list[TensorSpec] = []
+        outputs: list[TensorSpec] = []
         for entry in self.messages(message, 2):
             if entry.number == 1:
                 name = self.wire.text(entry)[:200]
@@ -132,7 +141,7 @@ class _Graph:
         return TensorSpec(name, element.name, shape)
 
     def shape(self, message: Field) -> tuple[int, ...] | None:
-        sizes = []
+        sizes: list[int] = []
         for entry in self.wire.fields(message.start, message.end, 6):
             if entry.number == 3 and entry.wire == VARINT and entry.value:
                 return None
@@ -189,7 +198,9 @@ class SavedModel:
             producer=f"tensorflow {graph.tensorflow}" if graph and graph.tensorflow else "",
             inputs=tuple(inputs),
             outputs=tuple(outputs),
-            operators=tuple(Operator("tensorflow", name, n) for name, n in graph.operators.most_common()) if graph else (),
+            operators=tuple(Operator("tensorflow", name, n) for name, n in graph.operators.most_common())
+            if graph
+            else (),
             versions={"saved-model": graph.version} if graph and graph.version else {},
             metadata={"tags": ", ".join(graph.tags), "signatures": ", ".join(graph.signatures)[:300]} if graph else {},
         )

@@ -114,9 +114,7 @@ def _statement(tokens: list[_Token], macros: set[str], *, tag: bool) -> Iterator
             yield say("it puts the name of an attribute together")
 
 
-def _name(
-    text: str, before: _Token, after: _Token, macros: set[str], *, first: bool, second: bool
-) -> Iterator[str]:
+def _name(text: str, before: _Token, after: _Token, macros: set[str], *, first: bool, second: bool) -> Iterator[str]:
     if text.startswith("_") and text != "_":
         yield say("it reaches for {name!r}", name=text[:100])
     elif before[1] == "|" and text not in _FILTERS:

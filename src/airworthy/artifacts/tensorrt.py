@@ -1,8 +1,8 @@
 """TensorRT plans: an engine that was compiled for one version of TensorRT and one kind of GPU.
 
-The layout is NVIDIA's own and not published. What is read here, the letters at the start and the four version bytes from
-byte 24, is what https://github.com/NVIDIA/TensorRT/issues/3073 tells; which GPU it is for and how long it has to be
-stand nowhere readable.
+The layout is NVIDIA's own and not published. What is read here, the letters at the start and the four bytes of the
+version from byte 24, is what https://github.com/NVIDIA/TensorRT/issues/3073 tells; which GPU it is for and how long it
+has to be stand nowhere readable.
 """
 
 from __future__ import annotations

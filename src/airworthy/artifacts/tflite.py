@@ -30,7 +30,8 @@ MOST_RANK = 64
 MOST_ENTRIES = 10_000
 """Inputs or outputs that are kept."""
 _CUSTOM = 32
-_OPERATORS = """ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR
+_OPERATORS = """
+ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR
 FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC LSH_PROJECTION LSTM
 MAX_POOL_2D MUL RELU RELU_N1_TO_1 RELU6 RESHAPE RESIZE_BILINEAR RNN SOFTMAX SPACE_TO_DEPTH SVDF TANH CONCAT_EMBEDDINGS
 SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE PAD UNIDIRECTIONAL_SEQUENCE_RNN GATHER BATCH_TO_SPACE_ND SPACE_TO_BATCH_ND
@@ -101,8 +102,9 @@ class _Model:
         kind, index, name = table.number(1, 1), table.number(2, 4), table.text(3)[:200]
         element = TFLITE.get(kind, ElementType(f"TFLITE-{kind}", 0))
         if index >= len(buffers):
-            raise Damaged("structure", say("tensor {name!r} lies in buffer {index}, which is not there", name=name,
-                                           index=index))
+            raise Damaged(
+                "structure", say("tensor {name!r} lies in buffer {index}, which is not there", name=name, index=index)
+            )
         at, size = buffers[index]
         if size:
             needed = element.stored(math.prod(shape)) if all(each >= 0 for each in shape) else 0
@@ -168,10 +170,11 @@ class TfLite:
         )
         defects = [Defect(member=path.name, kind=e.kind, detail=e.detail, offset=e.offset) for e in found.problems]
         versions = (FormatVersion(kind="tflite", version=found.version),)
+        unread = Unknown(say("{file} is damaged before its version", file=path.name))
         return conclude(
             model,
             defects=defects,
-            versions=versions if found.version else Unknown(say("{file} is damaged before its version", file=path.name)),
+            versions=versions if found.version else unread,
             by_content=head[4:8] == MAGIC,
         )
 

@@ -6,6 +6,7 @@ member must agree, and a difference is a defect. See https://pkware.cachefly.net
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from typing import NamedTuple
@@ -98,7 +99,7 @@ def read_archive(source: Source) -> Archive:
         except Damaged as error:
             defects.append(Defect(member=member.name[:200], kind=error.kind, detail=error.detail, offset=error.offset))
     spans.sort()
-    for (_, end, name), (start, _, other) in zip(spans, spans[1:], strict=False):
+    for (_, end, name), (start, _, other) in itertools.pairwise(spans):
         if start < end:
             detail = say("{name} and {other} share bytes of the archive", name=name[:200], other=other[:200])
             defects.append(Defect(member=other[:200], kind="overlap", detail=detail, offset=start))
@@ -221,8 +222,8 @@ def _members(raw: bytes, start: int, count: int) -> list[Member]:
     for _ in range(count):
         if len(raw) - at < _CENTRAL.size or raw[at : at + 4] != b"PK\x01\x02":
             raise Damaged("structure", say("the archive's directory breaks off"), start + at)
-        _, flags, method, _, _, crc, packed, size, names, extras, comments, _, _, attributes, header = _CENTRAL.unpack_from(
-            raw, at
+        _, flags, method, _, _, crc, packed, size, names, extras, comments, _, _, attributes, header = (
+            _CENTRAL.unpack_from(raw, at)
         )
         name_at = at + _CENTRAL.size
         extra_at = name_at + names

@@ -147,7 +147,8 @@ class Defect(Value, frozen=True):
     kind: str
     """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`; `missing` for a file that
     another names, `path` for one outside of the model's folder, `error-page` for a saved web page, `suffix` for a name
-    that claims another format, `bomb` for content that unfolds to far more than it takes."""
+    that claims another format, `bomb` for content that unfolds to far more than it takes, `link` for a symbolic link
+    that leads out of the model's folder."""
     detail: str
     """What was expected and what was found, one line."""
     offset: int | None = None
@@ -185,8 +186,8 @@ class EmbeddedCode(Value, frozen=True):
     """The file, or the member inside an archive."""
     kind: str
     """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
-    `tf-operator`: an operator that reads or writes files or calls Python; `chat-template`: a template that asks for more
-    than templates need."""
+    `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
+    compiled code that does; `chat-template`: a template that asks for more than templates need."""
     name: str
     """What acts: a layer, an operator, `modeling_x.Model`."""
     detail: str

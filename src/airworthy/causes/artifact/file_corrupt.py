@@ -81,6 +81,13 @@ CAUSE = Cause(
 )
 
 
+# Bytes after the end of the data are read by nobody, yet nobody put them there on purpose. A name and a link do no harm
+# here, and lead the next reader astray.
+_HARMLESS = frozenset({"padded", "suffix", "link"})
+_WHOLE = frozenset({"suffix", "link", "path"})
+"""Kinds by which nothing is damaged: the message must not say so."""
+
+
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Every place where a file disagrees with its format, unless the file is a pointer and has its own name."""
@@ -92,8 +99,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             defect.member,
             evidence=(MODEL_DEFECTS,),
-            # Bytes after the end of the data are read by nobody, yet nobody put them there on purpose.
-            severity=Severity.WARNING if defect.kind == "padded" else Severity.ERROR,
+            severity=Severity.WARNING if defect.kind in _HARMLESS else Severity.ERROR,
+            message="{member}: {detail}" if defect.kind in _WHOLE else "",
             member=defect.member,
             kind=defect.kind,
             detail=defect.detail,
