@@ -23,7 +23,7 @@ from airworthy.artifacts.stored import Stored
 from airworthy.artifacts.templates import judge
 from airworthy.artifacts.zips import Damaged
 from airworthy.core.facts import Unknown
-from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.model import DATATYPES, Inspection, ModelInfo
 from airworthy.core.values import Defect, FormatVersion
 from airworthy.core.words import say
 
@@ -217,12 +217,10 @@ def _number(text: str) -> int | None:
 
 
 def _quantization(metadata: dict[str, str], weights: Counter[str]) -> str:
-    """What the file calls its mixture of types, or the type of most of its bytes; empty where that is not quantised."""
-    common = weights.most_common(1)[0][0] if weights else ""
-    if common in ("", "FP32", "FP16", "BF16", "FP64"):
-        return ""
+    """What the file calls its mixture of types, or the commonest of the quantised ones; empty where none is."""
+    common = next((name for name, _ in weights.most_common() if name not in DATATYPES), "")
     file_type = _number(metadata.get("general.file_type", ""))
-    return common if file_type is None else GGUF_FILE_TYPES.get(file_type, common)
+    return common if not common or file_type is None else GGUF_FILE_TYPES.get(file_type, common)
 
 
 def _parts(path: Path, contents: Contents) -> tuple[list[Path], list[Defect]]:

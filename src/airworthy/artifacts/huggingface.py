@@ -10,13 +10,16 @@ import msgspec
 
 from airworthy.artifacts.companions import CONFIG_LIMIT, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
+from airworthy.artifacts.coreml import PACKAGE as COREML
 from airworthy.artifacts.folders import links_out, walk
 from airworthy.artifacts.gguf import FORMAT as GGUF
 from airworthy.artifacts.gguf import SPLIT
 from airworthy.artifacts.interface import Format
+from airworthy.artifacts.lora import FORMAT as LORA
 from airworthy.artifacts.onnx import FORMAT as ONNX
 from airworthy.artifacts.pytorch import FORMAT as PYTORCH
 from airworthy.artifacts.safetensors import FORMAT as SAFETENSORS
+from airworthy.artifacts.saved_model import FORMAT as SAVED_MODEL
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
@@ -46,7 +49,7 @@ class HuggingFace:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is a folder in which one model can be told: weights beside a `config.json`, or a single file."""
-        if head or not path.is_dir():
+        if head or not path.is_dir() or any(each.recognises(path, head) for each in (LORA, SAVED_MODEL, COREML)):
             return False
         try:
             candidates = entries(path)

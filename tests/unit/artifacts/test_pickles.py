@@ -233,7 +233,9 @@ def test_a_payload_among_the_bytes_of_an_array_is_seen(tmp_path: Path) -> None:
     joblib.dump({"w": np.zeros(64, dtype=np.uint8)}, path)
     whole = path.read_bytes()
     assert refused(path) == []
-    begin = whole.index(b"ub", whole.index(b"alignment_bytes")) + 2  # after the wrapper's BUILD: how much padding follows, padding, array
+    begin = (
+        whole.index(b"ub", whole.index(b"alignment_bytes")) + 2
+    )  # after the wrapper's BUILD: how much padding follows, padding, array
     rest = whole[begin + 1 + whole[begin] + 64 :]
     payload = b"cos\nsystem\n(S'id'\ntR."
     path.write_bytes(whole[:begin] + payload.ljust(1 + payload[0], b"\0") + bytes(64) + rest)
