@@ -296,7 +296,8 @@ OPENVINO = """<?xml version="1.0"?>
    <output><port id="0" precision="FP32"><dim>2</dim><dim>3</dim></port></output>
   </layer>
   <layer id="2" name="m" type="MatMul" version="opset1">
-   <input><port id="0"/><port id="1"/></input><output><port id="2" precision="FP32"><dim>-1</dim><dim>3</dim></port></output>
+   <input><port id="0"/><port id="1"/></input>
+   <output><port id="2" precision="FP32"><dim>-1</dim><dim>3</dim></port></output>
   </layer>
   <layer id="3" name="y" type="Result" version="opset1">
    <input><port id="0" precision="FP32"><dim>-1</dim><dim>3</dim></port></input>

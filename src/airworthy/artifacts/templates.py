@@ -33,7 +33,9 @@ _FILTERS = frozenset(
     reverse round rstrip safe select selectattr slice sort string striptags strip sum title tojson trim truncate unique
     upper urlencode wordcount xmlattr""".split()  # noqa: SIM905
 )
-_BLOCK = re.compile(r"\{#.*?(?:#\}|\Z)|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}|(\{%|\{\{)[-+]?", re.DOTALL)
+_BLOCK = re.compile(
+    r"\{#.*?(?:#\}|\Z)|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}|(\{%|\{\{)[-+]?", re.DOTALL
+)
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<number>\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)
     |(?P<name>[^\W\d]\w*)|(?P<end>[-+]?%\}|-?\}\})|(?P<sign>\*\*|//|==|!=|<=|>=|[-+*/%~|.,:;()\[\]{}<>=])""",
