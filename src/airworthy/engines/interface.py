@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from airworthy.core.errors import AirworthyError
+from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.facts import Facts
 from airworthy.core.model import ModelInfo, TensorSpec
 
@@ -43,7 +43,8 @@ class LoadFailed(AirworthyError):
 
     code = "load-failed"
     message = "{engine} could not load {path}: {detail}"
-    hint = "run `airworthy check {path}` and end what it finds"
+    hint = "run `airworthy inspect {path}` to see what it is"
+    exit = Exit.FINDINGS
 
 
 class RunFailed(AirworthyError):
