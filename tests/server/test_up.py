@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import models
 import pytest
+
+import models
 from server.running import environment, running
 
 POINTER = (

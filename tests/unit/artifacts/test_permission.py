@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import models
 import pytest
 
+import models
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import InputUnreadable
 
