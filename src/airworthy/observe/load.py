@@ -230,6 +230,7 @@ class _Open(_Load):
         self.close()
 
     async def _send(self, due: float) -> None:
+        due = min(due, time.perf_counter())  # the shortest pauses are not waited for
         if self._idle:
             self._idle.pop().ask(self.request(), due)
         elif len(self._connections) < self._most:
