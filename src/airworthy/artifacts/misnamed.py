@@ -1,4 +1,4 @@
-"""Files whose suffix names another format than their content: loaders choose by the suffix, and fail at the first bytes."""
+"""Files whose suffix names another format than their content: loaders choose by the suffix, and fail at once."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def with_names(path: Path, found: Inspection) -> Inspection:
     """
     folder = path if path.is_dir() else path.parent
     weights = [file.path for file in found.model.files if file.format] if path.is_dir() else [path.name]
-    misnamed = tuple(
-        told for name in weights[:MOST_FILES] if (told := _misnamed(folder / name, name)) is not None
-    )
+    misnamed = tuple(told for name in weights[:MOST_FILES] if (told := _misnamed(folder / name, name)) is not None)
     if not misnamed:
         return found
     members = {each.member for each in misnamed} | {Path(each.member).name for each in misnamed}

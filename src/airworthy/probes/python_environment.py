@@ -48,7 +48,5 @@ def _ask(host: Host) -> Interpreter:
     return host.interpreter()
 
 
-PROBE = Probe(
-    "python-environment", (PYTHON_VERSION, PYTHON_EXECUTABLE, PYTHON_PREFIX, PYTHON_EXTERNALLY_MANAGED), read
-)
+PROBE = Probe("python-environment", (PYTHON_VERSION, PYTHON_EXECUTABLE, PYTHON_PREFIX, PYTHON_EXTERNALLY_MANAGED), read)
 """Version, path and environment of the interpreter."""
