@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.companions import CONFIG_LIMIT, read_companions
+from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.coreml import PACKAGE as COREML
 from airworthy.artifacts.folders import links_out, walk
@@ -25,7 +25,7 @@ from airworthy.artifacts.stand_ins import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.model import FileInfo, Inspection, ModelInfo
-from airworthy.core.values import Defect, LfsPointer
+from airworthy.core.values import Defect, LfsPointer, ModelConfiguration
 from airworthy.core.words import say
 
 MOST_SHARDS = 2_000
@@ -146,7 +146,14 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         imports=imports.value if isinstance(imports, Known) else _unknown(imports),
         versions=versions.value if isinstance(versions, Known) else _unknown(versions),
         code=code,
+        configuration=_configuration(folder, companions),
     )
+
+
+def _configuration(folder: Path, companions: Companions) -> ModelConfiguration | Unknown | None:
+    if companions.configuration is None and (folder / "config.json").exists():
+        return Unknown(say("config.json cannot be read"))
+    return companions.configuration
 
 
 def _unknown(fact: Any) -> Unknown:

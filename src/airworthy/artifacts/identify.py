@@ -6,15 +6,16 @@ import stat
 from pathlib import Path
 
 from airworthy.artifacts.interface import HEAD, Format
+from airworthy.artifacts.misnamed import with_names
 from airworthy.artifacts.registry import FORMATS
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, inspect_stand_in, pointer_in
 from airworthy.artifacts.zips import LOCAL_MAGIC
 from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
 from airworthy.core.facts import Known
-from airworthy.core.keys import MODEL_DEFECTS, MODEL_LFS_POINTERS
+from airworthy.core.keys import MODEL_LFS_POINTERS, MODEL_MISNAMED
 from airworthy.core.model import Inspection
-from airworthy.core.values import Defect
+from airworthy.core.values import Misnamed
 from airworthy.core.words import say
 
 # What people take for a model here and other programs load: first bytes, where they stand, name.
@@ -66,7 +67,7 @@ def inspect(path: str | Path) -> Inspection:
     found = _recognise(where, head) or _meant(where, head)
     try:
         if found is not None:
-            return _judge_name(where, found, found.inspect(where))
+            return _judge_name(where, found, with_names(where, found.inspect(where)))
         if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
             return stand_in
     except OSError as error:
@@ -81,15 +82,13 @@ _USUAL = {(".pt", "pickle"), (".pth", "pickle"), (".pkl", "pytorch"), (".pickle"
 
 
 def _judge_name(path: Path, found: Format, inspection: Inspection) -> Inspection:
-    """The inspection, with the defect of a suffix that claims another format."""
-    claimed = _told_by_name(path, found)
-    fact = inspection.facts.fact(MODEL_DEFECTS)
-    # A stand-in or a damaged file has been told by its own name already.
-    if not claimed or not isinstance(fact, Known) or inspection.facts.get_value(MODEL_LFS_POINTERS, ()):
+    """The inspection, with what a suffix claims that is not so."""
+    facts = inspection.facts
+    # A stand-in has been told by its own name already.
+    if not _claims_another(path, found) or facts.get_value(MODEL_MISNAMED, ()) or facts.value(MODEL_LFS_POINTERS):
         return inspection
-    detail = say("its suffix says {claimed}, its content is {found}", claimed=claimed, found=found.name)
-    defects = (*fact.value, Defect(member=path.name, kind="suffix", detail=detail))
-    return Inspection(inspection.model, inspection.facts.merged({MODEL_DEFECTS.name: Known(defects, fact.source)}))
+    told = Misnamed(member=path.name, suffix=path.suffix, content=found.name)
+    return Inspection(inspection.model, facts.merged({MODEL_MISNAMED.name: Known((told,), str(path))}))
 
 
 def _head(path: Path) -> bytes:
@@ -128,13 +127,12 @@ def _meant(path: Path, head: bytes) -> Format | None:
     return None if _other(head) and not own else meant
 
 
-def _told_by_name(path: Path, found: Format) -> str:
-    """What a file's suffix claims it to be, where its content is something else and the suffix is not vague."""
+def _claims_another(path: Path, found: Format) -> bool:
+    """Whether a file's suffix claims it to be of another format than its content is, and is not a vague one."""
     suffix = path.suffix.lower()
     claimed = [each.name for each in FORMATS if suffix in each.suffixes]
-    if path.is_dir() or not claimed or found.name in claimed or suffix in _VAGUE:
-        return ""
-    return "" if (suffix, found.name) in _USUAL else ", ".join(claimed)
+    vague = suffix in _VAGUE or (suffix, found.name) in _USUAL
+    return bool(claimed) and not path.is_dir() and found.name not in claimed and not vague
 
 
 def _other(head: bytes) -> str:

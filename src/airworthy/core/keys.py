@@ -17,6 +17,8 @@ from airworthy.core.values import (
     FormatVersion,
     FrameworkBuild,
     LfsPointer,
+    Misnamed,
+    ModelConfiguration,
     NumpyUse,
     PciDevice,
     PickleImport,
@@ -96,6 +98,8 @@ OS_KERNEL = _host("os.kernel", str, "Kernel name and release, `Linux 6.1.0`.")
 LIBC_NAME = _host("libc.name", str, "`glibc` or `musl`.")
 LIBC_VERSION = _host("libc.version", Version, "Version of the C library.")
 
+CUDA_TOOLKIT = _host("cuda.toolkit", Version, "Version of the CUDA toolkit that extensions are compiled with.")
+
 PCI_DEVICES = _host("pci.devices", tuple[PciDevice, ...], "Accelerators and display devices on the PCI bus.")
 
 NVIDIA_DRIVER = _host("nvidia.driver", Version, "Version of the loaded NVIDIA kernel driver; absent without a device.")
@@ -105,6 +109,9 @@ NVIDIA_DEVICES = _host("nvidia.devices", tuple[Device, ...], "NVIDIA devices wit
 PYTHON_VERSION = _environment("python.version", Version, "Version of the interpreter that is looked at.")
 PYTHON_EXECUTABLE = _environment("python.executable", str, "The interpreter's path.")
 PYTHON_PREFIX = _environment("python.prefix", str, "The environment's directory.")
+PYTHON_EXTERNALLY_MANAGED = _environment(
+    "python.externally_managed", str, "The file by which this Python refuses installs; absent where it takes them."
+)
 DISTRIBUTIONS = _environment("distributions", tuple[Distribution, ...], "Installed Python packages.")
 FRAMEWORKS = _environment(
     "frameworks", tuple[FrameworkBuild, ...], "Installed frameworks and what they were built for."
@@ -117,6 +124,7 @@ NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensio
 
 MODEL_PATH = _model("model.path", str, "The model file or folder.")
 MODEL_FORMAT = _model("model.format", str, "Format by content: `onnx`, `safetensors`, `pytorch`, …")
+MODEL_ENTRY_FORMAT = _model("model.entry_format", str, "Format of the file that an engine loads, `onnx` in a folder.")
 MODEL_SIZE = _model("model.size", int, "Bytes of all its files.")
 MODEL_DEFECTS = _model(
     "model.defects", tuple[Defect, ...], "Where its files disagree with their format; empty when whole."
@@ -132,6 +140,12 @@ MODEL_CODE = _model(
 )
 MODEL_FORMAT_VERSIONS = _model(
     "model.format_versions", tuple[FormatVersion, ...], "Versions that its files demand of a runtime."
+)
+MODEL_MISNAMED = _model(
+    "model.misnamed", tuple[Misnamed, ...], "Its files whose suffix names another format than their content."
+)
+MODEL_CONFIGURATION = _model(
+    "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."
 )
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(

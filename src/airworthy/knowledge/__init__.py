@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.knowledge import cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import cuda, glibc, numpy, onnx, packages, pytorch, transformers
 from airworthy.knowledge.tables import Row
 
 __all__ = ["Knowledge", "Row"]
@@ -23,3 +23,11 @@ class Knowledge:
     onnxruntime_for = staticmethod(onnx.first_runtime)
     glibc_releases = staticmethod(glibc.releases_with)
     numpy2_release = staticmethod(numpy.first_for_numpy2)
+    knows_model_type = staticmethod(transformers.knows)
+    first_with_model_type = staticmethod(transformers.first_with)
+    quantisation = staticmethod(transformers.quantisation)
+    libraries = staticmethod(packages.libraries)
+    stand_ins = staticmethod(packages.stand_ins)
+    floors = staticmethod(packages.floors)
+    insistent = staticmethod(packages.insistent)
+    moved_module = staticmethod(packages.moved)

@@ -12,6 +12,7 @@ _NAMES = (
     "operating-system",
     "pci",
     "nvidia",
+    "cuda-toolkit",
     "python-environment",
     "distributions",
     "frameworks",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.version import Version
-from airworthy.knowledge import Knowledge, cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import Knowledge, cuda, glibc, numpy, onnx, packages, pytorch, transformers
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
@@ -22,6 +22,11 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("onnx", "onnxruntime", onnx.Ceiling),
     ("glibc", "release", glibc.Release),
     ("numpy", "package", numpy.Package),
+    ("model_types", "release", transformers.Release),
+    ("quantization", "method", transformers.Method),
+    ("variants", "library", packages.Library),
+    ("framework_floors", "floor", packages.Floor),
+    ("moved_modules", "module", packages.Module),
 ]
 KNOWN = Knowledge()
 
@@ -168,3 +173,46 @@ def test_glibc_and_numpy() -> None:
     assert KNOWN.glibc_releases(Version("9.9")) == ()
     assert KNOWN.numpy2_release("torch") == Version("2.3.0")
     assert KNOWN.numpy2_release("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("model_type", "installed", "knows"),
+    [
+        ("bert", "4.30.0", True),
+        ("bert", "4.10.0", None),  # older than the table
+        ("qwen3", "4.51.0", True),
+        ("qwen3", "4.50.0", False),
+        ("glm4", "4.51.3", None),  # came between two rows
+        ("qwen3", "4.50.3", None),
+        ("internlm2", "4.57.0", None),
+    ],
+)
+def test_model_types_of_transformers(model_type: str, installed: str, knows: bool | None) -> None:
+    assert KNOWN.knows_model_type(model_type, Version(installed)) is knows
+
+
+def test_floors_of_a_library() -> None:
+    assert KNOWN.floors("transformers", Version("4.51.3")) == ()
+    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("4.57.0"))} == {
+        ("", "2.1"),
+        ("pytorch", "2.6"),
+    }
+    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("5.1.0"))} == {
+        ("", "2.2"),
+        ("pytorch", "2.6"),
+    }
+
+
+def test_modules_that_moved() -> None:
+    module = KNOWN.moved_module("numpy._core.multiarray._reconstruct")
+    assert module is not None
+    assert (module.distribution, module.since) == ("numpy", Version("1.26.1"))
+    assert KNOWN.moved_module("numpy._corex.y") is None
+    assert KNOWN.moved_module("numpy.core.multiarray") is None
+
+
+def test_stand_ins_are_listed_once() -> None:
+    names = [name for library in KNOWN.libraries() for name in library.distributions]
+    assert len(names) == len(set(names))
+    assert "onnxruntime-gpu" in KNOWN.stand_ins("onnxruntime")
+    assert KNOWN.stand_ins("requests") == ()

@@ -80,20 +80,20 @@ CAUSE = Cause(
     related=("lfs-pointer", "download-is-error-page", "wrong-format", "disk-full", "hash-mismatch"),
 )
 
-
-# Bytes after the end of the data are read by nobody, yet nobody put them there on purpose. A name and a link do no harm
-# here, and lead the next reader astray.
-_HARMLESS = frozenset({"padded", "suffix", "link"})
-_WHOLE = frozenset({"suffix", "link", "path"})
+_OTHERS = frozenset({"missing", "error-page"})
+"""Kinds that `shard-missing` and `download-is-error-page` tell."""
+# Bytes after the end of the data are read by nobody, yet nobody put them there on purpose; a link may be meant.
+_HARMLESS = frozenset({"padded", "link"})
+_WHOLE = frozenset({"bomb", "link", "path"})
 """Kinds by which nothing is damaged: the message must not say so."""
 
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Every place where a file disagrees with its format, unless the file is a pointer and has its own name."""
+    """Every place where a file disagrees with its format, unless what is wrong has a name of its own."""
     pointers = {pointer.path for pointer in facts.get_value(MODEL_LFS_POINTERS, ())}
     for defect in facts.value(MODEL_DEFECTS):
-        if defect.member in pointers:
+        if defect.member in pointers or defect.kind in _OTHERS:
             continue
         yield CAUSE.finding(
             facts,
