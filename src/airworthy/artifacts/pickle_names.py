@@ -94,6 +94,8 @@ ALLOWED = WEIGHTS_ONLY | frozenset(
         "joblib.numpy_pickle.NumpyArrayWrapper",
         "numpy.dtype",
         "numpy.ndarray",
+        "numpy.random.bit_generator.SeedSequence",
+        "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
         "types.SimpleNamespace",
         "uuid.UUID",
     }
