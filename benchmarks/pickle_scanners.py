@@ -2,8 +2,8 @@
 
 The others are looked for in the interpreter that SCANNERS names (default /tmp/scan-venv/bin/python), where they are
 installed with `pip install picklescan modelscan fickling typing_extensions numpy`; one that is missing is told and left
-out. Each runs in a process of its own over all files and answers as its own command does: something found, nothing found,
-or the file could not be scanned (failed, skipped or not looked at).
+out. Each runs in a process of its own over all files and answers as its own command does: something found, nothing found, or
+the file could not be scanned (failed, skipped or not looked at).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def judged(r):
 def scan(path):
     if not zipfile.is_zipfile(path):
         return judged(fickling.scan_file(path, graceful=True))
-    told = {judged(r) for r in fickling.scan_zip_archive(path, graceful=True)}
+    told = {judged(r) for r in fickling.scan_zip_archive(path, graceful=True).values()}
     return next((each for each in ("found", "unscanned", "clean") if each in told), "unscanned")
 """
 _OURS = """
@@ -95,6 +95,7 @@ def run(name: str, paths: list[str]) -> dict[str, object] | None:
             capture_output=True,
             text=True,
             timeout=600,
+            check=False,
             env=environment,
         )
         return json.loads(done.stdout.splitlines()[-1])

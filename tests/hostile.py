@@ -308,7 +308,7 @@ def _torch(value: object, *storages: int) -> bytes:
 def benign() -> Iterator[Sample]:
     """Checkpoints as trainers, arrays and libraries write them: fifty that hold nothing but data."""
     import argparse
-    import datetime
+    import datetime as dt
     import decimal
     import fractions
     import pathlib
@@ -406,8 +406,8 @@ def benign() -> Iterator[Sample]:
     yield "benign", "queue", "pkl", pickle.dumps(deque([1, 2, 3], maxlen=5))
     yield "benign", "arguments", "pkl", pickle.dumps(argparse.Namespace(lr=0.1, name="x"))
     yield "benign", "simple namespace", "pkl", pickle.dumps(types.SimpleNamespace(lr=0.1))
-    now = datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc)
-    yield "benign", "dates", "pkl", pickle.dumps([now, now.date(), datetime.timedelta(1)])
+    now = dt.datetime(2024, 1, 2, tzinfo=dt.timezone.utc)
+    yield "benign", "dates", "pkl", pickle.dumps([now, now.date(), dt.timedelta(1)])
     yield "benign", "paths", "pkl", pickle.dumps(pathlib.PurePosixPath("/data/x"))
     yield (
         "benign",
