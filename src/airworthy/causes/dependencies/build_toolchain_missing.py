@@ -56,7 +56,11 @@ CAUSE = Cause(
     signatures=(
         Signature("CUDA_HOME environment variable is not set"),
         Signature("nvcc was not found"),
-        Signature("Failed to find nvcc"),
+        Signature("to find nvcc", r"(?:Failed|Unable|Could not) to find nvcc|Could not find nvcc"),
+        Signature("CUDA_HOME does not exist"),
+        Signature("ld: cannot find -l", r"cannot find -l(?P<tool>\S{1,60})(?::|$)", weight=0.9),
+        Signature("Cannot find CMake executable"),
+        Signature("set CUDA_HOME", r"(?i)(?:please|must|need to|not) set (?:the )?CUDA_HOME", weight=0.9),
         Signature("No such file or directory: '", rf"No such file or directory: '(?P<tool>{_TOOL})'"),
         Signature("unable to execute", rf"unable to execute '?(?P<tool>{_TOOL})'?: No such file"),
         Signature("failed: No such file or directory", rf"command '?(?P<tool>{_TOOL})'? failed: No such file"),
