@@ -107,7 +107,7 @@ CONTAINER_ENGINE = _host("container.engine", str, "What runs this container, `do
 CONTAINER_GPU_SUPPORT = _host(
     "container.gpu_support",
     tuple[str, ...],
-    "What hands GPUs to containers here, `cdi`; empty where an engine is installed and nothing does; absent without one.",
+    "What hands GPUs to containers here, `cdi`; empty where an engine is there and nothing does; absent without one.",
 )
 CONTAINER_VISIBLE = _host(
     "container.nvidia_visible", str, "`NVIDIA_VISIBLE_DEVICES` of the container or image; absent where it is not set."
@@ -141,13 +141,13 @@ LIBRARIES = _environment("libraries", tuple[SharedLibrary, ...], "CUDA and drive
 LIBSTDCXX = _environment(
     "libstdcxx.glibcxx",
     Version,
-    "The newest `GLIBCXX_x.y.z` of the C++ library that extensions get; absent without one.",
+    "The newest `GLIBCXX_x.y.z` of the C++ library that extensions get; absent without.",
 )
 LIBSTDCXX_ABI = _environment("libstdcxx.cxxabi", Version, "The newest `CXXABI_x.y.z` of that library.")
 LOADER_SHADOWED = _environment(
     "loader.shadowed",
     tuple[Shadow, ...],
-    "CUDA libraries that the loader takes from elsewhere than from their package.",
+    "CUDA libraries that the loader takes from elsewhere than their package.",
 )
 NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensions that use NumPy's C interface.")
 

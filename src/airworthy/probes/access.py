@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from airworthy.core.facts import Absent, Known
@@ -42,10 +43,8 @@ def read(host: Host) -> Reading:
 
 def _nodes(host: Host) -> tuple[str, ...]:
     nodes = [f"{DEVICES}/{name}" for name in host.list(DEVICES) if _NODES.fullmatch(name)]
-    try:
+    with contextlib.suppress(HostError):  # there is none without a graphics device
         nodes += [f"{RENDER}/{name}" for name in host.list(RENDER) if _RENDER.fullmatch(name)]
-    except HostError:
-        pass  # no graphics device
     return tuple(nodes)
 
 

@@ -52,8 +52,9 @@ def read(host: Host) -> Reading:
             yield key, Known(value, name)
     system = host.uname()[0]
     if system != "Linux":
-        for key in (CONTAINER_ENGINE, CONTAINER_GPU_SUPPORT):
-            yield key, Absent(say("on {system} containers run in a virtual machine of their own", system=system))
+        absent = Absent(say("on {system} containers run in a virtual machine of their own", system=system))
+        yield CONTAINER_ENGINE, absent
+        yield CONTAINER_GPU_SUPPORT, absent
         return
     engine = _engine(host)
     if engine is not None:
