@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.knowledge import cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import ascend, cuda, glibc, numpy, onnx, pytorch, rocm
 from airworthy.knowledge.tables import Row
 
 __all__ = ["Knowledge", "Row"]
@@ -23,3 +23,9 @@ class Knowledge:
     onnxruntime_for = staticmethod(onnx.first_runtime)
     glibc_releases = staticmethod(glibc.releases_with)
     numpy2_release = staticmethod(numpy.first_for_numpy2)
+    ascend_table = staticmethod(ascend.table)
+    ascend_pairs = staticmethod(ascend.pairs)
+    rocm_architectures = staticmethod(rocm.architectures)
+    rocm_runs_on = staticmethod(rocm.runs_on)
+    rocm_overridden = staticmethod(rocm.overridden)
+    rocm_override = staticmethod(rocm.override)

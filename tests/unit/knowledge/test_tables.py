@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.version import Version
-from airworthy.knowledge import Knowledge, cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import Knowledge, ascend, cuda, glibc, numpy, onnx, pytorch, rocm
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
@@ -22,6 +22,10 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("onnx", "onnxruntime", onnx.Ceiling),
     ("glibc", "release", glibc.Release),
     ("numpy", "package", numpy.Package),
+    ("ascend", "pair", ascend.Pair),
+    ("rocm", "wheel", rocm.Wheel),
+    ("rocm", "generic", rocm.Generic),
+    ("rocm", "override", rocm.Override),
 ]
 KNOWN = Knowledge()
 
