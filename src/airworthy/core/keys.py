@@ -10,16 +10,19 @@ from airworthy.core.values import (
     Binary,
     Defect,
     Device,
+    DeviceHealth,
     Disk,
     Distribution,
     Endpoint,
     FormatVersion,
     FrameworkBuild,
     LfsPointer,
+    NumaNode,
     NumpyUse,
     PciDevice,
     PickleImport,
     SharedLibrary,
+    Xid,
 )
 from airworthy.core.version import Version
 
@@ -37,6 +40,8 @@ class Area(str, Enum):
     """The model file or folder."""
     TARGET = "target"
     """What is to be started: address, engine."""
+    PLAN = "plan"
+    """What is meant to be installed and run, and is not there to be looked at."""
 
 
 KEYS: dict[str, Key[Any]] = {}
@@ -86,7 +91,24 @@ CPU_INSTRUCTIONS = _host("cpu.instructions", tuple[str, ...], "Instruction set e
 
 MEMORY_TOTAL = _host("memory.total", int, "Physical memory in bytes.")
 MEMORY_AVAILABLE = _host("memory.available", int, "Memory that a new process can have without swapping, in bytes.")
+CPU_GOVERNOR = _host("cpu.governor", str, "How the kernel sets the clock, `performance`; absent without such control.")
+NUMA_NODES = _host("numa.nodes", tuple[NumaNode, ...], "Nodes of main memory, each with the cores near it.")
+
 MEMORY_LIMIT = _host("memory.limit", int, "The cgroup's memory limit in bytes; absent without one.")
+
+MEMORY_SWAP = _host("memory.swap", int, "Swap space in bytes; absent without any.")
+MEMORY_SWAP_FREE = _host("memory.swap_free", int, "The part of the swap space that nobody holds, in bytes.")
+MEMORY_HUGE_PAGES = _host("memory.huge_pages", int, "Reserved huge pages in bytes; absent without any.")
+MEMORY_TRANSPARENT_HUGE_PAGES = _host(
+    "memory.transparent_huge_pages", str, "When the kernel uses huge pages by itself: `always`, `madvise`, `never`."
+)
+
+KERNEL_MAP_COUNT = _host("kernel.map_count", int, "Memory mappings that a process may have (`vm.max_map_count`).")
+KERNEL_OVERCOMMIT = _host(
+    "kernel.overcommit", int, "`vm.overcommit_memory`: 0 by guess, 1 always, 2 never more than there is."
+)
+CLOCK_SOURCE = _host("clock.source", str, "The kernel's clock source, `tsc`.")
+CLOCK_SYNCHRONISED = _host("clock.synchronised", bool, "Whether the clock is kept in step with a time server.")
 
 DISKS = _host("disks", tuple[Disk, ...], "Room at the places that a deployment writes to.")
 
@@ -100,6 +122,40 @@ PCI_DEVICES = _host("pci.devices", tuple[PciDevice, ...], "Accelerators and disp
 NVIDIA_DRIVER = _host("nvidia.driver", Version, "Version of the loaded NVIDIA kernel driver; absent without a device.")
 NVIDIA_CUDA = _host("nvidia.cuda", Version, "The newest CUDA that the NVIDIA driver speaks; absent without a device.")
 NVIDIA_DEVICES = _host("nvidia.devices", tuple[Device, ...], "NVIDIA devices with memory and compute capability.")
+NVIDIA_HEALTH = _host(
+    "nvidia.health", tuple[DeviceHealth, ...], "State of each NVIDIA device: ECC, throttling, MIG, persistence."
+)
+NVIDIA_XIDS = _host("nvidia.xids", tuple[Xid, ...], "Errors of NVIDIA devices in the kernel's log, the newest last.")
+AMD_DEVICES = _host("amd.devices", tuple[Device, ...], "AMD devices with memory and gfx target.")
+AMD_DRIVER = _host("amd.driver", Version, "Version of the amdgpu kernel driver; absent where it is the kernel's own.")
+ROCM_VERSION = _host("rocm.version", Version, "Installed ROCm user space; absent without it.")
+AMD_GFX_OVERRIDE = _host("amd.gfx_override", str, "`HSA_OVERRIDE_GFX_VERSION`, `10.3.0`; absent where it is not set.")
+
+ASCEND_DEVICES = _host("ascend.devices", tuple[Device, ...], "Huawei Ascend devices.")
+ASCEND_DRIVER = _host("ascend.driver", Version, "Version of the Ascend driver.")
+ASCEND_CANN = _host("ascend.cann", Version, "Installed CANN toolkit, `8.2.RC1`; absent without it.")
+ASCEND_NNAL = _host("ascend.nnal", Version, "Installed NNAL (the ATB library); absent without it.")
+ASCEND_NNAL_ABI = _host("ascend.nnal_abi", int, "The C++ ABI (0 or 1) of the NNAL that the environment points to.")
+
+
+def _vendor(name: str, maker: str, sdk: str) -> tuple[Key[tuple[Device, ...]], Key[Version], Key[Version]]:
+    return (
+        _host(f"{name}.devices", tuple[Device, ...], f"{maker} devices."),
+        _host(f"{name}.driver", Version, f"Version of the {maker} driver."),
+        _host(f"{name}.sdk", Version, f"Version of {sdk}, as the management tool tells it."),
+    )
+
+
+CAMBRICON_DEVICES, CAMBRICON_DRIVER, CAMBRICON_SDK = _vendor("cambricon", "Cambricon", "the Neuware toolkit")
+MTHREADS_DEVICES, MTHREADS_DRIVER, MTHREADS_SDK = _vendor("mthreads", "Moore Threads", "MUSA")
+ILUVATAR_DEVICES, ILUVATAR_DRIVER, ILUVATAR_SDK = _vendor("iluvatar", "Iluvatar", "the CUDA that CoreX speaks")
+HYGON_DEVICES, HYGON_DRIVER, HYGON_SDK = _vendor("hygon", "Hygon DCU", "DTK")
+METAX_DEVICES, METAX_DRIVER, METAX_SDK = _vendor("metax", "MetaX", "MACA")
+KUNLUNXIN_DEVICES, KUNLUNXIN_DRIVER, KUNLUNXIN_SDK = _vendor("kunlunxin", "Kunlunxin", "XRE")
+SOPHGO_DEVICES, SOPHGO_DRIVER, SOPHGO_SDK = _vendor("sophgo", "Sophgo", "libsophon")
+ENFLAME_DEVICES, ENFLAME_DRIVER, ENFLAME_SDK = _vendor("enflame", "Enflame", "TopsRider")
+INTEL_DEVICES, INTEL_DRIVER, INTEL_SDK = _vendor("intel", "Intel", "Level Zero")
+APPLE_DEVICES = _host("apple.devices", tuple[Device, ...], "The GPU of an Apple chip; its memory is the machine's.")
 
 PYTHON_VERSION = _environment("python.version", Version, "Version of the interpreter that is looked at.")
 PYTHON_EXECUTABLE = _environment("python.executable", str, "The interpreter's path.")
