@@ -98,7 +98,7 @@ CAUSE = Cause(
         ),
         Signature(
             "wheel package version",
-            r"MindSpore version (?P<mindspore>\S{1,30}) and \"?(?:te|hccl|topi)\"? wheel package version .{0,60}?does not",
+            r"MindSpore version (?P<mindspore>\S{1,30}) and \"?(?:te|hccl|topi)\"? wheel package version .{0,60}? not",
             weight=0.9,
             message="MindSpore {mindspore} and the installed CANN do not match",
         ),

@@ -42,7 +42,8 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
-from airworthy.core.keys import AMD_NODES, FRAMEWORKS, PCI_DEVICES
+from airworthy.core.keys import ACCESS_DEVICES, FRAMEWORKS, PCI_DEVICES
+from airworthy.core.values import Access
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -53,7 +54,7 @@ _NAMED = "this user may not open {node}"
 CAUSE = Cause(
     slug="rocm-permission",
     severity=Severity.ERROR,
-    needs=(AMD_NODES, FRAMEWORKS),
+    needs=(ACCESS_DEVICES, FRAMEWORKS),
     uses=(PCI_DEVICES,),
     message="this user may not open {node}, which belongs to group {group}",
     signatures=(
@@ -83,32 +84,42 @@ CAUSE = Cause(
 )
 
 _AMD = "1002"
+KFD = "/dev/kfd"
+"""The node of the compute driver; render nodes beside it may belong to other makers' devices as well."""
+
+
+def _kfd_first(node: Access) -> tuple[bool, str]:
+    return node.path != KFD, node.path
 
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """The first node that this user may not use; they share a group, so one remedy ends them all."""
-    nodes = facts.value(AMD_NODES)
+    nodes = facts.value(ACCESS_DEVICES)
+    if any(node.path == KFD for node in nodes):
+        ours = sorted((node for node in nodes if node.path == KFD or "/renderD" in node.path), key=_kfd_first)
+    else:
+        ours = []
     # Beside a framework for other devices, an AMD device drives the screen and nobody computes on it.
     wanted = any(build.accelerator == "rocm" for build in facts.value(FRAMEWORKS))
-    closed = next((node for node in nodes if not node.usable), None)
+    closed = next((node for node in ours if not (node.readable and node.writable)), None)
     if closed is not None:
         yield CAUSE.finding(
             facts,
             closed.path,
-            evidence=(AMD_NODES,),
+            evidence=(ACCESS_DEVICES,),
             severity=Severity.ERROR if wanted else Severity.INFO,
             node=closed.path,
             group=closed.group or say("of unknown name"),
         )
-    elif wanted and not nodes and any(d.vendor == _AMD for d in facts.get_value(PCI_DEVICES, ())):
+    elif wanted and not ours and any(d.vendor == _AMD for d in facts.get_value(PCI_DEVICES, ())):
         yield CAUSE.finding(
             facts,
-            "/dev/kfd",
-            evidence=(AMD_NODES, PCI_DEVICES),
+            KFD,
+            evidence=(ACCESS_DEVICES, PCI_DEVICES),
             confidence=Confidence.MEDIUM,
             message="there is an AMD device on the PCI bus, and {node} is not here",
-            node="/dev/kfd",
+            node=KFD,
         )
 
 

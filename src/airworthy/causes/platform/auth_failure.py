@@ -50,7 +50,7 @@ from airworthy.core.words import say
 # Hubs, indexes and registries refuse in the same words and are other causes; probes carry no key by design.
 _NOT_ELSEWHERE = (
     r"^(?!.{0,1500}(?:huggingface|hf\.co\b|hf-mirror|modelscope|[Rr]epository|[Gg]ated|/resolve/|/api/models/"
-    r"|/simple/|pypi|pythonhosted|/v2/[^\"\s]{1,200}/manifests|docker|ghcr\.io|nvcr\.io|quay\.io|kube-probe/|probe failed"
+    r"|/simple/|pypi|pythonhosted|/v2/\S{1,200}/manifests|docker|ghcr\.io|nvcr\.io|quay\.io|kube-probe/|probe failed"
     r"|[Pp]ull|manifest|Request ID))"
 )
 _STATUS = "the service refused the call with {status}"

@@ -119,7 +119,7 @@ CAUSE = Cause(
 )
 
 
-_SECRET = (
+_PULL = (
     "kubectl create secret docker-registry pull --docker-server=REGISTRY --docker-username=USER"
     ' --docker-password="$(cat token)"'
 )
@@ -144,6 +144,6 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
         why=say(
             "For a private registry: give the namespace a pull secret, and name it in the pod or its service account."
         ),
-        commands=(_SECRET,),
+        commands=(_PULL,),
     )
     yield Remedy(why=say("Correct the name or the tag in the deployment; the registry's line says which it misses."))
