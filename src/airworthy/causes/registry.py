@@ -32,9 +32,24 @@ _OPERATORS: tuple[str, ...] = ()
 
 _RUNTIME: tuple[str, ...] = ()
 
-_ACCELERATORS: tuple[str, ...] = ()
+_ACCELERATORS = (
+    "ascend-runtime-error",
+    "ascend-version-mismatch",
+    "mps-unsupported",
+    "rocm-gfx-unsupported",
+    "rocm-permission",
+)
 
-_PLATFORM: tuple[str, ...] = ()
+_PLATFORM = (
+    "auth-failure",
+    "container-oomkilled",
+    "image-pull-failed",
+    "probe-failed",
+    "probe-misconfigured",
+    "tls-failure",
+    "unschedulable",
+    "volume-not-mounted",
+)
 
 _FAMILIES = {
     "host": _HOST,

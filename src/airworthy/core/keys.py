@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from airworthy.core.values import (
+    Access,
     Binary,
     Defect,
     Device,
@@ -21,6 +22,7 @@ from airworthy.core.values import (
     NumpyUse,
     PciDevice,
     PickleImport,
+    Shadow,
     SharedLibrary,
     Xid,
 )
@@ -112,6 +114,30 @@ CLOCK_SYNCHRONISED = _host("clock.synchronised", bool, "Whether the clock is kep
 
 DISKS = _host("disks", tuple[Disk, ...], "Room at the places that a deployment writes to.")
 
+LIMIT_FILES = _host("limits.files", int, "Files that a process may hold open, the soft limit; absent without one.")
+LIMIT_FILES_HARD = _host("limits.files_hard", int, "How far a process may raise that limit; absent without one.")
+LIMIT_PROCESSES = _host("limits.processes", int, "Processes and threads of this user, the soft limit; absent without.")
+LIMIT_LOCKED = _host("limits.locked_memory", int, "Bytes that a process may lock in memory; absent without a limit.")
+
+ACCESS_PLACES = _host("access.places", tuple[Access, ...], "What this user may do where a deployment writes.")
+ACCESS_DEVICES = _host(
+    "access.devices", tuple[Access, ...], "Device nodes of accelerators, and whether this user may open them."
+)
+CUDA_VISIBLE = _host("visible.cuda", str, "`CUDA_VISIBLE_DEVICES`; absent where it is not set.")
+
+CONTAINER_ENGINE = _host("container.engine", str, "What runs this container, `docker`; absent outside of one.")
+CONTAINER_GPU_SUPPORT = _host(
+    "container.gpu_support",
+    tuple[str, ...],
+    "What hands GPUs to containers here, `cdi`; empty where an engine is there and nothing does; absent without one.",
+)
+CONTAINER_VISIBLE = _host(
+    "container.nvidia_visible", str, "`NVIDIA_VISIBLE_DEVICES` of the container or image; absent where it is not set."
+)
+CONTAINER_REQUIRE = _host(
+    "container.nvidia_require", str, "`NVIDIA_REQUIRE_CUDA` of the container or image; absent where it is not set."
+)
+
 OS_NAME = _host("os.name", str, "Distribution and release, `Debian GNU/Linux 12 (bookworm)`.")
 OS_KERNEL = _host("os.kernel", str, "Kernel name and release, `Linux 6.1.0`.")
 LIBC_NAME = _host("libc.name", str, "`glibc` or `musl`.")
@@ -168,6 +194,17 @@ BINARIES = _environment(
     "binaries", tuple[Binary, ...], "Shared objects of installed packages: those with needs worth telling."
 )
 LIBRARIES = _environment("libraries", tuple[SharedLibrary, ...], "CUDA and driver libraries as the loader finds them.")
+LIBSTDCXX = _environment(
+    "libstdcxx.glibcxx",
+    Version,
+    "The newest `GLIBCXX_x.y.z` of the C++ library that extensions get; absent without.",
+)
+LIBSTDCXX_ABI = _environment("libstdcxx.cxxabi", Version, "The newest `CXXABI_x.y.z` of that library.")
+LOADER_SHADOWED = _environment(
+    "loader.shadowed",
+    tuple[Shadow, ...],
+    "CUDA libraries that the loader takes from elsewhere than their package.",
+)
 NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensions that use NumPy's C interface.")
 
 MODEL_PATH = _model("model.path", str, "The model file or folder.")

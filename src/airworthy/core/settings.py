@@ -55,8 +55,8 @@ class ServeSettings(Section, frozen=True):
     """Requests that may wait for a model; one more is answered with 503."""
     max_batch: int = 32
     """The most rows that run together."""
-    max_batch_tokens: int = 2048
-    """The most tokens that run together for models of text, padding counted."""
+    max_batch_tokens: int = 256
+    """The most tokens that run together for models of text, padding counted; more only makes a CPU slower."""
     batch_wait: float = 0.0
     """Seconds that a batch may wait to grow; 0 batches what has queued while the worker was busy."""
     deadline: float = 30.0

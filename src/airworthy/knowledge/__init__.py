@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.knowledge import cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import ascend, builds, cuda, glibc, libraries, numpy, onnx, pytorch, rocm
 from airworthy.knowledge.tables import Row
 
 __all__ = ["Knowledge", "Row"]
@@ -22,4 +22,16 @@ class Knowledge:
     onnx_ceiling = staticmethod(onnx.ceiling)
     onnxruntime_for = staticmethod(onnx.first_runtime)
     glibc_releases = staticmethod(glibc.releases_with)
+    compiler_with = staticmethod(libraries.compiler_with)
+    system_library = staticmethod(libraries.system_library)
+    instructions_of = staticmethod(builds.instructions_of)
+    torch_for = staticmethod(builds.torch_for)
+    companion_of = staticmethod(builds.companion_of)
+    cuda_of_driver = staticmethod(cuda.cuda_of_driver)
     numpy2_release = staticmethod(numpy.first_for_numpy2)
+    ascend_table = staticmethod(ascend.table)
+    ascend_pairs = staticmethod(ascend.pairs)
+    rocm_architectures = staticmethod(rocm.architectures)
+    rocm_runs_on = staticmethod(rocm.runs_on)
+    rocm_overridden = staticmethod(rocm.overridden)
+    rocm_override = staticmethod(rocm.override)

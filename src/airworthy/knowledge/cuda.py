@@ -87,6 +87,17 @@ def driver_for_jit(cuda: Version, *, windows: bool = False) -> Version | None:
     return min((driver for driver in drivers if driver is not None), default=None)
 
 
+def cuda_of_driver(driver: Version, *, windows: bool = False) -> Version | None:
+    """The newest CUDA that a driver speaks: that of the newest toolkit which came with it or an older one."""
+    spoken = [
+        Version(f"{row.toolkit.major}.{row.toolkit.minor}")
+        for row in rows("cuda_drivers", "shipped", Shipped)
+        if (brought := row.windows if windows else row.linux) is not None
+        and (brought <= driver or (brought.major == driver.major and len(driver.numbers) == 1))
+    ]
+    return max(spoken, default=None)
+
+
 _ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
 

@@ -38,6 +38,21 @@ class Space(NamedTuple):
     """Whether it is mounted read-only."""
 
 
+class Permissions(NamedTuple):
+    """Who may do what at a path."""
+
+    mode: int
+    """Its permission bits, `0o660`."""
+    owner: str
+    """Its owner: a name for accounts of the system, a number for people's."""
+    group: str
+    """Its group, likewise."""
+    readable: bool
+    """Whether this process may read it."""
+    writable: bool
+    """Whether this process may write to it."""
+
+
 class Interpreter(NamedTuple):
     """A Python interpreter, as it describes itself."""
 
@@ -121,6 +136,9 @@ class Host(Protocol):
 
     def space(self, path: str) -> Space:
         """Room in the file system that holds the path."""
+
+    def permissions(self, path: str) -> Permissions:
+        """Who may do what at the path, and what this process may."""
 
     def affinity(self) -> int:
         """How many logical cores this process may run on."""

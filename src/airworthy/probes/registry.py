@@ -32,6 +32,11 @@ _NAMES = (
     "binaries",
     "libraries",
     "numpy-uses",
+    "limits",
+    "access",
+    "container",
+    "libstdcxx",
+    "shadows",
 )
 
 PROBES: Registry[Probe] = Registry(

@@ -45,7 +45,7 @@ class FakeLink:
         await asyncio.sleep(0.001)
         if self._refuses:
             raise LoadFailed(engine="fake", path="m", detail="no")
-        return Ready(RunnerKind.ONE_SHOT, SPEC, SPEC, 0.1)
+        return Ready(RunnerKind.ONE_SHOT, SPEC, SPEC, 2, 0.1)
 
     def send(self, run: Run, data: Sequence[Any]) -> None:
         asyncio.get_running_loop().call_later(random.random() * 0.002, self._reply, run, array("q", bytes(data[0])))
@@ -61,7 +61,7 @@ class FakeLink:
             kept = values[:1] if self._loses_rows else values
             out = array("q", [2 * value for value in kept]).tobytes()
             meta = TensorMeta("x", "INT64", (len(kept), 1), len(out))
-            self._on_reply(Answer(run.id, (meta,), True, 0.001), memoryview(out))
+            self._on_reply(Answer(run.id, (meta,), True, random.choice([0.0001, 0.1])), memoryview(out))
 
     def cancel(self, number: int) -> None:
         pass
