@@ -10,14 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.version import Version
-from airworthy.knowledge import Knowledge, ascend, builds, cuda, glibc, libraries, numpy, onnx, pytorch, rocm
+from airworthy.knowledge import (
+    Knowledge,
+    ascend,
+    builds,
+    cuda,
+    devices,
+    glibc,
+    libraries,
+    numpy,
+    onnx,
+    published,
+    pytorch,
+    rocm,
+)
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_drivers", "floor", cuda.Floor),
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),
+    ("cuda_architectures", "default", cuda.Default),
     ("cuda_libraries", "library", cuda.Library),
+    ("devices", "device", devices.Model),
+    ("device_floors", "floor", devices.Floor),
+    ("gpu_needs", "need", published.Need),
+    ("python_support", "support", published.Support),
+    ("cpu_builds", "cpu", published.CpuBuild),
+    ("tensorflow_wheels", "wheel", published.TensorflowWheel),
     ("torch_wheels", "wheel", pytorch.Wheel),
     ("onnx", "onnxruntime", onnx.Ceiling),
     ("glibc", "release", glibc.Release),
