@@ -224,3 +224,26 @@ MODEL_FORMAT_VERSIONS = _model(
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
 )
+
+
+def _plan(name: str, type_: type[T], doc: str) -> Key[T]:
+    return Key(name, type_, Area.PLAN, doc)
+
+
+PLAN_PACKAGES = _plan(
+    "plan.packages", tuple[Distribution, ...], "Packages that are to be installed, with the tags of their wheels."
+)
+PLAN_SYSTEM = _plan("plan.system", str, "The system that they are for: `linux`, `windows`, `macos`.")
+PLAN_INDEXES = _plan("plan.indexes", tuple[str, ...], "Package indexes that they come from, `whl/cu128`.")
+PLAN_GROUPS = _plan("plan.groups", tuple[str, ...], "Dependency groups that are installed together.")
+PLAN_ACCELERATOR = _plan("plan.accelerator", str, "What the model is to run on: `cuda`, `rocm`, `npu`.")
+PLAN_DTYPE = _plan("plan.dtype", str, "The data type that it is to run in, `bfloat16`.")
+PLAN_QUANTIZATION = _plan("plan.quantization", str, "How its weights are quantised, `fp8`, `awq`.")
+PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights are quantised, not the activations.")
+PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
+PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
+PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
+PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")
+PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
+PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")
+PLAN_SYSTEM_TOOLKIT = _plan("plan.system_toolkit", Version, "The CUDA toolkit of the system, which the loader finds.")

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from airworthy.knowledge import ascend, builds, cuda, devices, glibc, libraries, numpy, onnx, published, pytorch, rocm
+from airworthy.knowledge import (
+    ascend,
+    builds,
+    cuda,
+    devices,
+    glibc,
+    kernels,
+    libraries,
+    numpy,
+    onnx,
+    published,
+    pytorch,
+    rocm,
+)
 from airworthy.knowledge.tables import Row
 
 __all__ = ["Knowledge", "Row"]
@@ -22,6 +35,9 @@ class Knowledge:
     older = staticmethod(cuda.older)
     capability_row = staticmethod(cuda.capability_row)
     compiler_default = staticmethod(cuda.compiler_default)
+    quantised_kernel = staticmethod(kernels.quantised)
+    attention_floor = staticmethod(kernels.attention)
+    capability_of = staticmethod(cuda.capability_of)
     device_models = staticmethod(devices.models)
     device_floor = staticmethod(devices.floor)
     supported_pythons = staticmethod(published.supported_pythons)

@@ -162,10 +162,11 @@ def compiler_default(toolkit: Version) -> tuple[str, ...]:
 def driver_row(cuda: Version, *, windows: bool = False) -> Floor | Shipped | None:
     """The row that decides about the oldest driver for a CUDA version."""
     required = minimum_driver(cuda, windows=windows)
-    floor = next((row for row in rows("cuda_drivers", "floor", Floor) if row.major == cuda.major), None)
+    floors: tuple[Floor, ...] = rows("cuda_drivers", "floor", Floor)
+    floor = next((row for row in floors if row.major == cuda.major), None)
     if floor is not None and required == (floor.windows if windows else floor.linux):
         return floor
-    table = rows("cuda_drivers", "shipped", Shipped)
+    table: tuple[Shipped, ...] = rows("cuda_drivers", "shipped", Shipped)
     return next((row for row in table if required == (row.windows if windows else row.linux)), None)
 
 

@@ -45,7 +45,7 @@ class Floor(Row, frozen=True):
 
 _PIECES = re.compile(r"[a-z]+|\d+|\+")
 _FAMILY = re.compile(r"\b(rtx|gtx|rx)\s*(\d{1,3})(x{1,3})\b")
-_COUNT = re.compile(r"^\s*\d{1,3}\s*[x×*]\s*(?=[a-z])")
+_COUNT = re.compile(r"^\s*\d{1,3}\s*[x*]\s*(?=[a-z])")
 _MEMORY = re.compile(r"(?<!\d)(\d{1,3})\s?g(?:i?b)?(?![a-z])", re.IGNORECASE)
 
 
