@@ -127,7 +127,24 @@ MODEL_PICKLE_IMPORTS = _model(
 MODEL_FORMAT_VERSIONS = _model(
     "model.format_versions", tuple[FormatVersion, ...], "Versions that its files demand of a runtime."
 )
+MODEL_DATATYPES = _model(
+    "model.datatypes", tuple[str, ...], "Element types of its weights, the one with most bytes first, `BF16`."
+)
+MODEL_ATTENTION_HEADS = _model(
+    "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
+)
+MODEL_CHAT_TEMPLATE = _model(
+    "model.chat_template",
+    str,
+    "The file that holds its chat template; empty for a text generator without one, absent for any other model.",
+)
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
+)
+TARGET_DATATYPE: Key[str] = Key(
+    "target.datatype", str, Area.TARGET, "The data type that the model is to be run in, as people write it, `bfloat16`."
+)
+TARGET_TENSOR_PARALLEL: Key[int] = Key(
+    "target.tensor_parallel", int, Area.TARGET, "The number of devices that each layer is to be divided among."
 )

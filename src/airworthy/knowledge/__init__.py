@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airworthy.knowledge import cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import cuda, datatypes, glibc, numpy, onnx, pytorch
 from airworthy.knowledge.tables import Row
 
 __all__ = ["Knowledge", "Row"]
@@ -17,6 +17,8 @@ class Knowledge:
     first_toolkit = staticmethod(cuda.first_toolkit)
     library = staticmethod(cuda.library)
     runs_on = staticmethod(cuda.runs_on)
+    capability_of = staticmethod(cuda.capability_of)
+    datatype = staticmethod(datatypes.datatype)
     torch_wheels = staticmethod(pytorch.wheels)
     torch_architectures = staticmethod(pytorch.architectures)
     onnx_ceiling = staticmethod(onnx.ceiling)

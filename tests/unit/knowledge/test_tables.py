@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.version import Version
-from airworthy.knowledge import Knowledge, cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import Knowledge, cuda, datatypes, glibc, numpy, onnx, pytorch
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_drivers", "floor", cuda.Floor),
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),
+    ("datatypes", "datatype", datatypes.Datatype),
     ("cuda_libraries", "library", cuda.Library),
     ("torch_wheels", "wheel", pytorch.Wheel),
     ("onnx", "onnxruntime", onnx.Ceiling),
@@ -168,3 +169,12 @@ def test_glibc_and_numpy() -> None:
     assert KNOWN.glibc_releases(Version("9.9")) == ()
     assert KNOWN.numpy2_release("torch") == Version("2.3.0")
     assert KNOWN.numpy2_release("nobody") is None
+
+
+def test_datatypes() -> None:
+    for spelling in ("BF16", "torch.bfloat16", "bfloat16"):
+        row = datatypes.datatype(spelling)
+        assert row is not None
+        assert (row.name, row.capability) == ("bfloat16", Version("8.0"))
+    assert datatypes.datatype("FP32") is None
+    assert datatypes.datatype("INT8") is None
