@@ -6,6 +6,7 @@ from airworthy.knowledge import (
     ascend,
     builds,
     cuda,
+    datatypes,
     devices,
     glibc,
     kernels,
@@ -46,6 +47,7 @@ class Knowledge:
     tensorflow_wheel = staticmethod(published.tensorflow_wheel)
     torch_wheel = staticmethod(pytorch.wheel)
     torch_wheels_of = staticmethod(pytorch.of_release)
+    datatype = staticmethod(datatypes.datatype)
     torch_wheels = staticmethod(pytorch.wheels)
     torch_architectures = staticmethod(pytorch.architectures)
     onnx_ceiling = staticmethod(onnx.ceiling)

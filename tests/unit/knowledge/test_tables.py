@@ -15,6 +15,7 @@ from airworthy.knowledge import (
     ascend,
     builds,
     cuda,
+    datatypes,
     devices,
     glibc,
     kernels,
@@ -32,6 +33,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),
     ("cuda_architectures", "default", cuda.Default),
+    ("datatypes", "datatype", datatypes.Datatype),
     ("cuda_libraries", "library", cuda.Library),
     ("devices", "device", devices.Model),
     ("device_floors", "floor", devices.Floor),
@@ -227,3 +229,10 @@ def test_instructions_of_wheels() -> None:
     wheel = KNOWN.instructions_of("tensorflow", Version("2.5.1"))
     assert wheel is not None
     assert wheel.instructions == ("avx",)
+def test_datatypes() -> None:
+    for spelling in ("BF16", "torch.bfloat16", "bfloat16"):
+        row = datatypes.datatype(spelling)
+        assert row is not None
+        assert (row.name, row.capability) == ("bfloat16", Version("8.0"))
+    assert datatypes.datatype("FP32") is None
+    assert datatypes.datatype("INT8") is None
