@@ -220,7 +220,46 @@ MODEL_PICKLE_IMPORTS = _model(
 MODEL_FORMAT_VERSIONS = _model(
     "model.format_versions", tuple[FormatVersion, ...], "Versions that its files demand of a runtime."
 )
+MODEL_DATATYPES = _model(
+    "model.datatypes", tuple[str, ...], "Element types of its weights, the one with most bytes first, `BF16`."
+)
+MODEL_ATTENTION_HEADS = _model(
+    "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
+)
+MODEL_CHAT_TEMPLATE = _model(
+    "model.chat_template",
+    str,
+    "The file that holds its chat template; empty for a text generator without one, absent for any other model.",
+)
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
 )
+TARGET_DATATYPE: Key[str] = Key(
+    "target.datatype", str, Area.TARGET, "The data type that the model is to be run in, as people write it, `bfloat16`."
+)
+TARGET_TENSOR_PARALLEL: Key[int] = Key(
+    "target.tensor_parallel", int, Area.TARGET, "The number of devices that each layer is to be divided among."
+)
+
+
+def _plan(name: str, type_: type[T], doc: str) -> Key[T]:
+    return Key(name, type_, Area.PLAN, doc)
+
+
+PLAN_PACKAGES = _plan(
+    "plan.packages", tuple[Distribution, ...], "Packages that are to be installed, with the tags of their wheels."
+)
+PLAN_SYSTEM = _plan("plan.system", str, "The system that they are for: `linux`, `windows`, `macos`.")
+PLAN_INDEXES = _plan("plan.indexes", tuple[str, ...], "Package indexes that they come from, `whl/cu128`.")
+PLAN_GROUPS = _plan("plan.groups", tuple[str, ...], "Dependency groups that are installed together.")
+PLAN_ACCELERATOR = _plan("plan.accelerator", str, "What the model is to run on: `cuda`, `rocm`, `npu`.")
+PLAN_QUANTIZATION = _plan("plan.quantization", str, "How its weights are quantised, `fp8`, `awq`.")
+PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights are quantised, not the activations.")
+PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
+PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
+PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
+PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")
+PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
+PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")
+PLAN_SYSTEM_TOOLKIT = _plan("plan.system_toolkit", Version, "The CUDA toolkit of the system, which the loader finds.")

@@ -28,10 +28,12 @@ class SystemLibrary(Row, frozen=True):
 
 def compiler_with(glibcxx: Version | None = None, cxxabi: Version | None = None) -> Compiler | None:
     """The first release of GCC whose C++ library provides a symbol version."""
-    for row in rows("libstdcxx", "release", Compiler):
-        if (glibcxx is None or row.glibcxx >= glibcxx) and (cxxabi is None or row.cxxabi >= cxxabi):
-            return row
-    return None
+    found = (
+        row
+        for row in rows("libstdcxx", "release", Compiler)
+        if (glibcxx is None or row.glibcxx >= glibcxx) and (cxxabi is None or row.cxxabi >= cxxabi)
+    )
+    return next(found, None)
 
 
 def system_library(soname: str) -> SystemLibrary | None:

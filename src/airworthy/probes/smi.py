@@ -210,9 +210,9 @@ def table(
 
 
 def find(pattern: str, text: str) -> str:
-    """The first group of a pattern in a tool's header; empty where it is not there."""
+    """The group of a pattern that matched in a tool's header; empty where it is not there."""
     found = re.search(pattern, text[:20_000]) if pattern else None
-    return found[1] if found else ""
+    return found[found.lastindex or 0] if found else ""
 
 
 def _memory(groups: dict[str, Any]) -> tuple[int | None, int | None]:
