@@ -80,7 +80,7 @@ CAUSE = Cause(
         Signature("ibv_reg_mr", r"ibv_reg_mr\w*(?:\(\))? failed", weight=0.85),
         Signature("System limit for number of file watchers reached"),
         Signature(
-            "inotify", r"inotify (?:watch(?:es)?|instances?) limit reached|inotify_(?:init|add_watch)\w*.{0,40}failed"
+            "inotify", r"inotify (?:watch(?:es)?|instances?) limit reached|inotify_(?:init|add_watch)\w*.{0,80}(?:failed|No space left|Too many open)"
         ),
         Signature("upper limit on inotify watches"),
         Signature("[Errno 11] Resource temporarily unavailable", weight=0.8),
