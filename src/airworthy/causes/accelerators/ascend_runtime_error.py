@@ -1,4 +1,4 @@
-"""An Ascend device call failed at run time: ACL, AI Core, AI CPU or the driver reported an error code.
+"""An Ascend call failed at run time: AI Core, AI CPU, runtime or driver tell an error code.
 
 ## What happens
 

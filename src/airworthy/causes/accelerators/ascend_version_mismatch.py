@@ -1,4 +1,4 @@
-"""The Ascend stack does not fit together: torch, torch-npu, CANN or the driver, or CANN's environment is not set.
+"""The Ascend stack does not fit together: torch-npu, torch, CANN, driver, or the environment.
 
 ## What happens
 

@@ -46,7 +46,7 @@ from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import MEMORY_TOTAL, NVIDIA_DEVICES
 from airworthy.core.words import say
 
-_RESOURCE = r"(?P<resource>[A-Za-z][\w.-]{0,60}(?:/[\w.-]{1,60})?)"
+_RESOURCE = r"(?P<resource>[A-Za-z][\w.-]{0,60}(?:/[\w.-]{0,60}\w|(?<=\w)))"
 _LACKING = "no node has enough of {resource} left"
 
 CAUSE = Cause(

@@ -1,4 +1,4 @@
-"""A volume is not there, or cannot be written: a claim is pending, a mount failed, a file system is read-only.
+"""A volume is missing or not writable: claim pending, mount failed, read-only file system.
 
 ## What happens
 
