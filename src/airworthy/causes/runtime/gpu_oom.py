@@ -117,6 +117,7 @@ CAUSE = Cause(
         Signature("alloc_req_slots runs out of memory", weight=0.75),
         Signature("Prefill out of memory", weight=_PLAIN),
         Signature("Decode out of memory", weight=_PLAIN),
+        Signature("Cuda failure", r"Cuda failure(?: \d+)? 'out of memory'", weight=_PLAIN),
     ),
     related=(
         "gpu-oom-fragmentation",
