@@ -51,13 +51,56 @@ _ARTIFACT = (
     "unsafe-pickle",
 )
 
-_OPERATORS: tuple[str, ...] = ()
+_OPERATORS = (
+    "attention-backend-unsupported",
+    "dtype-unsupported",
+    "op-not-exportable",
+    "op-not-implemented",
+)
 
-_RUNTIME: tuple[str, ...] = ()
+_RUNTIME = (
+    "cause-not-in-log",
+    "chat-template-missing",
+    "collective-failed",
+    "context-too-long",
+    "cublas-failure",
+    "cuda-fork",
+    "device-assert",
+    "device-mismatch",
+    "dtype-mismatch",
+    "gpu-oom",
+    "gpu-oom-fragmentation",
+    "illegal-memory-access",
+    "kernel-compile-failed",
+    "kv-cache-too-small",
+    "memory-budget-misconfigured",
+    "nan-in-output",
+    "network-interface-misconfigured",
+    "overload",
+    "parallelism-indivisible",
+    "serving-config-mismatch",
+    "shape-mismatch",
+    "worker-died",
+)
 
-_ACCELERATORS: tuple[str, ...] = ()
+_ACCELERATORS = (
+    "ascend-runtime-error",
+    "ascend-version-mismatch",
+    "mps-unsupported",
+    "rocm-gfx-unsupported",
+    "rocm-permission",
+)
 
-_PLATFORM: tuple[str, ...] = ()
+_PLATFORM = (
+    "auth-failure",
+    "container-oomkilled",
+    "image-pull-failed",
+    "probe-failed",
+    "probe-misconfigured",
+    "tls-failure",
+    "unschedulable",
+    "volume-not-mounted",
+)
 
 _FAMILIES = {
     "host": _HOST,

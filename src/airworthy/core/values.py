@@ -33,6 +33,47 @@ class Device(Value, frozen=True):
     """The maker's identifier; removed by redaction."""
 
 
+class DeviceHealth(Value, frozen=True):
+    """What a device's own management library says of its state."""
+
+    index: int
+    """Its number in the maker's own tool."""
+    ecc: str = ""
+    """`enabled` or `disabled`; empty where it has none or does not tell."""
+    uncorrected: int | None = None
+    """Uncorrected memory errors since the driver was loaded."""
+    throttled: tuple[str, ...] = ()
+    """Why its clocks are held down now, other than for idleness: `hw-thermal`, `sw-power-cap`."""
+    mig: str = ""
+    """Whether it is partitioned (MIG): `enabled` or `disabled`; empty where it can't be."""
+    persistence: str = ""
+    """Whether the driver keeps it initialised without users: `enabled` or `disabled`."""
+    compute_mode: str = ""
+    """Who may use it: `default`, `exclusive-process`, `prohibited`."""
+
+
+class Xid(Value, frozen=True):
+    """An error that the NVIDIA kernel driver wrote to the kernel's log."""
+
+    address: str
+    """The device on the PCI bus, `0000:01:00`."""
+    number: int
+    """The Xid, 79 for a device that fell off the bus."""
+    text: str = ""
+    """What the driver added, cut to one line."""
+
+
+class NumaNode(Value, frozen=True):
+    """A node of main memory with the cores near it."""
+
+    index: int
+    """Its number."""
+    cores: int
+    """Logical cores."""
+    memory: int
+    """Bytes of memory."""
+
+
 class PciDevice(Value, frozen=True):
     """A device on the PCI bus."""
 

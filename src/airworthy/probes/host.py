@@ -79,6 +79,18 @@ class NvmlDevice(NamedTuple):
     """The free part of it in bytes."""
     capability: str
     """Compute capability, `9.0`; empty where the library does not tell."""
+    ecc: int | None = None
+    """1 with error correction, 0 without; this and the following are None where the library does not tell."""
+    uncorrected: int | None = None
+    """Uncorrected memory errors since the driver was loaded."""
+    throttle: int | None = None
+    """The reasons that hold its clocks down now, a set of bits."""
+    mig: int | None = None
+    """1 when it is partitioned."""
+    persistence: int | None = None
+    """1 when the driver keeps it initialised."""
+    compute_mode: int | None = None
+    """Who may use it: 0 all, 2 nobody, 3 one process."""
 
 
 class Nvml(NamedTuple):

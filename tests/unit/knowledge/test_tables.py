@@ -10,18 +10,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.version import Version
-from airworthy.knowledge import Knowledge, builds, cuda, glibc, libraries, numpy, onnx, pytorch
+from airworthy.knowledge import (
+    Knowledge,
+    ascend,
+    builds,
+    cuda,
+    datatypes,
+    devices,
+    glibc,
+    kernels,
+    libraries,
+    numpy,
+    onnx,
+    published,
+    pytorch,
+    rocm,
+)
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_drivers", "floor", cuda.Floor),
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),
+    ("cuda_architectures", "default", cuda.Default),
+    ("datatypes", "datatype", datatypes.Datatype),
     ("cuda_libraries", "library", cuda.Library),
+    ("devices", "device", devices.Model),
+    ("device_floors", "floor", devices.Floor),
+    ("gpu_needs", "need", published.Need),
+    ("python_support", "support", published.Support),
+    ("quantised_kernels", "kernel", kernels.Quantised),
+    ("attention_kernels", "kernel", kernels.Attention),
+    ("cpu_builds", "cpu", published.CpuBuild),
+    ("tensorflow_wheels", "wheel", published.TensorflowWheel),
     ("torch_wheels", "wheel", pytorch.Wheel),
     ("onnx", "onnxruntime", onnx.Ceiling),
     ("glibc", "release", glibc.Release),
     ("numpy", "package", numpy.Package),
+    ("ascend", "pair", ascend.Pair),
+    ("rocm", "wheel", rocm.Wheel),
+    ("rocm", "generic", rocm.Generic),
+    ("rocm", "override", rocm.Override),
     ("libstdcxx", "release", libraries.Compiler),
     ("system_libraries", "library", libraries.SystemLibrary),
     ("cpu_instructions", "wheel", builds.Wheel),
@@ -200,3 +229,12 @@ def test_instructions_of_wheels() -> None:
     wheel = KNOWN.instructions_of("tensorflow", Version("2.5.1"))
     assert wheel is not None
     assert wheel.instructions == ("avx",)
+
+
+def test_datatypes() -> None:
+    for spelling in ("BF16", "torch.bfloat16", "bfloat16"):
+        row = datatypes.datatype(spelling)
+        assert row is not None
+        assert (row.name, row.capability) == ("bfloat16", Version("8.0"))
+    assert datatypes.datatype("FP32") is None
+    assert datatypes.datatype("INT8") is None
