@@ -85,6 +85,7 @@ CAUSE = Cause(
             "Attempting to deserialize object on a CUDA device", r"but torch\.cuda\.device_count\(\) is", weight=0.8
         ),
         Signature("to a storage on different device"),
+        Signature("Placeholder storage has not been allocated on MPS device"),
         Signature("is not on the expected device"),
         Signature("input tensors need to be on the same GPU"),
         Signature("device type for generator but found"),
