@@ -87,6 +87,7 @@ CAUSE = Cause(
         Signature("model requires more system memory"),
         Signature("ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer"),
         Signature("failed to allocate CPU buffer", weight=0.95),
+        Signature("unable to allocate CPU buffer", weight=0.95),
         Signature("The paging file is too small for this operation to complete"),
         Signature("页面文件太小"),
         Signature("os error 1455"),
