@@ -229,6 +229,8 @@ def test_instructions_of_wheels() -> None:
     wheel = KNOWN.instructions_of("tensorflow", Version("2.5.1"))
     assert wheel is not None
     assert wheel.instructions == ("avx",)
+
+
 def test_datatypes() -> None:
     for spelling in ("BF16", "torch.bfloat16", "bfloat16"):
         row = datatypes.datatype(spelling)
