@@ -18,6 +18,8 @@ from airworthy.core.values import (
     FormatVersion,
     FrameworkBuild,
     LfsPointer,
+    Misnamed,
+    ModelConfiguration,
     NumaNode,
     NumpyUse,
     PciDevice,
@@ -143,6 +145,8 @@ OS_KERNEL = _host("os.kernel", str, "Kernel name and release, `Linux 6.1.0`.")
 LIBC_NAME = _host("libc.name", str, "`glibc` or `musl`.")
 LIBC_VERSION = _host("libc.version", Version, "Version of the C library.")
 
+CUDA_TOOLKIT = _host("cuda.toolkit", Version, "Version of the CUDA toolkit that extensions are compiled with.")
+
 PCI_DEVICES = _host("pci.devices", tuple[PciDevice, ...], "Accelerators and display devices on the PCI bus.")
 
 NVIDIA_DRIVER = _host("nvidia.driver", Version, "Version of the loaded NVIDIA kernel driver; absent without a device.")
@@ -186,6 +190,9 @@ APPLE_DEVICES = _host("apple.devices", tuple[Device, ...], "The GPU of an Apple 
 PYTHON_VERSION = _environment("python.version", Version, "Version of the interpreter that is looked at.")
 PYTHON_EXECUTABLE = _environment("python.executable", str, "The interpreter's path.")
 PYTHON_PREFIX = _environment("python.prefix", str, "The environment's directory.")
+PYTHON_EXTERNALLY_MANAGED = _environment(
+    "python.externally_managed", str, "The file by which this Python refuses installs; absent where it takes them."
+)
 DISTRIBUTIONS = _environment("distributions", tuple[Distribution, ...], "Installed Python packages.")
 FRAMEWORKS = _environment(
     "frameworks", tuple[FrameworkBuild, ...], "Installed frameworks and what they were built for."
@@ -209,6 +216,7 @@ NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensio
 
 MODEL_PATH = _model("model.path", str, "The model file or folder.")
 MODEL_FORMAT = _model("model.format", str, "Format by content: `onnx`, `safetensors`, `pytorch`, …")
+MODEL_ENTRY_FORMAT = _model("model.entry_format", str, "Format of the file that an engine loads, `onnx` in a folder.")
 MODEL_SIZE = _model("model.size", int, "Bytes of all its files.")
 MODEL_DEFECTS = _model(
     "model.defects", tuple[Defect, ...], "Where its files disagree with their format; empty when whole."
@@ -230,6 +238,12 @@ MODEL_CHAT_TEMPLATE = _model(
     "model.chat_template",
     str,
     "The file that holds its chat template; empty for a text generator without one, absent for any other model.",
+)
+MODEL_MISNAMED = _model(
+    "model.misnamed", tuple[Misnamed, ...], "Its files whose suffix names another format than their content."
+)
+MODEL_CONFIGURATION = _model(
+    "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."
 )
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(
