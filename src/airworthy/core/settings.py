@@ -73,6 +73,10 @@ class ServeSettings(Section, frozen=True):
     """Worker processes a model."""
     threads: int = 0
     """Threads of each worker's runtime; 0 divides the usable cores among the workers."""
+    cache: int = 0
+    """Bytes of answers that each model keeps for requests that come again; 0 keeps none."""
+    cache_ttl: float = 3600.0
+    """Seconds that a kept answer is good for."""
     allow_nonfinite: bool = False
     """Whether inputs may hold NaN or infinity."""
 
@@ -165,7 +169,7 @@ def _check_ranges(settings: Settings, source: str) -> None:
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
             raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
-    for name in ("batch_wait", "drain", "threads"):
+    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl"):
         if getattr(serve, name) < 0:
             problem = say("`serve.{name}` cannot be negative", name=name)
             raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from airworthy.core.errors import AirworthyError
@@ -15,6 +15,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
+from airworthy.serve.cache import Watch
 from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
 from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
@@ -32,8 +33,20 @@ LONG_RUN = 0.0015
 MOST_TRIES = 2
 """How often a request is given to a worker that dies of it or of a neighbour."""
 
-Watch = Callable[[], Awaitable[None]]
-"""Returns when the client is gone."""
+
+class Asked(NamedTuple):
+    """What a request asks of a model."""
+
+    tensors: Sequence[Tensor]
+    """Its inputs, in the model's order."""
+    group: Hashable = None
+    """What it must share with others to run in one batch with them."""
+    rows: int = 1
+    """Its rows along the batch axis."""
+    length: int = 0
+    """Its size along the padded axis, 0 for none."""
+    wanted: tuple[str, ...] = ()
+    """The outputs that are needed; empty for all."""
 
 
 class Pending(Ticket):
@@ -45,17 +58,13 @@ class Pending(Ticket):
         self,
         arrived: float,
         deadline: float,
-        group: Hashable,
-        rows: int,
-        length: int,
-        tensors: Sequence[Tensor],
-        wanted: tuple[str, ...],
+        asked: Asked,
         answer: asyncio.Future[tuple[Tensor, ...]],
         watch: Watch | None,
     ) -> None:
-        super().__init__(arrived, deadline, (group, wanted), rows, length)
-        self.tensors = tensors
-        self.wanted = wanted
+        super().__init__(arrived, deadline, (asked.group, asked.wanted), asked.rows, asked.length)
+        self.tensors = asked.tensors
+        self.wanted = asked.wanted
         self.answer = answer
         self.watch = watch
         self.watcher: asyncio.Future[None] | None = None
@@ -194,24 +203,11 @@ class Dispatcher:
             self._meters.rejected("overloaded")
             raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1, math.ceil(wait)))
 
-    def submit(
-        self,
-        tensors: Sequence[Tensor],
-        *,
-        group: Hashable = None,
-        rows: int = 1,
-        length: int = 0,
-        wanted: tuple[str, ...] = (),
-        watch: Watch | None = None,
-    ) -> asyncio.Future[tuple[Tensor, ...]]:
+    def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
 
         Args:
-            tensors: its inputs, in the model's order.
-            group: what it must share with others to run in one batch with them.
-            rows: its rows along the batch axis.
-            length: its size along the padded axis, 0 for none.
-            wanted: the outputs that are needed; empty for all.
+            asked: the request.
             watch: returns when the client is gone; asked only of requests that take a while.
 
         Returns:
@@ -219,7 +215,7 @@ class Dispatcher:
         """
         now = self._loop.time()
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
-        pending = Pending(now, now + self._settings.deadline, group, rows, length, tensors, wanted, answer, watch)
+        pending = Pending(now, now + self._settings.deadline, asked, answer, watch)
         self._queue.append(pending)
         self._pump_soon()
         if self._sweeper is None:

@@ -79,9 +79,8 @@ CAUSE = Cause(
         Signature("Call to ibv_", r"Call to ibv_\w+ failed.{0,40}Cannot allocate memory"),
         Signature("ibv_reg_mr", r"ibv_reg_mr\w*(?:\(\))? failed", weight=0.85),
         Signature("System limit for number of file watchers reached"),
-        Signature(
-            "inotify", r"inotify (?:watch(?:es)?|instances?) limit reached|inotify_(?:init|add_watch)\w*.{0,40}failed"
-        ),
+        Signature("inotify", r"inotify (?:watch(?:es)?|instances?) limit reached"),
+        Signature("inotify_", r"inotify_(?:init|add_watch)\w*.{0,80}(?:failed|No space left|Too many open)"),
         Signature("upper limit on inotify watches"),
         Signature("[Errno 11] Resource temporarily unavailable", weight=0.8),
         Signature(
