@@ -249,9 +249,6 @@ MODEL_CONFIGURATION = _model(
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
 )
-TARGET_DATATYPE: Key[str] = Key(
-    "target.datatype", str, Area.TARGET, "The data type that the model is to be run in, as people write it, `bfloat16`."
-)
 TARGET_TENSOR_PARALLEL: Key[int] = Key(
     "target.tensor_parallel", int, Area.TARGET, "The number of devices that each layer is to be divided among."
 )
@@ -268,6 +265,7 @@ PLAN_SYSTEM = _plan("plan.system", str, "The system that they are for: `linux`, 
 PLAN_INDEXES = _plan("plan.indexes", tuple[str, ...], "Package indexes that they come from, `whl/cu128`.")
 PLAN_GROUPS = _plan("plan.groups", tuple[str, ...], "Dependency groups that are installed together.")
 PLAN_ACCELERATOR = _plan("plan.accelerator", str, "What the model is to run on: `cuda`, `rocm`, `npu`.")
+PLAN_DTYPE = _plan("plan.dtype", str, "The data type that it is to run in, `bfloat16`.")
 PLAN_QUANTIZATION = _plan("plan.quantization", str, "How its weights are quantised, `fp8`, `awq`.")
 PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights are quantised, not the activations.")
 PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")

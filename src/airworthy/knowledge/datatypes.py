@@ -15,6 +15,12 @@ class Datatype(Row, frozen=True):
     """How formats, libraries and people write it, lower case."""
     capability: Version
     """The first compute capability of NVIDIA devices that has arithmetic for it."""
+    gfx: tuple[str, ...]
+    """The beginnings of the names of AMD's targets that have it, `gfx94` for gfx940 to gfx942."""
+
+    def computed_by(self, target: str) -> bool:
+        """Whether AMD devices of a target, `gfx1100`, have arithmetic for it."""
+        return target.startswith(self.gfx)
 
 
 def datatype(spelling: str) -> Datatype | None:

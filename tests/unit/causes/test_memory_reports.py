@@ -27,7 +27,7 @@ def until_2_0(asked: float, total: float, allocated: float, free: float, reserve
 def since_2_1(asked: float, total: float, free: float, mine: float, allocated: float, slack: float) -> str:
     return (
         f"CUDA out of memory. Tried to allocate {asked:.2f} GiB. GPU 0 has a total capacity of {total:.2f} GiB of "
-        f"which {free:.2f} GiB is free. Process 77 has 1.00 GiB memory in use. Including non-PyTorch memory, this process "
+        f"which {free:.2f} GiB is free. Including non-PyTorch memory, this process "
         f"has {mine:.2f} GiB memory in use. Of the allocated memory {allocated:.2f} GiB is allocated by PyTorch, and "
         f"{slack:.2f} GiB is reserved by PyTorch but unallocated."
     )

@@ -54,7 +54,7 @@ CAUSE = Cause(
     slug="attention-backend-unsupported",
     severity=Severity.ERROR,
     needs=(DISTRIBUTIONS, NVIDIA_DEVICES),
-    message="{package} {version} has no kernels for {device} ({architecture}); it needs {first} or newer",
+    message="{package} {version} has no kernels for {device} ({capability}); it is made for {minimum} and newer",
     signatures=(
         Signature("FlashAttention only supports Ampere GPUs or newer"),
         Signature("only supports Ampere GPUs or newer"),
@@ -115,8 +115,8 @@ CAUSE = Cause(
     related=("dtype-unsupported", "op-not-implemented", "no-kernel-image", "worker-died"),
 )
 
-_FLOORS = {"flash-attn": ("sm_80", 2), "flash-attn-3": ("sm_90", 0)}
-"""Package → the first capability that it has kernels for, and the first major version for which that holds."""
+_PACKAGES = {"flash-attn": 2, "flash-attn-3": 0}
+"""Package → the first major version that the table's row is about; FlashAttention 1 ran on Turing as well."""
 
 
 @CAUSE.predict
@@ -127,20 +127,19 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         return
     newest, capability = best
     for distribution in facts.value(DISTRIBUTIONS):
-        first, major = _FLOORS.get(distribution.name, ("", 0))
-        needed = known.capability_of(first)
-        if needed is None or distribution.version.major < major:
+        row = known.attention_floor(distribution.name) if distribution.name in _PACKAGES else None
+        if row is None or distribution.version.major < _PACKAGES[distribution.name]:
             continue
-        if capability < needed:
+        if capability < row.minimum or (row.only_major and capability.major != row.minimum.major):
             yield CAUSE.finding(
                 facts,
                 distribution.name,
-                evidence=(DISTRIBUTIONS, NVIDIA_DEVICES),
+                evidence=(DISTRIBUTIONS, NVIDIA_DEVICES, row.evidence("attention_kernels")),
                 package=distribution.name,
                 version=distribution.version.text,
                 device=newest.name,
-                architecture=newest.architecture,
-                first=first,
+                capability=capability.text,
+                minimum=row.minimum.text,
             )
 
 

@@ -43,7 +43,8 @@ from airworthy.causes.devices import newest_nvidia
 from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
-from airworthy.core.keys import MODEL_DATATYPES, MODEL_PATH, NVIDIA_DEVICES, TARGET_DATATYPE
+from airworthy.core.keys import AMD_DEVICES, MODEL_DATATYPES, NVIDIA_DEVICES, Key
+from airworthy.core.values import Device
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -52,8 +53,8 @@ _NAMED = "this device does not support {datatype}"
 CAUSE = Cause(
     slug="dtype-unsupported",
     severity=Severity.ERROR,
-    needs=(NVIDIA_DEVICES,),
-    uses=(MODEL_DATATYPES, TARGET_DATATYPE, MODEL_PATH),
+    needs=(MODEL_DATATYPES,),
+    uses=(NVIDIA_DEVICES, AMD_DEVICES),
     message="{device} ({architecture}) does not compute in {datatype}, which needs {first} or newer",
     signatures=(
         Signature(
@@ -156,37 +157,43 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """The type to be run in, or those of the weights, against the newest device."""
-    best = newest_nvidia(facts.value(NVIDIA_DEVICES))
-    if best is None:
-        return
-    newest, capability = best
-    wanted = facts.get_value(TARGET_DATATYPE, "")
-    stored = facts.fact(MODEL_DATATYPES)
-    if not wanted and MODEL_DATATYPES.name in facts and isinstance(stored, Unknown):
-        raise Undecidable("{fact} is unknown: {reason}", fact=MODEL_DATATYPES.name, reason=stored.reason)
-    for name in (wanted,) if wanted else facts.get_value(MODEL_DATATYPES, ()):
-        row = known.datatype(name)
-        if row is None or capability >= row.capability:
-            continue
-        yield CAUSE.finding(
-            facts,
-            newest.name,
-            evidence=(TARGET_DATATYPE if wanted else MODEL_DATATYPES, NVIDIA_DEVICES),
-            # Weights can be converted when they are loaded, and most servers do so; a type that is asked for can't.
-            severity=Severity.ERROR if wanted else Severity.WARNING,
-            confidence=Confidence.HIGH if wanted else Confidence.MEDIUM,
-            device=newest.name,
-            architecture=newest.architecture,
-            datatype=row.name,
-            first=row.capability.text,
-        )
+    """The types of the weights against the newest device; a type that is asked for is a matter of the plan."""
+    stored = [row for name in facts.value(MODEL_DATATYPES) if (row := known.datatype(name)) is not None]
+    nvidia, amd = facts.fact(NVIDIA_DEVICES), facts.fact(AMD_DEVICES)
+    best = newest_nvidia(facts.get_value(NVIDIA_DEVICES, ()))
+    targets = [device for device in facts.get_value(AMD_DEVICES, ()) if device.architecture.startswith("gfx")]
+    if stored and best is None and not targets and isinstance(nvidia, Unknown) and isinstance(amd, Unknown):
+        raise Undecidable("{fact} is unknown: {reason}", fact=NVIDIA_DEVICES.name, reason=nvidia.reason)
+    for row in dict.fromkeys(stored):
+        if best is not None and best[1] < row.capability:
+            yield _finding(facts, NVIDIA_DEVICES, best[0].name, best[1].text, row.name, row.capability.text)
+        elif best is None and targets and not any(row.computed_by(device.architecture) for device in targets):
+            yield _finding(
+                facts, AMD_DEVICES, targets[0].name, targets[0].architecture, row.name, " / ".join(row.gfx) or "-"
+            )
+
+
+def _finding(
+    facts: Facts, devices: Key[tuple[Device, ...]], device: str, architecture: str, datatype: str, first: str
+) -> Finding:
+    return CAUSE.finding(
+        facts,
+        device,
+        evidence=(MODEL_DATATYPES, devices),
+        # Weights can be converted when they are loaded, and most programs do so.
+        severity=Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+        device=device,
+        architecture=architecture,
+        datatype=datatype,
+        first=first,
+    )
 
 
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """A type that the device has."""
-    datatype = str(params.get("datatype", "")).lower()
+    datatype = str(params.get("datatype") or params.get("dtype") or "").lower()
     if "8" in datatype and "16" not in datatype:
         yield Remedy(
             why=say("Take the model in 16 bit or in a quantisation for older devices (AWQ, GPTQ), or a newer device.")

@@ -146,6 +146,11 @@ CAUSE = Cause(
         Signature(
             "did not complete successfully: exit code: ", r"(?P<wrapper>did not complete successfully)", weight=0.15
         ),
+        Signature("BackoffLimitExceeded", r"(?P<wrapper>BackoffLimitExceeded)", weight=0.2),
+        Signature("Process finished with exit code 1", r"(?P<wrapper>Process finished with exit code)", weight=0.2),
+        Signature("Application startup failed. Exiting", r"(?P<wrapper>Application startup failed)", weight=0.2),
+        Signature("of binary: ", r"(?P<wrapper>failed \(exitcode: [1-9]\d*\)).{0,80}of binary: ", weight=0.2),
+        Signature("failed with exit code 1", r"(?P<wrapper>failed with exit code 1)\b", weight=0.15),
     ),
     related=("worker-died", "host-oom", "container-oomkilled", "build-toolchain-missing"),
 )
@@ -163,7 +168,7 @@ _PROGRAM = "Run the command by itself and read its own output."
 _WHERE: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
     (("Engine", "WorkerProc", "Initialization failed", "RayTaskError"), _VLLM, ("airworthy diagnose WHOLE_LOG",)),
     (
-        ("ChildFailed", "elastic", "mpirun", "Primary job", "srun"),
+        ("ChildFailed", "elastic", "exitcode", "mpirun", "Primary job", "srun"),
         _RANKS,
         ("torchrun --log-dir logs --redirects 3 --tee 3 PROGRAM",),
     ),
@@ -172,7 +177,11 @@ _WHERE: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
         _PIP,
         ("python -m pip install --verbose PACKAGE 2>&1 | tee build.log", "airworthy diagnose build.log"),
     ),
-    (("Back-off", "CrashLoop", "deployment"), _POD, ("kubectl logs POD --previous", "kubectl describe pod POD")),
+    (
+        ("Back-off", "CrashLoop", "deployment", "BackoffLimit"),
+        _POD,
+        ("kubectl logs POD --previous", "kubectl describe pod POD"),
+    ),
     (("exited with code", "executor", "did not complete"), _POD, ("docker logs CONTAINER",)),
     (("Main process", "Failed with result"), _SYSTEMD, ("journalctl --unit UNIT --no-pager --lines 500",)),
     (

@@ -110,6 +110,10 @@ CAUSE = Cause(
             "Connection reset by peer", r"(?:gloo|NCCL|TCPStore|c10d).{0,200}Connection reset by peer", weight=0.66
         ),
         Signature("Waiting for creation of placement group", weight=0.3),
+        Signature("NCCL timeout", weight=0.66),
+        Signature("peer access is not supported between these two devices", weight=0.7),
+        Signature("DIST call hccl api failed", weight=0.7),
+        Signature("NCCL WARN Cuda failure", weight=0.6),
     ),
     related=(
         "network-interface-misconfigured",

@@ -159,6 +159,33 @@ CAUSE = Cause(
             "Input is too long", r"(?i)input is too long for (?:the )?requested model|Input is too long\b", weight=0.9
         ),
         Signature("truncating input prompt", r"limit=(?P<limit>\d+) prompt=(?P<wanted>\d+)", weight=0.5),
+        Signature(
+            "maximum context length of",
+            r"exceeds? .{0,40}maximum context length of (?P<limit>\d+)",
+            message="the limit is {limit} tokens, and more were sent or asked for",
+        ),
+        Signature("input length exceeds", r"input length exceeds (?:the |maximum )*context length"),
+        Signature(
+            "is greater than the derived max_model_len",
+            r"max_model_len \((?P<wanted>\d+)\) is greater than the "
+            r"derived max_model_len \(\w+=(?P<limit>\d+)",
+            weight=0.9,
+        ),
+        Signature(
+            "Range of input length should be", r"should be \[\d+, ?(?P<limit>\d+)\]", message="the limit is {limit}"
+        ),
+        Signature(
+            "too many tokens",
+            r"too many tokens: .{0,80}cannot exceed (?P<limit>\d+)",
+            message="the limit is {limit} tokens",
+        ),
+        Signature("Sequence length must be less than max_position_embeddings"),
+        Signature(
+            "but `max_length` is set to",
+            r"Input length of \w+ is (?P<wanted>\d+), but `max_length` is set to "
+            r"(?P<limit>\d+)",
+            weight=0.8,
+        ),
     ),
     related=("kv-cache-too-small", "device-assert", "shape-mismatch"),
 )

@@ -86,6 +86,7 @@ CAUSE = Cause(
         Signature("Blas xGEMM", r"Blas xGEMM\w* launch failed", weight=0.75),
         Signature("Attempting to perform BLAS operation using StreamExecutor without BLAS support", weight=0.75),
         Signature("CUBLAS error", r"(?i)cublas error(?: code)?:? ?\d+", weight=0.7),
+        Signature("CUDNN_BACKEND_API_FAILED", weight=0.75),
     ),
     related=("gpu-oom", "device-assert", "cudnn-mismatch", "cuda-symbol-mismatch", "gpu-hardware-fault"),
 )

@@ -62,6 +62,7 @@ CAUSE = Cause(
         Signature("CUDA_ERROR_NOT_INITIALIZED", r"(?i)fork", weight=0.8),
         Signature("cudaErrorInitializationError", weight=0.6),
         Signature("CUDA has been initialized before", r"`?notebook_launcher|fork", weight=0.95),
+        Signature("CUDA_ERROR_NOT_INITIALIZED: initialization error", weight=0.7),
     ),
     related=("worker-died", "gpu-not-visible"),
 )

@@ -77,6 +77,8 @@ CAUSE = Cause(
         Signature("cudaErrorAssert", weight=0.8),
         Signature("hipErrorAssert", weight=0.8),
         Signature("THCudaCheck FAIL", r"error=59 : device-side assert", weight=0.85),
+        Signature("Device-side assertion", weight=0.85),
+        Signature("is out of bounds.", r"IndexError: Target -?\d+ is out of bounds", weight=0.7),
     ),
     related=("context-too-long", "nan-in-output", "illegal-memory-access", "tokenizer-broken"),
 )

@@ -84,6 +84,13 @@ CAUSE = Cause(
         Signature(
             "Attempting to deserialize object on a CUDA device", r"but torch\.cuda\.device_count\(\) is", weight=0.8
         ),
+        Signature("to a storage on different device"),
+        Signature("Placeholder storage has not been allocated on MPS device"),
+        Signature("is not on the expected device"),
+        Signature("input tensors need to be on the same GPU"),
+        Signature("device type for generator but found"),
+        Signature("Tensors must be CUDA and dense", weight=0.9),
+        Signature("No backend type associated with device type cpu", weight=0.8),
     ),
     related=("dtype-mismatch", "shape-mismatch", "op-not-implemented"),
 )

@@ -105,6 +105,17 @@ CAUSE = Cause(
             "value cannot be converted to type", r"converted to type at::(?:Half|BFloat16) without overflow", weight=0.8
         ),
         Signature("Found dtype", r"Found dtype (?P<one>\w+) but expected (?P<other>\w+)"),
+        Signature(
+            "does not match expected type (",
+            r"Type \((?P<one>tensor\(\w+\))\) of output arg .{1,300}expected type "
+            r"\((?P<other>tensor\(\w+\))\)",
+        ),
+        Signature(
+            "of input parameter (",
+            r"Type '(?P<one>tensor\(\w+\))' of input parameter",
+            message="an operator does not take {one}",
+        ),
+        Signature("Expected attn_mask dtype to be bool or"),
     ),
     related=("device-mismatch", "shape-mismatch", "dtype-unsupported"),
 )

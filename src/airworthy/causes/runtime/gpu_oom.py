@@ -61,8 +61,8 @@ CAUSE = Cause(
     signatures=(
         Signature(LITERAL, SINCE_2_1, weight=_PLAIN, refine=exhausted),
         Signature(LITERAL, UNTIL_2_0, weight=_PLAIN, refine=exhausted),
+        # Apple's devices have an entry of their own.
         Signature(LITERAL, r"(?<!MPS backend )out of memory\. Tried to allocate", weight=0.75),
-        Signature("MPS backend out of memory", weight=0.7),
         Signature("out of memory", r"\b(?:CUDA|HIP|NPU|XPU|MUSA) out of memory", weight=0.75),
         Signature(
             "failed: out of memory",
@@ -93,7 +93,6 @@ CAUSE = Cause(
             "ggml_gallocr_reserve_n: failed to allocate", r"failed to allocate (?:CUDA|ROCm|Vulkan)", weight=0.75
         ),
         Signature("unable to allocate", r"unable to allocate (?:CUDA|ROCm|Vulkan|SYCL|CANN)\d* buffer", weight=_PLAIN),
-        Signature("kIOGPUCommandBufferCallbackErrorOutOfMemory", weight=0.9),
         Signature(
             "OOM when allocating tensor with shape",
             r"with shape\s?(?P<shape>\[[\d,]*\]) and type (?P<type>\w+) on \S*device:(?P<device>(?!CPU)\w+:\d+)",
@@ -117,6 +116,7 @@ CAUSE = Cause(
         Signature("alloc_req_slots runs out of memory", weight=0.75),
         Signature("Prefill out of memory", weight=_PLAIN),
         Signature("Decode out of memory", weight=_PLAIN),
+        Signature("Cuda failure", r"Cuda failure(?: \d+)? 'out of memory'", weight=_PLAIN),
     ),
     related=(
         "gpu-oom-fragmentation",
@@ -124,6 +124,7 @@ CAUSE = Cause(
         "kv-cache-too-small",
         "memory-budget-misconfigured",
         "host-oom",
+        "mps-unsupported",
         "cublas-failure",
     ),
 )

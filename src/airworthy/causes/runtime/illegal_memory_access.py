@@ -80,6 +80,10 @@ CAUSE = Cause(
         ),
         Signature("exit code -11", weight=0.4),
         Signature("segmentation violation code", weight=0.5),
+        Signature("SIGSEGV received at time", weight=0.5),
+        Signature("segmentation fault", r"(?:zsh: |\d+ +)segmentation fault", weight=0.55),
+        Signature("exit code", r"exit ?code:? (?:-11|139)\b", weight=0.4),
+        Signature("exited with code 139", weight=0.45),
     ),
     related=("device-assert", "gpu-hardware-fault", "worker-died", "cublas-failure"),
 )

@@ -119,6 +119,12 @@ CAUSE = Cause(
             r"(?i)(?:can't find|not found|missing).{0,80}libdevice|libdevice\.10\.bc.{0,40}not found",
             weight=0.8,
         ),
+        Signature("Ninja build failed. Ninja output", weight=0.7),
+        Signature("NVCC compilation failed", weight=0.8),
+        Signature("cannot find -lcuda", weight=0.7),
+        Signature("Cannot find ptxas", weight=0.85),
+        Signature("ptxas returned an error", weight=0.85),
+        Signature("ptxas exited with non-zero error code", weight=0.85),
     ),
     related=("build-toolchain-missing", "dtype-unsupported", "ptx-too-new", "disk-full", "permission-denied"),
 )

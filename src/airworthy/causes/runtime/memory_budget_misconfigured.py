@@ -72,6 +72,7 @@ CAUSE = Cause(
         Signature("No enough gpu memory for runtime", weight=0.95),
         Signature("Capture cuda graph failed", r"(?i)capture cuda graph failed.{0,80}(?:memory|OOM)", weight=0.9),
         Signature("reduce GPU memory used by other processes", weight=0.9),
+        Signature("is larger than the profiled value -", weight=0.9),
     ),
     related=("gpu-oom", "gpu-in-use", "kv-cache-too-small"),
 )

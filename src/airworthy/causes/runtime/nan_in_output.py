@@ -82,6 +82,8 @@ CAUSE = Cause(
         Signature("CheckNumerics", r"Tensor had (?:NaN|Inf)|CheckNumerics"),
         Signature("Tensor had NaN values"),
         Signature("Tensor had Inf values"),
+        Signature("GGML_ASSERT(!isnan("),
+        Signature("Loss became infinite or NaN", weight=0.85),
     ),
     related=("device-assert", "dtype-unsupported", "file-corrupt"),
 )

@@ -98,6 +98,18 @@ CAUSE = Cause(
             weight=0.5,
             message="NCCL took the loopback interface `{interface}`",
         ),
+        Signature(
+            "we can not find the matched Raylet address",
+            r"has an IP address of (?P<address>[\d.]+)",
+            weight=0.95,
+            message="this node calls itself {address}, and the cluster does not know that address",
+        ),
+        Signature(
+            "NCCL WARN",
+            r"Connect to (?P<address>172\.1[78]\.\d+\.\d+)<\d+> failed",
+            weight=0.8,
+            message="NCCL uses {address}, an address of Docker's bridge",
+        ),
     ),
     related=("collective-failed", "address-not-available", "worker-died", "probe-failed"),
 )

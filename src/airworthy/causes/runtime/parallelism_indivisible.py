@@ -116,6 +116,16 @@ CAUSE = Cause(
             r"(?:world[_ ]size|num_heads|hidden[_ ]size).{0,40}must be a multiple of",
             weight=0.8,
         ),
+        Signature(
+            "cannot be larger than the number of available GPUs",
+            r"size \((?P<wanted>\d+)\) cannot be larger than the "
+            r"number of available GPUs \((?P<present>\d+)\)",
+            message=_DEVICES,
+        ),
+        Signature("is true but only found", r"only found (?P<present>\d+) CUDA devices"),
+        Signature("total_num_kv_heads % tp", weight=0.9),
+        Signature("invalid device ordinal", weight=0.8),
+        Signature("device < num_gpus", weight=0.8),
     ),
     related=("gpu-not-visible", "collective-failed", "worker-died"),
 )

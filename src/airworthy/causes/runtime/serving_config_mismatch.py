@@ -143,6 +143,12 @@ CAUSE = Cause(
             weight=0.85,
         ),
         Signature("failed to parse the model config", r"(?i)failed to parse the model config", weight=0.85),
+        Signature(
+            "unexpected shape for output",
+            r"output '(?P<tensor>[^']{1,120})'",
+            message="the model's output `{tensor}` has another shape than is configured",
+        ),
+        Signature("ModelNotFoundException", weight=0.8),
     ),
     related=("shape-mismatch", "dtype-mismatch", "model-not-found", "context-too-long"),
 )
