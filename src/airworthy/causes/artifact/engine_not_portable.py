@@ -42,13 +42,11 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="engine-not-portable",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="the engine was built for {found}, and this runtime expects {wanted}",
     unpredictable=(
         "what an engine was built with is written in its maker's own way, which only its maker's runtime reads"

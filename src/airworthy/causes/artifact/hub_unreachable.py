@@ -42,7 +42,6 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 _HUB = (
@@ -61,7 +60,6 @@ _TROUBLE = (
 CAUSE = Cause(
     slug="hub-unreachable",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="the model hub at {host} can't be reached",
     unpredictable="whether the network leads to the hub is known only by going there, and a check goes nowhere",
     signatures=(

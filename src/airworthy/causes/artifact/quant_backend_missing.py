@@ -1,4 +1,4 @@
-"""The quantisation library is missing, lacks GPU support, or has no kernel for this kind of quantisation.
+"""The quantisation library is missing, lacks GPU support, or has no kernel for these weights.
 
 ## What happens
 

@@ -44,7 +44,6 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import DISTRIBUTIONS
 from airworthy.core.words import say
 
 _TOOL = r"\S{0,200}(?:gcc|g\+\+|cc|c\+\+|clang|cl\.exe|nvcc|cmake|ninja|make)(?:-\d+)?(?:\.exe)?"
@@ -52,7 +51,6 @@ _TOOL = r"\S{0,200}(?:gcc|g\+\+|cc|c\+\+|clang|cl\.exe|nvcc|cmake|ninja|make)(?:
 CAUSE = Cause(
     slug="build-toolchain-missing",
     severity=Severity.ERROR,
-    needs=(DISTRIBUTIONS,),
     message="building from source needs {tool}, which is not here",
     unpredictable="whether a package is built from source is decided by the installer, when it finds no wheel",
     signatures=(

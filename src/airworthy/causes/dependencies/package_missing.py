@@ -58,7 +58,7 @@ CAUSE = Cause(
     signatures=(
         Signature(
             "requires the following packages that were not found in your environment",
-            r"in your environment: (?P<module>[\w.-]{1,80})",
+            r"in your environment: (?P<module>[\w.-]{0,80}\w)",
             message="{module} is not installed",
         ),
         Signature(
