@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.companions import CONFIG_LIMIT, read_companions
+from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.generation import facts_of
 from airworthy.artifacts.interface import Format
@@ -22,7 +22,7 @@ from airworthy.artifacts.stand_ins import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.model import FileInfo, Inspection, ModelInfo
-from airworthy.core.values import Defect, LfsPointer
+from airworthy.core.values import Defect, LfsPointer, ModelConfiguration
 from airworthy.core.words import say
 
 MOST_FILES = 10_000
@@ -160,8 +160,15 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         pointers=pointers,
         imports=imports.value if isinstance(imports, Known) else _unknown(imports),
         versions=versions.value if isinstance(versions, Known) else _unknown(versions),
+        configuration=_configuration(folder, companions),
     )
     return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts_of(folder)))
+
+
+def _configuration(folder: Path, companions: Companions) -> ModelConfiguration | Unknown | None:
+    if companions.configuration is None and (folder / "config.json").exists():
+        return Unknown(say("config.json cannot be read"))
+    return companions.configuration
 
 
 def _unknown(fact: Any) -> Unknown:

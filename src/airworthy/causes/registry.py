@@ -42,13 +42,42 @@ _LINKER = (
     "wrong-architecture",
 )
 
-_DEPENDENCIES = ("numpy-abi",)
+_DEPENDENCIES = (
+    "api-removed",
+    "build-toolchain-missing",
+    "conflicting-package-variants",
+    "cuda-toolkit-torch-mismatch",
+    "externally-managed",
+    "framework-too-old-refused",
+    "hash-mismatch",
+    "no-matching-distribution",
+    "numpy-abi",
+    "package-index-unreachable",
+    "package-missing",
+    "protobuf-mismatch",
+    "python-version-unsupported",
+    "resolution-impossible",
+)
 
 _ARTIFACT = (
+    "architecture-unknown",
+    "download-is-error-page",
+    "engine-not-portable",
     "file-corrupt",
     "format-version-unsupported",
+    "hub-unauthorized",
+    "hub-unreachable",
+    "keys-mismatch",
     "lfs-pointer",
+    "model-not-found",
+    "quant-backend-missing",
+    "remote-code-refused",
+    "serialized-code-incompatible",
+    "shape-mismatch-weights",
+    "shard-missing",
+    "tokenizer-broken",
     "unsafe-pickle",
+    "wrong-format",
 )
 
 _OPERATORS = (

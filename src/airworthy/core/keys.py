@@ -18,6 +18,8 @@ from airworthy.core.values import (
     FormatVersion,
     FrameworkBuild,
     LfsPointer,
+    Misnamed,
+    ModelConfiguration,
     NumaNode,
     NumpyUse,
     PciDevice,
@@ -143,6 +145,8 @@ OS_KERNEL = _host("os.kernel", str, "Kernel name and release, `Linux 6.1.0`.")
 LIBC_NAME = _host("libc.name", str, "`glibc` or `musl`.")
 LIBC_VERSION = _host("libc.version", Version, "Version of the C library.")
 
+CUDA_TOOLKIT = _host("cuda.toolkit", Version, "Version of the CUDA toolkit that extensions are compiled with.")
+
 PCI_DEVICES = _host("pci.devices", tuple[PciDevice, ...], "Accelerators and display devices on the PCI bus.")
 
 NVIDIA_DRIVER = _host("nvidia.driver", Version, "Version of the loaded NVIDIA kernel driver; absent without a device.")
@@ -186,6 +190,9 @@ APPLE_DEVICES = _host("apple.devices", tuple[Device, ...], "The GPU of an Apple 
 PYTHON_VERSION = _environment("python.version", Version, "Version of the interpreter that is looked at.")
 PYTHON_EXECUTABLE = _environment("python.executable", str, "The interpreter's path.")
 PYTHON_PREFIX = _environment("python.prefix", str, "The environment's directory.")
+PYTHON_EXTERNALLY_MANAGED = _environment(
+    "python.externally_managed", str, "The file by which this Python refuses installs; absent where it takes them."
+)
 DISTRIBUTIONS = _environment("distributions", tuple[Distribution, ...], "Installed Python packages.")
 FRAMEWORKS = _environment(
     "frameworks", tuple[FrameworkBuild, ...], "Installed frameworks and what they were built for."
@@ -209,6 +216,7 @@ NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensio
 
 MODEL_PATH = _model("model.path", str, "The model file or folder.")
 MODEL_FORMAT = _model("model.format", str, "Format by content: `onnx`, `safetensors`, `pytorch`, …")
+MODEL_ENTRY_FORMAT = _model("model.entry_format", str, "Format of the file that an engine loads, `onnx` in a folder.")
 MODEL_SIZE = _model("model.size", int, "Bytes of all its files.")
 MODEL_DEFECTS = _model(
     "model.defects", tuple[Defect, ...], "Where its files disagree with their format; empty when whole."
@@ -231,12 +239,15 @@ MODEL_CHAT_TEMPLATE = _model(
     str,
     "The file that holds its chat template; empty for a text generator without one, absent for any other model.",
 )
+MODEL_MISNAMED = _model(
+    "model.misnamed", tuple[Misnamed, ...], "Its files whose suffix names another format than their content."
+)
+MODEL_CONFIGURATION = _model(
+    "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."
+)
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
-)
-TARGET_DATATYPE: Key[str] = Key(
-    "target.datatype", str, Area.TARGET, "The data type that the model is to be run in, as people write it, `bfloat16`."
 )
 TARGET_TENSOR_PARALLEL: Key[int] = Key(
     "target.tensor_parallel", int, Area.TARGET, "The number of devices that each layer is to be divided among."
@@ -254,6 +265,7 @@ PLAN_SYSTEM = _plan("plan.system", str, "The system that they are for: `linux`, 
 PLAN_INDEXES = _plan("plan.indexes", tuple[str, ...], "Package indexes that they come from, `whl/cu128`.")
 PLAN_GROUPS = _plan("plan.groups", tuple[str, ...], "Dependency groups that are installed together.")
 PLAN_ACCELERATOR = _plan("plan.accelerator", str, "What the model is to run on: `cuda`, `rocm`, `npu`.")
+PLAN_DTYPE = _plan("plan.dtype", str, "The data type that it is to run in, `bfloat16`.")
 PLAN_QUANTIZATION = _plan("plan.quantization", str, "How its weights are quantised, `fp8`, `awq`.")
 PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights are quantised, not the activations.")
 PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")

@@ -119,6 +119,8 @@ class Distribution(Value, frozen=True):
     """Its requirements as written, without those of extras."""
     tags: tuple[str, ...] = ()
     """Wheel tags, `cp311-cp311-manylinux_2_28_x86_64`."""
+    requires_python: str = ""
+    """The Python versions that it is made for, `>=3.9,<3.13`; empty where it does not say."""
 
 
 class FrameworkBuild(Value, frozen=True):
@@ -260,6 +262,34 @@ class PickleImport(Value, frozen=True):
     """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
     allowed: bool
     """Whether it is on the allow-list of plain tensor containers."""
+
+
+class Misnamed(Value, frozen=True):
+    """A file whose suffix names another format than its content."""
+
+    member: str
+    """The file, relative to the model's folder."""
+    suffix: str
+    """Its suffix, `.safetensors`."""
+    content: str
+    """What it holds, by its first bytes: `GGUF`, `HDF5`, `safetensors`, `a ZIP archive`, `a pickle`."""
+
+
+class ModelConfiguration(Value, frozen=True):
+    """What a Hugging Face folder's `config.json` asks of the program that loads it, and the tokenizer beside it."""
+
+    model_type: str = ""
+    """The name of its architecture in transformers, `qwen3_moe`."""
+    architectures: tuple[str, ...] = ()
+    """The classes that it is loaded as, `Qwen3MoeForCausalLM`."""
+    transformers: Version | None = None
+    """The version of transformers that wrote it."""
+    remote_code: tuple[str, ...] = ()
+    """The classes that it defines in code of its own, `modeling_chatglm.ChatGLMModel`."""
+    quantization: str = ""
+    """The method that its weights are quantised with, `gptq`; empty where they are not."""
+    tokenizer_files: tuple[str, ...] = ()
+    """The files beside it that a tokenizer is made of."""
 
 
 class FormatVersion(Value, frozen=True):

@@ -43,7 +43,6 @@ _X86_64_V4 = (
 _WITHOUT_CUDA = frozenset({"onnxruntime", "tensorflow-cpu"})
 _LOOK_FOR_CUDA = frozenset({"onnxruntime-gpu", "tensorflow", "tensorflow-gpu", "vllm"})
 """Frameworks that take CUDA from the system, so that `cuda_runtime` is what is there and not what they bring."""
-_ENGINES = frozenset({"vllm", "sglang", "lmdeploy", "tensorrt-llm", "text-generation-inference", "localai"})
 _NONE = frozenset({"", "none", "missing", "absent", "no", "false", "null", "not installed", "off"})
 
 
@@ -452,6 +451,7 @@ class _Described:
 
     def _plan(self, packages: tuple[Distribution, ...]) -> Iterator[tuple[Key[Any], Fact]]:
         texts = (
+            ("dtype", keys.PLAN_DTYPE),
             ("quant", keys.PLAN_QUANTIZATION),
             ("attn", keys.PLAN_ATTENTION),
             ("model", keys.PLAN_MODEL),
@@ -460,10 +460,6 @@ class _Described:
         for name, key in texts:
             if self.get(name):
                 yield key, Known(self.get(name).lower() if name != "model" else self.get(name), SOURCE)
-        dtype = self.get("dtype").lower()
-        # Frameworks compute in a wider type where the device has no arithmetic for this one; serving engines stop.
-        if dtype and (self.framework in _ENGINES or "8" in dtype or not self.framework):
-            yield keys.TARGET_DATATYPE, Known(dtype, SOURCE)
         if packages:
             yield keys.PLAN_PACKAGES, Known(packages, SOURCE)
         if self.os:

@@ -13,9 +13,11 @@ from airworthy.knowledge import (
     libraries,
     numpy,
     onnx,
+    packages,
     published,
     pytorch,
     rocm,
+    transformers,
 )
 from airworthy.knowledge.tables import Row
 
@@ -67,3 +69,11 @@ class Knowledge:
     rocm_runs_on = staticmethod(rocm.runs_on)
     rocm_overridden = staticmethod(rocm.overridden)
     rocm_override = staticmethod(rocm.override)
+    knows_model_type = staticmethod(transformers.knows)
+    first_with_model_type = staticmethod(transformers.first_with)
+    quantisation = staticmethod(transformers.quantisation)
+    libraries = staticmethod(packages.libraries)
+    stand_ins = staticmethod(packages.stand_ins)
+    floors = staticmethod(packages.floors)
+    insistent = staticmethod(packages.insistent)
+    moved_module = staticmethod(packages.moved)

@@ -26,6 +26,7 @@ _NAMES = (
     "enflame",
     "intel",
     "apple",
+    "cuda-toolkit",
     "python-environment",
     "distributions",
     "frameworks",

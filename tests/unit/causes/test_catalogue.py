@@ -25,10 +25,8 @@ ALL = [pytest.param(cause, id=cause.slug) for cause in CAUSES]
 def test_every_cause_has_its_file_of_cases() -> None:
     assert set(files()) == set(CAUSES.names())
     for slug, file in files().items():
-        kinds = ["skips", "is_it", "is_not"]
-        if CAUSES.get(slug).predictor is not None:
-            kinds += ["fails", "passes"]
-        for kind in kinds:
+        predicted = ("fails", "passes", "skips") if CAUSES.get(slug).predictor else ()
+        for kind in (*predicted, "is_it", "is_not"):
             assert file.get(kind), f"{slug} has no {kind}"
 
 

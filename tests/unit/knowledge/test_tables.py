@@ -22,9 +22,11 @@ from airworthy.knowledge import (
     libraries,
     numpy,
     onnx,
+    packages,
     published,
     pytorch,
     rocm,
+    transformers,
 )
 from airworthy.knowledge.tables import Row, read_table, rows
 
@@ -55,6 +57,11 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("system_libraries", "library", libraries.SystemLibrary),
     ("cpu_instructions", "wheel", builds.Wheel),
     ("torch_companions", "companion", builds.Companion),
+    ("model_types", "release", transformers.Release),
+    ("quantization", "method", transformers.Method),
+    ("variants", "library", packages.Library),
+    ("framework_floors", "floor", packages.Floor),
+    ("moved_modules", "module", packages.Module),
 ]
 KNOWN = Knowledge()
 
@@ -238,3 +245,46 @@ def test_datatypes() -> None:
         assert (row.name, row.capability) == ("bfloat16", Version("8.0"))
     assert datatypes.datatype("FP32") is None
     assert datatypes.datatype("INT8") is None
+
+
+@pytest.mark.parametrize(
+    ("model_type", "installed", "knows"),
+    [
+        ("bert", "4.30.0", True),
+        ("bert", "4.10.0", None),  # older than the table
+        ("qwen3", "4.51.0", True),
+        ("qwen3", "4.50.0", False),
+        ("glm4", "4.51.3", None),  # came between two rows
+        ("qwen3", "4.50.3", None),
+        ("internlm2", "4.57.0", None),
+    ],
+)
+def test_model_types_of_transformers(model_type: str, installed: str, knows: bool | None) -> None:
+    assert KNOWN.knows_model_type(model_type, Version(installed)) is knows
+
+
+def test_floors_of_a_library() -> None:
+    assert KNOWN.floors("transformers", Version("4.51.3")) == ()
+    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("4.57.0"))} == {
+        ("", "2.1"),
+        ("pytorch", "2.6"),
+    }
+    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("5.1.0"))} == {
+        ("", "2.2"),
+        ("pytorch", "2.6"),
+    }
+
+
+def test_modules_that_moved() -> None:
+    module = KNOWN.moved_module("numpy._core.multiarray._reconstruct")
+    assert module is not None
+    assert (module.distribution, module.since) == ("numpy", Version("1.26.1"))
+    assert KNOWN.moved_module("numpy._corex.y") is None
+    assert KNOWN.moved_module("numpy.core.multiarray") is None
+
+
+def test_stand_ins_are_listed_once() -> None:
+    names = [name for library in KNOWN.libraries() for name in library.distributions]
+    assert len(names) == len(set(names))
+    assert "onnxruntime-gpu" in KNOWN.stand_ins("onnxruntime")
+    assert KNOWN.stand_ins("requests") == ()

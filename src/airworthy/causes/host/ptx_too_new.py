@@ -88,13 +88,13 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         if build.accelerator != "cuda" or build.runtime is None or (speaks is not None and speaks >= build.runtime):
             continue
         floor = known.minimum_driver(build.runtime, windows=windows_driver(facts))
-        if floor is None or driver < floor:
+        if floor is None or known.older(driver, floor):
             continue  # too old for all of it: another cause
-        if build.compressed and driver < UNPACKS:
+        if build.compressed and known.older(driver, UNPACKS):
             yield _finding(facts, build, say("packed code"), say("this device"), say("unpack"), UNPACKS)
             continue
         required = known.driver_for_jit(build.runtime, windows=windows_driver(facts))
-        if required is None or driver >= required:
+        if required is None or not known.older(driver, required):
             continue
         for architecture, device in sorted(devices.items()):
             if _only_ptx(build, architecture, known):

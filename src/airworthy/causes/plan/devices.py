@@ -1,4 +1,4 @@
-"""Rules about what is to run on a device: how it is quantised, its attention kernels, whether it is seen."""
+"""Rules about what is to run on a device: its data type, how it is quantised, its attention kernels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from airworthy.causes.interface import Cause, Undecidable
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Confidence, Finding
+from airworthy.core.finding import Confidence, Finding, Severity
 from airworthy.core.keys import (
     CUDA_VISIBLE,
     DISTRIBUTIONS,
     NVIDIA_DEVICES,
     PLAN_ATTENTION,
+    PLAN_DTYPE,
     PLAN_MODEL,
     PLAN_QUANTIZATION,
     PLAN_WEIGHTS_ONLY,
@@ -22,6 +23,8 @@ from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
+ENGINES = ("vllm", "sglang", "tensorrt-llm", "lmdeploy", "text-generation-inference")
+"""Programs that refuse a data type which the device has no arithmetic for; frameworks emulate some."""
 _MIXTURE = re.compile(r"(?i)\bmoe\b|mixtral|deepseek-?(?:coder-?)?(?:v2|v3|r1)|-a\d{1,3}b\b|\d+x\d+b\b|gpt-oss|dbrx")
 
 
@@ -36,6 +39,30 @@ def _newest(facts: Facts, known: Knowledge) -> tuple[Device, Version]:
         raise Undecidable("the compute capability of the device is not known")
     at, device = max(capable, key=lambda each: each[0])
     return device, at
+
+
+def no_arithmetic(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """The device has no arithmetic for the data type that is asked for."""
+    device, capability = _newest(facts, known)
+    dtype = facts.value(PLAN_DTYPE)
+    row = known.datatype(dtype)
+    if row is None or capability >= row.capability:
+        return
+    engine = next((d.name for d in facts.get_value(DISTRIBUTIONS, ()) if d.name in ENGINES), "")
+    yield cause.finding(
+        facts,
+        device.name,
+        evidence=(PLAN_DTYPE, NVIDIA_DEVICES, row.evidence("datatypes")),
+        # A framework computes in a wider type, slowly; a serving engine stops.
+        severity=Severity.ERROR if engine else Severity.WARNING,
+        message="{dtype} needs compute capability {needed}, and {device} has {capability}",
+        dtype=row.name,
+        needed=row.capability.text,
+        device=device.name,
+        capability=capability.text,
+        architecture=device.architecture,
+        engine=engine,
+    )
 
 
 def no_quantised_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:

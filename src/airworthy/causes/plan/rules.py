@@ -18,6 +18,7 @@ from airworthy.core.keys import (
     FRAMEWORKS,
     NVIDIA_DEVICES,
     PLAN_ATTENTION,
+    PLAN_DTYPE,
     PLAN_ENGINE_BUILT_WITH,
     PLAN_EXTENSION_TOOLKIT,
     PLAN_INDEXES,
@@ -53,6 +54,7 @@ RULES = (
     Rule("cuda-symbol-mismatch", (PLAN_LOADER_PATH, PLAN_SYSTEM_TOOLKIT, FRAMEWORKS), packages.mixed_libraries),
     Rule("engine-not-portable", (PLAN_ENGINE_BUILT_WITH, FRAMEWORKS), packages.other_engine),
     Rule("quant-backend-missing", (PLAN_QUANTIZATION, NVIDIA_DEVICES, DISTRIBUTIONS), devices.no_quantised_kernel),
+    Rule("dtype-unsupported", (PLAN_DTYPE, NVIDIA_DEVICES), devices.no_arithmetic),
     Rule("attention-backend-unsupported", (PLAN_ATTENTION, NVIDIA_DEVICES), devices.no_attention_kernel),
     Rule("gpu-not-visible", (CUDA_VISIBLE, NVIDIA_DEVICES), devices.hidden),
 )
