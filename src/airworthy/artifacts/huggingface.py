@@ -12,6 +12,7 @@ import msgspec
 
 from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
+from airworthy.artifacts.generation import facts_of
 from airworthy.artifacts.interface import Format
 from airworthy.artifacts.onnx import FORMAT as ONNX
 from airworthy.artifacts.pytorch import FORMAT as PYTORCH
@@ -153,7 +154,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         max_length=companions.max_length,
     )
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
-    return conclude(
+    inspection = conclude(
         model,
         defects=defects,
         pointers=pointers,
@@ -161,6 +162,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         versions=versions.value if isinstance(versions, Known) else _unknown(versions),
         configuration=_configuration(folder, companions),
     )
+    return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts_of(folder)))
 
 
 def _configuration(folder: Path, companions: Companions) -> ModelConfiguration | Unknown | None:

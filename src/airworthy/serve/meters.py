@@ -45,6 +45,12 @@ class Meters:
             ["model", "reason"],
             registry=self.registry,
         )
+        self.cached = Counter(
+            "airworthy_cache_requests",
+            "Requests by what the cache had: hit, miss, or joined a run under way.",
+            ["model", "result"],
+            registry=self.registry,
+        )
         self.starts = Counter(
             "airworthy_worker_starts", "Workers that became ready.", ["model"], registry=self.registry
         )
@@ -93,6 +99,10 @@ class ModelMeters:
     def rejected(self, reason: str) -> None:
         """A request ended without a result."""
         self._meters.refused.labels(self._model, reason).inc()
+
+    def asked(self, result: str) -> None:
+        """The cache was asked: `hit`, `miss` or `joined`."""
+        self._meters.cached.labels(self._model, result).inc()
 
     def started(self, seconds: float) -> None:
         """A worker is ready, so many seconds after its start."""

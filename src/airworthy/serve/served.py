@@ -11,7 +11,8 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals
-from airworthy.serve.dispatcher import Dispatcher, Watch
+from airworthy.serve.cache import AnswerCache, Watch, key_of
+from airworthy.serve.dispatcher import Asked, Dispatcher
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.slot import MakeLink
@@ -75,6 +76,9 @@ class Served:
         )
         load = Load(engine, model, options)
         self.dispatcher = Dispatcher(load, settings, make_link, self._meters, limits, self._padding)
+        # What a file holds decides what it answers; one that changes under a running service is not read again.
+        self._release = f"{model.path}:{VERSION}"
+        self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if settings.cache else None
         self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
 
     async def loaded(self) -> Ready:
@@ -115,9 +119,9 @@ class Served:
         """Let validated tensors in."""
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self.dispatcher.submit(tensors, group=object(), rows=sys.maxsize, wanted=wanted, watch=watch)
+            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
-        return self.dispatcher.submit(tensors, group=group, rows=rows.pop(), wanted=wanted, watch=watch)
+        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch)
 
     def submit_tokens(self, ids: Sequence[int], watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let one text's token ids in, for its embedding.
@@ -137,7 +141,13 @@ class Served:
             for spec in self.inputs
         ]
         wanted = (self.embedding.name,)
-        return self.dispatcher.submit(tensors, group="tokens", rows=1, length=length, wanted=wanted, watch=watch)
+        return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch)
+
+    def _ask(self, asked: Asked, watch: Watch | None) -> asyncio.Future[tuple[Tensor, ...]]:
+        if self._cache is None:
+            return self.dispatcher.submit(asked, watch)
+        key = key_of(self._release, asked.wanted, asked.tensors)
+        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None), watch)
 
     def close(self) -> None:
         """Release what it holds beside its runners."""

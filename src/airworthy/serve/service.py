@@ -88,7 +88,7 @@ class Service:
         self.address: tuple[str, int] = (settings.host, settings.port)
         """Where it listens; the port is the real one once it does."""
         self.words = ""
-        """The last that workers printed, where a model did not load."""
+        """The last that workers printed and the runtime's own error, where a model did not load."""
         self.load_seconds: dict[str, float] = {}
         """Seconds from a worker's start to its being ready, by model."""
 
@@ -166,7 +166,7 @@ class Service:
                 self.load_seconds[name] = (await served.loaded()).seconds
         except AirworthyError as error:
             self._failure = error
-            self.words = "\n".join(served.dispatcher.words for served in self._models.values())
+            self.words = "\n".join((*(served.dispatcher.words for served in self._models.values()), error.text))
             self.stop()
             return
         if self._on_ready is not None:

@@ -91,16 +91,16 @@ def test_placeholders_are_parameters(cause: Cause) -> None:
 def test_signatures_are_sound(cause: Cause) -> None:
     assert cause.signatures
     for signature in cause.signatures:
-        assert len(signature.literal) >= 6, signature
+        assert len(signature.literal.encode()) >= 6, signature  # a Chinese character says as much as a syllable
         assert 0 < signature.weight <= 1
         assert len(signature.literal) < 120
 
 
 def test_no_text_belongs_to_two_causes() -> None:
-    owners: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
+    owners: dict[tuple[Any, ...], list[str]] = collections.defaultdict(list)
     for cause in CAUSES:
         for signature in cause.signatures:
-            owners[signature.literal, signature.pattern].append(cause.slug)
+            owners[signature.literal, signature.pattern, signature.refine].append(cause.slug)
     twice = {text: slugs for text, slugs in owners.items() if len(slugs) > 1}
     assert not twice
 
@@ -151,6 +151,10 @@ def test_generated_page(cause: Cause) -> None:
     assert "\n\n\n" not in text
 
 
+SURFACES = {"cause-not-in-log", "overload", "probe-failed", "worker-died"}
+"""Entries that tell what the failure looked like from outside, for want of one that knows the root."""
+
+
 def test_cases_from_the_field() -> None:
     if not (CORPUS / "errors.jsonl").is_file():
         pytest.skip(f"the collected cases are not at {CORPUS}")
@@ -162,7 +166,7 @@ def test_cases_from_the_field() -> None:
             told += 1
             if found[:1] == [] or found[0] not in right:
                 missed.append((row["id"], row["cause"], found))
-        elif found and found[0] not in right:
+        elif found and found[0] not in right | SURFACES:
             taken.append((row["id"], row["cause"], found))
     assert told > 0
     assert not missed
