@@ -42,11 +42,15 @@ def conclude(
     """
     source = model.entry
     guess = say("the suffix of {entry}; the content was not recognised", entry=model.entry)
-    facts = {
+    facts: dict[str, Fact] = {
         keys.MODEL_PATH.name: Known(model.path, source),
         keys.MODEL_FORMAT.name: Known(model.format, source if by_content else guess),
         keys.MODEL_ENTRY_FORMAT.name: Known(model.entry_format, source if by_content else guess),
         keys.MODEL_SIZE.name: Known(model.size, source),
+        keys.MODEL_DATATYPES.name: Known(tuple(sorted(model.datatypes, key=lambda t: -model.datatypes[t])), source),
+        # Only a folder with a configuration tells these; its format puts them in.
+        keys.MODEL_ATTENTION_HEADS.name: Absent(source),
+        keys.MODEL_CHAT_TEMPLATE.name: Absent(source),
         keys.MODEL_DEFECTS.name: Known(tuple(defects)[:MOST_DEFECTS], source),
         keys.MODEL_LFS_POINTERS.name: Known(tuple(pointers), source),
         keys.MODEL_PICKLE_IMPORTS.name: _fact(imports, source),

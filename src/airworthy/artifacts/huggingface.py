@@ -12,6 +12,7 @@ from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_compan
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.coreml import PACKAGE as COREML
 from airworthy.artifacts.folders import links_out, walk
+from airworthy.artifacts.generation import facts_of
 from airworthy.artifacts.gguf import FORMAT as GGUF
 from airworthy.artifacts.gguf import SPLIT
 from airworthy.artifacts.interface import Format
@@ -139,7 +140,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
     code = found.facts.get_value(keys.MODEL_CODE, ())
     code += tuple(each for each in companions.code if each not in code)
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
-    return conclude(
+    inspection = conclude(
         model,
         defects=defects,
         pointers=pointers,
@@ -148,6 +149,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         code=code,
         configuration=_configuration(folder, companions),
     )
+    return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts_of(folder)))
 
 
 def _configuration(folder: Path, companions: Companions) -> ModelConfiguration | Unknown | None:

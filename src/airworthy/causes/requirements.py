@@ -23,6 +23,7 @@ _REQUIREMENT = re.compile(
     r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]{0,200}[A-Za-z0-9])?)\s*(?:\[[^\]]{0,300}\])?\s*(@[^;]*|\(?[^;()@]*\)?)"
     r"\s*(?:;(.*))?"
 )
+_PIN = re.compile(r"([A-Za-z0-9][\w.-]{0,100})(?:\[[^\]]{0,100}\])?\s{0,4}\(?==\s{0,4}(\d[\w.!+-]{0,60})")
 _MACHINES = {
     ("Windows", "x86_64"): "AMD64",
     ("Windows", "aarch64"): "ARM64",
@@ -178,3 +179,18 @@ def contradict(wanted: Iterable[str]) -> bool:
             epoch, _, last = parts[place].rpartition("!")
             edges.add(".".join([*parts[:place], f"{epoch}!{int(last) + 1}" if epoch else str(int(last) + 1)]))
     return not any(all(group.contains(edge, prereleases=True) for group in parsed) for edge in edges)
+
+
+def pins(distribution: Distribution) -> dict[str, Version]:
+    """The exact versions that a distribution asks for, by normalised name."""
+    found: dict[str, Version] = {}
+    for text in distribution.requires:
+        match = _PIN.match(text)
+        if match:
+            found[normalise(match[1])] = Version(match[2])
+    return found
+
+
+def named(distributions: tuple[Distribution, ...], name: str) -> Distribution | None:
+    """The distribution of a name, where it is installed."""
+    return next((each for each in distributions if each.name == name), None)

@@ -42,13 +42,11 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="engine-not-portable",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="the engine was built for {found}, and this runtime expects {wanted}",
     unpredictable=(
         "what an engine was built with is written in its maker's own way, which only its maker's runtime reads"
@@ -68,6 +66,7 @@ CAUSE = Cause(
         Signature("Platform specific tag mismatch"),
         Signature("safeVersionRead == "),
         Signature("incompatible with the current version of TensorRT"),
+        Signature("he engine was built for", r"(?i)the engine was built for (?:compute capability|sm)", weight=0.95),
         Signature("Using an engine plan file across different models of devices", weight=0.85),
         Signature("Magic tag does not match", weight=0.88),
         Signature("kPLAN_MAGIC_TAG", weight=0.88),

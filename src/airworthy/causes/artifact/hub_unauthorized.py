@@ -43,13 +43,11 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="hub-unauthorized",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="the hub does not give {model} to this account",
     unpredictable="what an account may read is known only to the hub, and a check asks nobody",
     signatures=(

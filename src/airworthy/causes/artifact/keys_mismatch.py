@@ -43,13 +43,11 @@ from airworthy.causes.commands import command, model_file
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="keys-mismatch",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="the weights and the model do not name their tensors alike: {key}",
     unpredictable="the names that a model expects are known only to its code, which a check does not run",
     signatures=(
@@ -67,8 +65,10 @@ CAUSE = Cause(
         Signature("There is no module or parameter named", r"parameter named '(?P<key>[\w.]{1,200})'", weight=0.95),
         Signature("weights were not initialized from checkpoint", weight=0.95),
         Signature("variables during loading", r"expected \d+ variables, but received \d+ variables", weight=0.95),
+        Signature("does not exist", r"weight (?P<key>[\w-]{1,80}(?:\.[\w-]{1,80}){1,12}) does not exist", weight=0.95),
         Signature("missing tensor '", r"missing tensor '(?P<key>[\w.]{1,200})'", weight=0.9),
         Signature("check_tensor_dims: tensor '", r"tensor '(?P<key>[\w.]{1,200})' not found", weight=0.9),
+        Signature("MISSING WEIGHT", r"MISSING WEIGHT: (?P<key>[\w.]{1,200})", weight=0.92),
         Signature("objects could not be loaded", r"A total of \d+ objects could not be loaded", weight=0.9),
         Signature(
             "KeyError: '",

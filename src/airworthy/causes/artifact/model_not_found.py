@@ -44,13 +44,11 @@ from airworthy.causes.commands import command
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="model-not-found",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="there is no model at {name}",
     unpredictable=(
         "`check` ends at a path that leads nowhere before any cause is asked, and names on a hub are not looked up"

@@ -1,4 +1,4 @@
-"""The quantisation library is missing, lacks GPU support, or has no kernel for this kind of quantisation.
+"""The quantisation library is missing, lacks GPU support, or has no kernel for these weights.
 
 ## What happens
 
@@ -77,7 +77,7 @@ CAUSE = Cause(
         ),
         Signature("GPU is needed for", r"A GPU (?:or XPU )?is needed for .{0,20}quantization"),
         Signature("quantized models is only supported on GPUs"),
-        Signature("CUDA Setup failed despite GPU being available"),
+        Signature("CUDA Setup failed despite"),
         Signature("Could not find the bitsandbytes CUDA binary"),
         Signature("Required library version not found: libbitsandbytes"),
         Signature("libbitsandbytes_cpu", r"libbitsandbytes_cpu\.so: undefined symbol"),
@@ -100,6 +100,16 @@ CAUSE = Cause(
         Signature("Unknown quantization", weight=0.85),
         Signature("does not match the quantization method specified in the", weight=0.85),
         Signature("kernels not installed", r"exllama\w*_kernels not installed", weight=0.8),
+        Signature(
+            "is not defined",
+            r"NameError: name '(?:autogptq_cuda\w*|exl\w*_kernels?|awq_ext|gptq_\w+|bnb|marlin_cuda)' is not defined",
+            weight=0.92,
+        ),
+        Signature(
+            "quantization kernel",
+            r"(?i)(?:cannot|could not|failed to) (?:find|load|import) (?:\w+ )?quantization kernel",
+            weight=0.92,
+        ),
         Signature("CUDA extension not installed", weight=0.75),
     ),
     related=("package-missing", "dtype-unsupported", "keys-mismatch", "cpu-only-build"),

@@ -44,13 +44,11 @@ from airworthy.causes.commands import command, model_file
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import MODEL_PATH
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="shape-mismatch-weights",
     severity=Severity.ERROR,
-    needs=(MODEL_PATH,),
     message="the weight {name} does not have the shape that the model gives it",
     unpredictable="the shapes that a model expects are known only to its code, which a check does not run",
     signatures=(

@@ -44,7 +44,6 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import DISTRIBUTIONS
 from airworthy.core.words import say
 
 _TOOL = r"\S{0,200}(?:gcc|g\+\+|cc|c\+\+|clang|cl\.exe|nvcc|cmake|ninja|make)(?:-\d+)?(?:\.exe)?"
@@ -52,13 +51,16 @@ _TOOL = r"\S{0,200}(?:gcc|g\+\+|cc|c\+\+|clang|cl\.exe|nvcc|cmake|ninja|make)(?:
 CAUSE = Cause(
     slug="build-toolchain-missing",
     severity=Severity.ERROR,
-    needs=(DISTRIBUTIONS,),
     message="building from source needs {tool}, which is not here",
     unpredictable="whether a package is built from source is decided by the installer, when it finds no wheel",
     signatures=(
         Signature("CUDA_HOME environment variable is not set"),
         Signature("nvcc was not found"),
-        Signature("Failed to find nvcc"),
+        Signature("to find nvcc", r"(?:Failed|Unable|Could not) to find nvcc|Could not find nvcc"),
+        Signature("CUDA_HOME does not exist"),
+        Signature("ld: cannot find -l", r"cannot find -l(?P<tool>\S{1,60})(?::|$)", weight=0.9),
+        Signature("Cannot find CMake executable"),
+        Signature("set CUDA_HOME", r"(?i)(?:please|must|need to|not) set (?:the )?CUDA_HOME", weight=0.9),
         Signature("No such file or directory: '", rf"No such file or directory: '(?P<tool>{_TOOL})'"),
         Signature("unable to execute", rf"unable to execute '?(?P<tool>{_TOOL})'?: No such file"),
         Signature("failed: No such file or directory", rf"command '?(?P<tool>{_TOOL})'? failed: No such file"),

@@ -43,13 +43,11 @@ from airworthy.causes.commands import pip_install, python
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import PYTHON_EXECUTABLE
 from airworthy.core.words import say
 
 CAUSE = Cause(
     slug="hash-mismatch",
     severity=Severity.ERROR,
-    needs=(PYTHON_EXECUTABLE,),
     message="{package} is not the file that the recorded hash stands for",
     unpredictable="what a download brings is known only once it is there",
     signatures=(

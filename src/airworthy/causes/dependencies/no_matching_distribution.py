@@ -50,7 +50,7 @@ from airworthy.core.words import say
 CAUSE = Cause(
     slug="no-matching-distribution",
     severity=Severity.ERROR,
-    needs=(PYTHON_VERSION,),
+    uses=(PYTHON_VERSION,),
     message="there is no {requirement} for this Python and platform on this index",
     unpredictable="what an index holds is known only by asking it, and a check asks no network",
     signatures=(

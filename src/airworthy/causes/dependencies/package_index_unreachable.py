@@ -46,7 +46,6 @@ from airworthy.causes.commands import pip_install, python
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.keys import PYTHON_EXECUTABLE
 from airworthy.core.words import say
 
 _HOSTS = (
@@ -58,7 +57,6 @@ _PATH = r"(?:simple|packages|whl|pypi)"
 CAUSE = Cause(
     slug="package-index-unreachable",
     severity=Severity.ERROR,
-    needs=(PYTHON_EXECUTABLE,),
     message="the package index at {host} can't be reached",
     unpredictable="whether the network leads somewhere is known only by going there, and a check goes nowhere",
     signatures=(

@@ -58,7 +58,7 @@ CAUSE = Cause(
     signatures=(
         Signature(
             "requires the following packages that were not found in your environment",
-            r"in your environment: (?P<module>[\w.-]{1,80})",
+            r"in your environment: (?P<module>[\w.-]{0,80}\w)",
             message="{module} is not installed",
         ),
         Signature(
@@ -94,6 +94,17 @@ CAUSE = Cause(
             r"No module named '?(?P<module>[A-Za-z_][\w.]{0,100})'?",
             weight=0.85,
             message="there is no module {module} in this environment",
+        ),
+        Signature(
+            "Missing optional dependency '",
+            r"dependency '(?P<module>[\w.-]{1,60})'",
+            message="{module} is not installed",
+        ),
+        Signature(
+            "to be installed",
+            r"requires [`'\"]?(?P<module>[\w.-]{1,60})[`'\"]? to be installed",
+            weight=0.85,
+            message="{module} is not installed",
         ),
         Signature("invalid or not found", r"class uri '?[\w.:]{1,100}'? invalid or not found", weight=0.8),
         Signature("ImportError: ", r"ImportError: .{0,300}\bpip install [^\n]{1,80}", weight=0.75),
