@@ -111,7 +111,6 @@ CAUSE = Cause(
         Signature("exit code 137", weight=0.8),
         Signature("exit status 137", weight=0.8),
         Signature("exit code: 137", weight=0.8),
-        Signature("Memory cgroup out of memory", weight=0.8),
         Signature("killed by SIGKILL by OOM killer due to high memory usage", weight=0.7),
         Signature("killed by the OOM killer due to high memory usage", weight=0.6),
         Signature("Exit Code:", r"Exit Code:\s+137\b", weight=0.6),

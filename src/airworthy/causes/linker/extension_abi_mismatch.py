@@ -54,6 +54,8 @@ from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _BINARY = r"(?:(?P<binary>[\w.+-]{1,120}\.(?:so|pyd|dylib)[\w.]{0,20}): )?"
+# CANN's own libraries are of one release with each other; which one, is another cause.
+_NOT_ASCEND = r"(?!N(?:3atb|3Mki|8c10_npu))"
 
 CAUSE = Cause(
     slug="extension-abi-mismatch",
@@ -63,10 +65,10 @@ CAUSE = Cause(
     signatures=(
         Signature(
             "undefined symbol: _Z",
-            _BINARY + r"undefined symbol: (?P<symbol>_Z\w{1,400})",
+            _BINARY + r"undefined symbol: (?P<symbol>_Z" + _NOT_ASCEND + r"\w{1,400})",
             message="{binary} was built against another version of what it calls",
         ),
-        Signature("undefined symbol: _Z"),
+        Signature("undefined symbol: _Z", r"undefined symbol: _Z" + _NOT_ASCEND),
         Signature("undefined symbol: ", r"undefined symbol: _?Py[A-Z_]\w*"),
         Signature("undefined symbol: ", r"undefined symbol: (?:aoti_torch|THP|THC|torch_)\w*"),
         Signature("Symbol not found: ", r"Symbol not found: \(?_{1,3}Z\w+"),

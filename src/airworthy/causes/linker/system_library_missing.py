@@ -59,9 +59,7 @@ _OTHERS = (
     r"|tensorflow_framework|onnxruntime_providers\w*)"
 )
 _NAME = rf"(?P<library>lib(?!{_OTHERS}\.so)[\w.+-]{{1,80}}?\.so(?:\.[\d.]{{1,20}}\d|\.\d)?)"
-_VENDORS = (
-    r"lib(?:ascend\w*|hccl\w*|acl\w*|atb\w*|nnopbase|opapi|runtime|amdhip64|roc\w+|hip\w+|MIOpen|musa\w*|mudnn)\.so"
-)
+_VENDORS = r"lib(?:ascend\w*|cann_kb|tbe_adapter|ge_runner|hccl\w*|acl\w*|atb\w*|nnopbase|opapi|runtime|amdhip64|roc\w+|hip\w+|MIOpen|musa\w*|mudnn)\.so"
 _FOUND = "the loader does not find {library}"
 
 CAUSE = Cause(
