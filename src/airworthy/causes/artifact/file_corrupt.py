@@ -90,6 +90,10 @@ CAUSE = Cause(
 
 _OTHERS = frozenset({"missing", "error-page"})
 """Kinds that `shard-missing` and `download-is-error-page` tell."""
+# Bytes after the end of the data are read by nobody, yet nobody put them there on purpose; a link may be meant.
+_HARMLESS = frozenset({"padded", "link"})
+_WHOLE = frozenset({"bomb", "link", "path"})
+"""Kinds by which nothing is damaged: the message must not say so."""
 
 
 @CAUSE.predict
@@ -103,8 +107,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             defect.member,
             evidence=(MODEL_DEFECTS,),
-            # Bytes after the end of the data are read by nobody, yet nobody put them there on purpose.
-            severity=Severity.WARNING if defect.kind == "padded" else Severity.ERROR,
+            severity=Severity.WARNING if defect.kind in _HARMLESS else Severity.ERROR,
+            message="{member}: {detail}" if defect.kind in _WHOLE else "",
             member=defect.member,
             kind=defect.kind,
             detail=defect.detail,
