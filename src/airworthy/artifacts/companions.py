@@ -27,6 +27,8 @@ class Companions(msgspec.Struct, frozen=True):
     """What `config.json` calls the model, `BertModel`."""
     max_length: int | None = None
     """The longest input in tokens: the smallest number that a configuration gives."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that embeddings may be cut to, smallest first; `(-1,)` for any."""
     tokenizer: str = ""
     """The path of `tokenizer.json`, or empty."""
     paths: tuple[Path, ...] = ()
@@ -67,11 +69,20 @@ def read_companions(folder: Path) -> Companions:
     return Companions(
         architecture=architecture[:200],
         max_length=min(usable, default=None),
+        dimensions=_dimensions(config),
         tokenizer=tokenizer,
         paths=tuple(reader.paths),
         defects=tuple(reader.defects),
         pointers=tuple(reader.pointers),
     )
+
+
+def _dimensions(config: dict[str, Any]) -> tuple[int, ...]:
+    """What a configuration says of Matryoshka embeddings, by the names that vLLM reads."""
+    listed = config.get("matryoshka_dimensions")
+    if isinstance(listed, list):
+        return tuple(sorted({size for size in listed[:100] if type(size) is int and 0 < size < 1 << 20}))
+    return (-1,) if config.get("is_matryoshka") is True else ()
 
 
 class _Reader:

@@ -151,6 +151,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         architecture=companions.architecture,
         tokenizer=companions.tokenizer,
         max_length=companions.max_length,
+        dimensions=companions.dimensions,
     )
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
     return conclude(

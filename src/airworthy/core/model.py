@@ -92,7 +92,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     """What the configuration calls it, `BertModel`."""
     task: str = ""
-    """What it answers: `embedding`, `tensors`; empty when that can't be told."""
+    """What it answers: `embedding`, `rerank`, `tensors`; empty when that can't be told."""
     producer: str = ""
     """The program that wrote it, `pytorch 2.13.0`."""
     parameters: int | None = None
@@ -111,6 +111,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Its `tokenizer.json`, or empty."""
     max_length: int | None = None
     """The longest input in tokens, where the configuration says so."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that its embeddings were trained to be cut to; `(-1,)` for any, none where they can't be."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
 

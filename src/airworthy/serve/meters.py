@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from airworthy.serve.statistics import Statistics
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -79,20 +82,27 @@ class ModelMeters:
         self._queued = meters.queued.labels(model).observe
         self._compute = meters.compute.labels(model).observe
         self._rows = meters.rows.labels(model).observe
+        self.statistics = Statistics()
+        """The same, as the Open Inference Protocol tells it."""
 
     def answered(self, queued: float, total: float) -> None:
         """A request got its answer; times in seconds."""
         self._queued(queued)
         self._duration(total)
+        self.statistics.answered(queued, total)
 
     def batch(self, rows: int, seconds: float) -> None:
         """A batch came back."""
+        if rows >= sys.maxsize:  # a request that shares its run with nobody, whatever its shape
+            rows = 1
         self._rows(rows)
         self._compute(seconds)
+        self.statistics.batch(rows, seconds)
 
     def rejected(self, reason: str) -> None:
         """A request ended without a result."""
         self._meters.refused.labels(self._model, reason).inc()
+        self.statistics.refused()
 
     def started(self, seconds: float) -> None:
         """A worker is ready, so many seconds after its start."""

@@ -39,10 +39,47 @@ class BodyTooLarge(Refusal):
 
 
 class UnsupportedEncoding(Refusal):
-    """A body that is compressed."""
+    """A body that is compressed in a way that we don't know."""
 
     code = "unsupported-encoding"
+    message = "bodies of content-encoding {encoding!r} are not taken"
+    hint = "send it as {known}, or without content-encoding"
     http_status = 415
+
+
+class HeadersTooLarge(Refusal):
+    """More header bytes, or more headers, than a request may have."""
+
+    code = "headers-too-large"
+    message = "the request has more than {most:bytes} of headers, or more than {count} headers"
+    hint = "send fewer, or raise serve.max_headers"
+    http_status = 431
+
+
+class UrlTooLong(Refusal):
+    """A longer URL than a request may have."""
+
+    code = "url-too-long"
+    message = "the URL is longer than {most} bytes"
+    http_status = 414
+
+
+class AdminOff(Refusal):
+    """The admin interface is off."""
+
+    code = "admin-off"
+    message = "models cannot be loaded or unloaded over the network here"
+    hint = "start the service with serve.admin = true and an admin key"
+    http_status = 403
+
+
+class Unauthorized(Refusal):
+    """No key, or a wrong one."""
+
+    code = "invalid-api-key"
+    message = "the key is missing or wrong"
+    hint = "send it as the header `Authorization: Bearer KEY`"
+    http_status = 401
 
 
 class BodyTooSlow(Refusal):

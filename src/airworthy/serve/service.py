@@ -16,12 +16,12 @@ from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
+from airworthy.serve.gateway.admin import Admin
+from airworthy.serve.link.interface import STOP
 from airworthy.serve.slot import MakeLink
 
 BACKLOG = 2048
 """Connections that the kernel holds until they are accepted."""
-STOP = 3.0
-"""Seconds that workers get to end by themselves."""
 
 
 class CannotListen(AirworthyError):
@@ -79,6 +79,7 @@ class Service:
     ) -> None:
         self.plans = plans
         self.settings = settings
+        self._admin = Admin(settings)
         self._on_ready = on_ready
         self._make_link = make_link
         self._failure: AirworthyError | None = None
@@ -129,8 +130,10 @@ class Service:
         self._models = models
         from airworthy.serve.gateway.app import App
         from airworthy.serve.gateway.server import make_server
+        from airworthy.serve.models import Models
 
-        self._server = make_server(App(models, self.settings, meters), self.settings)
+        served_models = Models(models)
+        self._server = make_server(App(served_models, self.settings, meters, self._admin), self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
         try:
@@ -140,7 +143,7 @@ class Service:
             loading.cancel()
             if self._draining is not None:
                 await self._draining
-            await asyncio.gather(*(served.dispatcher.stop(self._grace) for served in models.values()))
+            await asyncio.gather(*(served.stop(self._grace) for served in models.values()))
             for served in models.values():
                 served.close()
 

@@ -119,12 +119,23 @@ def pack(name: str, datatype: str, values: Any, count: int) -> bytes:
             return bytes(map(_boolean, flat))
         if datatype == "FP16":
             return struct.pack(f"<{count}e", *flat)
+        if datatype == "BF16":
+            return _to_bf16(array("f", flat))
         return array(_TYPECODES[datatype], flat).tobytes()
     except KeyError:
         raise BadTensor(name=name, problem=say("{datatype} is taken as binary data only", datatype=datatype)) from None
     except (TypeError, OverflowError, AttributeError, struct.error) as error:
         problem = say("the values are not all {datatype} ({error})", datatype=datatype, error=error)
         raise BadTensor(name=name, problem=problem) from None
+
+
+def _to_bf16(values: array[float]) -> bytes:
+    """The upper halves of FP32 numbers, rounded to the nearest, ties to even."""
+    bits = array("I", values.tobytes())
+    halves = (
+        0x7FC0 if math.isnan(v) else (b + 0x7FFF + ((b >> 16) & 1)) >> 16 for v, b in zip(values, bits, strict=True)
+    )
+    return array("H", halves).tobytes()
 
 
 def _boolean(value: Any) -> int:
