@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from airworthy.serve.statistics import Statistics
+from airworthy.serve.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -82,14 +82,12 @@ class ModelMeters:
         self._queued = meters.queued.labels(model).observe
         self._compute = meters.compute.labels(model).observe
         self._rows = meters.rows.labels(model).observe
-        self.statistics = Statistics()
-        """The same, as the Open Inference Protocol tells it."""
+        self._batches = Batches()
 
     def answered(self, queued: float, total: float) -> None:
         """A request got its answer; times in seconds."""
         self._queued(queued)
         self._duration(total)
-        self.statistics.answered(queued, total)
 
     def batch(self, rows: int, seconds: float) -> None:
         """A batch came back."""
@@ -97,12 +95,12 @@ class ModelMeters:
             rows = 1
         self._rows(rows)
         self._compute(seconds)
-        self.statistics.batch(rows, seconds)
+        self._batches.add(rows, seconds)
 
     def rejected(self, reason: str) -> None:
         """A request ended without a result."""
         self._meters.refused.labels(self._model, reason).inc()
-        self.statistics.refused()
+        self._batches.refused += 1
 
     def started(self, seconds: float) -> None:
         """A worker is ready, so many seconds after its start."""
@@ -121,3 +119,33 @@ class ModelMeters:
         """Read the two gauges from functions when the page is asked for."""
         self._meters.waiting.labels(self._model).set_function(waiting)
         self._meters.running.labels(self._model).set_function(running)
+
+    def statistics(self, version: str) -> ModelStatistics:
+        """The same, as the Open Inference Protocol tells it."""
+        success, queue, compute = (self._sum(each) for each in ("request_duration", "queue_duration", "batch_duration"))
+        none = Duration()
+        stats = InferenceStatistics(
+            success=success,
+            fail=Duration(self._batches.refused, 0),
+            queue=queue,
+            compute_input=none,
+            compute_infer=compute,
+            compute_output=none,
+            cache_hit=none,
+            cache_miss=none,
+        )
+        return ModelStatistics(
+            name=self._model,
+            version=version,
+            last_inference=int(self._batches.last * 1000),
+            inference_count=int(self._sample("batch_rows_sum")),
+            execution_count=compute.count,
+            inference_stats=stats,
+            batch_stats=self._batches.describe(),
+        )
+
+    def _sum(self, name: str) -> Duration:
+        return Duration(int(self._sample(f"{name}_seconds_count")), int(self._sample(f"{name}_seconds_sum") * 1e9))
+
+    def _sample(self, name: str) -> float:
+        return self._meters.registry.get_sample_value(f"airworthy_{name}", {"model": self._model}) or 0.0

@@ -152,6 +152,15 @@ class NotReady(Refusal):
     http_status = 503
 
 
+class LoadRefused(Refusal):
+    """A model that an administrator asked for does not load; what served before goes on serving."""
+
+    code = "load-failed"
+    message = "{detail}"
+    hint = "{way_out}"
+    http_status = 500
+
+
 class WorkerLost(Refusal):
     """The worker died with this request in its hands, twice."""
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from airworthy.core.errors import AirworthyError
 from airworthy.core.model import ANY_RANK, ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
@@ -113,7 +114,7 @@ class Served:
 
     def statistics(self) -> ModelStatistics:
         """What it has done so far."""
-        return self._meters.statistics.describe(self.name, VERSION)
+        return self._meters.statistics(VERSION)
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
@@ -133,7 +134,7 @@ class Served:
         """Load it, or load its file again: new runners take over once they are ready, the old ones finish their work.
 
         Raises:
-            AirworthyError: it does not load; what served before goes on serving.
+            Refusal: it does not load; what served before goes on serving.
         """
         async with self._changing:
             new = self._make()
@@ -141,8 +142,10 @@ class Served:
             new.begin()
             try:
                 ready = await new.loaded()
-            except BaseException:
+            except BaseException as error:
                 await self._end(new, 0.0)
+                if isinstance(error, AirworthyError):
+                    raise refusals.LoadRefused(detail=error.text, way_out=error.way_out) from None
                 raise
             old, self.dispatcher = self.dispatcher, new
             self._others.discard(new)

@@ -15,11 +15,6 @@ class Duration(msgspec.Struct):
     ns: int = 0
     """The sum of its durations in nanoseconds."""
 
-    def add(self, seconds: float) -> None:
-        """Count one more."""
-        self.count += 1
-        self.ns += int(seconds * 1e9)
-
 
 class InferenceStatistics(msgspec.Struct):
     """Requests and what their time went to."""
@@ -85,58 +80,28 @@ MOST_SIZES = 256
 """Numbers of rows that are kept apart; further ones count in the sums alone."""
 
 
-class Statistics:
-    """Counts what happens to one model."""
+class Batches:
+    """Counts one model's batches by their number of rows."""
 
     def __init__(self) -> None:
-        self._success = Duration()
-        self._queue = Duration()
-        self._compute = Duration()
-        self._refused = 0
-        self._rows = 0
-        self._last = 0
+        self.last = 0.0
+        """When the last one came back, in seconds since 1970; 0 for never."""
+        self.refused = 0
+        """Requests that ended without an answer."""
         self._sizes: dict[int, Duration] = {}
 
-    def answered(self, queued: float, total: float) -> None:
-        """A request got its answer; times in seconds."""
-        self._success.add(total)
-        self._queue.add(queued)
-
-    def batch(self, rows: int, seconds: float) -> None:
+    def add(self, rows: int, seconds: float) -> None:
         """A batch came back, after so many seconds in the runtime."""
-        self._rows += rows
-        self._last = int(time.time() * 1000)
-        self._compute.add(seconds)
+        self.last = time.time()
         size = self._sizes.get(rows)
         if size is None:
             if len(self._sizes) >= MOST_SIZES:
                 return
             size = self._sizes[rows] = Duration()
-        size.add(seconds)
+        size.count += 1
+        size.ns += int(seconds * 1e9)
 
-    def refused(self) -> None:
-        """A request ended without an answer."""
-        self._refused += 1
-
-    def describe(self, name: str, version: str) -> ModelStatistics:
+    def describe(self) -> list[BatchStatistics]:
         """The statistics up to now."""
         none = Duration()
-        sizes = sorted(self._sizes.items())
-        return ModelStatistics(
-            name=name,
-            version=version,
-            last_inference=self._last,
-            inference_count=self._rows,
-            execution_count=self._compute.count,
-            inference_stats=InferenceStatistics(
-                success=self._success,
-                fail=Duration(self._refused, 0),
-                queue=self._queue,
-                compute_input=none,
-                compute_infer=self._compute,
-                compute_output=none,
-                cache_hit=none,
-                cache_miss=none,
-            ),
-            batch_stats=[BatchStatistics(rows, none, duration, none) for rows, duration in sizes],
-        )
+        return [BatchStatistics(rows, none, duration, none) for rows, duration in sorted(self._sizes.items())]

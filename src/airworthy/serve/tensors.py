@@ -122,8 +122,6 @@ def pack(name: str, datatype: str, values: Any, count: int) -> bytes:
         if datatype == "BF16":
             return _to_bf16(array("f", flat))
         return array(_TYPECODES[datatype], flat).tobytes()
-    except KeyError:
-        raise BadTensor(name=name, problem=say("{datatype} is taken as binary data only", datatype=datatype)) from None
     except (TypeError, OverflowError, AttributeError, struct.error) as error:
         problem = say("the values are not all {datatype} ({error})", datatype=datatype, error=error)
         raise BadTensor(name=name, problem=problem) from None

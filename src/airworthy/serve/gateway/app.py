@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -53,6 +54,8 @@ class Route(NamedTuple):
     """Method → handler."""
     error_body: ErrorBody
     """How its protocol tells errors."""
+    model: str = ""
+    """The model that the path names."""
 
 
 class App:
@@ -91,8 +94,8 @@ class App:
         """Answer one request; the server calls it."""
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
-        route = self.routes.get(request.path)
+        route = self.routes.get(scope["path"])
+        request = Request(scope, receive, route.model if route else "")
         try:
             response = await self._answer(request, route)
         except refusals.ClientGone:
@@ -140,9 +143,7 @@ class App:
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._settings.max_url:
             raise refusals.UrlTooLong(most=self._settings.max_url)
         headers = scope["headers"]
-        if len(headers) > MOST_HEADERS or sum([len(name) + len(value) for name, value in headers]) > (
-            self._settings.max_headers
-        ):
+        if len(headers) > MOST_HEADERS or sum(map(len, chain.from_iterable(headers))) > self._settings.max_headers:
             raise refusals.HeadersTooLarge(most=self._settings.max_headers, count=MOST_HEADERS)
 
     async def _compressed(self, request: Request, body: bytes, headers: list[Header]) -> bytes:
@@ -182,7 +183,7 @@ def _table(every: Iterable[Row], models: Iterable[str]) -> dict[str, Route]:
         label = row.template.replace("/versions/{version}", "")
         for name in names if "{name}" in row.template else ("",):
             path = row.template.replace("{name}", name).replace("{version}", VERSION)
-            table[path] = Route(label, handlers, error_body)
+            table[path] = Route(label, handlers, error_body, name)
     return table
 
 

@@ -35,10 +35,11 @@ class Response(NamedTuple):
 class Request:
     """A request whose body is read on demand, within bounds."""
 
-    __slots__ = ("_headers", "_receive", "path", "scope")
+    __slots__ = ("_headers", "_receive", "model", "path", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, model: str = "") -> None:
         self.scope = scope
+        self.model = model
         self.path: str = scope["path"]
         self._receive = receive
         self._headers: dict[bytes, bytes] | None = None

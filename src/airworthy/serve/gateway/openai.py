@@ -139,8 +139,7 @@ class OpenAI:
 
     async def get_model(self, request: Request) -> Response:
         """`GET /v1/models/{name}`: one model."""
-        name = request.path.removeprefix("/v1/models/")
-        return Response(200, _encode(self._describe(self._models.find(name).name)))
+        return Response(200, _encode(self._describe(request.model)))
 
     def _describe(self, name: str) -> Model:
         return Model(name, "model", self._created, "airworthy")
@@ -211,7 +210,7 @@ def _check_dimensions(served: Served, wanted: int | None) -> int | None:
         return None
     if not cuts:
         detail = say("this model's embeddings have {size} dimensions and can't be cut", size=size)
-    elif wanted in cuts or (cuts == (-1,) and 1 <= wanted < size):
+    elif 1 <= wanted < size and (wanted in cuts or cuts == (-1,)):
         return wanted
     else:
         choices = say("1 to {size}", size=size) if cuts == (-1,) else (*cuts, size)

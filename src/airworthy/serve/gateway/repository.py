@@ -54,13 +54,13 @@ class Repository:
     async def load(self, request: Request) -> Response:
         """`POST /v2/repository/models/{name}/load`: load a model, or load its file again."""
         name = await self._admit(request)
-        await self._models.find(name).load()
+        await self._models[name].load()
         return Response(200, b"")
 
     async def unload(self, request: Request) -> Response:
         """`POST /v2/repository/models/{name}/unload`: take a model out of service."""
         name = await self._admit(request)
-        await self._models.find(name).unload()
+        await self._models[name].unload()
         return Response(200, b"")
 
     async def _admit(self, request: Request) -> str:
@@ -69,7 +69,7 @@ class Repository:
         body = await self._body(request)
         if body:
             check_parameters(decode(_change, body).parameters)
-        return request.path.split("/")[4]
+        return request.model
 
     async def _body(self, request: Request) -> bytes:
         return await request.body(min(MOST_BODY, self._settings.max_body), self._settings.body_timeout)

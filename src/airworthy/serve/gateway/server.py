@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ MOST_CHUNKS = 1 << 16
 """Chunks that a body sent in chunks may have."""
 FRAMING = 8
 """Bytes on the wire for each byte of a body, at the most: chunks of one byte take six."""
+_NOWHERE: Any = deque(maxlen=0)
+"""Takes the headers behind a body, which nobody reads."""
 
 
 class TooMuch(Exception):
@@ -33,13 +36,12 @@ class Protocol(HttpToolsProtocol):
     """
 
     max_head = 64 * 1024
-    max_wire = 32 * 1024 * 1024 * FRAMING
+    max_wire = 32 * 1024 * 1024 * FRAMING + 1
     head_timeout = 10.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_head = False
-        self._in_body = False
+        self._bound = 0
         self._size = 0
         self._chunks = 0
         self._slow: asyncio.TimerHandle | None = None
@@ -57,31 +59,29 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came; those of a request that goes on are counted."""
-        if self._in_head or self._in_body:
+        """Bytes came; where a request goes on that has begun before, they are counted."""
+        bound = self._bound
+        if bound:
             self._size += len(data)
-            if self._size > (self.max_head if self._in_head else self.max_wire):
-                self._refuse(431 if self._in_head else 413)
+            if self._size > bound:
+                self._refuse(431 if bound == self.max_head else 413)
                 return
         super().data_received(data)
-        if self._in_head and self._slow is None and not self.transport.is_closing():
+        if self._bound == self.max_head and self._slow is None and not self.transport.is_closing():
             self._slow = self.loop.call_later(self.head_timeout, self._too_slow)
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head, self._in_body, self._size, self._chunks = True, False, 0, 0
+        self._bound, self._size, self._chunks = self.max_head, 0, 0
         super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header is whole; one behind the body, which nobody reads, is dropped."""
-        if self._in_head:
-            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        self._in_head, self._in_body, self._size = False, True, 0
-        self._on_time()
+        self._bound, self._size = self.max_wire, 0
+        if self._slow is not None:
+            self._on_time()
         super().on_headers_complete()
+        self.headers = _NOWHERE
 
     def on_chunk_header(self) -> None:
         """One more chunk of the body."""
@@ -91,7 +91,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._in_body = False
+        self._bound = 0
         super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -141,7 +141,7 @@ class Protocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._slow = None
-        if self._in_head:
+        if self._bound == self.max_head:
             self._refuse(408)
         else:
             self.transport.close()
@@ -166,9 +166,10 @@ class Server(uvicorn.Server):
 
 def make_server(app: Any, settings: ServeSettings) -> Server:
     """A server for an ASGI application; it is given its sockets when it serves."""
+    # One even and one odd, so that a connection tells by its bound alone what it is in the middle of.
     bounds = {
-        "max_head": settings.max_headers + settings.max_url,
-        "max_wire": settings.max_body * FRAMING + settings.max_headers,
+        "max_head": (settings.max_headers + settings.max_url) & ~1,
+        "max_wire": (settings.max_body * FRAMING + settings.max_headers) | 1,
         "head_timeout": settings.header_timeout,
     }
     config = uvicorn.Config(

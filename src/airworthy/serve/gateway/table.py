@@ -7,7 +7,7 @@ from typing import Any
 from airworthy.serve.gateway import health, openai, repository, rerank, v2
 from airworthy.serve.gateway.openapi import ADMIN, BODY, RUN, Operation, Row
 from airworthy.serve.models import ModelState
-from airworthy.serve.refusals import NotThisTask, UnknownModel
+from airworthy.serve.refusals import LoadRefused, NotThisTask, UnknownModel
 from airworthy.serve.statistics import ModelsStatistics
 
 _SERVICE = Operation("service", error=v2.Error)
@@ -36,7 +36,7 @@ def rows(
     )
     index = _V2._replace(gives=list[ModelState], takes=repository.IndexRequest, refuses=BODY, body_optional=True)
     change = _V2._replace(
-        takes=repository.ChangeRequest, refuses=(UnknownModel, *ADMIN, *BODY, *RUN[1:2]), body_optional=True
+        takes=repository.ChangeRequest, refuses=(UnknownModel, LoadRefused, *ADMIN, *BODY), body_optional=True
     )
     embed = _OPENAI._replace(
         gives=openai.EmbeddingResponse,

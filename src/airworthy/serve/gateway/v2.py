@@ -169,6 +169,7 @@ class Error(msgspec.Struct):
 _decoder = msgspec.json.Decoder(InferRequest)
 _encode = msgspec.json.Encoder().encode
 _RAW = InferRequest(inputs=[], parameters={"binary_data_output": True})
+_NOTHING = memoryview(b"")
 _BINARY_TYPE = (b"content-type", b"application/octet-stream")
 
 
@@ -194,16 +195,16 @@ class OpenInference:
 
     async def model(self, request: Request) -> Response:
         """`GET /v2/models/{name}`: the model's metadata."""
-        return Response(200, _encode(model_metadata(self.find(request.path))))
+        return Response(200, _encode(model_metadata(self._models[request.model])))
 
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{name}/ready`: whether the model takes requests."""
-        served = self.find(request.path)
+        served = self._models[request.model]
         return Response(200 if served.ready else 503, _encode(ModelReady(served.name, served.ready)))
 
     async def statistics(self, request: Request) -> Response:
         """`GET /v2/models/{name}/stats`: what the model has done so far."""
-        served = self.find(request.path)
+        served = self._models[request.model]
         return Response(200, _encode(ModelsStatistics([served.statistics()])))
 
     async def all_statistics(self, request: Request) -> Response:
@@ -212,7 +213,7 @@ class OpenInference:
 
     async def infer(self, request: Request) -> Response:
         """`POST /v2/models/{name}/infer`: one inference."""
-        served = self.find(request.path)
+        served = self._models[request.model]
         served.check_room()
         body = await request.body(self._settings.max_body, self._settings.body_timeout)
         header = request.length(HEADER_LENGTH)
@@ -221,20 +222,9 @@ class OpenInference:
         else:
             wanted, given = _read_request(body, header)
         tensors = served.validate(given)
-        names = wanted_outputs(served, [each.name for each in wanted.outputs or ()])
+        names = wanted_outputs(served, [each.name for each in wanted.outputs]) if wanted.outputs else ()
         outputs = await served.submit(tensors, names, request.gone)
-        return _response(served, wanted, in_order(outputs, names))
-
-    def find(self, path: str) -> Served:
-        """The model that a path names.
-
-        Raises:
-            UnknownModel: no such model, or no such version of it.
-        """
-        parts = path.split("/")  # "", "v2", "models", name, ["versions", version], …
-        name = parts[3] if len(parts) > 3 else ""
-        version = parts[5] if len(parts) > 5 and parts[4] == "versions" else ""
-        return self._models.find(name, version)
+        return _response(served, wanted, in_order(outputs, names) if names else outputs)
 
 
 def server_metadata() -> ServerMetadata:
@@ -267,13 +257,11 @@ def check_declared(name: str, datatype: str, shape: Sequence[int]) -> None:
 
 
 def wanted_outputs(served: Served, names: Sequence[str]) -> tuple[str, ...]:
-    """The outputs that a request asks for, each once; none for all.
+    """The outputs that a request asks for, each once.
 
     Raises:
         InvalidRequest: the model doesn't give one of them.
     """
-    if not names:
-        return ()
     known = [spec.name for spec in served.outputs]
     for name in names:
         if name not in known:
@@ -284,8 +272,6 @@ def wanted_outputs(served: Served, names: Sequence[str]) -> tuple[str, ...]:
 
 def in_order(outputs: Sequence[Tensor], names: Sequence[str]) -> Sequence[Tensor]:
     """Outputs in the order in which they were asked for."""
-    if not names:
-        return outputs
     by_name = {tensor.meta.name: tensor for tensor in outputs}
     return [by_name[name] for name in names]
 
@@ -326,14 +312,16 @@ def _read_request(body: bytes, header: int | None) -> tuple[InferRequest, list[T
         InvalidRequest: not a request, or more tensors than one may have.
         BadTensor: sizes, types or values that don't fit each other.
     """
-    if header is not None and header > len(body):
-        detail = say("the header {name} is larger than the body", name=HEADER_LENGTH.decode())
-        raise refusals.InvalidRequest(detail=detail)
-    view = memoryview(body)
-    wanted: InferRequest = decode(_decoder, body if header is None else view[:header])
+    binary = _NOTHING
+    if header is not None:
+        if header > len(body):
+            detail = say("the header {name} is larger than the body", name=HEADER_LENGTH.decode())
+            raise refusals.InvalidRequest(detail=detail)
+        binary = memoryview(body)[header:]
+    wanted: InferRequest = decode(_decoder, body if header is None else memoryview(body)[:header])
     if len(wanted.inputs) > MOST_TENSORS or len(wanted.outputs or ()) > MOST_TENSORS:
         raise refusals.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
-    return wanted, _read_inputs(wanted.inputs, view[header:] if header is not None else view[:0])
+    return wanted, _read_inputs(wanted.inputs, binary)
 
 
 def _read_inputs(inputs: Sequence[InferInput], binary: memoryview) -> list[Tensor]:
