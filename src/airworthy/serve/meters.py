@@ -22,6 +22,9 @@ class Meters:
         self.requests = Counter(
             "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], registry=self.registry
         )
+        self._calls = Counter(
+            "airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], registry=self.registry
+        )
         self.duration = Histogram(
             "airworthy_request_duration_seconds",
             "From admission to the model's answer.",
@@ -66,6 +69,10 @@ class Meters:
         if count is None:
             count = self._counts[key] = self.requests.labels(route, str(status)).inc
         count()
+
+    def called(self, method: str, code: str) -> None:
+        """A gRPC call was answered."""
+        self._calls.labels(method, code).inc()
 
     def page(self) -> bytes:
         """The text that Prometheus reads."""

@@ -194,6 +194,14 @@ class NotANumber(Refusal):
     http_status = 500
 
 
+class NotText(Refusal):
+    """The model answered with bytes that are no text, which JSON can't hold."""
+
+    code = "not-text"
+    message = "the model's output {name!r} holds bytes that are no UTF-8"
+    hint = "ask for binary output, which carries them"
+
+
 def from_failure(code: str, params: dict[str, Any]) -> Refusal:
     """What a worker's failure means to the client: bad input is theirs, the rest is ours."""
     detail = str(params.get("detail") or params.get("problem") or code)

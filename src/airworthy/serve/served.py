@@ -19,7 +19,7 @@ from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.slot import MakeLink
 from airworthy.serve.statistics import ModelStatistics
-from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, is_finite, shape_text
+from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, check_strings, is_finite, shape_text
 from airworthy.serve.text import TextCodec, int64
 from airworthy.serve.wire import Load, Ready
 
@@ -193,6 +193,8 @@ class Served:
             if name not in given:
                 raise BadTensor(name=name, problem=say("it is missing"))
             _hold_against(given[name].meta, spec)
+            if spec.datatype == "BYTES":
+                check_strings(name, given[name].meta.shape, given[name].data)
             if not self._settings.allow_nonfinite and not is_finite(spec.datatype, given[name].data):
                 problem = say("it holds NaN or infinity, which serve.allow_nonfinite = true would let in")
                 raise BadTensor(name=name, problem=problem)

@@ -213,6 +213,24 @@ def check_size(meta: TensorMeta) -> None:
         raise BadTensor(name=meta.name, problem=problem)
 
 
+def check_strings(name: str, shape: Sequence[int], data: Buffer) -> None:
+    """Hold `BYTES` data against its shape.
+
+    Raises:
+        BadTensor: the data ends inside a string, or holds another number of them.
+    """
+    count = 0
+    try:
+        for _ in iterate_strings(memoryview(data).cast("B")):
+            count += 1
+    except ValueError as error:
+        raise BadTensor(name=name, problem=str(error)) from None
+    if count != element_count(shape):
+        wanted = element_count(shape)
+        problem = say("its shape holds {wanted} values and {given} were given", wanted=wanted, given=count)
+        raise BadTensor(name=name, problem=problem)
+
+
 def is_finite(datatype: str, data: Buffer) -> bool:
     """Whether floating-point data holds neither NaN nor infinity; True for other types.
 

@@ -367,7 +367,10 @@ def _response(served: Served, wanted: InferRequest, outputs: Sequence[Tensor]) -
         else:
             if not is_finite(meta.datatype, data):
                 raise refusals.NotANumber(name=meta.name)
-            entry.data = unpack(meta.datatype, data)
+            try:
+                entry.data = unpack(meta.datatype, data)
+            except UnicodeDecodeError:
+                raise refusals.NotText(name=meta.name) from None
         described.append(entry)
     body = _encode(InferResponse(served.name, VERSION, described, wanted.id or msgspec.UNSET))
     if not behind:
