@@ -30,7 +30,7 @@ _HEADERS = {
     "retry-after": {"description": "Seconds after which another try makes sense.", "schema": {"type": "integer"}},
     "inference-header-content-length": {
         "description": "Bytes of JSON before the tensors' data.",
-        "schema": {"type": "integer"},
+        "schema": {"type": "integer", "minimum": 0},
     },
 }
 
@@ -138,13 +138,8 @@ def _parameters(row: Row, models: Sequence[str]) -> list[dict[str, Any]]:
         for name, choices in values.items()
         if f"{{{name}}}" in row.template
     ]
-    optional = {"x-request-id": "string"}
-    if row.operation.binary:
-        optional["inference-header-content-length"] = "integer"
-    for name, kind in optional.items():
-        described = {"name": name, "in": "header", "schema": {"type": kind}}
-        found.append({**described, "description": _HEADERS[name]["description"]})
-    return found
+    optional = ["x-request-id", *(["inference-header-content-length"] if row.operation.binary else [])]
+    return found + [{"name": name, "in": "header", **_HEADERS[name]} for name in optional]
 
 
 def _responses(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
