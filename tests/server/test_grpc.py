@@ -480,3 +480,14 @@ def test_calls_are_counted(files: Path) -> None:
         assert 'airworthy_grpc_requests_total{code="OK",method="ModelInfer"} 1.0' in page
         assert 'airworthy_grpc_requests_total{code="NOT_FOUND",method="ModelMetadata"} 1.0' in page
         assert httpx.post(f"{service.url}/v2/models/linear/infer", content=infer_body("x", "FP32", [[1, 2]])).is_success
+
+
+def test_a_library_that_is_missing_is_named(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "grpc.py").write_text("raise ImportError('not here')\n")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {"AIRWORTHY_SERVE_GRPC_PORT": "0", "PYTHONPATH": path}
+    with running("serve", files / "linear.onnx", env=env, wait=False) as service:
+        assert service.process.wait(20) == 2
+        printed = service.rest()
+    assert "pip install 'airworthy[grpc]'" in printed
+    assert "Traceback" not in printed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,14 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"x" * size})
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition, for five seconds at the most."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+
+
 def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tuple[int, int, float]:
     """What a client got of its answers, the connections that are left, and the seconds until none was."""
     monkeypatch.setattr(server, "IDLE", 0.5)
@@ -31,23 +40,23 @@ def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tu
             listening.setblocking(False)
             running = server.make_server(app, ServeSettings())
             task = asyncio.create_task(running.serve(sockets=[listening]))
-            while not running.started:
-                await asyncio.sleep(0.01)
+            await until(lambda: running.started)
             loop = asyncio.get_running_loop()
             client = socket.socket()
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            if not read:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.setblocking(False)
             await loop.sock_connect(client, listening.getsockname())
             began = time.monotonic()
             await loop.sock_sendall(client, request)
+            await until(lambda: running.server_state.connections)
             got = 0
             while read and (part := await loop.sock_recv(client, 1 << 16)):
                 got += len(part)
                 await asyncio.sleep(0.01)  # slow, and not stuck
                 if got >= SIZE:
                     break
-            while running.server_state.connections and time.monotonic() - began < 5:
-                await asyncio.sleep(0.02)
+            await until(lambda: not running.server_state.connections)
             left, seconds = len(running.server_state.connections), time.monotonic() - began
             client.close()
             running.should_exit = True
