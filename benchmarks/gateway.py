@@ -13,8 +13,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from client import Result, closed_loop, http_request
 from timing import table
+
+from airworthy.observe.load import Outcome, closed_loop, http_request
 
 HERE = Path(__file__).parent
 SECONDS = 2.0
@@ -89,7 +90,7 @@ def main() -> None:
         ).encode()
         for n in range(1, 65)
     ]
-    rates: dict[tuple[str, int], list[Result]] = {}
+    rates: dict[tuple[str, int], list[Outcome]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "null.onnx"
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
@@ -99,7 +100,7 @@ def main() -> None:
                 for connections in CONNECTIONS:
                     for name, port in (("bare", bare_port), ("ours", our_port)):
                         requests = [http_request("127.0.0.1", "/v2/models/null/infer", body) for body in bodies]
-                        result = closed_loop("127.0.0.1", port, requests, connections, SECONDS)
+                        result = closed_loop("127.0.0.1", port, requests, clients=connections, seconds=SECONDS)
                         if set(result.statuses) != {200}:
                             raise RuntimeError(f"{name}: {result.statuses}")
                         rates.setdefault((name, connections), []).append(result)

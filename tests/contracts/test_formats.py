@@ -18,7 +18,7 @@ from airworthy.artifacts.identify import _OTHERS, identify, inspect
 from airworthy.artifacts.interface import HEAD
 from airworthy.artifacts.registry import FORMATS
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable, NotAModel
-from airworthy.core.facts import Known, Unknown
+from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.keys import KEYS, MODEL_DEFECTS, MODEL_LFS_POINTERS, Area
 from airworthy.core.model import Inspection
 
@@ -61,7 +61,7 @@ def checked(path: Path) -> Inspection | None:
     assert time.perf_counter() - begun < LIMIT
     if found is not None:
         assert set(found.facts) == MODEL_KEYS
-        assert all(isinstance(fact, (Known, Unknown)) for fact in found.facts.values())
+        assert all(isinstance(fact, (Known, Absent, Unknown)) for fact in found.facts.values())
     return found
 
 

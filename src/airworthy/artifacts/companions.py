@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from airworthy.artifacts.conclusion import files_of
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, pointer_in
 from airworthy.core.model import FileInfo
-from airworthy.core.values import Defect, LfsPointer
+from airworthy.core.values import Defect, LfsPointer, ModelConfiguration
+from airworthy.core.version import Version
 from airworthy.core.words import say
 
 CONFIG_LIMIT = 4 * 1024 * 1024
@@ -31,6 +34,8 @@ class Companions(msgspec.Struct, frozen=True):
     """Sizes that embeddings may be cut to, smallest first; `(-1,)` for any."""
     tokenizer: str = ""
     """The path of `tokenizer.json`, or empty."""
+    configuration: ModelConfiguration | None = None
+    """What `config.json` asks for; None where there is none that can be read."""
     paths: tuple[Path, ...] = ()
     """The files that were found."""
     defects: tuple[Defect, ...] = ()
@@ -71,6 +76,7 @@ def read_companions(folder: Path) -> Companions:
         max_length=min(usable, default=None),
         dimensions=_dimensions(config),
         tokenizer=tokenizer,
+        configuration=read_configuration(folder, config, settings) if config else None,
         paths=tuple(reader.paths),
         defects=tuple(reader.defects),
         pointers=tuple(reader.pointers),
@@ -83,6 +89,74 @@ def _dimensions(config: dict[str, Any]) -> tuple[int, ...]:
     if isinstance(listed, list):
         return tuple(sorted({size for size in listed[:100] if type(size) is int and 0 < size < 1 << 20}))
     return (-1,) if config.get("is_matryoshka") is True else ()
+
+
+_TOKENIZERS = re.compile(
+    r"tokenizer\.(?:json|model|tiktoken)|tekken\.json|vocab\.(?:txt|json|model)|merges\.txt|spiece\.model"
+    r"|(?:source|target)\.spm|sentencepiece\.[\w.-]{0,40}model|[\w.-]{1,60}\.(?:tiktoken|spm|bpe|vocab)"
+    r"|tokenization_\w{1,80}\.py|bpe\.codes|added_tokens\.json"
+)
+_QUANTISED_BY_FLAGS = ("load_in_8bit", "load_in_4bit", "_load_in_8bit", "_load_in_4bit")
+_LONGEST = 200
+_MOST = 20
+
+
+def read_configuration(folder: Path, config: dict[str, Any], settings: dict[str, Any]) -> ModelConfiguration:
+    """What a `config.json` asks of its loader.
+
+    Args:
+        folder: where it lies.
+        config: its content.
+        settings: the content of `tokenizer_config.json`, or nothing.
+    """
+    try:
+        writer = Version(_text(config.get("transformers_version")))
+    except ValueError:
+        writer = None
+    # `add_prefix--module.Class`: code in another repository.
+    code = [name for part in (config, settings) for name in _names(part.get("auto_map")) if "." in name]
+    return ModelConfiguration(
+        model_type=_text(config.get("model_type")),
+        architectures=tuple(_names(config.get("architectures"))),
+        transformers=writer,
+        remote_code=tuple(dict.fromkeys(code))[:_MOST],
+        quantization=_quantization(config),
+        tokenizer_files=_tokenizer_files(folder),
+    )
+
+
+def _text(value: Any) -> str:
+    return value[:_LONGEST] if isinstance(value, str) else ""
+
+
+def _names(value: Any) -> list[str]:
+    """The texts in a value: in a list, in a list of a list, in the values of an object."""
+    found = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(found, list):
+        return []
+    flat = [name for each in found[:_MOST] for name in (each if isinstance(each, list) else [each])]
+    return [name[:_LONGEST] for name in flat[:_MOST] if isinstance(name, str)]
+
+
+def _quantization(config: dict[str, Any]) -> str:
+    """The method in `quantization_config`, or in `compression_config` as older releases of one library wrote it."""
+    for name in ("quantization_config", "compression_config"):
+        asked = config.get(name)
+        if isinstance(asked, dict):
+            method = _text(asked.get("quant_method")).lower()
+            if not method and any(asked.get(flag) is True for flag in _QUANTISED_BY_FLAGS):
+                return "bitsandbytes"
+            if method:
+                return method
+    return ""
+
+
+def _tokenizer_files(folder: Path) -> tuple[str, ...]:
+    try:
+        names = sorted(name for name in os.listdir(folder) if _TOKENIZERS.fullmatch(name))  # noqa: PTH208 - names only
+    except OSError:
+        return ()
+    return tuple(names[:_MOST])
 
 
 class _Reader:

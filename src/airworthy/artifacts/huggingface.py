@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.companions import CONFIG_LIMIT, read_companions
+from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
+from airworthy.artifacts.generation import facts_of
 from airworthy.artifacts.interface import Format
 from airworthy.artifacts.onnx import FORMAT as ONNX
 from airworthy.artifacts.pytorch import FORMAT as PYTORCH
@@ -21,7 +22,7 @@ from airworthy.artifacts.stand_ins import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.model import FileInfo, Inspection, ModelInfo
-from airworthy.core.values import Defect, LfsPointer
+from airworthy.core.values import Defect, LfsPointer, ModelConfiguration
 from airworthy.core.words import say
 
 MOST_FILES = 10_000
@@ -154,13 +155,21 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         dimensions=companions.dimensions,
     )
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
-    return conclude(
+    inspection = conclude(
         model,
         defects=defects,
         pointers=pointers,
         imports=imports.value if isinstance(imports, Known) else _unknown(imports),
         versions=versions.value if isinstance(versions, Known) else _unknown(versions),
+        configuration=_configuration(folder, companions),
     )
+    return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts_of(folder)))
+
+
+def _configuration(folder: Path, companions: Companions) -> ModelConfiguration | Unknown | None:
+    if companions.configuration is None and (folder / "config.json").exists():
+        return Unknown(say("config.json cannot be read"))
+    return companions.configuration
 
 
 def _unknown(fact: Any) -> Unknown:

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from airworthy.artifacts.interface import HEAD, Format
+from airworthy.artifacts.misnamed import with_names
 from airworthy.artifacts.registry import FORMATS
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, inspect_stand_in, pointer_in
@@ -69,7 +70,7 @@ def inspect(path: str | Path) -> Inspection:
     found = _recognise(where, head) or _meant(where, head)
     try:
         if found is not None:
-            return found.inspect(where)
+            return with_names(where, found.inspect(where))
         if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
             return stand_in
     except OSError as error:

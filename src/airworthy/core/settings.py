@@ -58,8 +58,8 @@ class ServeSettings(Section, frozen=True):
     """Requests that may wait for a model; one more is answered with 503."""
     max_batch: int = 32
     """The most rows that run together."""
-    max_batch_tokens: int = 2048
-    """The most tokens that run together for models of text, padding counted."""
+    max_batch_tokens: int = 256
+    """The most tokens that run together for models of text, padding counted; more only makes a CPU slower."""
     batch_wait: float = 0.0
     """Seconds that a batch may wait to grow; 0 batches what has queued while the worker was busy."""
     deadline: float = 30.0
@@ -76,6 +76,10 @@ class ServeSettings(Section, frozen=True):
     """Worker processes a model."""
     threads: int = 0
     """Threads of each worker's runtime; 0 divides the usable cores among the workers."""
+    cache: int = 0
+    """Bytes of answers that each model keeps for requests that come again; 0 keeps none."""
+    cache_ttl: float = 3600.0
+    """Seconds that a kept answer is good for."""
     allow_nonfinite: bool = False
     """Whether inputs may hold NaN or infinity."""
     grpc_port: int | None = None
@@ -186,7 +190,7 @@ def _check_ranges(settings: Settings, source: str) -> None:
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
             raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
-    for name in ("batch_wait", "drain", "threads", "compress_from"):
+    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from"):
         if getattr(serve, name) < 0:
             problem = say("`serve.{name}` cannot be negative", name=name)
             raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")

@@ -51,6 +51,12 @@ class Meters:
             ["model", "reason"],
             registry=self.registry,
         )
+        self.cached = Counter(
+            "airworthy_cache_requests",
+            "Requests by what the cache had: hit, miss, or joined a run under way.",
+            ["model", "result"],
+            registry=self.registry,
+        )
         self.starts = Counter(
             "airworthy_worker_starts", "Workers that became ready.", ["model"], registry=self.registry
         )
@@ -109,6 +115,10 @@ class ModelMeters:
         self._meters.refused.labels(self._model, reason).inc()
         self._batches.refused += 1
 
+    def asked(self, result: str) -> None:
+        """The cache was asked: `hit`, `miss` or `joined`."""
+        self._meters.cached.labels(self._model, result).inc()
+
     def started(self, seconds: float) -> None:
         """A worker is ready, so many seconds after its start."""
         self._meters.starts.labels(self._model).inc()
@@ -130,6 +140,8 @@ class ModelMeters:
     def statistics(self, version: str) -> ModelStatistics:
         """The same, as the Open Inference Protocol tells it."""
         success, queue, compute = (self._sum(each) for each in ("request_duration", "queue_duration", "batch_duration"))
+        hits, misses, joined = (int(self._sample("cache_requests_total", result=r)) for r in ("hit", "miss", "joined"))
+        success.count += hits + joined
         none = Duration()
         stats = InferenceStatistics(
             success=success,
@@ -138,8 +150,8 @@ class ModelMeters:
             compute_input=none,
             compute_infer=compute,
             compute_output=none,
-            cache_hit=none,
-            cache_miss=none,
+            cache_hit=Duration(hits, 0),
+            cache_miss=Duration(misses, 0),
         )
         return ModelStatistics(
             name=self._model,
@@ -154,5 +166,5 @@ class ModelMeters:
     def _sum(self, name: str) -> Duration:
         return Duration(int(self._sample(f"{name}_seconds_count")), int(self._sample(f"{name}_seconds_sum") * 1e9))
 
-    def _sample(self, name: str) -> float:
-        return self._meters.registry.get_sample_value(f"airworthy_{name}", {"model": self._model}) or 0.0
+    def _sample(self, name: str, **labels: str) -> float:
+        return self._meters.registry.get_sample_value(f"airworthy_{name}", {"model": self._model, **labels}) or 0.0

@@ -13,7 +13,8 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals
-from airworthy.serve.dispatcher import Dispatcher, Watch
+from airworthy.serve.cache import AnswerCache, Watch, key_of
+from airworthy.serve.dispatcher import Asked, Dispatcher
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
@@ -92,6 +93,9 @@ class Served:
         self._changing = asyncio.Lock()
         self.unloaded = False
         """Whether it was taken out of service by an administrator, until it is loaded again."""
+        # What a file holds decides what it answers; one that changes under a running service is read again by `load`.
+        self._loads = 1
+        self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if settings.cache else None
         self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
 
     async def loaded(self) -> Ready:
@@ -151,6 +155,9 @@ class Served:
             self._others.discard(new)
             self._others.add(old)
             self.inputs, self.outputs = ready.inputs, ready.outputs
+            self._loads += 1  # runs of the old one that are under way are kept under a key that nobody asks for
+            if self._cache is not None:
+                self._cache.clear()
             was_unloaded, self.unloaded = self.unloaded, False
             if not was_unloaded:
                 await self._end(old, self._settings.drain)
@@ -170,6 +177,10 @@ class Served:
     async def stop(self, timeout: float) -> None:
         """End all its runners, whoever they serve."""
         await asyncio.gather(*(each.stop(timeout) for each in (self.dispatcher, *self._others)))
+
+    @property
+    def _release(self) -> str:
+        return f"{self.model.path}:{VERSION}:{self._loads}"
 
     # --- requests -------------------------------------------------------------------------------------------------
 
@@ -207,9 +218,9 @@ class Served:
         """Let validated tensors in."""
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self.dispatcher.submit(tensors, group=object(), rows=sys.maxsize, wanted=wanted, watch=watch)
+            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
-        return self.dispatcher.submit(tensors, group=group, rows=rows.pop(), wanted=wanted, watch=watch)
+        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch)
 
     def submit_tokens(
         self, ids: Sequence[int], watch: Watch | None = None, types: Sequence[int] = ()
@@ -239,7 +250,13 @@ class Served:
             for spec in self.inputs
         ]
         wanted = (output.name,)
-        return self.dispatcher.submit(tensors, group="tokens", rows=1, length=length, wanted=wanted, watch=watch)
+        return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch)
+
+    def _ask(self, asked: Asked, watch: Watch | None) -> asyncio.Future[tuple[Tensor, ...]]:
+        if self._cache is None:
+            return self.dispatcher.submit(asked, watch)
+        key = key_of(self._release, asked.wanted, asked.tensors)
+        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None), watch)
 
     def close(self) -> None:
         """Release what it holds beside its runners."""

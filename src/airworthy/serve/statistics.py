@@ -32,9 +32,9 @@ class InferenceStatistics(msgspec.Struct):
     compute_output: Duration
     """Always 0, as `compute_input`."""
     cache_hit: Duration
-    """Always 0: there is no cache."""
+    """Requests that were answered from the cache; their time is not taken and stays 0."""
     cache_miss: Duration
-    """Always 0: there is no cache."""
+    """Requests that the cache had no answer to."""
 
 
 class BatchStatistics(msgspec.Struct):

@@ -80,13 +80,16 @@ CAUSE = Cause(
     related=("lfs-pointer", "download-is-error-page", "wrong-format", "disk-full", "hash-mismatch"),
 )
 
+_OTHERS = frozenset({"missing", "error-page"})
+"""Kinds that `shard-missing` and `download-is-error-page` tell."""
+
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Every place where a file disagrees with its format, unless the file is a pointer and has its own name."""
+    """Every place where a file disagrees with its format, unless what is wrong has a name of its own."""
     pointers = {pointer.path for pointer in facts.get_value(MODEL_LFS_POINTERS, ())}
     for defect in facts.value(MODEL_DEFECTS):
-        if defect.member in pointers:
+        if defect.member in pointers or defect.kind in _OTHERS:
             continue
         yield CAUSE.finding(
             facts,

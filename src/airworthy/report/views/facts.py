@@ -25,13 +25,29 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     groups: dict[str, list[Row]] = {}
     for name, entry in report.answer["facts"].items():
         groups.setdefault(name.partition(".")[0], []).extend(_rows(name, entry, options))
+    missing = () if options.verbose else _missing(report.answer["facts"])
     for group, rows in groups.items():
+        if group in missing:
+            continue
         yield line((group, "title"))
         yield from table(rows, indent=2, styles=("name", "", "dim"))
+        yield line()
+    if missing:
+        yield line((say("not here"), "title"))
+        yield line(say("{groups} (-v tells how that is known)", groups=missing), indent=2)
         yield line()
     unknown = sum("unknown" in entry for entry in report.answer["facts"].values())
     text = say("{known} facts, {unknown} unknown", known=len(report.answer["facts"]) - unknown, unknown=unknown)
     yield line(text, (say("  taken {when}", when=report.answer["taken"]), "dim"))
+
+
+def _missing(facts: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """The groups in which nothing is known but that there is no such thing: makers whose devices are not here."""
+    groups = dict.fromkeys(name.partition(".")[0] for name in facts)
+    for name, entry in facts.items():
+        if not entry.get("absent"):
+            groups.pop(name.partition(".")[0], None)
+    return tuple(groups)
 
 
 def _rows(name: str, entry: dict[str, Any], options: RenderOptions) -> Iterator[Row]:
