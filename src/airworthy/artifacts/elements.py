@@ -277,7 +277,9 @@ BLOCKS: dict[str, Decode] = {
 """GGUF types whose blocks are worked out in full: rows of bytes in, rows of numbers out."""
 SCALES = {
     **dict.fromkeys(("IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S"), 0),
-    "TQ1_0": 52, "TQ2_0": 64, "Q1_0": 0,
+    "TQ1_0": 52,
+    "TQ2_0": 64,
+    "Q1_0": 0,
 }
 """Where the 16-bit scale lies in a block of a type of which only the scales are looked at: its codes need large tables."""
 _SIZES = {PLAIN.get(each.name, each.name): (each.elements, each.size) for each in GGML.values()}

@@ -227,9 +227,7 @@ def _collect(pending: list[Future[list[tuple[int, Measure]]]], outcome: Outcome,
             outcome.measures[number].add(measure)
 
 
-def _placed(
-    tensors: Iterable[tuple[int, Stored]], size: int, outcome: Outcome
-) -> Iterator[tuple[int, Stored, Meter]]:
+def _placed(tensors: Iterable[tuple[int, Stored]], size: int, outcome: Outcome) -> Iterator[tuple[int, Stored, Meter]]:
     """The tensors that can be measured; of others the reason is noted."""
     for number, stored in tensors:
         try:
