@@ -82,6 +82,13 @@ CAUSE = Cause(
         Signature("VersionConflict", r"(?:Contextual)?VersionConflict: \(", weight=0.8),
         Signature("is the source of the following dependency conflicts", weight=0.6),
         Signature(
+            " has requirement ",
+            r"^(?P<first>[\w.-]{1,80}) (?P<first_version>\d\S{0,40}) has requirement (?P<wanted>\S[^\n]{0,200}), "
+            r"but you have (?P<name>[\w.-]{1,80}) (?P<installed>\d\S{0,60}?)\.?\s*$",
+            weight=0.6,
+            message="{first} {first_version} asks for {wanted}, and {name} {installed} is installed",
+        ),
+        Signature(
             "which is incompatible",
             r"(?P<first>[\w.-]{1,80}) (?P<first_version>\d\S{0,40}) (?:requires|has requirement) "
             r"(?P<wanted>[^,\n]{1,200}(?:,[<>=!~][^,\n]{1,60}){0,5}), but you(?:'ll)? have (?P<name>[\w.-]{1,80}) "
