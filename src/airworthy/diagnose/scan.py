@@ -12,6 +12,7 @@ from typing import NamedTuple
 from airworthy.causes.interface import WINDOW, Cause, Signature
 from airworthy.diagnose.catalogue import Catalogue
 from airworthy.diagnose.lines import ESCAPES, Level, Line, read_line
+from airworthy.diagnose.literals import Found
 from airworthy.diagnose.surroundings import AFTER, BEFORE, Surroundings, look_around
 
 PIECE = 1024 * 1024
@@ -21,7 +22,9 @@ LONGEST_LINE = 16 * 1024
 OVERLAP = 8 * WINDOW
 """Bytes of a line without an end that are kept for the next piece: no literal and no pattern's window is cut."""
 CLOSE_LOOKS = 48
-"""How often a literal is looked at closely before it is only looked at once a piece."""
+"""How often a line is taken for a literal before the literal is only looked at once a piece."""
+MOST_TRIES = 64
+"""Places in one piece at which a literal is tried, and its last one: some stand in many lines that mean nothing."""
 MOST_HITS = 40
 """Lines kept for a cause: the first ones, and the last."""
 MOST_ALARMS = 60
@@ -73,66 +76,67 @@ class Scan:
         self.lines = 0
         """Lines gone through."""
         self._catalogue = catalogue
-        self._looks = [0] * len(catalogue.literals)
+        self._taken = [0] * len(catalogue.literals)
         self._rest = b""
         self._before = b""
 
     def feed(self, data: bytes) -> None:
         """Go through more of the log."""
         block = self._rest + data if self._rest else data
+        if b"\x1b" in block:
+            block = ESCAPES.sub(b"", block)
         end = block.rfind(b"\n") + 1
         if end:
             self._rest = block[end:]
-            self._go(block[:end] if self._rest else block)
+            self._go(block, end)
         elif len(block) > 4 * OVERLAP:
             self._rest = block[-OVERLAP:]
-            self._go(block)
+            self._go(block, len(block))
         else:
             self._rest = block
 
     def close(self) -> None:
         """The log ends here."""
-        block, self._rest = self._rest, b""
+        block, self._rest = ESCAPES.sub(b"", self._rest), b""
         if block:
-            self._go(block)
+            self._go(block, len(block))
             self.lines += not block.endswith(b"\n")
 
-    def _go(self, block: bytes) -> None:
-        if b"\x1b" in block:
-            block = ESCAPES.sub(b"", block)
-        found = self._catalogue.search.find(block)
-        if found:
-            counted, lines = 0, self.lines
-            for start, end, numbers in self._lines(block, found):
-                lines += block.count(b"\n", counted, start)
-                counted = start
-                self._look(block, start, end, numbers, lines + 1)
-        self.lines += block.count(b"\n")
-        self._before = block[-BEFORE:] if len(block) >= BEFORE else (self._before + block)[-BEFORE:]
+    def _go(self, block: bytes, limit: int) -> None:
+        """Go through the block up to the limit; the rest, the beginning of a line, comes again with the next piece."""
+        counted = 0
+        for start, end, numbers in self._lines(block, self._catalogue.search.find(block), limit):
+            self.lines += block.count(b"\n", counted, start)
+            counted = start
+            self._look(block, start, end, numbers)
+        self.lines += block.count(b"\n", counted, limit)
+        self._before = block[max(0, limit - BEFORE) : limit] if limit >= BEFORE else (self._before + block[:limit])[-BEFORE:]
 
-    def _lines(self, block: bytes, found: list[tuple[int, int]]) -> Iterator[tuple[int, int, set[int]]]:
+    def _lines(self, block: bytes, found: Found, limit: int) -> Iterator[tuple[int, int, set[int]]]:
         """The lines to look at, each with the literals that stand in it."""
-        looks, literals = self._looks, self._catalogue.literals
-        late = {}
-        for place, number in found:
-            if looks[number] >= CLOSE_LOOKS:
-                late[number] = place
-        chosen = ((place, number) for place, number in found if looks[number] < CLOSE_LOOKS or late[number] == place)
+        literals, taken = self._catalogue.literals, self._taken
+        last = {number: place for place, number in found if place < limit}
+        tries: dict[int, int] = {}
         start = end = -1
         numbers: set[int] = set()
-        for place, number in chosen:
+        for place, number in found:
+            if place >= limit:
+                break
+            tried = tries.get(number, 0)
+            if (taken[number] >= CLOSE_LOOKS or tried >= MOST_TRIES) and last[number] != place:
+                continue
+            tries[number] = tried + 1
             if place + len(literals[number]) > end:
                 if numbers:
                     yield start, end, numbers
                 start, end = _line_at(block, place, len(literals[number]))
                 numbers = set()
-            looks[number] += 1
             numbers.add(number)
         if numbers:
             yield start, end, numbers
 
-    def _look(self, block: bytes, start: int, end: int, numbers: set[int], number: int) -> None:
-        catalogue = self._catalogue
+    def _look(self, block: bytes, start: int, end: int, numbers: set[int]) -> None:
+        catalogue, number = self._catalogue, self.lines + 1
         if not numbers.isdisjoint(catalogue.ready):
             self.ready = number
         slugs = dict.fromkeys(slug for each in sorted(numbers) for slug in catalogue.owners[each])
@@ -145,6 +149,9 @@ class Scan:
         ]
         if not recognised and not alarm:
             return
+        found = {cause.slug for cause, _, _ in recognised}
+        for each in numbers:
+            self._taken[each] += not found.isdisjoint(catalogue.owners[each]) or each in catalogue.alarms
         line = read_line(text)
         around = self._around(block, start, end, line, text)
         for cause, signature, params in recognised:
