@@ -46,10 +46,20 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
     "port-in-use": ("collective-failed",),
     "address-not-available": ("collective-failed",),
     # linker
-    "cuda-library-missing": ("execution-provider-fallback", "quant-backend-missing", "gpu-not-visible", "dll-load-failed"),
+    "cuda-library-missing": (
+        "execution-provider-fallback",
+        "quant-backend-missing",
+        "gpu-not-visible",
+        "dll-load-failed",
+    ),
     "cudnn-mismatch": ("cublas-failure", "execution-provider-fallback", "op-not-implemented"),
     "cuda-symbol-mismatch": ("execution-provider-fallback", "extension-abi-mismatch", "cuda-library-missing"),
-    "extension-abi-mismatch": ("package-missing", "attention-backend-unsupported", "quant-backend-missing", "api-removed"),
+    "extension-abi-mismatch": (
+        "package-missing",
+        "attention-backend-unsupported",
+        "quant-backend-missing",
+        "api-removed",
+    ),
     "glibc-too-old": ("extension-abi-mismatch", "package-missing", "api-removed"),
     "libstdcxx-too-old": ("extension-abi-mismatch", "package-missing", "api-removed"),
     "system-library-missing": ("package-missing", "dll-load-failed", "api-removed"),

@@ -42,6 +42,7 @@ def literals_of(slug: str) -> tuple[str, ...]:
 def made() -> bytes:
     """What the index must hold: one line a cause, so that two new entries don't meet in one line."""
     rows = (
-        msgspec.json.encode(slug) + b": " + msgspec.json.encode(literals_of(slug)) for slug in sorted(CAUSES.own_names())
+        msgspec.json.encode(slug) + b": " + msgspec.json.encode(literals_of(slug))
+        for slug in sorted(CAUSES.own_names())
     )
     return b"{\n" + b",\n".join(rows) + b"\n}\n"

@@ -77,6 +77,13 @@ class ServeSettings(Section, frozen=True):
     """Whether inputs may hold NaN or infinity."""
 
 
+class StateSettings(Section, frozen=True):
+    """`[state]`: what is kept between runs."""
+
+    directory: str = ""
+    """The directory that holds it; empty for `airworthy` in the user's state directory (`XDG_STATE_HOME`)."""
+
+
 class Settings(Section, frozen=True):
     """All of `airworthy.toml`."""
 
@@ -84,6 +91,8 @@ class Settings(Section, frozen=True):
     """`[check]`."""
     serve: ServeSettings = ServeSettings()
     """`[serve]`."""
+    state: StateSettings = StateSettings()
+    """`[state]`."""
 
 
 def parse(text: str, source: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ entries nearest to it, marked as guesses.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Union
 
@@ -35,7 +36,7 @@ MOST_GUESSES = 3
 LEAST_LIKENESS = 0.2
 """Share of words below which an entry is not near at all."""
 
-_WRAPPED = re.compile(r"[ \t]*\r?\n[ \t]{20,}(?=\S)")
+_WRAPPED = re.compile(rb"[ \t]{0,200}\r?\n[ \t]{20,200}(?=\S)")
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -93,10 +94,8 @@ def diagnose(
     entries = catalogue() if causes is None else Catalogue.of(causes)
     pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
     scan = gone_through(pieces, entries)
-    if not scan.hits and len(data) <= PIECE and (unwrapped := _WRAPPED.sub(" ", data.decode("utf-8", "replace"))):
-        # A console that wraps lines to its width breaks texts apart; the numbers are then those of the joined lines.
-        again = gone_through((unwrapped.encode("utf-8", "replace"),), entries)
-        scan = again if again.hits else scan
+    if not scan.hits and len(data) <= PIECE:
+        scan = unwrapped(data, entries) or scan
     return conclude(scan, entries, facts, known=known)
 
 
@@ -107,6 +106,18 @@ def gone_through(pieces: Iterable[bytes], entries: Catalogue) -> Scan:
         scan.feed(piece)
     scan.close()
     return scan
+
+
+def unwrapped(data: bytes, entries: Catalogue) -> Scan | None:
+    """A log in which nothing was recognised, gone through again with the lines joined that a console wrapped.
+
+    None where nothing is recognised in that either. The numbers are those of the joined lines.
+    """
+    joined = _WRAPPED.sub(b" ", data)
+    if joined == data:
+        return None
+    scan = gone_through((joined,), entries)
+    return scan if scan.hits else None
 
 
 def conclude(
@@ -132,15 +143,19 @@ def conclude(
     results = {} if facts is None else {slug: predict_one(facts, entries.load(slug), known) for slug in scan.hits}
     standings = {slug: _standing(result) for slug, result in results.items()}
     ranked = rank(scan.hits, ready=scan.ready, standings=standings, more=more)
-    slugs = [each.hit.cause.slug for each in ranked]
-    return Diagnosis(
-        findings=tuple(_finding(each, facts, results.get(slug)) for slug, each in zip(slugs, ranked, strict=True)),
-        undecided=tuple(
-            result
-            for slug in slugs
-            if isinstance(result := results.get(slug), (Skipped, Crashed)) and entries.load(slug).predictor is not None
-        ),
-    )
+    findings: list[Finding] = []
+    undecided: list[Union[Skipped, Crashed]] = []
+    for each in ranked:
+        slug = each.hit.cause.slug
+        result = results.get(slug)
+        if isinstance(result, (Skipped, Crashed)) and each.hit.cause.predictor is not None:
+            undecided.append(result)
+        try:
+            findings.append(_finding(each, facts, result))
+        except Exception:  # noqa: BLE001 - an entry that can't work out its ways out must not hide the cause
+            findings.append(_finding(each, facts, result, remedies=False))
+            undecided.append(Crashed(slug, traceback.format_exc()))
+    return Diagnosis(findings=tuple(findings), undecided=tuple(undecided))
 
 
 def _standing(result: CheckResult) -> Standing:
@@ -149,11 +164,11 @@ def _standing(result: CheckResult) -> Standing:
     return Standing.REFUTED if isinstance(result, Passed) else Standing.UNDECIDED
 
 
-def _finding(ranked: Ranked, facts: Facts | None, result: CheckResult | None) -> Finding:
+def _finding(ranked: Ranked, facts: Facts | None, result: CheckResult | None, *, remedies: bool = True) -> Finding:
     hit = ranked.hit
-    finding = hit.cause.recognised(evidence(hit), hit.signature, hit.params, facts or Facts())
+    finding = hit.cause.recognised(evidence(hit), hit.signature, hit.params, facts or Facts(), remedies=remedies)
     quoted = {hit.text}
-    others = []
+    others: list[Evidence] = []
     for other in ranked.others:
         if other.text not in quoted and len(others) < MOST_LINES - 1:
             quoted.add(other.text)
@@ -218,4 +233,4 @@ def _unknown(scan: Scan, entries: Catalogue) -> Unknown | None:
     return Unknown(line=found.number, text=found.text, template=found.template, guesses=guesses)
 
 
-__all__ = ["CAUSES", "Diagnosis", "Guess", "Unknown", "conclude", "diagnose", "gone_through"]
+__all__ = ["CAUSES", "Diagnosis", "Guess", "Unknown", "conclude", "diagnose", "gone_through", "unwrapped"]

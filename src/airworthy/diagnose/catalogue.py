@@ -25,7 +25,19 @@ READY = (
 )
 """What servers print when they have come up: what went wrong before that was got over."""
 
-ALARMS = ("Error: ", "ERROR", "Exception: ", "Error(s)", "FATAL", "CRITICAL", "panic", "error: ", "Aborted", " failed", "Killed")
+ALARMS = (
+    "Error: ",
+    "ERROR",
+    "Exception: ",
+    "Error(s)",
+    "FATAL",
+    "CRITICAL",
+    "panic",
+    "error: ",
+    "Aborted",
+    " failed",
+    "Killed",
+)
 """What lines tell that something is wrong, whatever it is; for logs in which nothing is recognised."""
 
 
@@ -71,3 +83,8 @@ def catalogue() -> Catalogue:
 def _catalogue(names: tuple[str, ...]) -> Catalogue:
     del names  # the key: entries of a project's own folder join at run time
     return Catalogue(index.literals(), CAUSES.get)
+
+
+def forget() -> None:
+    """Make the next diagnosis look at the registry again: an entry of a name that was there before may be another."""
+    _catalogue.cache_clear()

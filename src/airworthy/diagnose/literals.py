@@ -70,9 +70,7 @@ class LiteralSearch:
             offset = rarest(literal)
             fragments.setdefault(literal[offset : offset + FRAGMENT], []).append((number, offset))
         self._behind = list(fragments.values())
-        automaton = BytesAhoCorasick(
-            list(fragments), matchkind=MatchKind.Standard, implementation=Implementation.DFA
-        )
+        automaton = BytesAhoCorasick(list(fragments), matchkind=MatchKind.Standard, implementation=Implementation.DFA)
 
         def search(data: bytes) -> Iterable[tuple[int, int, int]]:
             found: list[tuple[int, int, int]] = automaton.find_matches_as_indexes(data, overlapping=True)

@@ -80,6 +80,12 @@ class Scan:
         self._rest = b""
         self._before = b""
 
+    def fresh(self) -> Scan:
+        """A new one that goes on where this one is, knowing nothing of what was seen."""
+        other = Scan(self._catalogue)
+        other.lines, other._rest, other._before = self.lines, self._rest, self._before
+        return other
+
     def feed(self, data: bytes) -> None:
         """Go through more of the log."""
         block = self._rest + data if self._rest else data
@@ -110,7 +116,9 @@ class Scan:
             counted = start
             self._look(block, start, end, numbers)
         self.lines += block.count(b"\n", counted, limit)
-        self._before = block[max(0, limit - BEFORE) : limit] if limit >= BEFORE else (self._before + block[:limit])[-BEFORE:]
+        self._before = (
+            block[max(0, limit - BEFORE) : limit] if limit >= BEFORE else (self._before + block[:limit])[-BEFORE:]
+        )
 
     def _lines(self, block: bytes, found: Found, limit: int) -> Iterator[tuple[int, int, set[int]]]:
         """The lines to look at, each with the literals that stand in it."""

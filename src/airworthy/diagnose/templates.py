@@ -16,6 +16,8 @@ from airworthy.diagnose.scan import Alarm
 
 LONGEST = 1000
 """Characters of a line that are masked."""
+LONGEST_LITERAL = 100
+"""Characters of a literal that is made from a line."""
 
 _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s'\"<>)\]]{1,400}"), "<url>"),
@@ -29,8 +31,12 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`"), "<text>"),
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z]{2,40}")
-_EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w{0,60}\.){0,8}\w{0,60}(?:Error|Exception|Failure|Fault|Exit|Interrupt|Timeout)\b(?::|$)")
-_STRONG = re.compile(r"(?i)\b(?:fatal|panic(?:ked)?|abort(?:ed)?|core dumped|cannot|could not|failed|failure|unable to|killed)\b")
+_EXCEPTION = re.compile(
+    r"^(?:[A-Za-z_]\w{0,60}\.){0,8}\w{0,60}(?:Error|Exception|Failure|Fault|Exit|Interrupt|Timeout)\b(?::|$)"
+)
+_STRONG = re.compile(
+    r"(?i)\b(?:fatal|panic(?:ked)?|abort(?:ed)?|core dumped|cannot|could not|failed|failure|unable to|killed)\b"
+)
 _STOP = frozenset(
     "the and for with that this from has have not was are you your can could but its any all file line error errors "
     "text path number failed failure call last most recent traceback exception".split()
@@ -54,6 +60,44 @@ def template_of(text: str) -> str:
     for pattern, name in _MASKS:
         text = pattern.sub(name, text)
     return text
+
+
+_PLACEHOLDER = re.compile(r"<(url|path|id|hex|address|number|text)>")
+_GROUPS = {
+    "url": r"\S{1,300}",
+    "path": r"\S{1,300}",
+    "id": r"[\w-]{1,80}",
+    "hex": r"\w{1,80}",
+    "address": r"[\d.:]{1,30}",
+    "number": r"[\d.,:eE+-]{1,40}",
+    "text": r".{1,200}?",
+}
+
+
+def signature_of(text: str) -> tuple[str, str]:
+    """A literal and a pattern by which a line like this one is recognised again.
+
+    The literal is the longest piece of its template that does not vary. The pattern holds the pieces on both sides of
+    it, with what varies between them; it is empty where nothing does.
+    """
+    template = template_of(text)
+    pieces = _PLACEHOLDER.split(template)
+    constants, kinds = pieces[0::2], pieces[1::2]
+    at = max(range(len(constants)), key=lambda number: len(constants[number].strip()))
+    literal = constants[at].strip()[:LONGEST_LITERAL]
+    if not kinds:
+        return literal, ""
+    first, last = max(0, at - 1), min(len(constants) - 1, at + 1)
+    pattern = ""
+    seen: Counter[str] = Counter()
+    for number in range(first, last + 1):
+        pattern += re.escape(constants[number]).replace(r"\ ", " ")
+        if number < last:
+            kind = kinds[number]
+            seen[kind] += 1
+            name = kind if seen[kind] == 1 else f"{kind}{seen[kind]}"
+            pattern += f"(?P<{name}>{_GROUPS[kind]})"
+    return literal, pattern.strip()
 
 
 def unrecognised(alarms: Sequence[Alarm], ready: int) -> Unrecognised | None:
