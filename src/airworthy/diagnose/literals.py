@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 SMALL = 64 * 1024
 """Bytes up to which each literal is looked for by itself; building an automaton would take longer."""
-FRAGMENT = 8
-"""Bytes of a literal that the automaton knows. Whole literals make an automaton that no cache holds: with 900 of them
-it was a third slower, and each further one cost more."""
+FRAGMENT = 16
+"""Bytes of a literal that the automaton knows. Of whole literals it grows so large that doubling them costs a tenth
+of the speed, of 8 bytes it stops at places that mean nothing; `benchmarks/diagnose.py` prints what it is now."""
 
 # Bytes of logs from the most to the least common; a fragment of rare ones stops the automaton at few places.
 _COMMON = b" etaoinrsldcu0123456789mpfhg.:-/_yvbwk[](),'\"=TIEAN"

@@ -25,6 +25,10 @@ CLOSE_LOOKS = 48
 """How often a line is taken for a literal before the literal is only looked at once a piece."""
 MOST_TRIES = 64
 """Places in one piece at which a literal is tried, and its last one: some stand in many lines that mean nothing."""
+FEW_TRIES = 8
+"""The same for a literal that was tried `IN_VAIN` times more often than it told anything."""
+IN_VAIN = 1000
+"""Tries after which a literal is not expected to tell anything here."""
 MOST_HITS = 40
 """Lines kept for a cause: the first ones, and the last."""
 MOST_ALARMS = 60
@@ -76,7 +80,9 @@ class Scan:
         self.lines = 0
         """Lines gone through."""
         self._catalogue = catalogue
-        self._taken = [0] * len(catalogue.literals)
+        # Of servers that come up only the last one matters, so that those are looked at once a piece from the start.
+        self._taken = [CLOSE_LOOKS if number in catalogue.ready else 0 for number in range(len(catalogue.literals))]
+        self._vain = [0] * len(catalogue.literals)
         self._rest = b""
         self._before = b""
 
@@ -122,7 +128,7 @@ class Scan:
 
     def _lines(self, block: bytes, found: Found, limit: int) -> Iterator[tuple[int, int, set[int]]]:
         """The lines to look at, each with the literals that stand in it."""
-        literals, taken = self._catalogue.literals, self._taken
+        literals, taken, vain = self._catalogue.literals, self._taken, self._vain
         last = {number: place for place, number in found if place < limit}
         tries: dict[int, int] = {}
         start = end = -1
@@ -131,7 +137,8 @@ class Scan:
             if place >= limit:
                 break
             tried = tries.get(number, 0)
-            if (taken[number] >= CLOSE_LOOKS or tried >= MOST_TRIES) and last[number] != place:
+            most = MOST_TRIES if vain[number] < IN_VAIN else FEW_TRIES
+            if (taken[number] >= CLOSE_LOOKS or tried >= most) and last[number] != place:
                 continue
             tries[number] = tried + 1
             if place + len(literals[number]) > end:
@@ -155,8 +162,11 @@ class Scan:
         recognised = [
             (cause, *match) for slug in slugs if (match := (cause := catalogue.load(slug)).recognise(text)) is not None
         ]
-        if not recognised and not alarm:
-            return
+        if not recognised:
+            for each in numbers:
+                self._vain[each] += 1
+            if not alarm:
+                return
         found = {cause.slug for cause, _, _ in recognised}
         for each in numbers:
             self._taken[each] += not found.isdisjoint(catalogue.owners[each]) or each in catalogue.alarms
