@@ -80,7 +80,9 @@ def test_the_same_answer_in_a_servers_log() -> None:
 
 
 def _docker(log: str) -> str:
-    rows = (json.dumps({"log": f"{line}\n", "stream": "stderr", "time": "2026-11-20T09:00:00Z"}) for line in log.split("\n"))
+    rows = (
+        json.dumps({"log": f"{line}\n", "stream": "stderr", "time": "2026-11-20T09:00:00Z"}) for line in log.split("\n")
+    )
     return "\n".join(rows)
 
 

@@ -23,13 +23,12 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
     "gpu-hardware-fault": (
         "illegal-memory-access",
         "cublas-failure",
-        "collective-failed",
         "gpu-not-visible",
         "gpu-in-use",
         "gpu-oom",
     ),
     "gpu-in-use": ("gpu-oom", "gpu-oom-fragmentation", "cublas-failure", "memory-budget-misconfigured"),
-    "shm-too-small": ("collective-failed", "disk-full", "host-oom", "illegal-memory-access"),
+    "shm-too-small": ("disk-full", "host-oom", "illegal-memory-access"),
     "disk-full": (
         "file-corrupt",
         "shard-missing",
@@ -40,11 +39,9 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
         "image-pull-failed",
         "unschedulable",
     ),
-    "file-limit": ("collective-failed", "overload", "hub-unreachable", "host-oom"),
-    "host-oom": ("container-oomkilled", "collective-failed", "build-toolchain-missing"),
-    "permission-denied": ("hub-unreachable", "shard-missing", "collective-failed", "gpu-not-visible"),
-    "port-in-use": ("collective-failed",),
-    "address-not-available": ("collective-failed",),
+    "file-limit": ("hub-unreachable", "host-oom"),
+    "host-oom": ("build-toolchain-missing",),
+    "permission-denied": ("hub-unreachable", "shard-missing", "gpu-not-visible"),
     # linker
     "cuda-library-missing": (
         "execution-provider-fallback",
@@ -75,7 +72,7 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
     # dependencies
     "python-version-unsupported": ("no-matching-distribution", "resolution-impossible", "build-toolchain-missing"),
     "package-index-unreachable": ("no-matching-distribution", "resolution-impossible", "build-toolchain-missing"),
-    "no-matching-distribution": ("resolution-impossible", "package-missing", "build-toolchain-missing"),
+    "no-matching-distribution": ("package-missing", "build-toolchain-missing"),
     "resolution-impossible": ("no-matching-distribution",),
     "numpy-abi": ("api-removed", "package-missing", "extension-abi-mismatch"),
     "protobuf-mismatch": ("api-removed", "package-missing"),
@@ -101,35 +98,37 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
     # operators and runtime
     "attention-backend-unsupported": ("op-not-implemented",),
     "dtype-unsupported": ("kernel-compile-failed", "attention-backend-unsupported", "op-not-implemented"),
-    "gpu-oom": ("cublas-failure", "collective-failed", "illegal-memory-access"),
-    "gpu-oom-fragmentation": ("gpu-oom", "cublas-failure", "collective-failed"),
+    "gpu-oom": ("cublas-failure", "illegal-memory-access"),
+    "gpu-oom-fragmentation": (
+        "gpu-oom",
+        "cublas-failure",
+    ),
     "kv-cache-too-small": ("gpu-oom",),
-    "device-assert": ("cublas-failure", "illegal-memory-access", "collective-failed"),
+    "device-assert": (
+        "cublas-failure",
+        "illegal-memory-access",
+    ),
     "context-too-long": ("device-assert", "shape-mismatch", "illegal-memory-access"),
-    "nan-in-output": ("device-assert", "collective-failed"),
-    "illegal-memory-access": ("cublas-failure", "collective-failed"),
-    "cublas-failure": ("collective-failed", "execution-provider-fallback"),
-    "cuda-fork": ("collective-failed",),
-    "parallelism-indivisible": ("collective-failed", "shape-mismatch"),
-    "network-interface-misconfigured": ("collective-failed",),
+    "nan-in-output": ("device-assert",),
+    "illegal-memory-access": ("cublas-failure",),
+    "cublas-failure": ("execution-provider-fallback",),
+    "parallelism-indivisible": ("shape-mismatch",),
     "kernel-compile-failed": ("attention-backend-unsupported",),
     "serving-config-mismatch": ("shape-mismatch", "dtype-mismatch"),
     # accelerators
     "rocm-gfx-unsupported": ("no-kernel-image", "cublas-failure", "gpu-not-visible"),
     "rocm-permission": ("gpu-not-visible", "permission-denied", "rocm-gfx-unsupported"),
     "ascend-version-mismatch": ("ascend-runtime-error", "extension-abi-mismatch", "system-library-missing"),
-    "ascend-runtime-error": ("collective-failed",),
     # platform
-    "image-pull-failed": ("probe-failed",),
     "volume-not-mounted": ("unschedulable", "model-not-found", "shard-missing"),
-    "container-oomkilled": ("host-oom", "probe-failed", "collective-failed"),
-    "probe-misconfigured": ("probe-failed", "worker-died"),
+    "container-oomkilled": ("host-oom",),
     "auth-failure": ("image-pull-failed",),
 }
-"""Cause → the causes whose texts it is known to print as well."""
+"""Cause → the causes whose texts it is known to print as well, beside those in `SURFACES`."""
 
-SURFACES = ("cause-not-in-log", "worker-died", "probe-failed", "overload")
-"""What nearly any other cause ends in, the emptiest first: a wrapper's word, a dead worker, a failing probe, a queue."""
+SURFACES = ("cause-not-in-log", "worker-died", "probe-failed", "overload", "collective-failed")
+"""What nearly any other cause ends in, the emptiest first: a wrapper's word, a dead worker, a failing probe, a full
+queue, and the other ranks that wait for the one that failed."""
 
 
 def brings_about(first: str, second: str, *, more: Mapping[str, Iterable[str]] | None = None) -> bool:

@@ -139,12 +139,18 @@ def _losses(hit: Hit, ready: int) -> tuple[tuple[float, str], ...]:
 def _root_of(
     symptom: _Candidate, candidates: Sequence[_Candidate], more: Mapping[str, Sequence[str]] | None
 ) -> _Candidate | None:
-    """The likeliest of the causes seen that is known to bring this one about."""
+    """The likeliest of the causes seen that is known to bring this one about.
+
+    Two causes recognised in one line are two readings of it, and the weights of their texts say which is meant; unless
+    the second is a surface, whose line quotes what lies under it.
+    """
     slug = symptom.hit.cause.slug
     roots = [
         each
         for each in candidates
-        if each.score >= max(LEAST_ROOT, symptom.score - WEAKER) and brings_about(each.hit.cause.slug, slug, more=more)
+        if each.score >= max(LEAST_ROOT, symptom.score - WEAKER)
+        and brings_about(each.hit.cause.slug, slug, more=more)
+        and (each.hit.number != symptom.hit.number or slug in SURFACES)
     ]
     return max(roots, key=lambda each: (each.score, -each.hit.number), default=None)
 
