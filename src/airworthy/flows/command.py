@@ -183,6 +183,7 @@ class _Copy(threading.Thread):
     def __init__(self, source: Any, target: int, kept: Kept) -> None:
         super().__init__(daemon=True, name=f"airworthy-copy-{target}")
         self._source, self._target, self._kept = source, target, kept
+        self._lock = threading.Lock()
         self._last = time.monotonic()
 
     def run(self) -> None:
@@ -198,8 +199,12 @@ class _Copy(threading.Thread):
             self._kept.add(self._target, data)
             if not write_all(self._target, data):
                 # Whoever read our output has gone: let the command notice as it would without us.
-                self._source.close()
+                self._close()
                 return
+
+    def _close(self) -> None:
+        with self._lock:
+            self._source.close()
 
     def finish(self) -> None:
         """Wait until the stream ends, or nothing has come for a moment after the command's end."""
@@ -207,7 +212,9 @@ class _Copy(threading.Thread):
             self.join(0.05)
             if time.monotonic() - self._last > LINGER:
                 self.join(LINGER)
-                return
+                break
+        if not self.is_alive():
+            self._close()
 
 
 def write_all(number: int, data: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import gzip
+import importlib
 import io
 import lzma
 import os
@@ -38,7 +39,7 @@ def pieces(path: str) -> Iterator[bytes]:
         ExtraMissing: it is zstd, and no library for that is installed.
     """
     try:
-        stream = _standard_input() if path == STANDARD_INPUT else Path(path).open("rb")
+        stream = _standard_input() if path == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         raise InputNotFound(path=path, cwd=Path.cwd()) from None
     except (OSError, ValueError) as error:
@@ -62,9 +63,10 @@ def _unpacked(stream: BinaryIO, path: str) -> Iterator[bytes]:
     head = stream.read(PIECE)
     for magic, unpack in _PACKED.items():
         if head.startswith(magic):
-            return _lenient(unpack(_Pushed(head, stream)))
+            return _lenient(unpack(_Pushed(head, stream)), path)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return _lenient(_zstd(_Pushed(head, stream), path))
+        zstd = _zstd(path)
+        return _lenient(zstd.ZstdFile(io.BufferedReader(_Pushed(head, stream), PIECE)), path, zstd.ZstdError)
     return _plain(head, stream)
 
 
@@ -74,16 +76,16 @@ def _plain(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
         head = stream.read(PIECE)
 
 
-def _lenient(stream: Any) -> Iterator[bytes]:
+def _lenient(stream: Any, path: str, *damaged: type[Exception]) -> Iterator[bytes]:
     """A log that is still being written, or was cut when the machine died, ends in the middle: what is there counts."""
     anything = False
     while True:
         try:
             data = stream.read(PIECE)
-        except Exception as error:
-            if anything and isinstance(error, (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)):
+        except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, *damaged) as error:
+            if anything:
                 return
-            raise InputUnreadable(path=say("the compressed log"), reason=str(error)) from None
+            raise InputUnreadable(path=path, reason=str(error)) from None
         if not data:
             return
         anything = True
@@ -112,22 +114,27 @@ def _gzip(stream: _Pushed) -> Any:
     return gzip.GzipFile(fileobj=cast("BinaryIO", io.BufferedReader(stream, PIECE)))
 
 
+def _bzip2(stream: _Pushed) -> Any:
+    return bz2.BZ2File(cast("BinaryIO", io.BufferedReader(stream, PIECE)))
+
+
+def _xz(stream: _Pushed) -> Any:
+    return lzma.LZMAFile(cast("BinaryIO", io.BufferedReader(stream, PIECE)))  # noqa: SIM115 - the caller's stream is closed
+
+
 _PACKED: dict[bytes, Callable[[_Pushed], Any]] = {
     b"\x1f\x8b": _gzip,
-    b"BZh": lambda stream: bz2.BZ2File(cast("BinaryIO", io.BufferedReader(stream, PIECE))),
-    b"\xfd7zXZ\x00": lambda stream: lzma.LZMAFile(cast("BinaryIO", io.BufferedReader(stream, PIECE))),
+    b"BZh": _bzip2,
+    b"\xfd7zXZ\x00": _xz,
 }
 
 
-def _zstd(stream: _Pushed, path: str) -> Any:
+def _zstd(path: str) -> Any:
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
     try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
+        return importlib.import_module(name)
     except ModuleNotFoundError:
-        raise ExtraMissing(job=say("reading {path}", path=path), library="backports.zstd", extra="zstd") from None
-    return zstd.ZstdFile(io.BufferedReader(stream, PIECE))
+        raise ExtraMissing(job=say("reading {path}", path=path), library=name, extra="zstd") from None
 
 
 def _decoded(parts: Iterator[bytes]) -> Iterator[bytes]:

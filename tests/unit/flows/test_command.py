@@ -176,7 +176,7 @@ def test_keys_go_through() -> None:
 
 
 def test_ctrl_c_reaches_the_command() -> None:
-    code = "import time\nprint('up', flush=True)\ntry:\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print('caught', flush=True)\n    raise SystemExit(6)"
+    code = "import time\ntry:\n    print('up', flush=True)\n    time.sleep(20)\nexcept KeyboardInterrupt:\n    print('caught', flush=True)\n    raise SystemExit(6)"
     terminal = Terminal(PYTHON, "-c", code)
     terminal.until(b"up")
     terminal.type(b"\x03")
