@@ -37,7 +37,8 @@ def _serving(chance: random.Random, lines: int) -> Iterator[str]:
         elif kind < 0.9:
             yield (
                 f"(APIServer pid=1) INFO 11-20 {clock} [loggers.py:123] Engine 000: Avg prompt throughput: "
-                f"{chance.uniform(0, 4000):.1f} tokens/s, Avg generation throughput: {chance.uniform(0, 900):.1f} tokens/s, "
+                f"{chance.uniform(0, 4000):.1f} tokens/s, "
+                f"Avg generation throughput: {chance.uniform(0, 900):.1f} tokens/s, "
                 f"Running: {chance.randrange(64)} reqs, Waiting: {chance.randrange(3)} reqs, "
                 f"GPU KV cache usage: {chance.uniform(0, 90):.1f}%, Prefix cache hit rate: {chance.uniform(0, 80):.1f}%"
             )

@@ -1,14 +1,14 @@
-"""Entries that a project writes for itself: a TOML file each, which then takes part like ours.
+r"""Entries that a project writes for itself: a TOML file each, which then takes part like ours.
 
 ```toml
 title = "The licence server of the tokenizer does not answer."
 severity = "error"
 brings_about = ["worker-died"]
-page = \"\"\"...\"\"\"                      # Markdown, optional
+page = "..."                            # Markdown, optional
 
 [[signature]]
 literal = "licence checkout failed"     # what never varies in the line
-pattern = 'failed: (?P<reason>\\w+)'     # optional; named groups become parameters
+pattern = 'failed: (?P<reason>\w+)'     # optional; named groups become parameters
 weight = 0.9                            # how few other causes print it
 message = "no licence: {reason}"
 

@@ -25,7 +25,8 @@ def hazard(pattern: str) -> str:
     It is careful: a repetition without a bound that holds another is refused unless each of its turns begins with a
     character of its own kind.
     """
-    return _walk(parser.parse(pattern), inside=False)
+    tokens: Any = parser.parse(pattern)
+    return _walk(tokens, inside=False)
 
 
 def _walk(tokens: Iterable[Any], *, inside: bool) -> str:
@@ -73,11 +74,10 @@ def _eats(body: Any, character: int) -> bool:
             within = any(_in(each, character) for each in value)
             if within != negated:
                 return True
-        elif kind == "LITERAL" and value == character:
+            continue
+        if (kind == "LITERAL" and value == character) or (kind == "NOT_LITERAL" and value != character):
             return True
-        elif kind == "NOT_LITERAL" and value != character:
-            return True
-        elif kind in ("MAX_REPEAT", "MIN_REPEAT", "SUBPATTERN") and _eats(value[-1], character):
+        if kind in ("MAX_REPEAT", "MIN_REPEAT", "SUBPATTERN") and _eats(value[-1], character):
             return True
     return False
 

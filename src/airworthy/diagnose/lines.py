@@ -58,7 +58,7 @@ _PREFIXES: tuple[re.Pattern[str], ...] = tuple(
         r"\[?\d{1,10}\.\d{3,9}\]\s",
         rf"[A-Z][a-z]{{2}} [ \d]\d {_TIME} \S{{1,80}} (?P<stream>[\w./@-]{{1,60}}(?:\[\d+\])?): ",
         rf"\[[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ \d]\d {_TIME} \d{{4}}\]\s?",
-        rf"time=\S{{10,40}} (?=level=)",
+        r"time=\S{10,40} (?=level=)",
         # how serious
         r"level=(?P<level>[A-Za-z]{4,8})\s",
         r"(?P<level>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w./-]{1,80}:\d+\] ",

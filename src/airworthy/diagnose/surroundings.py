@@ -25,8 +25,8 @@ _JOINTS = (
 _CODE_BEFORE = re.compile(r'^\s*File ".{1,400}", line \d+|^\s*File .{1,400}:\d+, in ')
 _NOTEBOOK = re.compile(r"^\s*(?:-+> )?\d{1,6}(?: |$)(?!\S+ ?%)")
 _CODE = re.compile(
-    r"^\s+(?:raise |return |assert |warnings\.warn\(|logger\.\w+\(|logging\.\w+\(|throw |def |if |elif |except |with |for |"
-    r"import |from \S+ import |[frbu]{0,2}[\"'])"
+    r"^\s+(?:raise |return |assert |warnings\.warn\(|logger\.\w+\(|logging\.\w+\(|throw |def |if |elif |except |with |"
+    r"for |import |from \S+ import |[frbu]{0,2}[\"'])"
 )
 _RETRY = re.compile(r"(?i)\bretry(?:ing)?\b|\battempt \d+ ?(?:/|of) ?\d+|\bwill try again\b|\breconnect")
 _CAUSED_BY = re.compile(r"^\s*Caused by:")

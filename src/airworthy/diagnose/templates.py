@@ -38,8 +38,27 @@ _STRONG = re.compile(
     r"(?i)\b(?:fatal|panic(?:ked)?|abort(?:ed)?|core dumped|cannot|could not|failed|failure|unable to|killed)\b"
 )
 _STOP = frozenset(
-    "the and for with that this from has have not was are you your can could but its any all file line error errors "
-    "text path number failed failure call last most recent traceback exception".split()
+    (
+        *(
+            "the",
+            "and",
+            "for",
+            "with",
+            "that",
+            "this",
+            "from",
+            "has",
+            "have",
+            "not",
+            "was",
+            "are",
+            "you",
+            "your",
+            "can",
+        ),
+        *("could", "but", "its", "any", "all", "file", "line", "error", "errors", "text", "path", "number", "failed"),
+        *("failure", "call", "last", "most", "recent", "traceback", "exception"),
+    )
 )
 
 

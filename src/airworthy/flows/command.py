@@ -158,7 +158,7 @@ def _passed_on(send: Callable[[int], None], asked: list[int], *, keys: bool) -> 
 
 
 def _in_pipes(argv: list[str], kept: Kept, asked: list[int]) -> int:
-    command = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)  # noqa: S603
+    command = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     with _passed_on(_sender(command), asked, keys=not _is_terminal(0)):
         copies = [_Copy(command.stdout, 1, kept), _Copy(command.stderr, 2, kept)]
         for copy in copies:
@@ -220,14 +220,23 @@ class _Copy(threading.Thread):
 def write_all(number: int, data: bytes) -> bool:
     """Write to a descriptor until all is written; False where nobody reads any more."""
     view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(number, view) :]
-        except BlockingIOError:
-            time.sleep(0.005)
-        except OSError:
-            return False
+    try:
+        while view:
+            written = _write_some(number, view)
+            view = view[written:]
+            if not written:
+                time.sleep(0.005)
+    except OSError:
+        return False
     return True
+
+
+def _write_some(number: int, data: memoryview) -> int:
+    """How many bytes went out; 0 where the other side has no room now."""
+    try:
+        return os.write(number, data)
+    except BlockingIOError:
+        return 0
 
 
 def _in_terminal(argv: list[str], kept: Kept, asked: list[int]) -> int:
@@ -256,7 +265,7 @@ def _in_terminal(argv: list[str], kept: Kept, asked: list[int]) -> int:
     try:
         if given[0] == slave:
             _copy_settings(slave)
-        command = subprocess.Popen(  # noqa: S603
+        command = subprocess.Popen(
             argv,
             stdin=given[0],
             stdout=given[1],
@@ -306,7 +315,7 @@ def _resized(master: int) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGWINCH, lambda number, frame: _copy_size(master))
+    before = signal.signal(signal.SIGWINCH, lambda *_: _copy_size(master))
     try:
         yield
     finally:

@@ -114,7 +114,11 @@ def diagnose_command(
 
 
 def diagnose_events(path: str, *, facts: Facts | None = None) -> Report:
-    """Recognise causes in what `kubectl describe`, `get events` or `get pod -o yaml|json` printed; `-` is standard input.
+    """Recognise causes in what `kubectl describe`, `get events` or `get pod -o yaml|json` printed.
+
+    Args:
+        path: the file; `-` is standard input.
+        facts: what is known about the machine it comes from.
 
     Raises:
         InputNotFound: there is no such file.

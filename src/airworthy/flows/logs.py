@@ -27,6 +27,7 @@ POLL = 0.25
 QUIET = 1.0
 """Seconds without a new line after which a failure has told all it has to tell."""
 
+_DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -82,7 +83,7 @@ def _lenient(stream: Any, path: str, *damaged: type[Exception]) -> Iterator[byte
     while True:
         try:
             data = stream.read(PIECE)
-        except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, *damaged) as error:
+        except (*_DAMAGED, *damaged) as error:
             if anything:
                 return
             raise InputUnreadable(path=path, reason=str(error)) from None
@@ -119,7 +120,7 @@ def _bzip2(stream: _Pushed) -> Any:
 
 
 def _xz(stream: _Pushed) -> Any:
-    return lzma.LZMAFile(cast("BinaryIO", io.BufferedReader(stream, PIECE)))  # noqa: SIM115 - the caller's stream is closed
+    return lzma.LZMAFile(cast("BinaryIO", io.BufferedReader(stream, PIECE)))
 
 
 _PACKED: dict[bytes, Callable[[_Pushed], Any]] = {
@@ -164,7 +165,7 @@ def follow(path: str, *, stop: Callable[[], bool] = lambda: False) -> Iterator[b
         yield from _standard_pieces()
         return
     try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - it is replaced when the log is
+        stream: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - it is replaced when the log is
     except FileNotFoundError:
         raise InputNotFound(path=path, cwd=Path.cwd()) from None
     except OSError as error:
@@ -205,6 +206,7 @@ def _replacement(path: str, stream: BinaryIO) -> BinaryIO | None:
 
 def _standard_pieces() -> Iterator[bytes]:
     source = _standard_input()
-    while data := source.read1(64 * 1024) if isinstance(source, io.BufferedReader) else source.read(64 * 1024):
+    read = source.read1 if isinstance(source, io.BufferedReader) else source.read
+    while data := read(64 * 1024):
         yield data
         yield b""

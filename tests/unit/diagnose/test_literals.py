@@ -51,5 +51,5 @@ def test_an_empty_literal_is_refused() -> None:
 def test_the_rarest_part_is_chosen() -> None:
     literal = b"in the time of the CUBLAS_STATUS_XQ"
     at = rarest(literal)
-    assert b"CUBLAS" in literal[at : at + FRAGMENT]
+    assert literal[at : at + FRAGMENT].endswith(b"_XQ")
     assert rarest(b"abc") == 0
