@@ -26,6 +26,7 @@ from airworthy.diagnose.lines import Level, read_line
         ("[WARN ] W-9000-clf_2.0-stderr MODEL_LOG - boom", "9000", Level.WARNING, "boom"),
         ("#22 155.3 ERROR: no", "", Level.ERROR, "no"),
         ("x.py:1: UserWarning: careful", "", Level.WARNING, "x.py:1: UserWarning: careful"),
+        ("2023-10-06 05:57:22 | ERROR | stderr | OSError: no", "stderr", Level.ERROR, "OSError: no"),
         ("[TRT] [E] 6: bad plan", "", Level.ERROR, "6: bad plan"),
         ("    return f(x)", "", Level.PLAIN, "    return f(x)"),
         ("ImportError: no", "", Level.PLAIN, "ImportError: no"),

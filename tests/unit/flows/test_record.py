@@ -92,8 +92,8 @@ def test_a_database_of_this_release_opens_later(settings: Settings) -> None:
     path.parent.mkdir()
     with sqlite3.connect(path) as database:
         database.executescript(
-            "CREATE TABLE diagnosis (id INTEGER PRIMARY KEY, at TEXT NOT NULL, host TEXT NOT NULL, source TEXT NOT NULL,"
-            "cause TEXT NOT NULL, line TEXT NOT NULL, resolved TEXT);"
+            "CREATE TABLE diagnosis (id INTEGER PRIMARY KEY, at TEXT NOT NULL, host TEXT NOT NULL,"
+            "source TEXT NOT NULL, cause TEXT NOT NULL, line TEXT NOT NULL, resolved TEXT);"
             "INSERT INTO diagnosis VALUES (1, '2026-11-20T01:00:00+00:00', 'h', 's', 'disk-full', 'l', NULL);"
             "PRAGMA user_version = 1;"
         )
