@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --progress-bar off
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --progress-bar off
 CHECKED := src tests tools examples benchmarks
 FAST := not slow and not torch and not hardware
 

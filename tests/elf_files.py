@@ -14,6 +14,7 @@ def make_elf(
     runpath: str = "",
     soname: str = "",
     versions: dict[str, tuple[str, ...]] | None = None,
+    defines: tuple[str, ...] = (),
     machine: int = 62,
     wide: bool = True,
     order: str = "<",
@@ -39,14 +40,22 @@ def make_elf(
         for inner, name in enumerate(names):
             after = 0 if inner == len(names) - 1 else 16
             verneed += struct.pack(order + "IHHII", 0, 0, 2, string(name), after)
+    verdef = bytearray()
+    for index, name in enumerate(defines):
+        following = 0 if index == len(defines) - 1 else 28
+        verdef += struct.pack(order + "HHHHIII", 1, 0, index + 1, 1, 0, 20, following)
+        verdef += struct.pack(order + "II", string(name), 0)
     entry = order + ("QQ" if wide else "II")
     base = 0x400000
     strings_at = PAGE
     verneed_at = strings_at + len(strings) + 16
-    dynamic_at = verneed_at + len(verneed) + 16
+    verdef_at = verneed_at + len(verneed) + 16
+    dynamic_at = verdef_at + len(verdef) + 16
     tags += [(5, base + strings_at), (10, len(strings))]
     if verneed:
         tags += [(0x6FFFFFFE, base + verneed_at), (0x6FFFFFFF, len(libraries))]
+    if verdef:
+        tags += [(0x6FFFFFFC, base + verdef_at), (0x6FFFFFFD, len(defines))]
     dynamic = b"".join(struct.pack(entry, tag, value) for tag, value in [*tags, (0, 0)])
     total = dynamic_at + len(dynamic)
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "<" else 2, 1, 0]) + bytes(8)
@@ -67,6 +76,7 @@ def make_elf(
     data[len(header) : len(header) + len(segments)] = segments
     data[strings_at : strings_at + len(strings)] = strings
     data[verneed_at : verneed_at + len(verneed)] = verneed
+    data[verdef_at : verdef_at + len(verdef)] = verdef
     data[dynamic_at:] = dynamic
     return bytes(data)
 

@@ -14,23 +14,22 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
 MODEL = HERE / "build" / "digits.onnx"
 HELD_BACK = HERE / "build" / "digits-test.json"
-START = 60.0
-"""Seconds that the service gets to become ready."""
+REQUEST = HERE / "build" / "request.json"
+INFER = "/v2/models/digits/infer"
 
 
 def main() -> int:
     """Run the demonstration; the exit status."""
     held_back = json.loads(HELD_BACK.read_text())
     command = [sys.executable, "-m", "airworthy", "up", str(MODEL), "--port", "0"]
-    print("$ airworthy up", MODEL.relative_to(HERE.parent.parent))
+    print("$ airworthy up", shown(MODEL))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as service:
         try:
-            url, told = wait_until_ready(service)
+            url = wait_until_ready(service)
             ask(url, held_back)
-            print("\nto try it by hand, `airworthy up` printed this while it ran:\n")
-            print("\n".join(line for line in told if "curl " in line))
         finally:
             service.send_signal(signal.SIGTERM)
             try:
@@ -38,31 +37,43 @@ def main() -> int:
             except subprocess.TimeoutExpired:
                 service.kill()
                 status = service.wait()
-    print(f"\nstopped with status {status}")
+    print(f"\nthe service at {url} stopped with status {status}; to try it by hand:\n")
+    REQUEST.write_text(json.dumps(request(held_back["x"][0])), encoding="utf-8")
+    program = Path(sys.executable).with_name("airworthy")
+    print(f"  {shown(program)} up {shown(MODEL)}")
+    print(f"  curl -s http://127.0.0.1:8000{INFER} -d @{shown(REQUEST)}")
     return status
 
 
-def wait_until_ready(service: subprocess.Popen[str]) -> tuple[str, list[str]]:
-    """Show what the service prints until it waits for requests; its URL and its lines."""
+def shown(path: Path) -> str:
+    """A path as it is typed in the project's folder."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def request(row: list[float]) -> dict[str, Any]:
+    """The request for one digit."""
+    return {"inputs": [{"name": "x", "shape": [1, 64], "datatype": "FP32", "data": row}]}
+
+
+def wait_until_ready(service: subprocess.Popen[str]) -> str:
+    """Show what the service prints until it waits for requests; its URL."""
     assert service.stdout is not None
-    lines: list[str] = []
     url = ""
     for line in service.stdout:
         print("  " + line, end="")
-        lines.append(line.rstrip())
         found = re.search(r"serving\s+(http://\S+)", line)
         url = found.group(1) if found else url
         if url and line.startswith("Ctrl-C"):
-            return url, lines
+            return url
     raise SystemExit(f"the service ended with status {service.wait()}")
 
 
 def ask(url: str, held_back: dict[str, Any]) -> None:
     """Send every held-back digit, and print answer beside truth."""
-    path = f"{url}/v2/models/digits/infer"
+    path = url + INFER
     answers, seconds = [], []
     for row in held_back["x"]:
-        body = {"inputs": [{"name": "x", "shape": [1, 64], "datatype": "FP32", "data": row}]}
+        body = request(row)
         began = time.perf_counter()
         answers.append(post(path, body)["outputs"][0]["data"][0])
         seconds.append(time.perf_counter() - began)

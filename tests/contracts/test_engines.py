@@ -240,7 +240,7 @@ class TestOnnxRuntime:
         with pytest.raises(LoadFailed) as told:
             self.engine.load(model, RunnerOptions())
         assert "\n" not in told.value.text
-        assert "airworthy check" in told.value.way_out
+        assert "airworthy inspect" in told.value.way_out
 
     @pytest.mark.parametrize("device", ["cuda:0", "tpu"])
     def test_a_device_that_is_not_there_is_told(self, tmp_path: Path, device: str) -> None:

@@ -66,6 +66,8 @@ class Signature:
     """How specific it is, from 0 (many causes print it) to 1 (only this one does)."""
     message: str = ""
     """The finding's template where the cause's own asks for more than the pattern gives."""
+    refine: Callable[[dict[str, str]], dict[str, str] | None] | None = None
+    """Works further parameters out of those that the pattern gave; None where they speak for another cause."""
 
     @functools.cached_property
     def _search(self) -> Callable[[str], re.Match[str] | None]:
@@ -81,7 +83,10 @@ class Signature:
         for _ in range(OCCURRENCES):
             found = self._search(line[max(0, at - WINDOW) : at + len(self.literal) + WINDOW])
             if found is not None:
-                return {name: value for name, value in found.groupdict().items() if value is not None}
+                params = {name: value for name, value in found.groupdict().items() if value is not None}
+                refined = params if self.refine is None else self.refine(params)
+                if refined is not None:
+                    return refined
             at = line.find(self.literal, at + len(self.literal))
             if at < 0:
                 return None

@@ -7,34 +7,130 @@ from airworthy.core.registry import Registry
 
 # One slug a line, so that entries are added without touching their neighbours.
 _HOST = (
+    "address-not-available",
+    "container-cuda-require",
+    "container-no-gpu-runtime",
+    "cpu-instruction-missing",
     "cpu-only-build",
     "disk-full",
+    "driver-library-mismatch",
     "driver-too-old",
+    "file-limit",
+    "forward-compat-misused",
+    "gpu-hardware-fault",
+    "gpu-in-use",
+    "gpu-not-visible",
+    "host-oom",
     "no-kernel-image",
+    "permission-denied",
     "port-in-use",
+    "ptx-too-new",
+    "shm-too-small",
 )
 
 _LINKER = (
     "cuda-library-missing",
+    "cuda-symbol-mismatch",
+    "cudnn-mismatch",
+    "dll-load-failed",
+    "execution-provider-fallback",
+    "extension-abi-mismatch",
     "glibc-too-old",
+    "libstdcxx-too-old",
+    "loader-path-shadowing",
+    "system-library-missing",
+    "wrong-architecture",
 )
 
-_DEPENDENCIES = ("numpy-abi",)
+_DEPENDENCIES = (
+    "api-removed",
+    "build-toolchain-missing",
+    "conflicting-package-variants",
+    "cuda-toolkit-torch-mismatch",
+    "externally-managed",
+    "framework-too-old-refused",
+    "hash-mismatch",
+    "no-matching-distribution",
+    "numpy-abi",
+    "package-index-unreachable",
+    "package-missing",
+    "protobuf-mismatch",
+    "python-version-unsupported",
+    "resolution-impossible",
+)
 
 _ARTIFACT = (
+    "architecture-unknown",
+    "download-is-error-page",
+    "engine-not-portable",
     "file-corrupt",
     "format-version-unsupported",
+    "hub-unauthorized",
+    "hub-unreachable",
+    "keys-mismatch",
     "lfs-pointer",
+    "model-not-found",
+    "quant-backend-missing",
+    "remote-code-refused",
+    "serialized-code-incompatible",
+    "shape-mismatch-weights",
+    "shard-missing",
+    "tokenizer-broken",
+    "unsafe-embedded-code",
     "unsafe-pickle",
+    "wrong-format",
 )
 
-_OPERATORS: tuple[str, ...] = ()
+_OPERATORS = (
+    "attention-backend-unsupported",
+    "dtype-unsupported",
+    "op-not-exportable",
+    "op-not-implemented",
+)
 
-_RUNTIME: tuple[str, ...] = ()
+_RUNTIME = (
+    "cause-not-in-log",
+    "chat-template-missing",
+    "collective-failed",
+    "context-too-long",
+    "cublas-failure",
+    "cuda-fork",
+    "device-assert",
+    "device-mismatch",
+    "dtype-mismatch",
+    "gpu-oom",
+    "gpu-oom-fragmentation",
+    "illegal-memory-access",
+    "kernel-compile-failed",
+    "kv-cache-too-small",
+    "memory-budget-misconfigured",
+    "nan-in-output",
+    "network-interface-misconfigured",
+    "overload",
+    "parallelism-indivisible",
+    "serving-config-mismatch",
+    "shape-mismatch",
+    "worker-died",
+)
 
-_ACCELERATORS: tuple[str, ...] = ()
+_ACCELERATORS = (
+    "ascend-runtime-error",
+    "ascend-version-mismatch",
+    "mps-unsupported",
+    "rocm-gfx-unsupported",
+    "rocm-permission",
+)
 
-_PLATFORM: tuple[str, ...] = ()
+_PLATFORM = (
+    "auth-failure",
+    "container-oomkilled",
+    "image-pull-failed",
+    "probe-failed",
+    "probe-misconfigured",
+    "tls-failure",
+    "unschedulable",
+    "volume-not-mounted",
+)
 
 _FAMILIES = {
     "host": _HOST,

@@ -7,19 +7,27 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from airworthy.core.values import (
+    Access,
     Binary,
     Defect,
     Device,
+    DeviceHealth,
     Disk,
     Distribution,
+    EmbeddedCode,
     Endpoint,
     FormatVersion,
     FrameworkBuild,
     LfsPointer,
+    Misnamed,
+    ModelConfiguration,
+    NumaNode,
     NumpyUse,
     PciDevice,
     PickleImport,
+    Shadow,
     SharedLibrary,
+    Xid,
 )
 from airworthy.core.version import Version
 
@@ -37,6 +45,8 @@ class Area(str, Enum):
     """The model file or folder."""
     TARGET = "target"
     """What is to be started: address, engine."""
+    PLAN = "plan"
+    """What is meant to be installed and run, and is not there to be looked at."""
 
 
 KEYS: dict[str, Key[Any]] = {}
@@ -86,24 +96,104 @@ CPU_INSTRUCTIONS = _host("cpu.instructions", tuple[str, ...], "Instruction set e
 
 MEMORY_TOTAL = _host("memory.total", int, "Physical memory in bytes.")
 MEMORY_AVAILABLE = _host("memory.available", int, "Memory that a new process can have without swapping, in bytes.")
+CPU_GOVERNOR = _host("cpu.governor", str, "How the kernel sets the clock, `performance`; absent without such control.")
+NUMA_NODES = _host("numa.nodes", tuple[NumaNode, ...], "Nodes of main memory, each with the cores near it.")
+
 MEMORY_LIMIT = _host("memory.limit", int, "The cgroup's memory limit in bytes; absent without one.")
 
+MEMORY_SWAP = _host("memory.swap", int, "Swap space in bytes; absent without any.")
+MEMORY_SWAP_FREE = _host("memory.swap_free", int, "The part of the swap space that nobody holds, in bytes.")
+MEMORY_HUGE_PAGES = _host("memory.huge_pages", int, "Reserved huge pages in bytes; absent without any.")
+MEMORY_TRANSPARENT_HUGE_PAGES = _host(
+    "memory.transparent_huge_pages", str, "When the kernel uses huge pages by itself: `always`, `madvise`, `never`."
+)
+
+KERNEL_MAP_COUNT = _host("kernel.map_count", int, "Memory mappings that a process may have (`vm.max_map_count`).")
+KERNEL_OVERCOMMIT = _host(
+    "kernel.overcommit", int, "`vm.overcommit_memory`: 0 by guess, 1 always, 2 never more than there is."
+)
+CLOCK_SOURCE = _host("clock.source", str, "The kernel's clock source, `tsc`.")
+CLOCK_SYNCHRONISED = _host("clock.synchronised", bool, "Whether the clock is kept in step with a time server.")
+
 DISKS = _host("disks", tuple[Disk, ...], "Room at the places that a deployment writes to.")
+
+LIMIT_FILES = _host("limits.files", int, "Files that a process may hold open, the soft limit; absent without one.")
+LIMIT_FILES_HARD = _host("limits.files_hard", int, "How far a process may raise that limit; absent without one.")
+LIMIT_PROCESSES = _host("limits.processes", int, "Processes and threads of this user, the soft limit; absent without.")
+LIMIT_LOCKED = _host("limits.locked_memory", int, "Bytes that a process may lock in memory; absent without a limit.")
+
+ACCESS_PLACES = _host("access.places", tuple[Access, ...], "What this user may do where a deployment writes.")
+ACCESS_DEVICES = _host(
+    "access.devices", tuple[Access, ...], "Device nodes of accelerators, and whether this user may open them."
+)
+CUDA_VISIBLE = _host("visible.cuda", str, "`CUDA_VISIBLE_DEVICES`; absent where it is not set.")
+
+CONTAINER_ENGINE = _host("container.engine", str, "What runs this container, `docker`; absent outside of one.")
+CONTAINER_GPU_SUPPORT = _host(
+    "container.gpu_support",
+    tuple[str, ...],
+    "What hands GPUs to containers here, `cdi`; empty where an engine is there and nothing does; absent without one.",
+)
+CONTAINER_VISIBLE = _host(
+    "container.nvidia_visible", str, "`NVIDIA_VISIBLE_DEVICES` of the container or image; absent where it is not set."
+)
+CONTAINER_REQUIRE = _host(
+    "container.nvidia_require", str, "`NVIDIA_REQUIRE_CUDA` of the container or image; absent where it is not set."
+)
 
 OS_NAME = _host("os.name", str, "Distribution and release, `Debian GNU/Linux 12 (bookworm)`.")
 OS_KERNEL = _host("os.kernel", str, "Kernel name and release, `Linux 6.1.0`.")
 LIBC_NAME = _host("libc.name", str, "`glibc` or `musl`.")
 LIBC_VERSION = _host("libc.version", Version, "Version of the C library.")
 
+CUDA_TOOLKIT = _host("cuda.toolkit", Version, "Version of the CUDA toolkit that extensions are compiled with.")
+
 PCI_DEVICES = _host("pci.devices", tuple[PciDevice, ...], "Accelerators and display devices on the PCI bus.")
 
 NVIDIA_DRIVER = _host("nvidia.driver", Version, "Version of the loaded NVIDIA kernel driver; absent without a device.")
 NVIDIA_CUDA = _host("nvidia.cuda", Version, "The newest CUDA that the NVIDIA driver speaks; absent without a device.")
 NVIDIA_DEVICES = _host("nvidia.devices", tuple[Device, ...], "NVIDIA devices with memory and compute capability.")
+NVIDIA_HEALTH = _host(
+    "nvidia.health", tuple[DeviceHealth, ...], "State of each NVIDIA device: ECC, throttling, MIG, persistence."
+)
+NVIDIA_XIDS = _host("nvidia.xids", tuple[Xid, ...], "Errors of NVIDIA devices in the kernel's log, the newest last.")
+AMD_DEVICES = _host("amd.devices", tuple[Device, ...], "AMD devices with memory and gfx target.")
+AMD_DRIVER = _host("amd.driver", Version, "Version of the amdgpu kernel driver; absent where it is the kernel's own.")
+ROCM_VERSION = _host("rocm.version", Version, "Installed ROCm user space; absent without it.")
+AMD_GFX_OVERRIDE = _host("amd.gfx_override", str, "`HSA_OVERRIDE_GFX_VERSION`, `10.3.0`; absent where it is not set.")
+
+ASCEND_DEVICES = _host("ascend.devices", tuple[Device, ...], "Huawei Ascend devices.")
+ASCEND_DRIVER = _host("ascend.driver", Version, "Version of the Ascend driver.")
+ASCEND_CANN = _host("ascend.cann", Version, "Installed CANN toolkit, `8.2.RC1`; absent without it.")
+ASCEND_NNAL = _host("ascend.nnal", Version, "Installed NNAL (the ATB library); absent without it.")
+ASCEND_NNAL_ABI = _host("ascend.nnal_abi", int, "The C++ ABI (0 or 1) of the NNAL that the environment points to.")
+
+
+def _vendor(name: str, maker: str, sdk: str) -> tuple[Key[tuple[Device, ...]], Key[Version], Key[Version]]:
+    return (
+        _host(f"{name}.devices", tuple[Device, ...], f"{maker} devices."),
+        _host(f"{name}.driver", Version, f"Version of the {maker} driver."),
+        _host(f"{name}.sdk", Version, f"Version of {sdk}, as the management tool tells it."),
+    )
+
+
+CAMBRICON_DEVICES, CAMBRICON_DRIVER, CAMBRICON_SDK = _vendor("cambricon", "Cambricon", "the Neuware toolkit")
+MTHREADS_DEVICES, MTHREADS_DRIVER, MTHREADS_SDK = _vendor("mthreads", "Moore Threads", "MUSA")
+ILUVATAR_DEVICES, ILUVATAR_DRIVER, ILUVATAR_SDK = _vendor("iluvatar", "Iluvatar", "the CUDA that CoreX speaks")
+HYGON_DEVICES, HYGON_DRIVER, HYGON_SDK = _vendor("hygon", "Hygon DCU", "DTK")
+METAX_DEVICES, METAX_DRIVER, METAX_SDK = _vendor("metax", "MetaX", "MACA")
+KUNLUNXIN_DEVICES, KUNLUNXIN_DRIVER, KUNLUNXIN_SDK = _vendor("kunlunxin", "Kunlunxin", "XRE")
+SOPHGO_DEVICES, SOPHGO_DRIVER, SOPHGO_SDK = _vendor("sophgo", "Sophgo", "libsophon")
+ENFLAME_DEVICES, ENFLAME_DRIVER, ENFLAME_SDK = _vendor("enflame", "Enflame", "TopsRider")
+INTEL_DEVICES, INTEL_DRIVER, INTEL_SDK = _vendor("intel", "Intel", "Level Zero")
+APPLE_DEVICES = _host("apple.devices", tuple[Device, ...], "The GPU of an Apple chip; its memory is the machine's.")
 
 PYTHON_VERSION = _environment("python.version", Version, "Version of the interpreter that is looked at.")
 PYTHON_EXECUTABLE = _environment("python.executable", str, "The interpreter's path.")
 PYTHON_PREFIX = _environment("python.prefix", str, "The environment's directory.")
+PYTHON_EXTERNALLY_MANAGED = _environment(
+    "python.externally_managed", str, "The file by which this Python refuses installs; absent where it takes them."
+)
 DISTRIBUTIONS = _environment("distributions", tuple[Distribution, ...], "Installed Python packages.")
 FRAMEWORKS = _environment(
     "frameworks", tuple[FrameworkBuild, ...], "Installed frameworks and what they were built for."
@@ -112,10 +202,22 @@ BINARIES = _environment(
     "binaries", tuple[Binary, ...], "Shared objects of installed packages: those with needs worth telling."
 )
 LIBRARIES = _environment("libraries", tuple[SharedLibrary, ...], "CUDA and driver libraries as the loader finds them.")
+LIBSTDCXX = _environment(
+    "libstdcxx.glibcxx",
+    Version,
+    "The newest `GLIBCXX_x.y.z` of the C++ library that extensions get; absent without.",
+)
+LIBSTDCXX_ABI = _environment("libstdcxx.cxxabi", Version, "The newest `CXXABI_x.y.z` of that library.")
+LOADER_SHADOWED = _environment(
+    "loader.shadowed",
+    tuple[Shadow, ...],
+    "CUDA libraries that the loader takes from elsewhere than their package.",
+)
 NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensions that use NumPy's C interface.")
 
 MODEL_PATH = _model("model.path", str, "The model file or folder.")
 MODEL_FORMAT = _model("model.format", str, "Format by content: `onnx`, `safetensors`, `pytorch`, …")
+MODEL_ENTRY_FORMAT = _model("model.entry_format", str, "Format of the file that an engine loads, `onnx` in a folder.")
 MODEL_SIZE = _model("model.size", int, "Bytes of all its files.")
 MODEL_DEFECTS = _model(
     "model.defects", tuple[Defect, ...], "Where its files disagree with their format; empty when whole."
@@ -124,10 +226,58 @@ MODEL_LFS_POINTERS = _model("model.lfs_pointers", tuple[LfsPointer, ...], "Git L
 MODEL_PICKLE_IMPORTS = _model(
     "model.pickle_imports", tuple[PickleImport, ...], "Names that its pickles import; empty without pickles."
 )
+MODEL_CODE = _model(
+    "model.code",
+    tuple[EmbeddedCode, ...],
+    "What in it acts when it is loaded or used, other than a pickle's imports; empty for plain weights.",
+)
 MODEL_FORMAT_VERSIONS = _model(
     "model.format_versions", tuple[FormatVersion, ...], "Versions that its files demand of a runtime."
+)
+MODEL_DATATYPES = _model(
+    "model.datatypes", tuple[str, ...], "Element types of its weights, the one with most bytes first, `BF16`."
+)
+MODEL_ATTENTION_HEADS = _model(
+    "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
+)
+MODEL_CHAT_TEMPLATE = _model(
+    "model.chat_template",
+    str,
+    "The file that holds its chat template; empty for a text generator without one, absent for any other model.",
+)
+MODEL_MISNAMED = _model(
+    "model.misnamed", tuple[Misnamed, ...], "Its files whose suffix names another format than their content."
+)
+MODEL_CONFIGURATION = _model(
+    "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."
 )
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
 )
+TARGET_TENSOR_PARALLEL: Key[int] = Key(
+    "target.tensor_parallel", int, Area.TARGET, "The number of devices that each layer is to be divided among."
+)
+
+
+def _plan(name: str, type_: type[T], doc: str) -> Key[T]:
+    return Key(name, type_, Area.PLAN, doc)
+
+
+PLAN_PACKAGES = _plan(
+    "plan.packages", tuple[Distribution, ...], "Packages that are to be installed, with the tags of their wheels."
+)
+PLAN_SYSTEM = _plan("plan.system", str, "The system that they are for: `linux`, `windows`, `macos`.")
+PLAN_INDEXES = _plan("plan.indexes", tuple[str, ...], "Package indexes that they come from, `whl/cu128`.")
+PLAN_GROUPS = _plan("plan.groups", tuple[str, ...], "Dependency groups that are installed together.")
+PLAN_ACCELERATOR = _plan("plan.accelerator", str, "What the model is to run on: `cuda`, `rocm`, `npu`.")
+PLAN_DTYPE = _plan("plan.dtype", str, "The data type that it is to run in, `bfloat16`.")
+PLAN_QUANTIZATION = _plan("plan.quantization", str, "How its weights are quantised, `fp8`, `awq`.")
+PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights are quantised, not the activations.")
+PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
+PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
+PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
+PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")
+PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
+PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")
+PLAN_SYSTEM_TOOLKIT = _plan("plan.system_toolkit", Version, "The CUDA toolkit of the system, which the loader finds.")

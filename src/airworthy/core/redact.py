@@ -72,7 +72,7 @@ def redact(facts: Facts, names: tuple[str, ...] = ()) -> Facts:
     return load(msgspec.json.encode(document), "redacted facts")
 
 
-_VERSION_FIELDS = frozenset({"version", "runtime", "glibc", "requires"})
+_VERSION_FIELDS = frozenset({"version", "runtime", "glibc", "glibcxx", "cxxabi", "cudnn", "requires"})
 
 
 def _walk(data: Any, names: tuple[str, ...], field: str, version: bool) -> Any:

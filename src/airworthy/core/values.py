@@ -33,6 +33,47 @@ class Device(Value, frozen=True):
     """The maker's identifier; removed by redaction."""
 
 
+class DeviceHealth(Value, frozen=True):
+    """What a device's own management library says of its state."""
+
+    index: int
+    """Its number in the maker's own tool."""
+    ecc: str = ""
+    """`enabled` or `disabled`; empty where it has none or does not tell."""
+    uncorrected: int | None = None
+    """Uncorrected memory errors since the driver was loaded."""
+    throttled: tuple[str, ...] = ()
+    """Why its clocks are held down now, other than for idleness: `hw-thermal`, `sw-power-cap`."""
+    mig: str = ""
+    """Whether it is partitioned (MIG): `enabled` or `disabled`; empty where it can't be."""
+    persistence: str = ""
+    """Whether the driver keeps it initialised without users: `enabled` or `disabled`."""
+    compute_mode: str = ""
+    """Who may use it: `default`, `exclusive-process`, `prohibited`."""
+
+
+class Xid(Value, frozen=True):
+    """An error that the NVIDIA kernel driver wrote to the kernel's log."""
+
+    address: str
+    """The device on the PCI bus, `0000:01:00`."""
+    number: int
+    """The Xid, 79 for a device that fell off the bus."""
+    text: str = ""
+    """What the driver added, cut to one line."""
+
+
+class NumaNode(Value, frozen=True):
+    """A node of main memory with the cores near it."""
+
+    index: int
+    """Its number."""
+    cores: int
+    """Logical cores."""
+    memory: int
+    """Bytes of memory."""
+
+
 class PciDevice(Value, frozen=True):
     """A device on the PCI bus."""
 
@@ -78,6 +119,8 @@ class Distribution(Value, frozen=True):
     """Its requirements as written, without those of extras."""
     tags: tuple[str, ...] = ()
     """Wheel tags, `cp311-cp311-manylinux_2_28_x86_64`."""
+    requires_python: str = ""
+    """The Python versions that it is made for, `>=3.9,<3.13`; empty where it does not say."""
 
 
 class FrameworkBuild(Value, frozen=True):
@@ -95,6 +138,10 @@ class FrameworkBuild(Value, frozen=True):
     """The device code it carries, `sm_80`, `compute_90` (PTX), `gfx1100`; empty when that was not readable."""
     origin: str = ""
     """The file that says so."""
+    cudnn: Version | None = None
+    """The cuDNN version it was compiled against, where it tells one."""
+    compressed: bool = False
+    """Whether its device code is packed in the way of CUDA 12.4 and later, which drivers before 550 cannot unpack."""
 
 
 class Binary(Value, frozen=True):
@@ -112,6 +159,10 @@ class Binary(Value, frozen=True):
     """Those of them that the loader would not find."""
     glibc: Version | None = None
     """The newest `GLIBC_x.y` symbol version that it needs."""
+    glibcxx: Version | None = None
+    """The newest `GLIBCXX_x.y.z` that it needs of the C++ library that all share; None where it brings its own."""
+    cxxabi: Version | None = None
+    """The newest `CXXABI_x.y.z` that it needs, likewise."""
 
 
 class SharedLibrary(Value, frozen=True):
@@ -124,6 +175,44 @@ class SharedLibrary(Value, frozen=True):
     found_by: str
     """What led there: `LD_LIBRARY_PATH`, `ld.so.cache`, `default path`; `wheel` for a copy in a Python package, which
     that package loads itself; `outside the loader's path` for one that the loader would not find."""
+
+
+class Shadow(Value, frozen=True):
+    """A library that the loader takes from elsewhere than from the package that was installed for it."""
+
+    soname: str
+    """The name it is asked for, `libnvJitLink.so.12`."""
+    used: str
+    """The file that the loader takes, with links followed."""
+    found_by: str
+    """What led there: `LD_LIBRARY_PATH`."""
+    meant: str
+    """The file of the package that was installed for it."""
+    meant_by: str = ""
+    """That package."""
+    binary: str = ""
+    """The shared object that asks for it."""
+    distribution: str = ""
+    """The package that brought the asker."""
+
+
+class Access(Value, frozen=True):
+    """What this user may do at one path."""
+
+    use: str
+    """What the path is for: `work`, `temp`, `home`, `cache`; `device` for a device node."""
+    path: str
+    """The path that was asked about."""
+    readable: bool
+    """Whether this user may read it."""
+    writable: bool
+    """Whether this user may write to it."""
+    mode: str = ""
+    """Its permission bits in octal, `0660`."""
+    owner: str = ""
+    """Its owner: a name for accounts of the system, a number for people's."""
+    group: str = ""
+    """Its group, `video`, `render`, likewise."""
 
 
 class NumpyUse(Value, frozen=True):
@@ -146,7 +235,8 @@ class Defect(Value, frozen=True):
     """The file, or the member inside an archive."""
     kind: str
     """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`; `missing` for a file that
-    another names, `path` for one outside of the model's folder, `error-page` for a saved web page."""
+    another names, `path` for one outside of the model's folder, `error-page` for a saved web page, `bomb` for
+    content that unfolds to far more than it takes, `link` for a symbolic link that leads out of the model's folder."""
     detail: str
     """What was expected and what was found, one line."""
     offset: int | None = None
@@ -172,7 +262,52 @@ class PickleImport(Value, frozen=True):
     name: str
     """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
     allowed: bool
-    """Whether it is on the allow-list of plain tensor containers."""
+    """Whether it is on the allow-list of names that only hold data."""
+    weights_only: bool = True
+    """Whether `torch.load(weights_only=True)` takes it as well; told for PyTorch files, true elsewhere."""
+
+
+class EmbeddedCode(Value, frozen=True):
+    """Something in a model that acts when the model is loaded or used, and is not a pickle's import."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    kind: str
+    """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
+    `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
+    compiled code that does; `chat-template`: a template that asks for more than templates need."""
+    name: str
+    """What acts: a layer, an operator, `modeling_x.Model`."""
+    detail: str
+    """What it does, one line."""
+
+
+class Misnamed(Value, frozen=True):
+    """A file whose suffix names another format than its content."""
+
+    member: str
+    """The file, relative to the model's folder."""
+    suffix: str
+    """Its suffix, `.safetensors`."""
+    content: str
+    """What it holds, by its first bytes: `GGUF`, `HDF5`, `safetensors`, `a ZIP archive`, `a pickle`."""
+
+
+class ModelConfiguration(Value, frozen=True):
+    """What a Hugging Face folder's `config.json` asks of the program that loads it, and the tokenizer beside it."""
+
+    model_type: str = ""
+    """The name of its architecture in transformers, `qwen3_moe`."""
+    architectures: tuple[str, ...] = ()
+    """The classes that it is loaded as, `Qwen3MoeForCausalLM`."""
+    transformers: Version | None = None
+    """The version of transformers that wrote it."""
+    remote_code: tuple[str, ...] = ()
+    """The classes that it defines in code of its own, `modeling_chatglm.ChatGLMModel`."""
+    quantization: str = ""
+    """The method that its weights are quantised with, `gptq`; empty where they are not."""
+    tokenizer_files: tuple[str, ...] = ()
+    """The files beside it that a tokenizer is made of."""
 
 
 class FormatVersion(Value, frozen=True):

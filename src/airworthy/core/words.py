@@ -33,7 +33,8 @@ def bytes_text(count: float) -> str:
 def seconds_text(seconds: float) -> str:
     """A duration in the unit a person would pick: `3 ms`, `1.2 s`, `4 min`."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+        milliseconds = seconds * 1000
+        return f"{round(milliseconds, 0 if milliseconds >= 10 else 1):g} ms"
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 

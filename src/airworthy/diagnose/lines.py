@@ -45,6 +45,7 @@ _PREFIXES: tuple[re.Pattern[str], ...] = tuple(
     re.compile(pattern)
     for pattern in (
         # whose it is
+        r"\| {0,2}(?P<level>[A-Z]{4,8}) {0,4}\|\s?",
         r"\((?P<stream>[A-Za-z][\w. ]{0,40}? ?pid=\d+)(?:, ip=[\w.:-]{1,60})?\) ?",
         r"\[(?P<stream>rank ?\d+)\]:? ?",
         r"\[\d+,(?P<stream>\d+)\]<std(?:out|err)>: ?",
@@ -68,7 +69,6 @@ _PREFIXES: tuple[re.Pattern[str], ...] = tuple(
         r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)(?::|\s-|\s\|)?\s",
         r"(?P<level>[IWEF]) (?=[a-z][\w/]+\.cc:\d+\])",
         r"\[TRT\]:? \[(?P<level>[IWEF])\] ",
-        r"\| {0,2}(?P<level>[A-Z]{4,8}) {0,4}\|\s?",
         # where it was written
         r"\[?[\w./-]{1,80}\.(?:py|cc|cpp|cu|go|rs|c):\d{1,6}\](?::|\s|$)",
         r"\[[\w.-]{1,60}\] (?=\S)",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from airworthy.core.errors import AirworthyError
+from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.facts import Facts
 from airworthy.core.model import ModelInfo, TensorSpec
 
@@ -33,7 +33,9 @@ class RunnerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a runner is to run; plain data, it crosses to the worker process as MessagePack."""
 
     threads: int = 1
-    """Threads for one batch."""
+    """Threads that it may keep busy in all."""
+    lanes: int = 1
+    """Batches that may run at the same time, sharing those threads; more than one only where the engine can."""
     device: str = "cpu"
     """Where it runs: `cpu`, `cuda:0`."""
 
@@ -43,7 +45,8 @@ class LoadFailed(AirworthyError):
 
     code = "load-failed"
     message = "{engine} could not load {path}: {detail}"
-    hint = "run `airworthy check {path}` and end what it finds"
+    hint = "run `airworthy inspect {path}` to see what it is"
+    exit = Exit.FINDINGS
 
 
 class RunFailed(AirworthyError):
@@ -61,9 +64,11 @@ class InvalidInput(AirworthyError):
 
 
 class Runner(Protocol):
-    """A loaded model. Used by one thread at a time."""
+    """A loaded model. `run` is called by as many threads at a time as it has lanes."""
 
     kind: RunnerKind
+    lanes: int
+    """How many batches it takes at the same time: 1, or what the options allowed."""
     inputs: tuple[TensorSpec, ...]
     """What it takes, as the runtime itself says."""
     outputs: tuple[TensorSpec, ...]
@@ -76,6 +81,9 @@ class Runner(Protocol):
             InvalidInput: a name, element type or shape that the model doesn't take.
             RunFailed: the runtime failed.
         """
+
+    def run_alone(self, batch: Tensors) -> Tensors:
+        """Run one batch while no other runs: may use all threads for it. The same as `run` where that makes no odds."""
 
     def stream(self, request: Tensors) -> Iterator[Tensors]:
         """Run one request and give its pieces as they come; for a one-shot runner the one answer of `run`."""

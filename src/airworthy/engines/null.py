@@ -50,6 +50,7 @@ class NullRunner:
     """Answers from the inputs' rows."""
 
     kind = RunnerKind.ONE_SHOT
+    lanes = 1
 
     def __init__(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.inputs = inputs
@@ -63,6 +64,10 @@ class NullRunner:
         check_inputs(self.inputs, batch)
         sizes = _sizes(self.inputs, batch)
         return {spec.name: self._answer(spec, batch, sizes) for spec in self.outputs}
+
+    def run_alone(self, batch: Tensors) -> Tensors:
+        """Answer one batch."""
+        return self.run(batch)
 
     def stream(self, request: Tensors) -> Iterator[Tensors]:
         """Give the one answer of `run`."""

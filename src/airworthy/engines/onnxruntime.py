@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from airworthy.core import keys
@@ -70,18 +72,24 @@ class OnnxRuntime:
                 raise ExtraMissing(job=say("loading ONNX"), library=error.name, extra=self.extra) from None
             raise self._failed(model, error) from None
         providers = self._providers(model, options, onnxruntime.get_available_providers())
-        try:
-            session = onnxruntime.InferenceSession(
-                model.entry, sess_options=_session_options(onnxruntime, options), providers=providers
+
+        def make(threads: int) -> Any:
+            return onnxruntime.InferenceSession(
+                model.entry, sess_options=_session_options(onnxruntime, threads), providers=providers
             )
+
+        try:
+            session = make(options.threads)
         except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
             raise self._failed(model, error) from None
         # Where a provider can't start, the runtime goes on without it and says so in its log alone.
         wanted = _PROVIDERS[_kind(options.device)]
         if session.get_providers()[0] != wanted:
             raise self._failed(model, say("{provider} did not start", provider=wanted))
+        lanes = options.lanes if _kind(options.device) == "cpu" and options.threads > 1 else 1
+        narrow = _Later(lambda: make(max(1, options.threads // lanes))) if lanes > 1 else None
         return OnnxRuntimeRunner(
-            session, self._specs(model, session.get_inputs()), self._specs(model, session.get_outputs())
+            session, self._specs(model, session.get_inputs()), self._specs(model, session.get_outputs()), lanes, narrow
         )
 
     def _providers(self, model: ModelInfo, options: RunnerOptions, available: list[str]) -> list[Any]:
@@ -113,26 +121,76 @@ class OnnxRuntime:
         return LoadFailed(engine=self.name, path=model.entry, detail=_one_line(problem))
 
 
+class _Later:
+    """A second session, made in the background the first time that it is asked for."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._begun = False
+        self._session: Any = None
+
+    def get(self) -> Any:
+        """The session, or None as long as it isn't there."""
+        if not self._begun:
+            with self._lock:
+                begin, self._begun = not self._begun, True
+            if begin:
+                threading.Thread(target=self._build, daemon=True).start()
+        return self._session
+
+    def _build(self) -> None:
+        # It was made once with other threads, so what fails now is memory: the first session goes on alone.
+        with contextlib.suppress(Exception):
+            self._session = self._make()
+
+    def close(self) -> None:
+        """Release the session."""
+        self._begun, self._session = True, None
+
+
 class OnnxRuntimeRunner:
-    """A session of ONNX Runtime."""
+    """Sessions of ONNX Runtime: one with all threads for a batch that runs alone, one with few for several at a time.
+
+    On a CPU, batches that run side by side on few threads each give more than one after the other on all: every
+    operator that is split over threads waits for the slowest of them. The second session costs the model's memory
+    again, so it is made only when batches do come at the same time.
+    """
 
     kind = RunnerKind.ONE_SHOT
 
-    def __init__(self, session: Any, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+    def __init__(
+        self,
+        session: Any,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        lanes: int = 1,
+        narrow: _Later | None = None,
+    ) -> None:
         self._session = session
+        self._narrow = narrow
+        self.lanes = lanes
         self.inputs = inputs
         self.outputs = outputs
         self._names = [spec.name for spec in outputs]
         self._by_value = any(spec.datatype == "BF16" for spec in (*inputs, *outputs))
 
     def run(self, batch: Tensors) -> Tensors:
-        """Run one batch."""
-        if self._session is None:
+        """Run one batch, beside others where it has lanes."""
+        narrow = self._narrow.get() if self._narrow is not None else None
+        return self._run(narrow or self._session, batch)
+
+    def run_alone(self, batch: Tensors) -> Tensors:
+        """Run one batch on all threads."""
+        return self._run(self._session, batch)
+
+    def _run(self, session: Any, batch: Tensors) -> Tensors:
+        if session is None:
             raise RunFailed(detail=say("the model was closed"))
         check_inputs(self.inputs, batch)
         feed = {spec.name: _as_text(batch[spec.name], spec) for spec in self.inputs}
         try:
-            answers = self._run_values(feed) if self._by_value else self._session.run(self._names, feed)
+            answers = self._run_values(session, feed) if self._by_value else session.run(self._names, feed)
         except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
             raise RunFailed(detail=_one_line(error)) from None
         return {spec.name: _as_bytes(answer, spec) for spec, answer in zip(self.outputs, answers, strict=True)}
@@ -142,10 +200,12 @@ class OnnxRuntimeRunner:
         yield self.run(request)
 
     def close(self) -> None:
-        """Release the session."""
+        """Release the sessions."""
         self._session = None
+        if self._narrow is not None:
+            self._narrow.close()
 
-    def _run_values(self, batch: dict[str, Any]) -> list[Any]:
+    def _run_values(self, session: Any, batch: dict[str, Any]) -> list[Any]:
         """Run with the runtime's own values: it passes no bfloat16 through NumPy, so bits go in and come out."""
         from onnxruntime import OrtValue
 
@@ -155,7 +215,7 @@ class OnnxRuntimeRunner:
             else OrtValue.ortvalue_from_numpy(batch[spec.name])
             for spec in self.inputs
         }
-        values = self._session.run_with_ort_values(self._names, feed)
+        values = session.run_with_ort_values(self._names, feed)
         return [
             _bits(value) if spec.datatype == "BF16" else value.numpy()
             for spec, value in zip(self.outputs, values, strict=True)
@@ -195,9 +255,9 @@ def _as_bytes(array: Any, spec: TensorSpec) -> Any:
     return items
 
 
-def _session_options(onnxruntime: Any, options: RunnerOptions) -> Any:
+def _session_options(onnxruntime: Any, threads: int) -> Any:
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
+    settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     settings.log_severity_level = _ERRORS_ONLY

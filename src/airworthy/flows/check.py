@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from airworthy.check import predict
 from airworthy.core.errors import SettingInvalid
-from airworthy.core.facts import Facts, Known, Unknown
+from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
 from airworthy.core.keys import MODEL_PATH, TARGET_ENDPOINT, Area
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.report import CheckResult, Crashed, Failed, Report, Skipped
+from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+
+_NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
+"""How the reason of a check ends that was skipped for want of a fact that was not given."""
 
 
 class Examined(NamedTuple):
@@ -37,6 +42,7 @@ def check(
     facts: Facts | None = None,
     settings: Settings | None = None,
     endpoint: tuple[str, int] | None = None,
+    given: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Predict what will go wrong.
@@ -46,14 +52,16 @@ def check(
         facts: those of another machine, or of this one at another time; gathered here and now when None.
         settings: how findings are judged; the defaults when None, no file is looked for.
         endpoint: address and port that a service is to listen on, or None where that is not in question.
+        given: a description of a machine that isn't there, `{"gpu": "RTX 5090", "driver": "570"}`, in place of facts.
         progress: told the stages.
 
     Raises:
         InputNotFound: the model's path leads nowhere.
         NotAModel: there is no model in it.
         SettingInvalid: the settings turn off a cause that doesn't exist.
+        GivenInvalid: the description has a key that doesn't exist, or contradicts itself.
     """
-    return examine(model, facts=facts, settings=settings, endpoint=endpoint, progress=progress).report
+    return examine(model, facts=facts, settings=settings, endpoint=endpoint, given=given, progress=progress).report
 
 
 def examine(
@@ -62,6 +70,7 @@ def examine(
     facts: Facts | None = None,
     settings: Settings | None = None,
     endpoint: tuple[str, int] | None = None,
+    given: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Examined:
     """Check, and keep what the checks were made from; arguments and errors are those of `check`."""
@@ -72,7 +81,14 @@ def examine(
     _check_slugs(settings.check.ignore, CAUSES.names())
     # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
     inspection = None if model is None else _inspect(model, progress)
-    elsewhere = facts is not None
+    elsewhere = facts is not None or given is not None
+    described: dict[str, Any] = {}
+    if given is not None:
+        from airworthy.flows.described import facts_of
+        from airworthy.flows.given import normalise
+
+        described = normalise(given)
+        facts = facts_of(described).merged(facts or {})
     if facts is None:
         from airworthy.flows.facts import gather
 
@@ -87,9 +103,48 @@ def examine(
     if TARGET_ENDPOINT.name in facts:
         areas.add(Area.TARGET)
     progress.stage(say("asking the catalogue"))
+    if given is not None:
+        areas = set(Area)
     results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
-    report = Report(verb="check", subject=_subject(model, elsewhere), results=results, answer=_answer(results, facts))
+    answer = _answer(results, facts)
+    if given is not None:
+        results = _only_what_was_said(_with_plans(results, facts, settings.check.ignore))
+        answer = _foretold(results, described)
+    subject = say("the described machine") if given is not None else _subject(model, elsewhere)
+    report = Report(verb="check", subject=subject, results=results, answer=answer)
     return Examined(report, facts, None if inspection is None else inspection.model)
+
+
+def _with_plans(results: tuple[CheckResult, ...], facts: Facts, ignore: Collection[str]) -> tuple[CheckResult, ...]:
+    """The checks with what the rules about plans found; a rule stands in for a check that found nothing."""
+    from airworthy.causes.plan.rules import foretell
+    from airworthy.knowledge import Knowledge
+
+    foretold = foretell(facts, Knowledge(), ignore=ignore)
+    said = {result.check for result in foretold if not isinstance(result, Skipped)}
+    found = {result.check for result in results if isinstance(result, (Failed, Crashed))}
+    kept = tuple(each for each in results if each.check not in said or each.check in found)
+    return (*kept, *(each for each in foretold if isinstance(each, (Failed, Crashed)) or each.check not in found))
+
+
+def _only_what_was_said(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    """The checks for which something that they need was not given, as skipped by choice: nobody asked for them."""
+    return tuple(
+        msgspec.structs.replace(each, chosen=True) if isinstance(each, Skipped) and _NOT_SAID in each.reason else each
+        for each in results
+    )
+
+
+def _foretold(results: tuple[CheckResult, ...], described: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer about a machine that isn't there: what was not said is no reason to doubt what was."""
+    decided = [result.check for result in results if isinstance(result, Passed) and not result.note]
+    undecided = {result.check: result.reason for result in results if isinstance(result, Skipped) and not result.chosen}
+    answer = verdict(results)
+    if answer == "unknown" and decided and not any(isinstance(result, Crashed) for result in results):
+        answer = "works"
+    elif answer == "works" and not decided:
+        answer = "unknown"
+    return {"verdict": answer, "given": dict(described), "decided": sorted(decided), "undecided": undecided}
 
 
 def _inspect(model: str | Path, progress: Progress) -> Inspection:

@@ -82,7 +82,7 @@ def plan(
     chosen = select(model, facts, engine or "")
     threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
-    return Plan(model=model, engine=chosen.name, options=RunnerOptions(threads=threads))
+    return Plan(model=model, engine=chosen.name, options=RunnerOptions(threads=threads, lanes=threads))
 
 
 def usable_cores(facts: Facts) -> int:

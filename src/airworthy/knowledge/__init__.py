@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from airworthy.knowledge import cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import (
+    ascend,
+    builds,
+    cuda,
+    datatypes,
+    devices,
+    glibc,
+    kernels,
+    libraries,
+    numpy,
+    onnx,
+    packages,
+    published,
+    pytorch,
+    rocm,
+    transformers,
+)
 from airworthy.knowledge.tables import Row
 
 __all__ = ["Knowledge", "Row"]
@@ -17,9 +33,47 @@ class Knowledge:
     first_toolkit = staticmethod(cuda.first_toolkit)
     library = staticmethod(cuda.library)
     runs_on = staticmethod(cuda.runs_on)
+    driver_row = staticmethod(cuda.driver_row)
+    driver_that_speaks = staticmethod(cuda.driver_that_speaks)
+    older = staticmethod(cuda.older)
+    capability_row = staticmethod(cuda.capability_row)
+    compiler_default = staticmethod(cuda.compiler_default)
+    quantised_kernel = staticmethod(kernels.quantised)
+    attention_floor = staticmethod(kernels.attention)
+    capability_of = staticmethod(cuda.capability_of)
+    device_models = staticmethod(devices.models)
+    device_floor = staticmethod(devices.floor)
+    supported_pythons = staticmethod(published.supported_pythons)
+    gpu_need = staticmethod(published.gpu_need)
+    cpu_build = staticmethod(published.cpu_build)
+    tensorflow_wheel = staticmethod(published.tensorflow_wheel)
+    torch_wheel = staticmethod(pytorch.wheel)
+    torch_wheels_of = staticmethod(pytorch.of_release)
+    datatype = staticmethod(datatypes.datatype)
     torch_wheels = staticmethod(pytorch.wheels)
     torch_architectures = staticmethod(pytorch.architectures)
     onnx_ceiling = staticmethod(onnx.ceiling)
     onnxruntime_for = staticmethod(onnx.first_runtime)
     glibc_releases = staticmethod(glibc.releases_with)
+    glibc_of = staticmethod(glibc.release_named)
+    compiler_with = staticmethod(libraries.compiler_with)
+    system_library = staticmethod(libraries.system_library)
+    instructions_of = staticmethod(builds.instructions_of)
+    torch_for = staticmethod(builds.torch_for)
+    companion_of = staticmethod(builds.companion_of)
+    cuda_of_driver = staticmethod(cuda.cuda_of_driver)
     numpy2_release = staticmethod(numpy.first_for_numpy2)
+    ascend_table = staticmethod(ascend.table)
+    ascend_pairs = staticmethod(ascend.pairs)
+    rocm_architectures = staticmethod(rocm.architectures)
+    rocm_runs_on = staticmethod(rocm.runs_on)
+    rocm_overridden = staticmethod(rocm.overridden)
+    rocm_override = staticmethod(rocm.override)
+    knows_model_type = staticmethod(transformers.knows)
+    first_with_model_type = staticmethod(transformers.first_with)
+    quantisation = staticmethod(transformers.quantisation)
+    libraries = staticmethod(packages.libraries)
+    stand_ins = staticmethod(packages.stand_ins)
+    floors = staticmethod(packages.floors)
+    insistent = staticmethod(packages.insistent)
+    moved_module = staticmethod(packages.moved)

@@ -44,6 +44,15 @@ class Capability(Row, frozen=True):
     """The last major series; None while it goes on."""
 
 
+class Default(Row, frozen=True):
+    """What nvcc makes code for when it is not told."""
+
+    major: int
+    """The major series of the toolkit."""
+    architecture: str
+    """Machine code and PTX for this, `sm_52`."""
+
+
 class Library(Row, frozen=True):
     """A shared library of CUDA."""
 
@@ -87,6 +96,17 @@ def driver_for_jit(cuda: Version, *, windows: bool = False) -> Version | None:
     return min((driver for driver in drivers if driver is not None), default=None)
 
 
+def cuda_of_driver(driver: Version, *, windows: bool = False) -> Version | None:
+    """The newest CUDA that a driver speaks: that of the newest toolkit which came with it or an older one."""
+    spoken = [
+        Version(f"{row.toolkit.major}.{row.toolkit.minor}")
+        for row in rows("cuda_drivers", "shipped", Shipped)
+        if (brought := row.windows if windows else row.linux) is not None
+        and (brought <= driver or (brought.major == driver.major and len(driver.numbers) == 1))
+    ]
+    return max(spoken, default=None)
+
+
 _ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
 
@@ -124,6 +144,43 @@ def first_toolkit(architecture: str) -> Version | None:
     """The first toolkit that makes code for a device."""
     capability = capability_of(architecture)
     return next((row.first for row in _capabilities() if row.capability == capability), None)
+
+
+def capability_row(architecture: str) -> Capability | None:
+    """The row of a device's capability."""
+    capability = capability_of(architecture)
+    return next((row for row in _capabilities() if row.capability == capability), None)
+
+
+def compiler_default(toolkit: Version) -> tuple[str, ...]:
+    """What nvcc of a toolkit makes code for when it is not told; empty where that is not known."""
+    table = rows("cuda_architectures", "default", Default)
+    row = next((row for row in table if row.major == toolkit.major), None)
+    return (row.architecture, row.architecture.replace("sm", "compute")) if row else ()
+
+
+def driver_row(cuda: Version, *, windows: bool = False) -> Floor | Shipped | None:
+    """The row that decides about the oldest driver for a CUDA version."""
+    required = minimum_driver(cuda, windows=windows)
+    floors: tuple[Floor, ...] = rows("cuda_drivers", "floor", Floor)
+    floor = next((row for row in floors if row.major == cuda.major), None)
+    if floor is not None and required == (floor.windows if windows else floor.linux):
+        return floor
+    table: tuple[Shipped, ...] = rows("cuda_drivers", "shipped", Shipped)
+    return next((row for row in table if required == (row.windows if windows else row.linux)), None)
+
+
+def driver_that_speaks(cuda: Version) -> Version | None:
+    """The branch of the drivers that speak a CUDA version and no newer one: 11.0 → 450."""
+    shipped = driver_for_jit(cuda)
+    return Version(str(shipped.major)) if shipped is not None else None
+
+
+def older(driver: Version, required: Version) -> bool:
+    """Whether a driver is older than one that is required; a branch alone, `535`, stands for the newest of it."""
+    if len(driver.numbers) == 1:
+        return driver.major < required.major
+    return driver < required
 
 
 def _capabilities() -> tuple[Capability, ...]:

@@ -21,3 +21,14 @@ def releases_with(needed: Version) -> tuple[Release, ...]:
     """The releases whose glibc is new enough, the oldest glibc first."""
     found = (row for row in rows("glibc", "release", Release) if row.glibc >= needed)
     return tuple(sorted(found, key=lambda row: row.glibc))
+
+
+def release_named(name: str) -> Release | None:
+    """The release that a system's name means, as people write it: `Ubuntu 22.04.4 LTS`, `CentOS 7`."""
+    words = name.lower().replace("linux", "").split()
+    return next((row for row in rows("glibc", "release", Release) if _names(words, row.name.lower().split())), None)
+
+
+def _names(words: list[str], wanted: list[str]) -> bool:
+    family = words[:1] == wanted[:1] or (wanted[0] == "rhel" and bool({*words} & {"rhel", "rocky", "almalinux"}))
+    return family and any(word == wanted[1] or word.startswith(f"{wanted[1]}.") for word in words[1:])

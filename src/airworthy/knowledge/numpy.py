@@ -13,8 +13,18 @@ class Package(Row, frozen=True):
     """The distribution, normalised."""
     first: Version
     """Its first release whose wheels load with NumPy 2."""
+    first_windows: Version | None = None
+    """The first one on Windows, where that is another."""
 
 
-def first_for_numpy2(distribution: str) -> Version | None:
+def first_for_numpy2(distribution: str, *, windows: bool = False) -> Version | None:
     """The first release of a distribution that loads with NumPy 2; None where that is not known."""
-    return next((row.first for row in rows("numpy", "package", Package) if row.name == distribution), None)
+    row = package(distribution)
+    if row is None:
+        return None
+    return row.first_windows if windows and row.first_windows is not None else row.first
+
+
+def package(distribution: str) -> Package | None:
+    """The row of a distribution."""
+    return next((row for row in rows("numpy", "package", Package) if row.name == distribution), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from airworthy.core.version import Version
 from airworthy.knowledge.tables import Row, rows
 
@@ -46,3 +48,29 @@ def architectures(version: Version, cuda: Version) -> tuple[str, ...]:
         ),
         (),
     )
+
+
+def wheel(version: Version, cuda: Version) -> Wheel | None:
+    """The wheel of a release for a CUDA version."""
+    return next((row for row in of_release(version) if _minor(row.cuda) == _minor(cuda)), None)
+
+
+def of_release(version: Version) -> tuple[Wheel, ...]:
+    """All wheels that are known of a release, the newest CUDA first."""
+    return tuple(row for row in wheels() if _minor(row.release) == _minor(version))
+
+
+def cuda_of_tag(tag: str) -> Version | None:
+    """The CUDA version of a wheel's tag: `cu128` → 12.8; None for another kind of tag."""
+    found = re.fullmatch(r"cu(\d{1,2})(\d)", tag)
+    return Version(f"{found[1]}.{found[2]}") if found else None
+
+
+def rocm_of_tag(tag: str) -> Version | None:
+    """The ROCm version of a wheel's tag: `rocm6.2.4` → 6.2.4; None for another kind of tag."""
+    found = re.fullmatch(r"rocm(\d{1,2}(?:\.\d{1,2}){0,2})", tag)
+    return Version(found[1]) if found else None
+
+
+def _minor(version: Version) -> tuple[int, int]:
+    return version.major, version.minor

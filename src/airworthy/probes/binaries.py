@@ -103,7 +103,7 @@ def _machines(machine: str) -> frozenset[str]:
 def _worth_telling(
     host: Host, linker: Loader, name: str, binaries: list[tuple[str, Elf]], near: frozenset[str], ours: frozenset[str]
 ) -> list[Binary]:
-    """Those with missing libraries, and the one that needs the newest glibc.
+    """Those with missing libraries, and the ones that need the newest glibc and the newest C++ library.
 
     Of a package that brought nothing for this architecture, one stands for all.
     """
@@ -112,24 +112,35 @@ def _worth_telling(
         path, elf = binaries[0]
         return [Binary(path=path, distribution=name, machine=elf.machine, needed=elf.needed)]
     told: dict[str, Binary] = {}
-    newest: Binary | None = None
+    newest: dict[str, tuple[Version, Binary]] = {}
     for path, elf in native:
         missing = tuple(
             soname for soname in elf.needed if soname not in near and not _is_loaded(host, soname, linker, path, elf)
         )
-        glibc = Version(elf.glibc) if elf.glibc else None
-        if not missing and (glibc is None or (newest and newest.glibc and glibc <= newest.glibc)):
+        own = _brings_its_own(linker, path, elf)
+        needs = {
+            "glibc": Version(elf.glibc) if elf.glibc else None,
+            "glibcxx": Version(elf.glibcxx) if elf.glibcxx and not own else None,
+            "cxxabi": Version(elf.cxxabi) if elf.cxxabi and not own else None,
+        }
+        better = [kind for kind, need in needs.items() if need and (kind not in newest or need > newest[kind][0])]
+        if not missing and not better:
             continue
-        binary = Binary(
-            path=path, distribution=name, machine=elf.machine, needed=elf.needed, missing=missing, glibc=glibc
-        )
+        binary = Binary(path=path, distribution=name, machine=elf.machine, needed=elf.needed, missing=missing, **needs)
         if missing:
             told[path] = binary
-        if glibc is not None and (newest is None or newest.glibc is None or glibc > newest.glibc):
-            newest = binary
-    if newest is not None:
-        told[newest.path] = newest
+        for kind in better:
+            newest[kind] = (needs[kind] or Version("0"), binary)
+    told.update((binary.path, binary) for _, binary in newest.values())
     return list(told.values())
+
+
+def _brings_its_own(linker: Loader, path: str, elf: Elf) -> bool:
+    """Whether its own search path leads to a C++ library of its own, and not to the one that all share."""
+    if "libstdc++.so.6" not in elf.needed or not (elf.rpath or elf.runpath):
+        return False
+    found = linker.find("libstdc++.so.6", path, elf)
+    return found is not None and found.found_by in {"RPATH", "RUNPATH"}
 
 
 def _is_loaded(host: Host, soname: str, linker: Loader, path: str, elf: Elf) -> bool:

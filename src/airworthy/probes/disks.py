@@ -18,7 +18,7 @@ def read(host: Host) -> Reading:
     problems: list[str] = []
     for use, path in places(host):
         try:
-            there = _nearest(host, path)
+            there = nearest(host, path)
             room = host.space(there)
         except HostError as error:
             problems.append(f"{use}: {error}")
@@ -50,7 +50,7 @@ def places(host: Host) -> tuple[tuple[str, str], ...]:
     return tuple((use, path) for use, path in found if path)
 
 
-def _nearest(host: Host, path: str) -> str:
+def nearest(host: Host, path: str) -> str:
     """The path, or the directory above it in which it would be made."""
     while not host.exists(path):
         above = posixpath.dirname(path)

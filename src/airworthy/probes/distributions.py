@@ -124,7 +124,12 @@ def _describe(host: Host, path: str, name: str) -> Distribution | None:
         except HostError:
             tags = ()
     return Distribution(
-        name=normalise_name(title), version=version, location=path, requires=metadata.requires, tags=tags
+        name=normalise_name(title),
+        version=version,
+        location=path,
+        requires=metadata.requires,
+        tags=tags,
+        requires_python=metadata.requires_python,
     )
 
 
@@ -137,25 +142,29 @@ class Metadata(NamedTuple):
     """Its version."""
     requires: tuple[str, ...]
     """Its requirements as written, without those of extras."""
+    requires_python: str = ""
+    """The Python versions that it is made for, as written."""
 
 
-_FIELD = re.compile(r"^(Name|Version|Requires-Dist):[ \t]*(.{1,1000}?)[ \t\r]*$", re.MULTILINE)
+_FIELD = re.compile(r"^(Name|Version|Requires-Dist|Requires-Python):[ \t]*(.{1,1000}?)[ \t\r]*$", re.MULTILINE)
 _EXTRA = re.compile(r"\bextra\s*==")
 
 
 def parse_metadata(text: str) -> Metadata:
     """The fields of METADATA or PKG-INFO that matter here; empty ones where it has none."""
     header = text.replace("\r\n", "\n").partition("\n\n")[0]
-    name = version = ""
+    name = version = python = ""
     requires = []
     for field, value in _FIELD.findall(header):
         if field == "Name":
             name = name or value
         elif field == "Version":
             version = version or value
+        elif field == "Requires-Python":
+            python = python or value
         elif not _EXTRA.search(value):
             requires.append(value)
-    return Metadata(name, version, tuple(requires))
+    return Metadata(name, version, tuple(requires), python)
 
 
 def parse_tags(text: str) -> tuple[str, ...]:

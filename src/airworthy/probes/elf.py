@@ -36,8 +36,15 @@ _MACHINES = {
 }
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 14, 15, 29
+_DT_VERDEF, _DT_VERDEFNUM = 0x6FFFFFFC, 0x6FFFFFFD
 _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
-_GLIBC = re.compile(r"GLIBC_(\d{1,4}(?:\.\d{1,4}){1,3})$")
+_VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_(\d{1,4}(?:\.\d{1,4}){1,3})$")
+_FAMILIES = {
+    "GLIBC": ("libc.", "libm.", "libpthread.", "libdl.", "librt.", "ld-linux"),
+    "GLIBCXX": ("libstdc++.so",),
+    "CXXABI": ("libstdc++.so",),
+}
+"""The libraries whose versions of that name count."""
 
 
 class NotElf(ValueError):
@@ -63,6 +70,12 @@ class Elf(NamedTuple):
     """Directories to look in after LD_LIBRARY_PATH, `DT_RUNPATH`."""
     glibc: str
     """The newest `GLIBC_x.y` that it needs, `2.28`, or empty."""
+    glibcxx: str = ""
+    """The newest `GLIBCXX_x.y.z` that it needs of libstdc++, `3.4.29`, or empty."""
+    cxxabi: str = ""
+    """The newest `CXXABI_x.y.z` that it needs of libstdc++, or empty."""
+    defines: tuple[tuple[str, str], ...] = ()
+    """The newest version of each kind that it provides itself: `(("CXXABI", "1.3.13"), ("GLIBCXX", "3.4.30"))`."""
 
 
 def read_elf(read: Read) -> Elf:
@@ -155,10 +168,14 @@ class _Reader:
             return tuple(self._string(strings + value) for each, value in entries if each == tag)
 
         rpath, runpath = _split(string(_DT_RPATH)), _split(string(_DT_RUNPATH))
-        glibc = ""
+        needs: dict[str, str] = {}
         if strings is not None and _DT_VERNEED in single:
             at = _offset_of(loads, single[_DT_VERNEED])
-            glibc = self._newest_glibc(at, single.get(_DT_VERNEEDNUM, 0), strings)
+            needs = self._newest_needs(at, single.get(_DT_VERNEEDNUM, 0), strings)
+        defines: dict[str, str] = {}
+        if strings is not None and _DT_VERDEF in single:
+            at = _offset_of(loads, single[_DT_VERDEF])
+            defines = self._newest_definitions(at, single.get(_DT_VERDEFNUM, 0), strings)
         return Elf(
             machine=machine,
             bits=64 if wide else 32,
@@ -167,7 +184,10 @@ class _Reader:
             needed=string(_DT_NEEDED),
             rpath=() if runpath else rpath,
             runpath=runpath,
-            glibc=glibc,
+            glibc=needs.get("GLIBC", ""),
+            glibcxx=needs.get("GLIBCXX", ""),
+            cxxabi=needs.get("CXXABI", ""),
+            defines=tuple(sorted(defines.items())),
         )
 
     def _string(self, offset: int) -> str:
@@ -180,31 +200,56 @@ class _Reader:
                 break
         return _text(found)
 
-    def _newest_glibc(self, offset: int, count: int, strings: int) -> str:
-        newest: tuple[tuple[int, ...], str] = ((), "")
+    def _newest_needs(self, offset: int, count: int, strings: int) -> dict[str, str]:
+        newest = _Newest()
         left = MOST_VERSIONS
         for _ in range(min(count, MOST_VERSIONS)):
             _, inner, file, first, following = self.unpack("HHIII", offset)
-            if self._string(strings + file).startswith(
-                ("libc.", "libm.", "libpthread.", "libdl.", "librt.", "ld-linux")
-            ):
+            library = self._string(strings + file)
+            if library.startswith(tuple(start for starts in _FAMILIES.values() for start in starts)):
                 at = offset + first
                 for _ in range(inner):
                     left -= 1
                     if left < 0:
                         raise NotElf("it needs more versions than a real file does")
                     _, _, _, name, after = self.unpack("IHHII", at)
-                    match = _GLIBC.match(self._string(strings + name))
-                    if match:
-                        numbers = tuple(int(part) for part in match[1].split("."))
-                        newest = max(newest, (numbers, match[1]))
+                    newest.add(self._string(strings + name), library)
                     if not after:
                         break
                     at += after
             if not following:
                 break
             offset += following
-        return newest[1]
+        return newest.texts()
+
+    def _newest_definitions(self, offset: int, count: int, strings: int) -> dict[str, str]:
+        newest = _Newest()
+        for _ in range(min(count, MOST_VERSIONS)):
+            _, _, _, _, _, first, following = self.unpack("HHHHIII", offset)
+            (name,) = self.unpack("I", offset + first)
+            newest.add(self._string(strings + name))
+            if not following:
+                break
+            offset += following
+        return newest.texts()
+
+
+class _Newest:
+    """The newest version of each kind among those it is told of."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[tuple[int, ...], str]] = {}
+
+    def add(self, text: str, library: str = "") -> None:
+        """Take `GLIBCXX_3.4.29` into account, where the library is one whose versions of that kind count."""
+        match = _VERSION.match(text)
+        if match and (not library or library.startswith(_FAMILIES[match[1]])):
+            numbers = tuple(int(part) for part in match[2].split("."))
+            self._found[match[1]] = max(self._found.get(match[1], ((), "")), (numbers, match[2]))
+
+    def texts(self) -> dict[str, str]:
+        """Kind → the newest version's numbers as text."""
+        return {kind: text for kind, (_, text) in self._found.items()}
 
 
 def _offset_of(loads: list[tuple[int, int, int]], address: int) -> int:

@@ -19,6 +19,7 @@ from airworthy.probes.host import (
     Interpreter,
     Nvml,
     NvmlDevice,
+    Permissions,
     Space,
 )
 
@@ -68,6 +69,7 @@ class FakeHost:
         ports: Mapping[str, str] | None = None,
         listening: tuple[str, ...] = (),
         cwd: str = "/work",
+        rights: Mapping[str, Permissions | HostError] | None = None,
     ) -> None:
         """Describe the machine.
 
@@ -86,6 +88,7 @@ class FakeHost:
             ports: `address:port` → state; others are free.
             listening: `address:port` where somebody accepts.
             cwd: the working directory.
+            rights: path → permissions; what is there and not named belongs to root, and all may use it.
         """
         self.files = dict(files or {})
         self.commands = dict(commands or {})
@@ -101,6 +104,7 @@ class FakeHost:
         self.ports = dict(ports or {})
         self.listening = tuple(listening)
         self.cwd = cwd
+        self.rights = dict(rights or {})
         self._children: dict[str, set[str]] = {}
         for path in (*self.files, *self.links, *self.directories):
             self._add_parents(path)
@@ -203,6 +207,17 @@ class FakeHost:
                 raise HostError(say("{path}: {reason}", path=path, reason="no such file or directory"))
             path = posixpath.dirname(path)
 
+    def permissions(self, path: str) -> Permissions:
+        """The permissions that were given, or what holds for anything else that is there."""
+        given = self.rights.get(path)
+        if isinstance(given, HostError):
+            raise given
+        if given is not None:
+            return given
+        if not self.exists(path):
+            raise HostError(say("{path}: {reason}", path=path, reason="no such file or directory"))
+        return Permissions(0o777, "root", "root", readable=True, writable=True)
+
     def affinity(self) -> int:
         """The cores that were given."""
         if self.cores is None:
@@ -262,6 +277,7 @@ class FakeHost:
             "commands": {command: _plain(answer) for command, answer in sorted(self.commands.items())},
             "ports": dict(sorted(self.ports.items())),
             "listening": list(self.listening),
+            "rights": {path: _plain(right) for path, right in sorted(self.rights.items())},
         }
         return msgspec.json.format(msgspec.json.encode(recording), indent=2) + b"\n"
 
@@ -303,6 +319,10 @@ class FakeHost:
             ports=recording.ports,
             listening=recording.listening,
             cwd=recording.cwd,
+            rights={
+                path: value if isinstance(value, Permissions) else HostError(value.error)
+                for path, value in recording.rights.items()
+            },
         )
 
 
@@ -327,6 +347,7 @@ class _Recording(msgspec.Struct, forbid_unknown_fields=True):
     commands: dict[str, dict[str, Any]] = {}
     ports: dict[str, str] = {}
     listening: tuple[str, ...] = ()
+    rights: dict[str, Union[Permissions, _Error]] = {}
 
 
 def _plain(value: Any) -> Any:

@@ -38,6 +38,21 @@ class Space(NamedTuple):
     """Whether it is mounted read-only."""
 
 
+class Permissions(NamedTuple):
+    """Who may do what at a path."""
+
+    mode: int
+    """Its permission bits, `0o660`."""
+    owner: str
+    """Its owner: a name for accounts of the system, a number for people's."""
+    group: str
+    """Its group, likewise."""
+    readable: bool
+    """Whether this process may read it."""
+    writable: bool
+    """Whether this process may write to it."""
+
+
 class Interpreter(NamedTuple):
     """A Python interpreter, as it describes itself."""
 
@@ -64,6 +79,18 @@ class NvmlDevice(NamedTuple):
     """The free part of it in bytes."""
     capability: str
     """Compute capability, `9.0`; empty where the library does not tell."""
+    ecc: int | None = None
+    """1 with error correction, 0 without; this and the following are None where the library does not tell."""
+    uncorrected: int | None = None
+    """Uncorrected memory errors since the driver was loaded."""
+    throttle: int | None = None
+    """The reasons that hold its clocks down now, a set of bits."""
+    mig: int | None = None
+    """1 when it is partitioned."""
+    persistence: int | None = None
+    """1 when the driver keeps it initialised."""
+    compute_mode: int | None = None
+    """Who may use it: 0 all, 2 nobody, 3 one process."""
 
 
 class Nvml(NamedTuple):
@@ -109,6 +136,9 @@ class Host(Protocol):
 
     def space(self, path: str) -> Space:
         """Room in the file system that holds the path."""
+
+    def permissions(self, path: str) -> Permissions:
+        """Who may do what at the path, and what this process may."""
 
     def affinity(self) -> int:
         """How many logical cores this process may run on."""

@@ -21,6 +21,7 @@ from airworthy.probes.host import (
     HostError,
     Interpreter,
     Nvml,
+    Permissions,
     Space,
 )
 
@@ -37,6 +38,9 @@ _ENDED_READ_LIMIT = 0.5
 """Seconds to wait for the rest of a command's output once it ended; a child of its own may hold the pipe open."""
 _REAP_LIMIT = 0.5
 """Seconds to wait for a killed command; one that is stuck in the kernel ends later or never."""
+
+_FIRST_PERSON = 1000
+"""The first number that distributions give to people's accounts."""
 
 
 class LocalHost:
@@ -141,6 +145,16 @@ class LocalHost:
         return Space(
             room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize, inodes, bool(room.f_flag & os.ST_RDONLY)
         )
+
+    def permissions(self, path: str) -> Permissions:
+        """Who may do what at the path, and what this process may."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - as for `exists`
+            readable, writable = os.access(path, os.R_OK), os.access(path, os.W_OK)
+        except (OSError, ValueError) as error:
+            raise HostError(_path_problem(path, error)) from None
+        owner, group = _account(status.st_uid, status.st_gid)
+        return Permissions(stat.S_IMODE(status.st_mode), owner, group, readable, writable)
 
     def affinity(self) -> int:
         """How many logical cores this process may run on."""
@@ -309,6 +323,24 @@ def _within(limit: float, what: str, function: Callable[[], T]) -> T:
     if not results:
         raise HostError(say("{what} took longer than {limit:seconds}", what=what, limit=limit))
     return results[0]
+
+
+def _account(owner: int, group: int) -> tuple[str, str]:
+    """Owner and group by the names of the system's accounts; people's stay numbers."""
+    if sys.platform == "win32":
+        return "", ""
+    import grp
+    import pwd
+
+    names = [str(owner), str(group)]
+    try:
+        if owner < _FIRST_PERSON:
+            names[0] = pwd.getpwuid(owner).pw_name
+        if group < _FIRST_PERSON:
+            names[1] = grp.getgrgid(group).gr_name
+    except KeyError:
+        pass  # an account that this machine or container has no name for
+    return names[0], names[1]
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,8 @@ from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.probes.host import Host, HostError, Nvml
 from airworthy.probes.interface import Probe, Reading
-from airworthy.probes.pci import pci_devices
+from airworthy.probes.pci import on_bus
+from airworthy.probes.sharing import shared
 
 VENDOR = "10de"
 PROC = "/proc/driver/nvidia/version"
@@ -53,7 +54,7 @@ def read(host: Host) -> Reading:
             yield key, absent
         return
     try:
-        answer = host.nvml()
+        answer = ask(host)
     except HostError as error:
         reasons = [str(error)]
     else:
@@ -62,13 +63,26 @@ def read(host: Host) -> Reading:
     yield from _from_smi(host, reasons, where)
 
 
+def ask(host: Host) -> Nvml:
+    """What the management library says, asked once a gathering.
+
+    Raises:
+        HostError: it is not there, or it failed.
+    """
+    return shared(host, _ask)
+
+
+def _ask(host: Host) -> Nvml:
+    return host.nvml()
+
+
 def sign_of_device(host: Host) -> str:
     """What says that there is an NVIDIA device, or that it cannot be told; empty where there is none."""
     for path in (PROC, *NODES):
         if host.exists(path):
             return say("a device is there: {path}", path=path)
     try:
-        devices, _ = pci_devices(host)
+        devices, _ = on_bus(host)
     except HostError as error:
         return say("whether there is a device cannot be told: {reason}", reason=error)
     for device in devices:
@@ -123,7 +137,7 @@ def _from_smi(host: Host, reasons: list[str], where: str) -> Reading:
         yield NVIDIA_DEVICES, Known(tuple(row.device for row in rows), source)
         driver = _version(rows[0].driver, source)
         try:
-            yield NVIDIA_CUDA, Known(cuda_of_header(_answer(host, "nvidia-smi")), "nvidia-smi")
+            yield NVIDIA_CUDA, Known(cuda_of_header(answer(host, "nvidia-smi")), "nvidia-smi")
         except HostError as error:
             yield NVIDIA_CUDA, Unknown(str(error))
     if not isinstance(driver, Known):
@@ -136,7 +150,7 @@ def _joined(reasons: list[str], where: str) -> str:
     return "; ".join([*dict.fromkeys(reasons), where])
 
 
-def _answer(host: Host, *argv: str) -> str:
+def answer(host: Host, *argv: str) -> str:
     """What nvidia-smi prints, where it says that it succeeded.
 
     Raises:
@@ -153,12 +167,12 @@ def _answer(host: Host, *argv: str) -> str:
 def _query(host: Host) -> tuple[SmiRow, ...]:
     try:
         fields: tuple[str, ...] = QUERY
-        text = _answer(host, "nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+        text = answer(host, "nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
     except HostError as error:
         if "compute_cap" not in str(error):
             raise
         fields = QUERY[:-1]
-        text = _answer(host, "nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+        text = answer(host, "nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
     return parse_query(text, len(fields))
 
 

@@ -81,7 +81,30 @@ def _device(library: ctypes.CDLL, index: int) -> NvmlDevice:
         memory=memory.total if has_memory else None,
         memory_free=memory.free if has_memory else None,
         capability=f"{major.value}.{minor.value}" if told == 0 else "",
+        ecc=_number(library, "nvmlDeviceGetEccMode", handle, two=True),
+        uncorrected=_errors(library, handle),
+        throttle=_wide(library, "nvmlDeviceGetCurrentClocksThrottleReasons", handle),
+        mig=_number(library, "nvmlDeviceGetMigMode", handle, two=True),
+        persistence=_number(library, "nvmlDeviceGetPersistenceMode", handle),
+        compute_mode=_number(library, "nvmlDeviceGetComputeMode", handle),
     )
+
+
+def _number(library: ctypes.CDLL, name: str, handle: ctypes.c_void_p, *, two: bool = False) -> int | None:
+    """What a question with one number as its answer gives; with `two`, the present one of present and pending."""
+    value, pending = ctypes.c_uint(0), ctypes.c_uint(0)
+    rest = (ctypes.byref(pending),) if two else ()
+    return value.value if _status(library, name, handle, ctypes.byref(value), *rest) == 0 else None
+
+
+def _wide(library: ctypes.CDLL, name: str, handle: ctypes.c_void_p, *arguments: Any) -> int | None:
+    value = ctypes.c_ulonglong(0)
+    return value.value if _status(library, name, handle, *arguments, ctypes.byref(value)) == 0 else None
+
+
+def _errors(library: ctypes.CDLL, handle: ctypes.c_void_p) -> int | None:
+    uncorrected, volatile = ctypes.c_uint(1), ctypes.c_uint(0)
+    return _wide(library, "nvmlDeviceGetTotalEccErrors", handle, uncorrected, volatile)
 
 
 def _text(library: ctypes.CDLL, name: str, *arguments: Any) -> str:

@@ -11,6 +11,7 @@ from airworthy.core.values import PciDevice
 from airworthy.core.words import say
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
+from airworthy.probes.sharing import shared
 
 BUS = "/sys/bus/pci/devices"
 KINDS = ("03", "12", "0b40")
@@ -21,7 +22,16 @@ MOST_DEVICES = 4096
 
 def read(host: Host) -> Reading:
     """Read the devices of the kinds in question."""
-    yield PCI_DEVICES, Known(*pci_devices(host))
+    yield PCI_DEVICES, Known(*on_bus(host))
+
+
+def on_bus(host: Host) -> tuple[tuple[PciDevice, ...], str]:
+    """The devices and what says so, read once a gathering: every vendor's probe asks.
+
+    Raises:
+        HostError: the bus cannot be read.
+    """
+    return shared(host, pci_devices)
 
 
 def pci_devices(host: Host) -> tuple[tuple[PciDevice, ...], str]:

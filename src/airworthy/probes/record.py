@@ -7,7 +7,17 @@ from typing import Any, TypeVar
 
 from airworthy.core.facts import Facts
 from airworthy.probes.fake import FakeHost, Parts
-from airworthy.probes.host import READ_LIMIT, RUN_LIMIT, Completed, Host, HostError, Interpreter, Nvml, Space
+from airworthy.probes.host import (
+    READ_LIMIT,
+    RUN_LIMIT,
+    Completed,
+    Host,
+    HostError,
+    Interpreter,
+    Nvml,
+    Permissions,
+    Space,
+)
 from airworthy.probes.interface import Probe
 from airworthy.probes.runner import TIME_LIMIT, gather
 
@@ -94,6 +104,10 @@ class RecordingHost:
     def space(self, path: str) -> Space:
         """Ask there, and keep it."""
         return self._ask(self._fake.disks, path, lambda: self._host.space(path))
+
+    def permissions(self, path: str) -> Permissions:
+        """Ask there, and keep it."""
+        return self._ask(self._fake.rights, path, lambda: self._host.permissions(path))
 
     def affinity(self) -> int:
         """Ask there, and keep it."""

@@ -7,28 +7,46 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
+from airworthy.serve.cache import Watch
+from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
-from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket
+from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
 from airworthy.serve.slot import MakeLink, Slot, State
 from airworthy.serve.tensors import Tensor
+from airworthy.serve.waiting import Waiting
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
 
 SWEEP = 0.05
 """Seconds between two looks at deadlines, stalls and clients that may have gone."""
+MOST_WAIT = 0.8
+"""The share of the deadline that a request may be foretold to wait; the rest is for running and for being wrong."""
+LONG_RUN = 0.0015
+"""Seconds from which on a run is worth a lane of its own."""
 MOST_TRIES = 2
 """How often a request is given to a worker that dies of it or of a neighbour."""
 
-Watch = Callable[[], Awaitable[None]]
-"""Returns when the client is gone."""
+
+class Asked(NamedTuple):
+    """What a request asks of a model."""
+
+    tensors: Sequence[Tensor]
+    """Its inputs, in the model's order."""
+    group: Hashable = None
+    """What it must share with others to run in one batch with them."""
+    rows: int = 1
+    """Its rows along the batch axis."""
+    length: int = 0
+    """Its size along the padded axis, 0 for none."""
+    wanted: tuple[str, ...] = ()
+    """The outputs that are needed; empty for all."""
 
 
 class Pending(Ticket):
@@ -40,17 +58,13 @@ class Pending(Ticket):
         self,
         arrived: float,
         deadline: float,
-        group: Hashable,
-        rows: int,
-        length: int,
-        tensors: Sequence[Tensor],
-        wanted: tuple[str, ...],
+        asked: Asked,
         answer: asyncio.Future[tuple[Tensor, ...]],
         watch: Watch | None,
     ) -> None:
-        super().__init__(arrived, deadline, (group, wanted), rows, length)
-        self.tensors = tensors
-        self.wanted = wanted
+        super().__init__(arrived, deadline, (asked.group, asked.wanted), asked.rows, asked.length)
+        self.tensors = asked.tensors
+        self.wanted = asked.wanted
         self.answer = answer
         self.watch = watch
         self.watcher: asyncio.Future[None] | None = None
@@ -58,14 +72,12 @@ class Pending(Ticket):
         self.sent = 0.0
 
 
-class _Flight:
+class _Flight(NamedTuple):
     """A batch that a worker has."""
 
-    __slots__ = ("pendings", "slot")
-
-    def __init__(self, slot: Slot, pendings: tuple[Pending, ...]) -> None:
-        self.slot = slot
-        self.pendings = pendings
+    slot: Slot
+    pendings: tuple[Pending, ...]
+    sent: float
 
 
 class Dispatcher:
@@ -85,7 +97,7 @@ class Dispatcher:
         self._meters = meters
         self._padding = padding
         self._scheduler = Scheduler(limits)
-        self._queue: deque[Pending] = deque()
+        self._queue: Waiting[Pending] = Waiting()
         self._flights: dict[int, _Flight] = {}
         self._number = 0
         self._pumping = False
@@ -93,7 +105,7 @@ class Dispatcher:
         self._sweeper: asyncio.TimerHandle | None = None
         self._draining = False
         self._first: asyncio.Future[Ready] | None = None
-        self._service_time = 0.0
+        self._forecast = Forecast()
         self.slots = tuple(
             Slot(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
             for _ in range(settings.workers)
@@ -186,28 +198,16 @@ class Dispatcher:
             soon = [slot for slot in self.slots if slot.starts > 1 and self._starts_soon(slot)]
             if not soon:
                 raise self._not_ready()
-        if len(self._queue) >= self._settings.max_queue:
+        wait = self._forecast.wait(self._queue.work) if self._queue else 0.0
+        if len(self._queue) >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
             self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=self._retry_after())
+            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1, math.ceil(wait)))
 
-    def submit(
-        self,
-        tensors: Sequence[Tensor],
-        *,
-        group: Hashable = None,
-        rows: int = 1,
-        length: int = 0,
-        wanted: tuple[str, ...] = (),
-        watch: Watch | None = None,
-    ) -> asyncio.Future[tuple[Tensor, ...]]:
+    def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
 
         Args:
-            tensors: its inputs, in the model's order.
-            group: what it must share with others to run in one batch with them.
-            rows: its rows along the batch axis.
-            length: its size along the padded axis, 0 for none.
-            wanted: the outputs that are needed; empty for all.
+            asked: the request.
             watch: returns when the client is gone; asked only of requests that take a while.
 
         Returns:
@@ -215,7 +215,7 @@ class Dispatcher:
         """
         now = self._loop.time()
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
-        pending = Pending(now, now + self._settings.deadline, group, rows, length, tensors, wanted, answer, watch)
+        pending = Pending(now, now + self._settings.deadline, asked, answer, watch)
         self._queue.append(pending)
         self._pump_soon()
         if self._sweeper is None:
@@ -233,16 +233,22 @@ class Dispatcher:
     def _pump(self) -> None:
         self._pumping = False
         for slot in self.slots:
-            if slot.state is not State.READY or slot.busy:
-                continue
-            while self._queue and self._queue[0].answer.done():
-                self._queue.popleft()
-            decision = self._scheduler.step(self._loop.time(), self._queue)
-            if isinstance(decision, Batch):
+            while slot.state is State.READY and slot.running < self._lanes(slot):
+                while self._queue and self._queue[0].answer.done():
+                    self._queue.take((self._queue[0],))
+                decision = self._scheduler.step(self._loop.time(), self._queue)
+                if isinstance(decision, Wait):
+                    self._set_alarm(decision.until)
+                    return
                 self._send(slot, decision)
-            else:
-                self._set_alarm(decision.until)
-                return
+
+    def _lanes(self, slot: Slot) -> int:
+        """How many runs a runner gets at the same time: several only where a run lasts long enough to be worth it.
+
+        Short runs are better spent in larger batches, which form while the one run lasts.
+        """
+        assert slot.ready is not None
+        return slot.ready.lanes if self._forecast.run_time > LONG_RUN else 1
 
     def _set_alarm(self, until: float | None) -> None:
         if self._alarm is not None:
@@ -253,10 +259,9 @@ class Dispatcher:
 
     def _send(self, slot: Slot, batch: Batch) -> None:
         chosen: tuple[Pending, ...] = batch.tickets  # type: ignore[assignment]
-        self._take_out(chosen)
+        self._queue.take(chosen)
         live = tuple(pending for pending in chosen if not pending.answer.done())
         if not live:
-            self._pump_soon()
             return
         self._number += 1
         now = self._loop.time()
@@ -264,20 +269,13 @@ class Dispatcher:
             pending.sent = now
             pending.tries += 1
         metas, data = assemble([pending.tensors for pending in live], self._padding)
-        run = Run(self._number, metas, max(pending.deadline for pending in live) - now, live[0].wanted)
-        self._flights[self._number] = _Flight(slot, live)
-        slot.busy, slot.busy_since = self._number, now
+        alone = not self._flights and not self._queue
+        budget = max(pending.deadline for pending in live) - now
+        run = Run(self._number, metas, budget, live[0].wanted, alone)
+        self._flights[self._number] = _Flight(slot, live, now)
+        slot.running += 1
         assert slot.link is not None
         slot.link.send(run, data)
-
-    def _take_out(self, chosen: Sequence[Pending]) -> None:
-        queue = self._queue
-        for position, pending in enumerate(chosen):
-            if queue[0] is not pending:
-                gone = set(map(id, chosen[position:]))
-                self._queue = deque(waiting for waiting in queue if id(waiting) not in gone)
-                return
-            queue.popleft()
 
     # --- what links tell ------------------------------------------------------------------------------------------
 
@@ -293,7 +291,7 @@ class Dispatcher:
         flight = self._flights.pop(reply.id, None)
         if flight is None:
             return
-        flight.slot.busy = 0
+        flight.slot.running -= 1
         if isinstance(reply, Answer):
             self._deliver(flight, reply, data)
         else:
@@ -314,7 +312,7 @@ class Dispatcher:
             self._blame(flight, refusals.Failed(detail=str(error)))
             return
         now = self._loop.time()
-        self._service_time += 0.1 * ((now - pendings[0].sent) / len(pendings) - self._service_time)
+        self._forecast.learn(flight.sent, now, sum(pending.work for pending in pendings), answer.seconds)
         self._meters.batch(sum(pending.rows for pending in pendings), answer.seconds)
         for pending, part in zip(pendings, parts, strict=True):
             if not pending.answer.done():
@@ -330,10 +328,10 @@ class Dispatcher:
             self._again(flight.pendings, solo=True)
 
     def _again(self, pendings: Sequence[Pending], *, solo: bool) -> None:
-        for pending in reversed(pendings):
-            if not pending.answer.done():
-                pending.solo = pending.solo or solo
-                self._queue.appendleft(pending)
+        again = [pending for pending in pendings if not pending.answer.done()]
+        for pending in again:
+            pending.solo = pending.solo or solo
+        self._queue.put_back(again)
         self._pump_soon()
 
     def _take_end(self, slot: Slot, error: AirworthyError) -> None:
@@ -342,10 +340,11 @@ class Dispatcher:
         if not self._first.done() and all(each.state is State.FAILED for each in self.slots):
             self._first.set_exception(error)
             self._first.exception()  # seen, should nobody wait for it
-        flight = self._flights.pop(slot.busy, None)
-        slot.busy = 0
-        if flight is not None:
-            self._retry_or_refuse(flight, error)
+        for number, flight in list(self._flights.items()):
+            if flight.slot is slot:
+                del self._flights[number]
+                self._retry_or_refuse(flight, error)
+        slot.running = 0
         self._pump_soon()
 
     def _retry_or_refuse(self, flight: _Flight, error: AirworthyError) -> None:
@@ -364,10 +363,11 @@ class Dispatcher:
         for flight in self._flights.values():
             for pending in flight.pendings:
                 self._look_at(pending, now)
-        self._queue = deque(pending for pending in self._queue if not self._look_at(pending, now))
-        for slot in self.slots:
-            if slot.busy and now - slot.busy_since > self._settings.stall_timeout and slot.link is not None:
-                self._meters.stalled()
+        self._queue.keep(lambda pending: not self._look_at(pending, now))
+        stalled = {f.slot for f in self._flights.values() if now - f.sent > self._settings.stall_timeout}
+        for slot in stalled:
+            self._meters.stalled()
+            if slot.link is not None:
                 slot.link.kill()
         if self._queue or self._flights:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
@@ -402,9 +402,6 @@ class Dispatcher:
         return slot.state is State.STARTING or (
             slot.state is State.WAITING and slot.next_start - self._loop.time() < self._settings.deadline / 4
         )
-
-    def _retry_after(self) -> int:
-        return max(1, math.ceil(self._service_time * len(self._queue) / max(1, len(self.slots))))
 
     def _not_ready(self) -> refusals.NotReady:
         self._meters.rejected("not-ready")

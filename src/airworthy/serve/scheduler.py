@@ -45,6 +45,11 @@ class Ticket:
         self.length = length
         self.solo = solo
 
+    @property
+    def work(self) -> int:
+        """How much there is to do, in rows, or in tokens where texts are padded."""
+        return self.rows * max(1, self.length)
+
     def __repr__(self) -> str:
         return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.solo})"
 

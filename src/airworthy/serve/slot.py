@@ -74,10 +74,8 @@ class Slot:
         """When the next start is due, on the event loop's clock, in state `waiting`."""
         self.failure: AirworthyError | None = None
         """Why the last start failed, or how the last runner ended."""
-        self.busy: int = 0
-        """The run that it is working on; 0 for none. The dispatcher's to set."""
-        self.busy_since = 0.0
-        """When that run was sent, on the event loop's clock."""
+        self.running = 0
+        """How many runs it has. The dispatcher's to count."""
 
     def start(self) -> None:
         """Begin; the callbacks tell what comes of it."""

@@ -49,6 +49,8 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
     """What the runtime says it takes."""
     outputs: tuple[TensorSpec, ...]
     """What the runtime says it gives."""
+    lanes: int
+    """How many runs it takes at the same time."""
     seconds: float
     """Time from the process's start to here."""
 
@@ -64,6 +66,8 @@ class Run(Message, frozen=True, array_like=True, tag=True):
     """Seconds until nobody waits for the answer any more."""
     wanted: tuple[str, ...] = ()
     """The outputs to send back; empty for all."""
+    alone: bool = False
+    """Whether nothing else runs, so that it may have all threads."""
 
 
 class Answer(Message, frozen=True, array_like=True, tag=True):

@@ -1,76 +1,27 @@
 """The worker process: owns one runner, takes batches from one socket, answers on it, and exits when it closes.
 
-One thread does everything: while a batch runs nothing could be
-cancelled anyway, and between the pieces of a stream the socket is looked at.
+A runner with one lane is run by the thread that reads the socket, which is the shortest way for small models; one with
+several has a thread for each, and the reader only hands out.
 """
 
 from __future__ import annotations
 
 import os
-import select
+import queue
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
-from airworthy.engines.interface import LoadFailed, Runner
+from airworthy.engines.interface import LoadFailed, Runner, RunnerKind
+from airworthy.serve.channel import Channel
 from airworthy.serve.tensors import Tensor
-from airworthy.serve.wire import (
-    Answer,
-    AnyMessage,
-    Cancel,
-    Failure,
-    Load,
-    Reader,
-    Ready,
-    Run,
-    Stop,
-    WireError,
-    encode,
-    split,
-)
-
-_CHUNK = 1 << 20
-
-
-class Channel:
-    """The worker's end of the socket, blocking."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._reader = Reader()
-        self._waiting: list[tuple[AnyMessage, memoryview]] = []
-
-    def receive(self) -> tuple[AnyMessage, memoryview] | None:
-        """The next frame; None when the gateway is gone."""
-        while not self._waiting:
-            data = self._socket.recv(_CHUNK)
-            if not data:
-                return None
-            self._waiting.extend(self._reader.feed(data))
-        return self._waiting.pop(0)
-
-    def arrived(self) -> list[AnyMessage]:
-        """The headers of frames that lie ready, without taking them and without waiting."""
-        while select.select([self._socket], [], [], 0)[0]:
-            data = self._socket.recv(_CHUNK)
-            if not data:
-                raise ConnectionResetError("the gateway is gone")
-            self._waiting.extend(self._reader.feed(data))
-        return [message for message, _ in self._waiting]
-
-    def send(self, message: AnyMessage, data: list[Any] | None = None) -> None:
-        """Write a frame."""
-        parts = encode(message, data or [])
-        if sum(map(len, parts)) < 1 << 16:
-            self._socket.sendall(b"".join(parts))
-        else:
-            for part in parts:
-                self._socket.sendall(part)
+from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, Stop, WireError, split
 
 
 def work(channel: Channel, started: float) -> int:
@@ -86,19 +37,50 @@ def work(channel: Channel, started: float) -> int:
     except AirworthyError as error:
         channel.send(_failure(0, error))
         return 1
-    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, time.time() - started))
+    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.time() - started))
+    lanes = _Lanes(channel, runner) if runner.lanes > 1 else None
     try:
         while (frame := channel.receive()) is not None:
             message, data = frame
             if isinstance(message, Run):
-                _run(channel, runner, message, data)
+                if lanes is not None:
+                    lanes.put(message, data)
+                else:
+                    _run(channel, runner, message, data)
             elif isinstance(message, Stop):
                 break
-            elif not isinstance(message, Cancel):  # a cancel of what has been answered needs nothing
+            else:
                 raise WireError(f"unexpected {type(message).__name__}")
     finally:
         runner.close()
     return 0
+
+
+class _Lanes:
+    """Threads that run what the reader hands out. The gateway never sends more than there are lanes."""
+
+    def __init__(self, channel: Channel, runner: Runner) -> None:
+        self._channel = channel
+        self._runner = runner
+        self._runs: queue.SimpleQueue[tuple[Run, memoryview]] = queue.SimpleQueue()
+        for number in range(runner.lanes):
+            threading.Thread(target=self._work, name=f"lane-{number}", daemon=True).start()
+
+    def put(self, message: Run, data: memoryview) -> None:
+        """Hand a run to the next free lane."""
+        self._runs.put((message, data))
+
+    def _work(self) -> None:
+        try:
+            while True:
+                message, data = self._runs.get()
+                _run(self._channel, self._runner, message, data)
+        except (ConnectionError, WireError):
+            os._exit(0)  # the gateway is gone, which the reader may be about to learn as well
+        except BaseException:  # noqa: BLE001 - a lane that is lost would hold its run for ever
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def _load(load: Load) -> Runner:
@@ -109,7 +91,7 @@ def _load(load: Load) -> Runner:
         if load.warm:
             from airworthy.serve.arrays import from_wire
 
-            runner.run({m.name: from_wire(Tensor(m, bytes(m.size))) for m in load.warm})
+            runner.run_alone({meta.name: from_wire(Tensor(meta, bytes(meta.size))) for meta in load.warm})
     except AirworthyError:
         raise
     except Exception as error:
@@ -119,26 +101,16 @@ def _load(load: Load) -> Runner:
 
 
 def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> None:
-    from airworthy.serve.arrays import from_wire, to_wire
+    from airworthy.serve.arrays import from_wire
 
     began = time.perf_counter()
     try:
         inputs = {tensor.meta.name: from_wire(tensor) for tensor in split(message.inputs, data)}
-        pieces: Iterator[Any] = runner.stream(inputs)
-        piece = next(pieces, None)
-        while piece is not None:
-            outputs = [
-                to_wire(spec.name, spec.datatype, piece[spec.name])
-                for spec in runner.outputs
-                if not message.wanted or spec.name in message.wanted
-            ]
-            following = next(pieces, None)
-            seconds = time.perf_counter() - began
-            answer = Answer(message.id, tuple(t.meta for t in outputs), following is None, seconds)
-            channel.send(answer, [tensor.data for tensor in outputs])
-            piece = following
-            if piece is not None and _given_up(channel, message, began):
-                return
+        if runner.kind is RunnerKind.ONE_SHOT:
+            outputs = runner.run_alone(inputs) if message.alone else runner.run(inputs)
+            _answer(channel, runner, message, outputs, final=True, began=began)
+        else:
+            _stream(channel, runner, message, runner.stream(inputs), began)
     except AirworthyError as error:
         channel.send(_failure(message.id, error))
     except (ConnectionError, WireError):
@@ -148,10 +120,27 @@ def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> No
         channel.send(Failure(message.id, "run-failed", {"detail": _one_line(error)}))
 
 
-def _given_up(channel: Channel, run: Run, began: float) -> bool:
-    if time.perf_counter() - began > run.budget:
-        return True
-    return any(isinstance(message, Cancel) and message.id == run.id for message in channel.arrived())
+def _stream(channel: Channel, runner: Runner, message: Run, pieces: Iterator[Any], began: float) -> None:
+    piece = next(pieces, None)
+    while piece is not None:
+        if time.perf_counter() - began > message.budget or channel.is_cancelled(message.id):
+            return
+        following = next(pieces, None)
+        _answer(channel, runner, message, piece, final=following is None, began=began)
+        piece = following
+
+
+def _answer(channel: Channel, runner: Runner, message: Run, outputs: Any, *, final: bool, began: float) -> None:
+    from airworthy.serve.arrays import to_wire
+
+    tensors = [
+        to_wire(spec.name, spec.datatype, outputs[spec.name])
+        for spec in runner.outputs
+        if not message.wanted or spec.name in message.wanted
+    ]
+    seconds = time.perf_counter() - began
+    answer = Answer(message.id, tuple(tensor.meta for tensor in tensors), final, seconds)
+    channel.send(answer, [tensor.data for tensor in tensors])
 
 
 def _failure(number: int, error: AirworthyError) -> Failure:

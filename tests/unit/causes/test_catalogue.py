@@ -25,7 +25,8 @@ ALL = [pytest.param(cause, id=cause.slug) for cause in CAUSES]
 def test_every_cause_has_its_file_of_cases() -> None:
     assert set(files()) == set(CAUSES.names())
     for slug, file in files().items():
-        for kind in ("fails", "passes", "skips", "is_it", "is_not"):
+        predicted = ("fails", "passes", "skips") if CAUSES.get(slug).predictor else ()
+        for kind in (*predicted, "is_it", "is_not"):
             assert file.get(kind), f"{slug} has no {kind}"
 
 
@@ -62,7 +63,7 @@ def test_example_of_the_page_is_recognised(cause: Cause) -> None:
 
 @pytest.mark.parametrize("cause", ALL)
 def test_needs_and_uses_are_declared_keys(cause: Cause) -> None:
-    assert cause.needs
+    assert bool(cause.needs) == (cause.predictor is not None)
     assert all(KEYS[key.name] is key for key in (*cause.needs, *cause.uses))
     assert not set(cause.needs) & set(cause.uses)
     assert (cause.predictor is None) == bool(cause.unpredictable)
@@ -90,16 +91,16 @@ def test_placeholders_are_parameters(cause: Cause) -> None:
 def test_signatures_are_sound(cause: Cause) -> None:
     assert cause.signatures
     for signature in cause.signatures:
-        assert len(signature.literal) >= 6, signature
+        assert len(signature.literal.encode()) >= 6, signature  # a Chinese character says as much as a syllable
         assert 0 < signature.weight <= 1
         assert len(signature.literal) < 120
 
 
 def test_no_text_belongs_to_two_causes() -> None:
-    owners: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
+    owners: dict[tuple[Any, ...], list[str]] = collections.defaultdict(list)
     for cause in CAUSES:
         for signature in cause.signatures:
-            owners[signature.literal, signature.pattern].append(cause.slug)
+            owners[signature.literal, signature.pattern, signature.refine].append(cause.slug)
     twice = {text: slugs for text, slugs in owners.items() if len(slugs) > 1}
     assert not twice
 
@@ -150,6 +151,10 @@ def test_generated_page(cause: Cause) -> None:
     assert "\n\n\n" not in text
 
 
+SURFACES = {"cause-not-in-log", "overload", "probe-failed", "worker-died"}
+"""Entries that tell what the failure looked like from outside, for want of one that knows the root."""
+
+
 def test_cases_from_the_field() -> None:
     if not (CORPUS / "errors.jsonl").is_file():
         pytest.skip(f"the collected cases are not at {CORPUS}")
@@ -161,7 +166,7 @@ def test_cases_from_the_field() -> None:
             told += 1
             if found[:1] == [] or found[0] not in right:
                 missed.append((row["id"], row["cause"], found))
-        elif found and found[0] not in right:
+        elif found and found[0] not in right | SURFACES:
             taken.append((row["id"], row["cause"], found))
     assert told > 0
     assert not missed

@@ -81,6 +81,6 @@ def test_torch_wheel(architecture: str, driver: str, torch: str, release: str, t
 
 def test_no_wheel_is_proposed_without_knowledge() -> None:
     assert torch_wheel(facts()) is None
-    assert torch_wheel(host("sm_90", "470.1", "2.9.0")) is None
+    assert torch_wheel(host("sm_90", "440.1", "2.9.0")) is None
     assert torch_wheel(host("sm_90", "580.1", "1.13.0")) is None
     assert torch_wheel(host("sm_90", "580.1", "2.9.0", cpu__architecture="aarch64")) is None

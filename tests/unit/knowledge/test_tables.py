@@ -10,18 +10,58 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.version import Version
-from airworthy.knowledge import Knowledge, cuda, glibc, numpy, onnx, pytorch
+from airworthy.knowledge import (
+    Knowledge,
+    ascend,
+    builds,
+    cuda,
+    datatypes,
+    devices,
+    glibc,
+    kernels,
+    libraries,
+    numpy,
+    onnx,
+    packages,
+    published,
+    pytorch,
+    rocm,
+    transformers,
+)
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_drivers", "floor", cuda.Floor),
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),
+    ("cuda_architectures", "default", cuda.Default),
+    ("datatypes", "datatype", datatypes.Datatype),
     ("cuda_libraries", "library", cuda.Library),
+    ("devices", "device", devices.Model),
+    ("device_floors", "floor", devices.Floor),
+    ("gpu_needs", "need", published.Need),
+    ("python_support", "support", published.Support),
+    ("quantised_kernels", "kernel", kernels.Quantised),
+    ("attention_kernels", "kernel", kernels.Attention),
+    ("cpu_builds", "cpu", published.CpuBuild),
+    ("tensorflow_wheels", "wheel", published.TensorflowWheel),
     ("torch_wheels", "wheel", pytorch.Wheel),
     ("onnx", "onnxruntime", onnx.Ceiling),
     ("glibc", "release", glibc.Release),
     ("numpy", "package", numpy.Package),
+    ("ascend", "pair", ascend.Pair),
+    ("rocm", "wheel", rocm.Wheel),
+    ("rocm", "generic", rocm.Generic),
+    ("rocm", "override", rocm.Override),
+    ("libstdcxx", "release", libraries.Compiler),
+    ("system_libraries", "library", libraries.SystemLibrary),
+    ("cpu_instructions", "wheel", builds.Wheel),
+    ("torch_companions", "companion", builds.Companion),
+    ("model_types", "release", transformers.Release),
+    ("quantization", "method", transformers.Method),
+    ("variants", "library", packages.Library),
+    ("framework_floors", "floor", packages.Floor),
+    ("moved_modules", "module", packages.Module),
 ]
 KNOWN = Knowledge()
 
@@ -168,3 +208,83 @@ def test_glibc_and_numpy() -> None:
     assert KNOWN.glibc_releases(Version("9.9")) == ()
     assert KNOWN.numpy2_release("torch") == Version("2.3.0")
     assert KNOWN.numpy2_release("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda_version"), [("535.104.05", "12.2"), ("535", "12.2"), ("525.60.13", "12.0"), ("470.57.02", "11.4")]
+)
+def test_cuda_of_driver(driver: str, cuda_version: str) -> None:
+    assert KNOWN.cuda_of_driver(Version(driver)) == Version(cuda_version)
+
+
+def test_compiler_with() -> None:
+    release = KNOWN.compiler_with(Version("3.4.29"))
+    assert release is not None
+    assert release.gcc == Version("11.1.0")
+    assert KNOWN.compiler_with(cxxabi=Version("1.3.14")) is not None
+    assert KNOWN.compiler_with(Version("3.5")) is None
+
+
+def test_companions_of_torch() -> None:
+    assert KNOWN.torch_for("torchvision", Version("0.21.0+cu124")) == Version("2.6")
+    assert KNOWN.companion_of("torchvision", Version("2.5.1")) == Version("0.20")
+    assert KNOWN.torch_for("torchvision", Version("9.9")) is None
+
+
+def test_instructions_of_wheels() -> None:
+    assert KNOWN.instructions_of("tensorflow", Version("1.5")) is None
+    wheel = KNOWN.instructions_of("tensorflow", Version("2.5.1"))
+    assert wheel is not None
+    assert wheel.instructions == ("avx",)
+
+
+def test_datatypes() -> None:
+    for spelling in ("BF16", "torch.bfloat16", "bfloat16"):
+        row = datatypes.datatype(spelling)
+        assert row is not None
+        assert (row.name, row.capability) == ("bfloat16", Version("8.0"))
+    assert datatypes.datatype("FP32") is None
+    assert datatypes.datatype("INT8") is None
+
+
+@pytest.mark.parametrize(
+    ("model_type", "installed", "knows"),
+    [
+        ("bert", "4.30.0", True),
+        ("bert", "4.10.0", None),  # older than the table
+        ("qwen3", "4.51.0", True),
+        ("qwen3", "4.50.0", False),
+        ("glm4", "4.51.3", None),  # came between two rows
+        ("qwen3", "4.50.3", None),
+        ("internlm2", "4.57.0", None),
+    ],
+)
+def test_model_types_of_transformers(model_type: str, installed: str, knows: bool | None) -> None:
+    assert KNOWN.knows_model_type(model_type, Version(installed)) is knows
+
+
+def test_floors_of_a_library() -> None:
+    assert KNOWN.floors("transformers", Version("4.51.3")) == ()
+    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("4.57.0"))} == {
+        ("", "2.1"),
+        ("pytorch", "2.6"),
+    }
+    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("5.1.0"))} == {
+        ("", "2.2"),
+        ("pytorch", "2.6"),
+    }
+
+
+def test_modules_that_moved() -> None:
+    module = KNOWN.moved_module("numpy._core.multiarray._reconstruct")
+    assert module is not None
+    assert (module.distribution, module.since) == ("numpy", Version("1.26.1"))
+    assert KNOWN.moved_module("numpy._corex.y") is None
+    assert KNOWN.moved_module("numpy.core.multiarray") is None
+
+
+def test_stand_ins_are_listed_once() -> None:
+    names = [name for library in KNOWN.libraries() for name in library.distributions]
+    assert len(names) == len(set(names))
+    assert "onnxruntime-gpu" in KNOWN.stand_ins("onnxruntime")
+    assert KNOWN.stand_ins("requests") == ()

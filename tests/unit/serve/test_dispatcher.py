@@ -16,7 +16,7 @@ from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import LoadFailed, RunnerKind, RunnerOptions
 from airworthy.serve import refusals
-from airworthy.serve.dispatcher import Dispatcher
+from airworthy.serve.dispatcher import Asked, Dispatcher
 from airworthy.serve.link.interface import Ended, OnEnd, OnReply
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
@@ -45,7 +45,7 @@ class FakeLink:
         await asyncio.sleep(0.001)
         if self._refuses:
             raise LoadFailed(engine="fake", path="m", detail="no")
-        return Ready(RunnerKind.ONE_SHOT, SPEC, SPEC, 0.1)
+        return Ready(RunnerKind.ONE_SHOT, SPEC, SPEC, 2, 0.1)
 
     def send(self, run: Run, data: Sequence[Any]) -> None:
         asyncio.get_running_loop().call_later(random.random() * 0.002, self._reply, run, array("q", bytes(data[0])))
@@ -61,7 +61,7 @@ class FakeLink:
             kept = values[:1] if self._loses_rows else values
             out = array("q", [2 * value for value in kept]).tobytes()
             meta = TensorMeta("x", "INT64", (len(kept), 1), len(out))
-            self._on_reply(Answer(run.id, (meta,), True, 0.001), memoryview(out))
+            self._on_reply(Answer(run.id, (meta,), True, random.choice([0.0001, 0.1])), memoryview(out))
 
     def cancel(self, number: int) -> None:
         pass
@@ -111,7 +111,7 @@ def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, floa
         await dispatcher.loaded()
 
         async def call(values: list[int], cancel_after: float | None) -> str:
-            answer = dispatcher.submit([_tensor(*values)], group="g", rows=len(values))
+            answer = dispatcher.submit(Asked([_tensor(*values)], "g", len(values)))
             if cancel_after is not None:
                 asyncio.get_running_loop().call_later(cancel_after, answer.cancel)
             try:
@@ -146,9 +146,9 @@ def test_a_full_queue_is_refused_with_a_time_to_come_back() -> None:
         dispatcher = _dispatcher(max_queue=3)
         dispatcher.begin()
         await dispatcher.loaded()
-        answers = [dispatcher.submit([_tensor(SILENT)], group="g")]
+        answers = [dispatcher.submit(Asked([_tensor(SILENT)], "g"))]
         await asyncio.sleep(0.01)
-        answers += [dispatcher.submit([_tensor(1)], group="g") for _ in range(3)]
+        answers += [dispatcher.submit(Asked([_tensor(1)], "g")) for _ in range(3)]
         with pytest.raises(refusals.Overloaded) as caught:
             dispatcher.check_room()
         assert caught.value.retry_after >= 1
@@ -164,9 +164,9 @@ def test_a_deadline_ends_what_waits_and_what_runs() -> None:
         dispatcher = _dispatcher(deadline=0.15)
         dispatcher.begin()
         await dispatcher.loaded()
-        running = dispatcher.submit([_tensor(SILENT)], group="g")
+        running = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
-        waiting = dispatcher.submit([_tensor(1)], group="g")
+        waiting = dispatcher.submit(Asked([_tensor(1)], "g"))
         for answer in (running, waiting):
             with pytest.raises(refusals.DeadlinePassed):
                 await answer
@@ -180,10 +180,10 @@ def test_a_worker_that_gives_no_answer_is_replaced() -> None:
         dispatcher = _dispatcher(stall_timeout=0.1)
         dispatcher.begin()
         await dispatcher.loaded()
-        hung = dispatcher.submit([_tensor(SILENT)], group="g")
+        hung = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
         with pytest.raises(refusals.WorkerLost):
             await hung
-        outputs = await dispatcher.submit([_tensor(4)], group="g")
+        outputs = await dispatcher.submit(Asked([_tensor(4)], "g"))
         assert unpack("INT64", outputs[0].data) == [8]
         await dispatcher.stop(0.1)
 
@@ -195,7 +195,7 @@ def test_a_model_that_loses_rows_is_no_longer_batched() -> None:
         dispatcher = _dispatcher(lambda reply, end: FakeLink(reply, end, loses_rows=True))
         dispatcher.begin()
         await dispatcher.loaded()
-        answers = [dispatcher.submit([_tensor(value)], group="g") for value in range(6)]
+        answers = [dispatcher.submit(Asked([_tensor(value)], "g")) for value in range(6)]
         assert [unpack("INT64", (await answer)[0].data) for answer in answers] == [[2 * value] for value in range(6)]
         await dispatcher.stop(0.1)
 
@@ -221,14 +221,14 @@ def test_a_client_that_leaves_frees_its_place() -> None:
         dispatcher = _dispatcher()
         dispatcher.begin()
         await dispatcher.loaded()
-        hung = dispatcher.submit([_tensor(SILENT)], group="g")
+        hung = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
 
         async def gone() -> None:
             await asyncio.sleep(0.01)
 
-        left = dispatcher.submit([_tensor(1)], group="g", watch=gone)
-        stays = dispatcher.submit([_tensor(2)], group="g")
+        left = dispatcher.submit(Asked([_tensor(1)], "g"), gone)
+        stays = dispatcher.submit(Asked([_tensor(2)], "g"))
         with pytest.raises(refusals.ClientGone):
             await left
         await asyncio.sleep(0.12)

@@ -15,7 +15,7 @@ MODEL = ModelInfo(name="m", path="/m", format="onnx", entry="/m", inputs=(Tensor
 META = TensorMeta("x", "FP32", (1, 2), 8)
 MESSAGES = [
     (Load("null", MODEL, RunnerOptions(threads=2), (META,)), b""),
-    (Ready(RunnerKind.ONE_SHOT, MODEL.inputs, (), 0.5), b""),
+    (Ready(RunnerKind.ONE_SHOT, MODEL.inputs, (), 1, 0.5), b""),
     (Run(1, (META,), 3.0, ("y",)), b"12345678"),
     (Answer(1, (META,), True, 0.1), b"87654321"),
     (Failure(1, "run-failed", {"detail": "é", "n": 3}), b""),

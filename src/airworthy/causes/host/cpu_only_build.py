@@ -45,7 +45,7 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.finding import Finding, Remedy, Severity
-from airworthy.core.keys import FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL, PCI_DEVICES
+from airworthy.core.keys import FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL, PCI_DEVICES, PLAN_ACCELERATOR
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -53,7 +53,7 @@ CAUSE = Cause(
     slug="cpu-only-build",
     severity=Severity.ERROR,
     needs=(FRAMEWORKS,),
-    uses=(NVIDIA_DEVICES, NVIDIA_DRIVER, PCI_DEVICES, OS_KERNEL),
+    uses=(NVIDIA_DEVICES, NVIDIA_DRIVER, PCI_DEVICES, OS_KERNEL, PLAN_ACCELERATOR),
     message="{framework} {version} is a CPU-only build, so it will not use {device}",
     signatures=(
         Signature("Torch not compiled with CUDA enabled"),
@@ -80,6 +80,7 @@ _ACCELERATED = frozenset({"onnxruntime", "tensorflow", "tensorflow-cpu", "torch"
 _MAKERS = frozenset({"10de", "1002", "19e5", "cabc", "1ed5", "1e3e", "1d94", "9999"})
 _COMPUTE = ("0302", "1200")
 """PCI classes of what is there to compute and nothing else: 3D controllers and processing accelerators."""
+_SEEN = (NVIDIA_DEVICES, PCI_DEVICES, PLAN_ACCELERATOR)
 
 
 @CAUSE.predict
@@ -99,13 +100,19 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         yield CAUSE.finding(
             facts,
             build.name,
-            evidence=(FRAMEWORKS, NVIDIA_DEVICES if isinstance(facts.fact(NVIDIA_DEVICES), Known) else PCI_DEVICES),
+            evidence=(FRAMEWORKS, next(k for k in _SEEN if isinstance(facts.fact(k), Known))),
             # It will run. Beside a framework that does use the device, it may well be meant so.
-            severity=Severity.INFO if fast else Severity.WARNING,
+            severity=_severity(facts, fast=bool(fast)),
             framework=build.name,
             version=build.version.text,
             device=device,
         )
+
+
+def _severity(facts: Facts, *, fast: bool) -> Severity:
+    if isinstance(facts.fact(PLAN_ACCELERATOR), Known):
+        return Severity.ERROR  # that it runs on the device is what was asked
+    return Severity.INFO if fast else Severity.WARNING
 
 
 def _device(facts: Facts) -> str | None:
@@ -115,6 +122,9 @@ def _device(facts: Facts) -> str | None:
     for each in facts.get_value(PCI_DEVICES, ()):
         if each.vendor in _MAKERS and each.kind.startswith(_COMPUTE):
             return say("the accelerator at PCI {address}", address=each.address)
+    planned = facts.get_value(PLAN_ACCELERATOR, "")
+    if planned not in {"", "cpu"}:
+        return say("the accelerator")
     for key in (NVIDIA_DEVICES, PCI_DEVICES):
         fact = facts.fact(key)
         if isinstance(fact, Unknown):

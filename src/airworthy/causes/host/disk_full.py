@@ -57,7 +57,7 @@ LEAST_INODES = 1000
 """Files below which unpacking one more package fails; a middling wheel holds some hundreds."""
 
 # Shared memory that ran out and watches that ran out say the same words and are other causes.
-_NOT_ELSEWHERE = r"^(?!.*(?:/dev/shm|</torch_|/nccl-|inotify|[Ww]atch))"
+_NOT_ELSEWHERE = r"^(?!.*(?:/dev/shm|</torch_|/nccl-|NCCL WARN|[Ss]hared memory|boost::interprocess|inotify|[Ww]atch))"
 
 CAUSE = Cause(
     slug="disk-full",

@@ -85,13 +85,14 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         required = known.minimum_driver(build.runtime, windows=windows_driver(facts))
         if required is None:
             undecided = say("no driver is known for CUDA {cuda}", cuda=build.runtime)
-        elif driver < required and _forward_compatible(facts):
+        elif known.older(driver, required) and _forward_compatible(facts):
             undecided = say("forward-compatibility libraries are in place, and whether they fit is not known")
-        elif driver < required:
+        elif known.older(driver, required):
+            row = known.driver_row(build.runtime, windows=windows_driver(facts))
             yield CAUSE.finding(
                 facts,
                 build.name,
-                evidence=(NVIDIA_DRIVER, FRAMEWORKS),
+                evidence=(NVIDIA_DRIVER, FRAMEWORKS, *((row.evidence("cuda_drivers"),) if row else ())),
                 framework=build.name,
                 version=build.version.text,
                 driver=driver.text,

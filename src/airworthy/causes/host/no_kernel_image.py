@@ -40,14 +40,14 @@ RuntimeError: CUDA error: no kernel image is available for execution on the devi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Confidence, Finding, Remedy, Severity
-from airworthy.core.keys import FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL
-from airworthy.core.values import FrameworkBuild
+from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
+from airworthy.core.keys import DISTRIBUTIONS, FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL
+from airworthy.core.values import Device, FrameworkBuild
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -55,7 +55,7 @@ CAUSE = Cause(
     slug="no-kernel-image",
     severity=Severity.ERROR,
     needs=(NVIDIA_DEVICES, FRAMEWORKS),
-    uses=(NVIDIA_DRIVER, OS_KERNEL),
+    uses=(DISTRIBUTIONS, NVIDIA_DRIVER, OS_KERNEL),
     message="{framework} {version} holds no code for {device} ({architecture}); it was built for {built}",
     signatures=(
         Signature("no kernel image is available for execution on the device"),
@@ -92,45 +92,122 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Compare each build's device code with each kind of device."""
+    """Compare each layer with each kind of device: the wheel's code, its toolkit, cuDNN, the engine."""
     devices = {d.architecture: d for d in facts.value(NVIDIA_DEVICES) if d.architecture}
+    if facts.value(NVIDIA_DEVICES) and not devices:
+        raise Undecidable("the compute capability of {device} is not known", device=facts.value(NVIDIA_DEVICES)[0].name)
     undecided = ""
     for build in facts.value(FRAMEWORKS):
         if build.accelerator != "cuda":
             continue
-        unfit = {a for a in devices if _lacks(build, a, known)}
+        lacking = {a: lack for a in devices if (lack := _lacks(build, a, known)) is not None}
         # A second, older card that only drives the screen doesn't keep the first one from working.
-        severity = Severity.ERROR if len(unfit) == len(devices) else Severity.WARNING
-        for architecture in sorted(unfit):
+        severity = Severity.ERROR if len(lacking) == len(devices) else Severity.WARNING
+        for architecture, lack in sorted(lacking.items()):
             yield CAUSE.finding(
                 facts,
                 build.name,
-                evidence=(FRAMEWORKS, NVIDIA_DEVICES),
+                evidence=(FRAMEWORKS, NVIDIA_DEVICES, *lack.evidence),
                 severity=severity,
                 confidence=Confidence.HIGH if build.architectures else Confidence.MEDIUM,
                 framework=build.name,
                 version=build.version.text,
                 device=devices[architecture].name,
                 architecture=architecture,
-                built=_code(build, known) or (say("CUDA {cuda}", cuda=build.runtime),),
+                built=lack.built,
+                layer=lack.layer,
             )
-        if devices and not unfit and not _code(build, known):
+        if devices and not lacking and not _code(build, known):
             undecided = say("the device code in {framework} could not be read", framework=build.name)
+    yield from _left_behind(facts, devices, known)
     if undecided:
         raise Undecidable(undecided)
 
 
+class _Lack(NamedTuple):
+    """What a build lacks for a device."""
+
+    layer: str
+    """Which layer: `wheel` for the build's own code, `toolkit` for what it was made with."""
+    built: tuple[str, ...]
+    """What it was built for instead."""
+    evidence: tuple[Evidence, ...]
+    """The table's row that decided, where it was one."""
+
+
 def _code(build: FrameworkBuild, known: Knowledge) -> tuple[str, ...]:
-    if build.architectures or build.name != "torch" or build.runtime is None:
+    if build.architectures:
         return build.architectures
+    if build.name == "tensorflow" and (row := known.tensorflow_wheel(build.version)) is not None:
+        return row.architectures
+    if build.name != "torch" or build.runtime is None:
+        return ()
     return known.torch_architectures(build.version, build.runtime)
 
 
-def _lacks(build: FrameworkBuild, device: str, known: Knowledge) -> bool:
+def _lacks(build: FrameworkBuild, device: str, known: Knowledge) -> _Lack | None:
     code = _code(build, known)
     if code:
-        return not any(known.runs_on(each, device) for each in code)
-    return build.runtime is not None and known.toolkit_dropped(build.runtime, device)
+        running = [each for each in code if known.runs_on(each, device)]
+        if running and not _only_in_name(build, running, device, known):
+            return None
+        return _Lack("wheel", code, _rows(build, known))
+    if build.runtime is not None and known.toolkit_dropped(build.runtime, device):
+        row = known.capability_row(device)
+        evidence = (row.evidence("cuda_architectures"),) if row else ()
+        return _Lack("toolkit", (say("CUDA {cuda}", cuda=build.runtime),), evidence)
+    wheels = known.torch_wheels_of(build.version) if build.name == "torch" and build.runtime is None else ()
+    if wheels and not any(known.runs_on(each, device) for wheel in wheels for each in wheel.architectures):
+        # Whichever of the release's wheels it is, none has the code.
+        return _Lack("wheel", wheels[0].architectures, (wheels[0].evidence("torch_wheels"),))
+    return None
+
+
+def _only_in_name(build: FrameworkBuild, running: list[str], device: str, known: Knowledge) -> bool:
+    """Whether all that would run is PTX of a wheel that is known to fail on devices so new."""
+    if build.architectures or any(each.startswith("sm_") for each in running):
+        return False
+    row = known.tensorflow_wheel(build.version) if build.name == "tensorflow" else None
+    capability = known.capability_of(device)
+    return row is not None and capability is not None and capability > row.jit_until
+
+
+def _rows(build: FrameworkBuild, known: Knowledge) -> tuple[Evidence, ...]:
+    if build.architectures:
+        return ()
+    if build.name == "tensorflow" and (row := known.tensorflow_wheel(build.version)) is not None:
+        return (row.evidence("tensorflow_wheels"),)
+    wheel = known.torch_wheel(build.version, build.runtime) if build.runtime is not None else None
+    return (wheel.evidence("torch_wheels"),) if wheel is not None else ()
+
+
+def _left_behind(facts: Facts, devices: dict[str, Device], known: Knowledge) -> Iterator[Finding]:
+    """Engines and cuDNN that dropped every device here, whatever the layers below still run on."""
+    capabilities = {a: at for a in devices if (at := known.capability_of(a)) is not None}
+    if not capabilities:
+        return
+    newest = max(capabilities, key=lambda each: capabilities[each])
+    cuda = {build.name for build in facts.value(FRAMEWORKS) if build.accelerator == "cuda"}
+    for each in facts.get_value(DISTRIBUTIONS, ()):
+        name = "cudnn" if each.name.startswith("nvidia-cudnn-cu") else each.name
+        row = known.device_floor(name, each.version) if each.version.text[:2] not in {"0", "0+"} else None
+        if row is None or capabilities[newest] >= row.minimum or (row.layer == "wheel" and each.name not in cuda):
+            continue
+        yield CAUSE.finding(
+            facts,
+            each.name,
+            evidence=(DISTRIBUTIONS, NVIDIA_DEVICES, row.evidence("device_floors")),
+            confidence=Confidence.MEDIUM,
+            message="{framework} {version} needs compute capability {minimum} or newer; {device} has {capability}",
+            framework=each.name,
+            version=each.version.text,
+            device=devices[newest].name,
+            architecture=newest,
+            capability=capabilities[newest].text,
+            minimum=row.minimum.text,
+            built=(say("compute capability {minimum} and newer", minimum=row.minimum),),
+            layer=row.layer,
+        )
 
 
 @CAUSE.remedy

@@ -48,7 +48,7 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
-from airworthy.core.keys import BINARIES, LIBRARIES, NVIDIA_DEVICES
+from airworthy.core.keys import BINARIES, LIBRARIES, NVIDIA_DEVICES, PLAN_ACCELERATOR
 from airworthy.core.values import Binary
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
@@ -64,7 +64,7 @@ CAUSE = Cause(
     slug="cuda-library-missing",
     severity=Severity.ERROR,
     needs=(BINARIES,),
-    uses=(LIBRARIES, NVIDIA_DEVICES),
+    uses=(LIBRARIES, NVIDIA_DEVICES, PLAN_ACCELERATOR),
     message="{binary} of {distribution} needs {library}, which the loader does not find",
     signatures=(
         Signature(
@@ -113,7 +113,7 @@ _IMPORTED_WITH = frozenset({"libtorch_cuda.so", "libtorch_global_deps.so", "libc
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Judge what the loader would not find, by whether anything stops without it."""
-    device_here = bool(facts.get_value(NVIDIA_DEVICES, ()))
+    device_here = bool(facts.get_value(NVIDIA_DEVICES, ())) or PLAN_ACCELERATOR.name in facts
     elsewhere = {library.soname: library.path for library in facts.get_value(LIBRARIES, ())}
     told: set[tuple[str, str]] = set()
     for binary in facts.value(BINARIES):
@@ -139,7 +139,7 @@ def _finding(facts: Facts, binary: Binary, soname: str, found: str, *, imported:
         binary.distribution or binary.path,
         evidence=(BINARIES, LIBRARIES) if found else (BINARIES,),
         # A provider that is loaded on use is passed over with a warning, and the program goes on without the device.
-        severity=Severity.ERROR if imported else Severity.WARNING,
+        severity=Severity.ERROR if imported or PLAN_ACCELERATOR.name in facts else Severity.WARNING,
         binary=PurePosixPath(binary.path).name,
         distribution=binary.distribution or say("no package"),
         library=soname,

@@ -1,0 +1,1 @@
+"""Causes in accelerators of other makers than NVIDIA: ROCm, Ascend, Apple MPS."""

@@ -1,0 +1,85 @@
+"""The list of rules about plans, and asking them."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airworthy.causes.interface import Cause, Undecidable
+from airworthy.causes.plan import devices, packages
+from airworthy.causes.registry import CAUSES
+from airworthy.core.facts import Facts, Known
+from airworthy.core.finding import Finding
+from airworthy.core.keys import (
+    CUDA_VISIBLE,
+    DISTRIBUTIONS,
+    FRAMEWORKS,
+    NVIDIA_DEVICES,
+    PLAN_ATTENTION,
+    PLAN_DTYPE,
+    PLAN_ENGINE_BUILT_WITH,
+    PLAN_EXTENSION_TOOLKIT,
+    PLAN_INDEXES,
+    PLAN_LOADER_PATH,
+    PLAN_PACKAGES,
+    PLAN_QUANTIZATION,
+    PLAN_SYSTEM_TOOLKIT,
+    Key,
+)
+from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
+from airworthy.knowledge import Knowledge
+
+Foretell = Callable[[Cause, Facts, Knowledge], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule about a plan."""
+
+    slug: str
+    """The cause that it foretells."""
+    needs: tuple[Key[Any], ...]
+    """Facts without which it says nothing."""
+    foretell: Foretell
+    """Tells from the facts what will go wrong; findings are made by the cause that it is given."""
+
+
+RULES = (
+    Rule("no-matching-distribution", (PLAN_PACKAGES,), packages.no_wheel),
+    Rule("wrong-architecture", (PLAN_PACKAGES,), packages.other_machine),
+    Rule("resolution-impossible", (PLAN_INDEXES,), packages.two_builds),
+    Rule("cuda-toolkit-torch-mismatch", (PLAN_EXTENSION_TOOLKIT, FRAMEWORKS), packages.other_toolkit),
+    Rule("cuda-symbol-mismatch", (PLAN_LOADER_PATH, PLAN_SYSTEM_TOOLKIT, FRAMEWORKS), packages.mixed_libraries),
+    Rule("engine-not-portable", (PLAN_ENGINE_BUILT_WITH, FRAMEWORKS), packages.other_engine),
+    Rule("quant-backend-missing", (PLAN_QUANTIZATION, NVIDIA_DEVICES, DISTRIBUTIONS), devices.no_quantised_kernel),
+    Rule("dtype-unsupported", (PLAN_DTYPE, NVIDIA_DEVICES), devices.no_arithmetic),
+    Rule("attention-backend-unsupported", (PLAN_ATTENTION, NVIDIA_DEVICES), devices.no_attention_kernel),
+    Rule("gpu-not-visible", (CUDA_VISIBLE, NVIDIA_DEVICES), devices.hidden),
+)
+"""All rules."""
+
+
+def foretell(facts: Facts, known: Knowledge, *, ignore: Collection[str] = ()) -> tuple[CheckResult, ...]:
+    """Ask each rule whose facts are there; the others say nothing, as nothing was planned that they are about."""
+    results: list[CheckResult] = []
+    for rule in RULES:
+        if rule.slug not in CAUSES.names() or not all(isinstance(facts.fact(key), Known) for key in rule.needs):
+            continue
+        if rule.slug in ignore:
+            continue  # the entry's own check tells that it was turned off
+        results.append(_ask(rule, facts, known))
+    return tuple(results)
+
+
+def _ask(rule: Rule, facts: Facts, known: Knowledge) -> CheckResult:
+    findings: list[Finding] = []
+    try:
+        findings.extend(rule.foretell(CAUSES.get(rule.slug), facts, known))
+    except Undecidable as undecidable:
+        if not findings:
+            return Skipped(rule.slug, str(undecidable))
+    except Exception:  # noqa: BLE001 - whatever a rule does wrong must not stop the others
+        return Crashed(rule.slug, traceback.format_exc())
+    return Failed(rule.slug, tuple(findings)) if findings else Passed(rule.slug)

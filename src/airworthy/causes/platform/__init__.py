@@ -1,0 +1,1 @@
+"""Causes in what surrounds the service: cluster, container engine, volumes, TLS, keys."""

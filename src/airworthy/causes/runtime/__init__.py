@@ -1,0 +1,1 @@
+"""Causes that show while a model is loaded or answers."""

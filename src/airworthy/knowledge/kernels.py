@@ -1,0 +1,63 @@
+"""Which generations of devices engines have kernels for: quantised arithmetic, attention."""
+
+from __future__ import annotations
+
+import re
+
+from airworthy.core.version import Version
+from airworthy.knowledge.tables import Row, rows, within
+
+
+class Quantised(Row, frozen=True):
+    """The devices for which an engine has kernels for a way of quantising."""
+
+    engine: str
+    """The distribution."""
+    method: str
+    """The way of quantising, `awq`."""
+    until: Version
+    """The last release of the engine that the row is about."""
+    minimum: Version
+    """The compute capability of the oldest device."""
+    mixture: bool = False
+    """Whether it is about the experts of a mixture-of-experts model only."""
+
+
+class Attention(Row, frozen=True):
+    """The devices that attention kernels run on."""
+
+    name: str
+    """The package or the name that they are asked for by."""
+    minimum: Version
+    """The compute capability of the oldest device."""
+    only_major: bool = False
+    """Whether they run on that generation alone."""
+
+
+def quantised(
+    engine: str, version: Version, method: str, *, mixture: bool = False, weights_only: bool = False
+) -> Quantised | None:
+    """The row that decides about a way of quantising; None where the table doesn't say."""
+    wanted = re.sub(r"[^a-z0-9_]+", "_", method.lower()).strip("_")
+    fitting: list[Quantised] = [
+        row
+        for row in rows("quantised_kernels", "kernel", Quantised)
+        if row.engine == engine and row.method == wanted and within(version, Version("0"), row.until)
+    ]
+    special = mixture and not weights_only and any(row.mixture for row in fitting)
+    return next((row for row in fitting if row.mixture is special), None)
+
+
+def attention(name: str) -> Attention | None:
+    """The row of attention kernels by the name that they are asked for: `flash_attention_2`, `fa3`."""
+    text = (
+        name.lower().replace("_", "-").replace("flash-attention", "flash-attn").replace("flashattention", "flash-attn")
+    )
+    text = re.sub(r"^fa-?(\d)$", r"flash-attn-\1", text).replace("flash-attn3", "flash-attn-3")
+    if re.search(r"flash-attn-?3", text):
+        wanted = "flash-attn-3"
+    elif text.startswith("flash-attn"):
+        wanted = "flash-attn"
+    else:
+        wanted = text
+    return next((row for row in rows("attention_kernels", "kernel", Attention) if row.name == wanted), None)

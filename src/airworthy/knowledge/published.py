@@ -1,0 +1,124 @@
+"""What published builds of frameworks are for: interpreters, systems, and the CUDA that they look for."""
+
+from __future__ import annotations
+
+from airworthy.core.version import Version
+from airworthy.knowledge.tables import Row, rows, within
+
+
+class Support(Row, frozen=True):
+    """The interpreters that a package's releases have wheels for."""
+
+    package: str
+    """The distribution."""
+    since: Version
+    """The first release."""
+    until: Version | None = None
+    """The last release, all of its patch releases counted; None while it goes on."""
+    post: int = 0
+    """The first post-release of it."""
+    lowest: Version | None = None
+    """The oldest Python."""
+    highest: Version | None = None
+    """The newest Python."""
+    platform: str = ""
+    """The system that the row is about, `macos`; empty for all."""
+    machine: str = ""
+    """The processor's architecture that it is about, likewise."""
+    none: bool = False
+    """Whether there is no wheel at all."""
+
+
+class Need(Row, frozen=True):
+    """The libraries that a published GPU build looks for on the system."""
+
+    package: str
+    """The distribution."""
+    since: Version
+    """The first release."""
+    until: Version
+    """The last release, all of its patch releases counted."""
+    cuda: int
+    """The CUDA series."""
+    cudnn: int | None = None
+    """The cuDNN series; None where it needs none."""
+    index: str = ""
+    """Where the build comes from when it isn't the usual index."""
+
+
+class CpuBuild(Row, frozen=True):
+    """A platform on which the usual package has no accelerator support."""
+
+    package: str
+    """The distribution."""
+    platform: str
+    """The system."""
+    since: Version
+    """The first release."""
+    until: Version | None = None
+    """The last release; None while it goes on."""
+    machine: str = ""
+    """The processor's architecture; empty for all."""
+    all: bool = False
+    """Whether there is no accelerated build at any other index either."""
+
+
+class TensorflowWheel(Row, frozen=True):
+    """The device code of TensorFlow's wheels."""
+
+    since: Version
+    """The first release."""
+    until: Version
+    """The last release."""
+    architectures: tuple[str, ...]
+    """The device code inside."""
+    jit_until: Version
+    """The newest device for which its PTX is enough."""
+
+
+def supported_pythons(package: str, version: Version, platform: str = "", machine: str = "") -> Support | None:
+    """The row that says which interpreters a release has wheels for on a system; None where the table doesn't say."""
+    post = _post(version)
+    fitting = (
+        row
+        for row in rows("python_support", "support", Support)
+        if row.package == package
+        and within(version, row.since, row.until)
+        and post >= row.post
+        and row.platform in {"", platform}
+        and row.machine in {"", machine}
+    )
+    return next(fitting, None)
+
+
+def _post(version: Version) -> int:
+    _, found, rest = version.text.partition(".post")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return int(digits) if found and digits else 0
+
+
+def gpu_need(package: str, version: Version, index: str = "") -> Need | None:
+    """The libraries that a release looks for; None where the table doesn't say."""
+    fitting = [
+        row
+        for row in rows("gpu_needs", "need", Need)
+        if row.package == package and within(version, row.since, row.until)
+    ]
+    special = [row for row in fitting if row.index and row.index in index.lower()]
+    return next(iter(special or [row for row in fitting if not row.index]), None)
+
+
+def cpu_build(package: str, version: Version, platform: str, machine: str = "") -> CpuBuild | None:
+    """The row that says that the usual package of a release has no accelerator support on a system."""
+    fitting = (
+        row
+        for row in rows("cpu_builds", "cpu", CpuBuild)
+        if row.package == package and row.platform == platform and row.machine in {"", machine}
+    )
+    return next((row for row in fitting if within(version, row.since, row.until)), None)
+
+
+def tensorflow_wheel(version: Version) -> TensorflowWheel | None:
+    """The device code in a release of TensorFlow."""
+    table = rows("tensorflow_wheels", "wheel", TensorflowWheel)
+    return next((row for row in table if within(version, row.since, row.until)), None)

@@ -1,0 +1,1 @@
+"""Looking at services from outside: load, and what it shows."""
