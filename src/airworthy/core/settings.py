@@ -102,6 +102,13 @@ class ServeSettings(Section, frozen=True):
     """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""
 
 
+class StateSettings(Section, frozen=True):
+    """`[state]`: what is kept between runs."""
+
+    directory: str = ""
+    """The directory that holds it; empty for `airworthy` in the user's state directory (`XDG_STATE_HOME`)."""
+
+
 class Settings(Section, frozen=True):
     """All of `airworthy.toml`."""
 
@@ -109,6 +116,8 @@ class Settings(Section, frozen=True):
     """`[check]`."""
     serve: ServeSettings = ServeSettings()
     """`[serve]`."""
+    state: StateSettings = StateSettings()
+    """`[state]`."""
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
