@@ -386,6 +386,10 @@ def _conclude(path: Path, graph: Graph, by_content: bool) -> Inspection:
         }
         if whole
         else {},
+        tensors=len(graph.initializers) or None,
+        chat_template=companions.chat_template,
+        license=companions.license,
+        quantization=companions.quantization,
         tokenizer=companions.tokenizer,
         max_length=companions.max_length,
         dimensions=companions.dimensions,
@@ -395,6 +399,7 @@ def _conclude(path: Path, graph: Graph, by_content: bool) -> Inspection:
         model,
         defects=defects,
         pointers=pointers,
+        code=companions.code,
         versions=versions if whole else Unknown(say("{file} is damaged before its versions", file=path.name)),
         by_content=by_content,
     )

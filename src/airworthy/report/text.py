@@ -17,6 +17,7 @@ VIEWS: Registry[View] = Registry(
     "view",
     {
         "bench": "airworthy.report.views.bench:view",
+        "check": "airworthy.report.views.check:view",
         "diagnose": "airworthy.report.views.diagnose:view",
         "facts": "airworthy.report.views.facts:view",
         "inspect": "airworthy.report.views.inspect:view",

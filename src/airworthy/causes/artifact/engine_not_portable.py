@@ -66,6 +66,7 @@ CAUSE = Cause(
         Signature("Platform specific tag mismatch"),
         Signature("safeVersionRead == "),
         Signature("incompatible with the current version of TensorRT"),
+        Signature("he engine was built for", r"(?i)the engine was built for (?:compute capability|sm)", weight=0.95),
         Signature("Using an engine plan file across different models of devices", weight=0.85),
         Signature("Magic tag does not match", weight=0.88),
         Signature("kPLAN_MAGIC_TAG", weight=0.88),
