@@ -92,7 +92,7 @@ CAUSE = Cause(
         Signature(
             "did not run successfully",
             r"(?:build|wheel|setup\.py|egg_info|metadata).{0,60} did not run successfully",
-            weight=0.45,
+            weight=0.35,
         ),
         Signature("Failed to build `", weight=0.45),
     ),

@@ -63,8 +63,6 @@ CAUSE = Cause(
     signatures=(
         Signature("ResolutionImpossible"),
         Signature("because these package versions have conflicting dependencies"),
-        Signature("requirements are unsatisfiable", weight=0.8),
-        Signature("SolverProblemError", weight=0.8),
         Signature("ResolutionTooDeep"),
         Signature("UnsatisfiableError: The following specifications"),
         Signature("The conflict is caused by:", weight=0.95),
