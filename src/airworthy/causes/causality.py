@@ -73,7 +73,6 @@ BRINGS_ABOUT: Mapping[str, tuple[str, ...]] = {
     "python-version-unsupported": ("no-matching-distribution", "resolution-impossible", "build-toolchain-missing"),
     "package-index-unreachable": ("no-matching-distribution", "resolution-impossible", "build-toolchain-missing"),
     "no-matching-distribution": ("package-missing", "build-toolchain-missing"),
-    "resolution-impossible": ("no-matching-distribution",),
     "numpy-abi": ("api-removed", "package-missing", "extension-abi-mismatch"),
     "protobuf-mismatch": ("api-removed", "package-missing"),
     "api-removed": ("package-missing", "tokenizer-broken"),
