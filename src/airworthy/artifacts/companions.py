@@ -40,6 +40,8 @@ class Companions(msgspec.Struct, frozen=True):
     """How the configuration says that weights are quantised, `gptq, 4 bits`."""
     code: tuple[EmbeddedCode, ...] = ()
     """Python that the configuration makes a loader import, and templates that ask for too much."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that embeddings may be cut to, smallest first; `(-1,)` for any."""
     tokenizer: str = ""
     """The path of `tokenizer.json`, or empty."""
     configuration: ModelConfiguration | None = None
@@ -91,15 +93,13 @@ def read_companions(folder: Path) -> Companions:
         code=(*dict.fromkeys(code), *judge(template, member)),
         architecture=architecture[:200],
         max_length=min(usable, default=None),
+        dimensions=_dimensions(config),
         tokenizer=tokenizer,
         configuration=read_configuration(folder, config, settings) if config else None,
         paths=tuple(reader.paths),
         defects=tuple(reader.defects),
         pointers=tuple(reader.pointers),
     )
-
-
-_BESIDE = "{use} is Python code beside the weights"
 
 
 def _auto_map(member: str, config: dict[str, Any]) -> Iterator[EmbeddedCode]:
@@ -127,6 +127,14 @@ def _quantised(config: dict[str, Any]) -> str:
         bits = 4 if settings.get("load_in_4bit") is True else 8 if settings.get("load_in_8bit") is True else None
     told = method[:50] if isinstance(method, str) else say("quantised")
     return say("{method}, {bits} bits", method=told, bits=bits) if isinstance(bits, int) else told
+
+
+def _dimensions(config: dict[str, Any]) -> tuple[int, ...]:
+    """What a configuration says of Matryoshka embeddings, by the names that vLLM reads."""
+    listed = config.get("matryoshka_dimensions")
+    if isinstance(listed, list):
+        return tuple(sorted({size for size in listed[:100] if type(size) is int and 0 < size < 1 << 20}))
+    return (-1,) if config.get("is_matryoshka") is True else ()
 
 
 _TOKENIZERS = re.compile(

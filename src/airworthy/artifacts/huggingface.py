@@ -138,6 +138,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         chat_template=companions.chat_template or model.chat_template,
         license=companions.license or model.license,
         quantization=companions.quantization or model.quantization,
+        dimensions=companions.dimensions,
     )
     defects += tuple(links_out(folder))
     code = found.facts.get_value(keys.MODEL_CODE, ())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from airworthy.cli.options import debug_option, no_color_option, verbose_option
+from airworthy.cli.options import debug_option, no_color_option, only_one_reads_standard_input, verbose_option
 from airworthy.cli.output import emit, render_options, show, to_terminal
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -23,6 +23,12 @@ STANDARD_OUTPUT = "-"
 )
 @click.option("--save", metavar="FILE", help="Write a facts file that only its owner reads; - is standard output.")
 @click.option(
+    "--compare",
+    nargs=2,
+    metavar="WORKS FAILS",
+    help="Show what differs between two facts files, what tells most first; `here` is this machine.",
+)
+@click.option(
     "--redact/--no-redact",
     default=True,
     show_default=True,
@@ -37,7 +43,14 @@ STANDARD_OUTPUT = "-"
 @verbose_option
 @no_color_option
 @debug_option
-def command(save: str | None, redact: bool, format_: str | None, verbose: bool, no_color: bool) -> int:
+def command(
+    save: str | None,
+    compare: tuple[str, str] | None,
+    redact: bool,
+    format_: str | None,
+    verbose: bool,
+    no_color: bool,
+) -> int:
     """Show or save the facts."""
     from airworthy.core.facts import dump
     from airworthy.flows import facts as flow
@@ -45,6 +58,15 @@ def command(save: str | None, redact: bool, format_: str | None, verbose: bool, 
     if save is not None and format_ == "text":
         raise click.UsageError(say("--save writes JSON; --format text doesn't go with it"))
 
+    if compare is not None:
+        if save is not None:
+            raise click.UsageError(say("--compare writes no facts file; --save doesn't go with it"))
+        only_one_reads_standard_input(*compare)
+        with LateProgress() as progress:
+            report = flow.compare(*compare, progress=progress)
+        shown = format_ or ("text" if to_terminal() else "json")
+        show(report, shown, render_options(verbose=verbose, no_color=no_color))
+        return 0
     with LateProgress() as progress:
         facts = flow.gather(redacted=redact, progress=progress)
     if save is not None and save != STANDARD_OUTPUT:

@@ -18,6 +18,9 @@ D = TypeVar("D")
 SCHEMA = 1
 """The number that a facts file carries; it grows when an old reader would misread a new file."""
 
+NOT_LOOKED_AT = "it was not looked at"
+"""Why a fact is unknown that no probe was asked for."""
+
 
 class Known(msgspec.Struct, frozen=True):
     """A fact with its value."""
@@ -102,7 +105,7 @@ class Facts(Mapping[str, Fact]):
 
     def fact(self, key: Key[Any]) -> Fact:
         """The fact for a key; one that nobody provided is unknown."""
-        return self._entries.get(key.name, Unknown("it was not looked at"))
+        return self._entries.get(key.name, Unknown(NOT_LOOKED_AT))
 
     def value(self, key: Key[T]) -> T:
         """The value for a key.

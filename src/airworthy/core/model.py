@@ -92,7 +92,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     """What the configuration calls it, `BertModel`."""
     task: str = ""
-    """What it answers: `embedding`, `tensors`; empty when that can't be told."""
+    """What it answers: `embedding`, `rerank`, `tensors`; empty when that can't be told."""
     producer: str = ""
     """The program that wrote it, `pytorch 2.13.0`."""
     parameters: int | None = None
@@ -119,6 +119,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The Jinja template that makes a prompt of a conversation, or empty."""
     license: str = ""
     """The licence that its files name."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that its embeddings were trained to be cut to; `(-1,)` for any, none where they can't be."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
 

@@ -6,6 +6,7 @@ An unknown or ill-typed setting is an error that names the near one; nothing is 
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -24,7 +25,9 @@ else:
 ENVIRONMENT_PREFIX = "AIRWORTHY_"
 """`AIRWORTHY_SERVE_PORT=9000` sets `[serve] port`."""
 
+_LISTS = ("ignore", "cors_origins")
 S = TypeVar("S", bound="Section")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\-\[\]:_]+")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +82,31 @@ class ServeSettings(Section, frozen=True):
     """Seconds that a kept answer is good for."""
     allow_nonfinite: bool = False
     """Whether inputs may hold NaN or infinity."""
+    grpc_port: int | None = None
+    """The TCP port of the gRPC interface, which is off without one; 0 lets the system choose."""
+    admin: bool = False
+    """Whether models can be loaded and unloaded over the network, by who holds the admin key."""
+    admin_key_file: str = ""
+    """A file whose only line is the admin key."""
+    admin_key: str = ""
+    """The admin key itself, best given by the environment; at least 16 characters."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose web pages may call the service, `https://app.example.com`; `*` is any, none turns it off."""
+    max_headers: int = 64 * 1024
+    """The most bytes of a request's headers; more are answered with 431."""
+    max_url: int = 8 * 1024
+    """The longest URL in bytes; a longer one is answered with 414."""
+    header_timeout: float = 10.0
+    """Seconds for a connection's first bytes, and for a request's headers, to arrive; then it is closed."""
+    compress_from: int = 16 * 1024
+    """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""
+
+
+class StateSettings(Section, frozen=True):
+    """`[state]`: what is kept between runs."""
+
+    directory: str = ""
+    """The directory that holds it; empty for `airworthy` in the user's state directory (`XDG_STATE_HOME`)."""
 
 
 class Settings(Section, frozen=True):
@@ -88,6 +116,8 @@ class Settings(Section, frozen=True):
     """`[check]`."""
     serve: ServeSettings = ServeSettings()
     """`[serve]`."""
+    state: StateSettings = StateSettings()
+    """`[state]`."""
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -116,7 +146,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         table, _, name = variable[len(ENVIRONMENT_PREFIX) :].lower().partition("_")
         _check_names({table: {name: value}}, Settings, f"environment variable {variable}", "")
-        data.setdefault(table, {})[name] = value.split(",") if name == "ignore" else value
+        data.setdefault(table, {})[name] = value.split(",") if name in _LISTS else value
     return data
 
 
@@ -165,14 +195,20 @@ def _suggestion(name: str, known: list[str], prefix: str) -> str:
 def _check_ranges(settings: Settings, source: str) -> None:
     serve = settings.serve
     positive = ("max_body", "max_queue", "max_batch", "max_batch_tokens", "deadline", "workers", "stall_timeout")
-    for name in (*positive, "body_timeout", "load_timeout"):
+    for name in (*positive, "body_timeout", "load_timeout", "max_headers", "max_url", "header_timeout"):
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
             raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
-    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl"):
+    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from"):
         if getattr(serve, name) < 0:
             problem = say("`serve.{name}` cannot be negative", name=name)
             raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
-    if not 0 <= serve.port <= 65535:
-        problem = say("`serve.port` is {port}, and ports go from 0 to 65535", port=serve.port)
-        raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
+    for origin in serve.cors_origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            problem = say("`serve.cors_origins` holds {origin!r}, which is no origin", origin=origin)
+            raise SettingInvalid(source=source, problem=problem, suggestion="write it as https://app.example.com")
+    for name in ("port", "grpc_port"):
+        port = getattr(serve, name)
+        if port is not None and not 0 <= port <= 65535:
+            problem = say("`serve.{name}` is {port}, and ports go from 0 to 65535", name=name, port=port)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")

@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from airworthy.check import predict
 from airworthy.core.errors import SettingInvalid
-from airworthy.core.facts import Facts, Known, Unknown
+from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
 from airworthy.core.keys import MODEL_PATH, TARGET_ENDPOINT, Area
 from airworthy.core.model import Inspection, ModelInfo
@@ -18,6 +20,9 @@ from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, 
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+
+_NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
+"""How the reason of a check ends that was skipped for want of a fact that was not given."""
 
 
 class Examined(NamedTuple):
@@ -76,7 +81,7 @@ def examine(
     _check_slugs(settings.check.ignore, CAUSES.names())
     # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
     inspection = None if model is None else _inspect(model, progress)
-    elsewhere = facts is not None
+    elsewhere = facts is not None or given is not None
     described: dict[str, Any] = {}
     if given is not None:
         from airworthy.flows.described import facts_of
@@ -103,7 +108,7 @@ def examine(
     results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
     answer = _answer(results, facts)
     if given is not None:
-        results = _with_plans(results, facts, settings.check.ignore)
+        results = _only_what_was_said(_with_plans(results, facts, settings.check.ignore))
         answer = _foretold(results, described)
     subject = say("the described machine") if given is not None else _subject(model, elsewhere)
     report = Report(verb="check", subject=subject, results=results, answer=answer)
@@ -122,22 +127,24 @@ def _with_plans(results: tuple[CheckResult, ...], facts: Facts, ignore: Collecti
     return (*kept, *(each for each in foretold if isinstance(each, (Failed, Crashed)) or each.check not in found))
 
 
+def _only_what_was_said(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    """The checks for which something that they need was not given, as skipped by choice: nobody asked for them."""
+    return tuple(
+        msgspec.structs.replace(each, chosen=True) if isinstance(each, Skipped) and _NOT_SAID in each.reason else each
+        for each in results
+    )
+
+
 def _foretold(results: tuple[CheckResult, ...], described: Mapping[str, Any]) -> dict[str, Any]:
     """The answer about a machine that isn't there: what was not said is no reason to doubt what was."""
-    found = [finding for result in results if isinstance(result, Failed) for finding in result.findings]
     decided = [result.check for result in results if isinstance(result, Passed) and not result.note]
-    open_ = {
-        r.check: r.reason
-        for r in results
-        if isinstance(r, Skipped) and not r.chosen and " is unknown: " not in r.reason
-    }
-    if any(finding.severity is Severity.ERROR for finding in found):
-        answer = "fails"
-    elif any(isinstance(result, Crashed) for result in results) or not decided:
-        answer = "unknown"
-    else:
+    undecided = {result.check: result.reason for result in results if isinstance(result, Skipped) and not result.chosen}
+    answer = verdict(results)
+    if answer == "unknown" and decided and not any(isinstance(result, Crashed) for result in results):
         answer = "works"
-    return {"verdict": answer, "given": dict(described), "decided": sorted(decided), "undecided": open_}
+    elif answer == "works" and not decided:
+        answer = "unknown"
+    return {"verdict": answer, "given": dict(described), "decided": sorted(decided), "undecided": undecided}
 
 
 def _inspect(model: str | Path, progress: Progress) -> Inspection:

@@ -19,6 +19,9 @@ from airworthy.report.plain import builtins
 TIME_LIMIT = 10.0
 """Seconds that each probe has; the facts of one that has not answered by then are unknown."""
 
+HERE = "here"
+"""What stands for this machine where two are compared."""
+
 
 def gather(
     *,
@@ -70,6 +73,33 @@ def report(facts: Facts) -> Report:
         verb="facts",
         subject=say("this host"),
         answer={"taken": document["taken"], "facts": builtins(document["facts"])},
+    )
+
+
+def compare(first: str, second: str, *, progress: Progress = SILENT) -> Report:
+    """What differs between two machines, what tells most first.
+
+    Args:
+        first: a facts file, `-` for standard input, or `here` for this machine; where it works.
+        second: the same for the machine on which it does not.
+        progress: told what is read.
+
+    Raises:
+        InputNotFound: there is no such file.
+        FactsUnreadable: it isn't a facts file.
+    """
+    from airworthy.core.comparison import compare as differences
+
+    def read_or_gather(name: str) -> Facts:
+        here = name == HERE and not Path(name).exists()
+        return gather(progress=progress) if here else load(name)
+
+    one, other = read_or_gather(first), read_or_gather(second)
+    found = differences(one, other)
+    return Report(
+        verb="facts",
+        subject=say("{first} and {second}", first=first, second=second),
+        answer={"compared": [first, second], "differences": [each._asdict() for each in found]},
     )
 
 

@@ -119,10 +119,10 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, Any]:
         if dot:
             table = found.setdefault(_key(key), {})
             if not isinstance(table, dict):
-                raise _twice(key)
+                raise _twice(_key(key))
             table[member] = value
         elif _key(key) in found:
-            raise _twice(key)
+            raise _twice(_key(key))
         else:
             found[_key(key)] = value
     return found

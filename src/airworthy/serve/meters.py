@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from airworthy.serve.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
+from airworthy.serve.tallies import Answers, Histogram, Tally
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -15,30 +19,18 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._counts: dict[tuple[str, int], Callable[[], None]] = {}
-        self.requests = Counter(
-            "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], registry=self.registry
+        self.requests = Answers(
+            "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], self.registry
         )
+        self.calls = Answers("airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], self.registry)
         self.duration = Histogram(
-            "airworthy_request_duration_seconds",
-            "From admission to the model's answer.",
-            ["model"],
-            buckets=SECONDS,
-            registry=self.registry,
+            "airworthy_request_duration_seconds", "From admission to the model's answer.", SECONDS, self.registry
         )
-        self.queued = Histogram(
-            "airworthy_queue_duration_seconds", "Time in the queue.", ["model"], buckets=SECONDS, registry=self.registry
-        )
+        self.queued = Histogram("airworthy_queue_duration_seconds", "Time in the queue.", SECONDS, self.registry)
         self.compute = Histogram(
-            "airworthy_batch_duration_seconds",
-            "Time that the runtime took for a batch.",
-            ["model"],
-            buckets=SECONDS,
-            registry=self.registry,
+            "airworthy_batch_duration_seconds", "Time that the runtime took for a batch.", SECONDS, self.registry
         )
-        self.rows = Histogram(
-            "airworthy_batch_rows", "Rows of a batch.", ["model"], buckets=ROWS, registry=self.registry
-        )
+        self.rows = Histogram("airworthy_batch_rows", "Rows of a batch.", ROWS, self.registry)
         self.refused = Counter(
             "airworthy_requests_refused",
             "Requests that ended without a result, by reason.",
@@ -62,14 +54,6 @@ class Meters:
         self.waiting = Gauge("airworthy_requests_waiting", "Requests in the queue.", ["model"], registry=self.registry)
         self.running = Gauge("airworthy_requests_running", "Requests in workers.", ["model"], registry=self.registry)
 
-    def answered(self, route: str, status: int) -> None:
-        """An HTTP request was answered; 499 where the client had gone."""
-        key = (route, status)
-        count = self._counts.get(key)
-        if count is None:
-            count = self._counts[key] = self.requests.labels(route, str(status)).inc
-        count()
-
     def page(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -81,24 +65,29 @@ class ModelMeters:
     def __init__(self, meters: Meters, model: str) -> None:
         self._meters = meters
         self._model = model
-        self._duration = meters.duration.labels(model).observe
-        self._queued = meters.queued.labels(model).observe
-        self._compute = meters.compute.labels(model).observe
-        self._rows = meters.rows.labels(model).observe
+        self._duration = meters.duration.of(model)
+        self._queued = meters.queued.of(model)
+        self._compute = meters.compute.of(model)
+        self._rows = meters.rows.of(model)
+        self._batches = Batches()
 
     def answered(self, queued: float, total: float) -> None:
         """A request got its answer; times in seconds."""
-        self._queued(queued)
-        self._duration(total)
+        self._queued.observe(queued)
+        self._duration.observe(total)
 
     def batch(self, rows: int, seconds: float) -> None:
         """A batch came back."""
-        self._rows(rows)
-        self._compute(seconds)
+        if rows >= sys.maxsize:  # a request that shares its run with nobody, whatever its shape
+            rows = 1
+        self._rows.observe(rows)
+        self._compute.observe(seconds)
+        self._batches.add(rows, seconds)
 
     def rejected(self, reason: str) -> None:
         """A request ended without a result."""
         self._meters.refused.labels(self._model, reason).inc()
+        self._batches.refused += 1
 
     def asked(self, result: str) -> None:
         """The cache was asked: `hit`, `miss` or `joined`."""
@@ -121,3 +110,37 @@ class ModelMeters:
         """Read the two gauges from functions when the page is asked for."""
         self._meters.waiting.labels(self._model).set_function(waiting)
         self._meters.running.labels(self._model).set_function(running)
+
+    def statistics(self, version: str) -> ModelStatistics:
+        """The same, as the Open Inference Protocol tells it."""
+        success, queue, compute = (_duration(tally) for tally in (self._duration, self._queued, self._compute))
+        hits, misses, joined = (self._cached(result) for result in ("hit", "miss", "joined"))
+        success.count += hits + joined
+        none = Duration()
+        stats = InferenceStatistics(
+            success=success,
+            fail=Duration(self._batches.refused, 0),
+            queue=queue,
+            compute_input=none,
+            compute_infer=compute,
+            compute_output=none,
+            cache_hit=Duration(hits, 0),
+            cache_miss=Duration(misses, 0),
+        )
+        return ModelStatistics(
+            name=self._model,
+            version=version,
+            last_inference=int(self._batches.last * 1000),
+            inference_count=int(self._rows.sum),
+            execution_count=compute.count,
+            inference_stats=stats,
+            batch_stats=self._batches.describe(),
+        )
+
+    def _cached(self, result: str) -> int:
+        labels = {"model": self._model, "result": result}
+        return int(self._meters.registry.get_sample_value("airworthy_cache_requests_total", labels) or 0)
+
+
+def _duration(tally: Tally) -> Duration:
+    return Duration(tally.count, int(tally.sum * 1e9))

@@ -67,6 +67,11 @@ CAUSE = Cause(
             "but it doesn't exist or is not accessible", r"should be stored in (?P<name>[^\n,]{1,200}), but it doesn't"
         ),
         Signature("does not appear to have a file named", r"a file named (?P<name>[\w./-]{1,200}\w)", weight=0.97),
+        Signature(
+            "No such file or directory",
+            r"No such file or directory: [\"']?(?P<name>[^\s\"']{0,300}-\d{5}-of-\d{5}\.\w{1,20})",
+            weight=0.95,
+        ),
         Signature("Could not locate", r"Could not locate (?P<name>[\w./-]{1,200}) inside", weight=0.95),
         Signature(
             "xternal",

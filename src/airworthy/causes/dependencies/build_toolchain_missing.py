@@ -68,7 +68,7 @@ CAUSE = Cause(
         Signature("Microsoft Visual C++", r"Microsoft Visual C\+\+ \d+\.\d (?:or greater )?is required"),
         Signature("Unable to find vcvarsall.bat"),
         Signature("Python.h: No such file or directory"),
-        Signature("Ninja is required to load C++ extensions"),
+        Signature("Ninja is required to load C++ extensions", r"Ninja is required"),
         Signature("Failed to find C compiler"),
         Signature("No working C++ compiler found"),
         Signature("Rust compiler", r"(?i)can't find Rust compiler|Rust compiler is not installed"),
@@ -92,7 +92,7 @@ CAUSE = Cause(
         Signature(
             "did not run successfully",
             r"(?:build|wheel|setup\.py|egg_info|metadata).{0,60} did not run successfully",
-            weight=0.45,
+            weight=0.35,
         ),
         Signature("Failed to build `", weight=0.45),
     ),

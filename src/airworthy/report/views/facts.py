@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.core.report import Report
+from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
@@ -13,6 +14,9 @@ from airworthy.report.plain import value_text
 
 MOST_ITEMS = 12
 """Members of a list that are shown unless everything is asked for."""
+
+MOST_DIFFERENCES = 25
+"""Differences between two machines that are shown unless everything is asked for."""
 
 MOST_VALUE = 100
 """Characters of a value shown unless everything is asked for."""
@@ -22,6 +26,9 @@ Row = tuple[str, str, str]
 
 def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy facts`."""
+    if "differences" in report.answer:
+        yield from _differences(report, options)
+        return
     groups: dict[str, list[Row]] = {}
     for name, entry in report.answer["facts"].items():
         groups.setdefault(name.partition(".")[0], []).extend(_rows(name, entry, options))
@@ -36,9 +43,56 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         yield line((say("not here"), "title"))
         yield line(say("{groups} (-v tells how that is known)", groups=missing), indent=2)
         yield line()
+    note = _two_versions_of_cuda(report.answer["facts"])
+    if note:
+        yield line((note, "dim"))
     unknown = sum("unknown" in entry for entry in report.answer["facts"].values())
     text = say("{known} facts, {unknown} unknown", known=len(report.answer["facts"]) - unknown, unknown=unknown)
     yield line(text, (say("  taken {when}", when=report.answer["taken"]), "dim"))
+
+
+def _two_versions_of_cuda(facts: dict[str, dict[str, Any]]) -> str:
+    """What `nvcc` and `nvidia-smi` each mean where they name different versions of CUDA."""
+    driver, toolkit = (facts.get(name, {}).get("value") for name in ("nvidia.cuda", "cuda.toolkit"))
+    if driver is None or toolkit is None or driver == toolkit:
+        return ""
+    template = "the driver runs CUDA {driver} and older (nvidia-smi), and CUDA {toolkit} compiles here (nvcc): "
+    if Version(toolkit).numbers[:2] > Version(driver).numbers[:2]:
+        template += "what is compiled here may need a newer driver"
+    else:
+        template += "two things, which fit together"
+    return say(template, driver=driver, toolkit=toolkit)
+
+
+def _differences(report: Report, options: RenderOptions) -> Iterator[Line]:
+    """The lines of `airworthy facts --compare`."""
+    differences = report.answer["differences"]
+    first, second = report.answer["compared"]
+    if not differences:
+        yield line(say("no difference that could matter between {first} and {second}", first=first, second=second))
+        return
+    shown = differences if options.verbose else differences[:MOST_DIFFERENCES]
+    rows = [("", first, second)]
+    for each in shown:
+        name = f"{each['fact']} {each['about']}".rstrip()
+        values = [_side(each, side, options) for side in ("first", "second")]
+        rows.append((name, values[0], values[1]))
+    head, *body = table(rows, styles=("name", "", ""))
+    yield Line(tuple((text, "title") for text, _ in head.pieces), head.indent, head.hang)
+    yield from body
+    if len(shown) < len(differences):
+        yield line((say("{count} more; -v shows them", count=len(differences) - len(shown)), "dim"))
+
+
+def _side(difference: dict[str, Any], side: str, options: RenderOptions) -> str:
+    value = difference[side]
+    if value is None:
+        return say("unknown: {reason}", reason=difference["note"]) if difference["note"] else say("none")
+    if isinstance(value, dict):
+        if list(value) == ["version"]:
+            return _cut(value_text(value["version"]), options)
+        return _cut("  ".join(f"{name}={_scalar(name, item)}" for name, item in value.items()), options) or say("there")
+    return _cut(_scalar(difference["fact"], value), options)
 
 
 def _missing(facts: dict[str, dict[str, Any]]) -> tuple[str, ...]:
