@@ -394,6 +394,8 @@ def benign() -> Iterator[Sample]:
     scalar = models.Call("numpy._core.multiarray.scalar", models.Call("numpy.dtype", "i8", False, True), "x" * 8)
     yield "benign", "NumPy scalar of a new release", "pt", _torch({"step": scalar, "model": state}, 6, 3)
     yield "benign", "random state", "pt", _torch({"rng": _tensor("0", 16), "python": (3, tuple(range(625)), None)}, 16)
+    tagged = models.Call("torch.jit._pickle.restore_type_tag", [1, 2], "List[int]")
+    yield "benign", "traced inputs", "pt", _torch({"w": weight, "inputs": tagged}, 6)
     yield "benign", "many layers", "pt", _torch({f"h.{n}.w": _tensor(str(n), 2) for n in range(200)}, *([2] * 200))
     yield (
         "benign",

@@ -108,6 +108,17 @@ TORCH_STORAGES = {
     "torch.storage.UntypedStorage": ElementType("untyped", 8),
 }
 """By the class that a PyTorch pickle names for a storage; an untyped one counts bytes."""
+TORCH_DTYPES = {
+    "torch.float8_e4m3fn": ElementType("F8_E4M3", 8),
+    "torch.float8_e5m2": ElementType("F8_E5M2", 8),
+    "torch.float8_e4m3fnuz": ElementType("F8_E4M3FNUZ", 8),
+    "torch.float8_e5m2fnuz": ElementType("F8_E5M2FNUZ", 8),
+    "torch.float8_e8m0fnu": ElementType("F8_E8M0", 8),
+    "torch.uint16": ElementType("UINT16", 16),
+    "torch.uint32": ElementType("UINT32", 32),
+    "torch.uint64": ElementType("UINT64", 64),
+}
+"""By the type that a PyTorch pickle names for a tensor on an untyped storage: those without a storage class."""
 
 GGML = {
     0: BlockType("F32", 1, 4),

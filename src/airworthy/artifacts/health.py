@@ -27,6 +27,8 @@ SUBNORMAL_SHARE = 0.1
 """The share of subnormal numbers from which they are told: they are slow, or taken for zero."""
 ROWS_SHARE = 0.005
 """The share of rows of one value from which they are told; a few belong to tokens that were never seen."""
+LEAST_TELLING = 256
+"""Elements from which one single value is told: small tensors are often meant so."""
 LEAST_TWIN = 1024
 """Elements from which two tensors with the same numbers are told: short ones are alike by chance."""
 _ALL_IN_ENTRY = ("gguf", "onnx", "openvino")
@@ -165,7 +167,7 @@ def _remarkable(stored: Stored, measure: Measure, twin: Stored | None) -> Iterat
         yield "infinite", say("{found} of {count} numbers are infinite", found=measure.infinities, count=count)
     weights = len([size for size in stored.shape if size > 1]) > 1 and stored.datatype not in SCALES
     counted = stored.datatype in FLOATS or stored.datatype not in _INTEGERS
-    if not measure.finite or not weights or not counted:
+    if not measure.finite or not weights or not counted or count < LEAST_TELLING:
         return
     if measure.low == measure.high and not (measure.nans or measure.infinities):
         kind = "zero" if measure.low == 0 else "constant"

@@ -65,6 +65,10 @@ _NUMPY_DTYPES = (
     *("BoolDType", "Float16DType", "Float32DType", "Float64DType", "LongDoubleDType", "Complex64DType", "StrDType"),
     *("Complex128DType", "BytesDType", "VoidDType", "ObjectDType", "DateTime64DType", "TimeDelta64DType"),
 )
+_TORCHSCRIPT = (
+    *("build_boollist", "build_doublelist", "build_intlist", "build_tensorlist", "build_tensor_from_id"),
+    "restore_type_tag",
+)
 _GENERATORS = ("_mt19937.MT19937", "_pcg64.PCG64", "_pcg64.PCG64DXSM", "_philox.Philox", "_sfc64.SFC64")
 _PLAIN = ("bool", "bytes", "dict", "float", "frozenset", "int", "list", "object", "slice", "str", "tuple")
 
@@ -85,6 +89,8 @@ ALLOWED = WEIGHTS_ONLY | frozenset(
         for pure in ("", "Pure")
         for kind in ("Posix", "Windows")
     }
+    # TorchScript's own, which make lists and give values back as they are.
+    | {f"torch.jit._pickle.{name}" for name in _TORCHSCRIPT}
     | {
         "argparse.Namespace",
         "collections.defaultdict",

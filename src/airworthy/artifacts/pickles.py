@@ -67,6 +67,8 @@ class TensorRef(NamedTuple):
     """Its sizes."""
     stride: tuple[int, ...]
     """Elements between neighbours along each axis."""
+    dtype: str = ""
+    """Its type where the storage has none of its own, `torch.float8_e4m3fn`."""
 
 
 class Scan(NamedTuple):
@@ -300,7 +302,9 @@ def _rebuilt(name: str, made: _Made) -> Iterator[TensorRef]:
         return
     storage, offset, shape, stride = (*made.args[:4], *(None,) * 4)[:4]
     if isinstance(storage, Storage) and isinstance(offset, int) and _are_sizes(shape) and _are_sizes(stride):
-        yield TensorRef(name[:500], storage, offset, tuple(shape), tuple(stride))
+        last = made.args[6] if made.name.endswith("_v3") and len(made.args) > 6 else None
+        dtype = last.name if isinstance(last, _Global) else ""
+        yield TensorRef(name[:500], storage, offset, tuple(shape), tuple(stride), dtype)
 
 
 def _are_sizes(value: Any) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
-from airworthy.artifacts.datatypes import TORCH_STORAGES
+from airworthy.artifacts.datatypes import TORCH_DTYPES, TORCH_STORAGES, ElementType
 from airworthy.artifacts.exported import read_exported
 from airworthy.artifacts.interface import HEAD
 from airworthy.artifacts.pickled import LEGACY_MAGIC, MOST_PICKLES, is_torch
@@ -365,10 +365,10 @@ def stored(path: Path) -> Iterator[Stored]:
         root = next((member.name[: -len("data.pkl")] for member in archive.members if _is_data(member.name)), "")
         for name, storage, shape in _named(contents):
             member = by_name.get(f"{root}data/{storage.key}") or by_name.get(f"{root}constants/{storage.key}")
-            element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
+            element = _typed(storage, contents)
             if member is None or element is None or member.method:
                 continue
-            size = element.stored(storage.elements)
+            size = element.stored(math.prod(shape))
             try:
                 yield Stored(name, element.name, shape, path, place(source, member), size, big)
             except Damaged:
@@ -389,6 +389,16 @@ def _named(contents: Contents) -> Iterator[tuple[str, Storage, tuple[int, ...]]]
         whole = next((t for t in tensors if math.prod(t.shape) == storage.elements and _is_plain(t)), None)
         first = whole or (tensors[0] if tensors else None)
         yield first.name if first else storage.key, storage, whole.shape if whole else (storage.elements,)
+
+
+def _typed(storage: Storage, contents: Contents) -> ElementType | None:
+    """The type of a storage; of an untyped one that of the tensors in it, where they have one of eight bits."""
+    element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
+    if element is None or element.name != "untyped":
+        return element
+    named = {TORCH_DTYPES.get(tensor.dtype, element) for tensor in contents.tensors if tensor.storage == storage}
+    only = named.pop() if len(named) == 1 else element
+    return only if only.bits == element.bits else element
 
 
 def _is_plain(tensor: TensorRef) -> bool:

@@ -48,4 +48,4 @@ def test_a_benign_sample_passes(sample: hostile.Sample, tmp_path: Path) -> None:
     assert not report.blocks(Severity.ERROR), [finding.message for finding in report.findings]
     plain = [f for f in report.findings if f.severity is Severity.WARNING]
     assert {f.cause for f in plain} <= {"unsafe-pickle"}
-    assert bool(plain) == ("NumPy scalar" in sample[1])
+    assert bool(plain) == ("NumPy scalar" in sample[1] or sample[1] == "traced inputs")

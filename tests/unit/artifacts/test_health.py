@@ -222,6 +222,19 @@ def test_tied_and_strided_tensors_keep_their_names(tmp_path: Path) -> None:
     assert (found.name, found.shape) == ("model.embed", (2, 3))
 
 
+def test_an_untyped_storage_has_its_tensors_type(tmp_path: Path) -> None:
+    storage = models.Stored("0", 8)
+    storage.value = ("storage", models.Name("torch.storage.UntypedStorage"), "0", "cpu", 8)
+    hooks = models.Call("collections.OrderedDict")
+    dtype = models.Name("torch.float8_e4m3fn")
+    tensor = models.Call("torch._utils._rebuild_tensor_v3", storage, 0, (2, 4), (4, 1), False, hooks, dtype)
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+        archive.writestr("a/data.pkl", models.torch_pickle({"w": tensor}))
+        archive.writestr("a/data/0", bytes([0x38] * 8))  # ones
+    (found,) = measured(tmp_path / "m.pt").tensors
+    assert (found.name, found.datatype, found.shape, found.mean) == ("w", "F8_E4M3", (2, 4), 1.0)
+
+
 def test_tensors_that_share_bytes_are_read_once(tmp_path: Path) -> None:
     path = tmp_path / "m.bin"
     path.write_bytes(bytes(4000))
