@@ -6,6 +6,7 @@ An unknown or ill-typed setting is an error that names the near one; nothing is 
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -25,6 +26,13 @@ ENVIRONMENT_PREFIX = "AIRWORTHY_"
 """`AIRWORTHY_SERVE_PORT=9000` sets `[serve] port`."""
 
 S = TypeVar("S", bound="Section")
+
+DRIVER = re.compile(
+    r"(?:(?P<maker>[A-Za-z]{2,20})\s+)?(?P<compare>[<>]=?|==?)?\s*(?P<version>\d{1,6}(?:\.\d{1,6}){0,5})(?:\.[x*])?"
+)
+"""How `policy.drivers` names a version."""
+_LISTS = frozenset({"ignore", "accelerators", "drivers"})
+"""Settings that are lists; their variables hold them with commas between."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +89,36 @@ class ServeSettings(Section, frozen=True):
     """Whether inputs may hold NaN or infinity."""
 
 
+class RequirementSettings(Section, frozen=True):
+    """`[requirements]`: what a machine must have at least; `airworthy check` says which of it is missing."""
+
+    cores: int = 0
+    """Processors that may be used, after affinity and quota."""
+    memory: int = 0
+    """Bytes of memory that may be used, after the container's limit."""
+    disk: int = 0
+    """Bytes free in the folder that is worked in."""
+    devices: int = 0
+    """Accelerators."""
+    device_memory: int = 0
+    """Bytes of memory of the accelerator that has most."""
+    capability: str = ""
+    """Compute capability of the newest NVIDIA device, `8.0`."""
+    driver: str = ""
+    """NVIDIA driver, `535`."""
+    python: str = ""
+    """Interpreter, `3.10`."""
+
+
+class PolicySettings(Section, frozen=True):
+    """`[policy]`: what a machine may have; anything else is an error of `airworthy check`."""
+
+    accelerators: tuple[str, ...] = ()
+    """Accelerators that are allowed, by maker, name, part of the name or architecture: `H100`, `sm_90`, `ascend`."""
+    drivers: tuple[str, ...] = ()
+    """Drivers that are allowed: `535`, `>=550`; with a maker before it, `ascend 24.1`, only for that maker's."""
+
+
 class Settings(Section, frozen=True):
     """All of `airworthy.toml`."""
 
@@ -88,6 +126,10 @@ class Settings(Section, frozen=True):
     """`[check]`."""
     serve: ServeSettings = ServeSettings()
     """`[serve]`."""
+    requirements: RequirementSettings = RequirementSettings()
+    """`[requirements]`."""
+    policy: PolicySettings = PolicySettings()
+    """`[policy]`."""
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -116,7 +158,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         table, _, name = variable[len(ENVIRONMENT_PREFIX) :].lower().partition("_")
         _check_names({table: {name: value}}, Settings, f"environment variable {variable}", "")
-        data.setdefault(table, {})[name] = value.split(",") if name == "ignore" else value
+        data.setdefault(table, {})[name] = value.split(",") if name in _LISTS else value
     return data
 
 
@@ -176,3 +218,20 @@ def _check_ranges(settings: Settings, source: str) -> None:
     if not 0 <= serve.port <= 65535:
         problem = say("`serve.port` is {port}, and ports go from 0 to 65535", port=serve.port)
         raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
+    asked = settings.requirements
+    for name in ("cores", "memory", "disk", "devices", "device_memory"):
+        if getattr(asked, name) < 0:
+            problem = say("`requirements.{name}` cannot be negative", name=name)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
+    for name in ("capability", "driver", "python"):
+        value = getattr(asked, name)
+        if value and not re.fullmatch(r"\d{1,6}(\.\d{1,6}){0,5}", value):
+            problem = say("`requirements.{name}` is {value!r}, which is no version", name=name, value=value)
+            raise SettingInvalid(source=source, problem=problem, suggestion="write numbers with dots, `8.0`")
+    for value in settings.policy.drivers:
+        if not DRIVER.fullmatch(value.strip()):
+            problem = say("`policy.drivers` holds {value!r}, which is no version", value=value)
+            raise SettingInvalid(source=source, problem=problem, suggestion="write `535`, `>=550` or `ascend 24.1`")
+    if any(not value.strip() for value in settings.policy.accelerators):
+        problem = say("`policy.accelerators` holds an empty text")
+        raise SettingInvalid(source=source, problem=problem, suggestion="name a maker, a device or an architecture")

@@ -314,3 +314,33 @@ class Endpoint(Value, frozen=True):
     """`free`, `in-use`, `forbidden` (a privileged port), or `unavailable` (no such address here)."""
     holder: str = ""
     """The process that holds it, `nginx (pid 812)`, where it can be told."""
+
+
+class Requirements(Value, frozen=True):
+    """What a machine must have at least, as the settings say; 0 and None ask for nothing."""
+
+    cores: int = 0
+    """Processors that may be used."""
+    memory: int = 0
+    """Bytes of memory that may be used."""
+    disk: int = 0
+    """Bytes free where the work is done."""
+    devices: int = 0
+    """Accelerators."""
+    device_memory: int = 0
+    """Bytes of memory of the accelerator that has most."""
+    capability: Version | None = None
+    """Compute capability of the newest NVIDIA device."""
+    driver: Version | None = None
+    """NVIDIA driver."""
+    python: Version | None = None
+    """Interpreter."""
+
+
+class Policy(Value, frozen=True):
+    """What a machine may have, as the settings say; an empty list allows everything."""
+
+    accelerators: tuple[str, ...] = ()
+    """Makers, names, parts of names (`H100`) or architectures (`sm_90`) of accelerators."""
+    drivers: tuple[str, ...] = ()
+    """Versions of drivers: `535`, `>=550`, `ascend 24.1`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +13,13 @@ from airworthy.check import predict
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
-from airworthy.core.keys import MODEL_PATH, TARGET_ENDPOINT, Area
+from airworthy.core.keys import MODEL_PATH, POLICY, REQUIREMENTS, TARGET_ENDPOINT, Area
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
-from airworthy.core.settings import Settings
+from airworthy.core.settings import PolicySettings, RequirementSettings, Settings
+from airworthy.core.values import Policy, Requirements
+from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
 
@@ -102,6 +104,10 @@ def examine(
         facts = facts.merged({TARGET_ENDPOINT.name: _target(*endpoint, elsewhere=elsewhere)})
     if TARGET_ENDPOINT.name in facts:
         areas.add(Area.TARGET)
+    demands = dict(_demands(settings))
+    if demands:
+        facts = facts.merged(demands)
+        areas.add(Area.SETTINGS)
     progress.stage(say("asking the catalogue"))
     if given is not None:
         areas = set(Area)
@@ -125,6 +131,16 @@ def _with_plans(results: tuple[CheckResult, ...], facts: Facts, ignore: Collecti
     found = {result.check for result in results if isinstance(result, (Failed, Crashed))}
     kept = tuple(each for each in results if each.check not in said or each.check in found)
     return (*kept, *(each for each in foretold if isinstance(each, (Failed, Crashed)) or each.check not in found))
+
+
+def _demands(settings: Settings) -> Iterator[tuple[str, Known]]:
+    """What the settings ask of a machine, as facts; nothing where they ask nothing."""
+    if settings.requirements != RequirementSettings():
+        asked = msgspec.structs.asdict(settings.requirements)
+        versions = {name: Version(asked[name]) if asked[name] else None for name in ("capability", "driver", "python")}
+        yield REQUIREMENTS.name, Known(Requirements(**{**asked, **versions}), say("the settings, [requirements]"))
+    if settings.policy != PolicySettings():
+        yield POLICY.name, Known(Policy(**msgspec.structs.asdict(settings.policy)), say("the settings, [policy]"))
 
 
 def _only_what_was_said(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
