@@ -17,8 +17,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-FLOAT, INT32, INT64, STRING, BF16 = (
+FLOAT, FLOAT16, INT32, INT64, STRING, BF16 = (
     TensorProto.FLOAT,
+    TensorProto.FLOAT16,
     TensorProto.INT32,
     TensorProto.INT64,
     TensorProto.STRING,
@@ -138,10 +139,58 @@ def text(path: Path) -> Path:
     )
 
 
-def text_folder(folder: Path) -> Path:
+def text_folder(folder: Path, **config: Any) -> Path:
     """The text model as a Hugging Face folder; its tokenizer knows the words `w0` to `w99`."""
     folder.mkdir(parents=True, exist_ok=True)
     text(folder / "model.onnx")
+    return _with_tokenizer(folder, None, {"architectures": ["TinyModel"], **config})
+
+
+def pair_scorer(path: Path) -> Path:
+    """A cross-encoder: the sum of the tokens' numbers in the second text less three for each in the first, over 100."""
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["ids"], to=FLOAT),
+        helper.make_node("Cast", ["token_type_ids"], ["second"], to=FLOAT),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=FLOAT),
+        helper.make_node("Mul", ["second", "four"], ["weight"]),
+        helper.make_node("Sub", ["weight", "three"], ["signed"]),
+        helper.make_node("Mul", ["ids", "signed"], ["weighted"]),
+        helper.make_node("Mul", ["weighted", "mask"], ["kept"]),
+        helper.make_node("ReduceSum", ["kept", "length"], ["sum"], keepdims=1),
+        helper.make_node("Div", ["sum", "hundred"], ["logits"]),
+    ]
+    tokens = ["batch", "sequence"]
+    weights = {"four": np.float32(4), "three": np.float32(3), "hundred": np.float32(100), "length": np.array([1])}
+    return save_graph(
+        path,
+        nodes,
+        [(name, INT64, tokens) for name in ("input_ids", "attention_mask", "token_type_ids")],
+        [("logits", FLOAT, ["batch", 1])],
+        {name: np.asarray(value) for name, value in weights.items()},
+    )
+
+
+def pair_score(first: list[int], second: list[int]) -> float:
+    """What the cross-encoder gives for the words `w<number>` of two texts, between 0 and 1."""
+    return float(1 / (1 + np.exp(-(sum(second) - 3 * sum(first)) / 100)))
+
+
+def pair_folder(folder: Path) -> Path:
+    """The cross-encoder as a Hugging Face folder; a pair is the first text, `w0`, the second text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pair_scorer(folder / "model.onnx")
+    separator = {"SpecialToken": {"id": "w0", "type_id": 0}}
+    texts = [{"Sequence": {"id": name, "type_id": n}} for n, name in enumerate("AB")]
+    template = {
+        "type": "TemplateProcessing",
+        "single": texts[:1],
+        "pair": [texts[0], separator, texts[1]],
+        "special_tokens": {"w0": {"id": "w0", "ids": [0], "tokens": ["w0"]}},
+    }
+    return _with_tokenizer(folder, template, {"architectures": ["TinyForSequenceClassification"]})
+
+
+def _with_tokenizer(folder: Path, post_processor: Any, config: dict[str, Any]) -> Path:
     vocabulary = {"[UNK]": 0, **{f"w{n}": n for n in range(1, VOCABULARY)}}
     tokenizer = {
         "version": "1.0",
@@ -150,12 +199,12 @@ def text_folder(folder: Path) -> Path:
         "added_tokens": [],
         "normalizer": None,
         "pre_tokenizer": {"type": "Whitespace"},
-        "post_processor": None,
+        "post_processor": post_processor,
         "decoder": None,
         "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
     }
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    (folder / "config.json").write_text(json.dumps({"architectures": ["TinyModel"], "max_position_embeddings": 32}))
+    (folder / "config.json").write_text(json.dumps({"max_position_embeddings": 32, **config}))
     return folder
 
 
@@ -166,6 +215,16 @@ def strings(path: Path) -> Path:
         [helper.make_node("Identity", ["text"], ["same"])],
         [("text", STRING, ["batch", 1])],
         [("same", STRING, ["batch", 1])],
+    )
+
+
+def float16(path: Path) -> Path:
+    """float16 numbers that come back as they went in."""
+    return save_graph(
+        path,
+        [helper.make_node("Identity", ["x"], ["same"])],
+        [("x", FLOAT16, ["batch", 2])],
+        [("same", FLOAT16, ["batch", 2])],
     )
 
 

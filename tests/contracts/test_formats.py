@@ -13,13 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import model_files
 import models
 from airworthy.artifacts.identify import _OTHERS, identify, inspect
 from airworthy.artifacts.interface import HEAD
 from airworthy.artifacts.registry import FORMATS
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable, NotAModel
 from airworthy.core.facts import Absent, Known, Unknown
-from airworthy.core.keys import KEYS, MODEL_DEFECTS, MODEL_LFS_POINTERS, Area
+from airworthy.core.keys import KEYS, MODEL_DEFECTS, MODEL_LFS_POINTERS, MODEL_MISNAMED, Area
 from airworthy.core.model import Inspection
 
 SAMPLES: dict[str, tuple[str, str, Callable[[Path], Path]]] = {
@@ -31,12 +32,33 @@ SAMPLES: dict[str, tuple[str, str, Callable[[Path], Path]]] = {
     "safetensors": ("safetensors", "model.safetensors", models.safetensors),
     "torch-zip": ("pytorch", "model.pt", models.torch_zip),
     "torch-legacy": ("pytorch", "model.pth", models.torch_legacy),
-    "pickle": ("pytorch", "model.pkl", models.plain_pickle),
+    "torchscript": ("pytorch", "script.pt", model_files.torchscript),
+    "exported": ("pytorch", "program.pt2", model_files.exported),
+    "pickle": ("pickle", "model.pkl", models.plain_pickle),
+    "joblib": ("pickle", "model.joblib", model_files.joblib),
+    "gguf": ("gguf", "model.gguf", model_files.gguf),
+    "gguf-old": ("gguf", "old.gguf", lambda path: model_files.gguf(path, version=2)),
+    "gguf-big": ("gguf", "big.gguf", lambda path: model_files.gguf(path, order=">")),
+    "npy": ("numpy", "w.npy", model_files.npy),
+    "npz": ("numpy", "w.npz", model_files.npz),
+    "hdf5": ("hdf5", "model.h5", model_files.hdf5),
+    "keras": ("keras", "model.keras", model_files.keras),
+    "tflite": ("tflite", "model.tflite", model_files.tflite),
+    "tensorrt": ("tensorrt", "model.plan", model_files.tensorrt),
+    "coreml": ("coreml", "model.mlmodel", model_files.coreml),
+    "openvino": ("openvino", "model.xml", model_files.openvino),
+    "coreml-package": ("coreml-package", "model.mlpackage", model_files.coreml_package),
+    "saved-model": ("saved-model", "1", model_files.saved_model),
+    "lora": ("lora", "adapter", model_files.lora),
     "folder": ("huggingface", "folder", models.text_folder),
     "sharded": ("huggingface", "sharded", models.sharded),
 }
-FILES = [name for name, (format_, _, _) in SAMPLES.items() if format_ != "huggingface"]
+FILES = [name for name, (format_, _, _) in SAMPLES.items() if not FORMATS.get(format_).folder]
+# A plan does not tell how long it has to be, and XML without its suffix is no more of a model than any other.
+TELL_THEIR_END = [name for name in FILES if name not in ("tensorrt", "openvino")]
 MODEL_KEYS = {name for name, key in KEYS.items() if key.area is Area.MODEL}
+MAGICS = [b"\x08\x08", b"\x80\x02", b"PK\x03\x04", b"\x10\0\0\0\0\0\0\0{", b"GGUF\x03\0\0\0", b"\x93NUMPY\x01\0"]
+MAGICS += [b"\x89HDF\r\n\x1a\n\0", b"\x1c\0\0\0TFL3", b"ftrt", b'<net version="11" ', b"\x08\x04\x12", b"\x78\x9c"]
 LIMIT = 1.0
 MEMORY_LIMIT = 64 * 1024 * 1024
 
@@ -96,7 +118,7 @@ def test_content_decides_and_not_the_suffix(made: dict[str, Path], name: str, tm
         assert identify(path).name == SAMPLES[name][0]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", TELL_THEIR_END)
 def test_a_truncated_sample_is_damaged_wherever_it_is_cut(made: dict[str, Path], name: str, tmp_path: Path) -> None:
     whole = made[name].read_bytes()
     path = tmp_path / made[name].name
@@ -128,7 +150,7 @@ def test_flipped_bits_never_break_the_reader(made: dict[str, Path], name: str, t
         st.binary(max_size=600),
         st.builds(
             lambda a, b: a + b,
-            st.sampled_from([b"\x08\x08", b"\x80\x02", b"PK\x03\x04", b"\x10\0\0\0\0\0\0\0{"]),
+            st.sampled_from(MAGICS),
             st.binary(max_size=300),
         ),
     )
@@ -152,7 +174,7 @@ def test_each_format_takes_any_bytes(name: str, data: bytes, tmp_path: Path) -> 
     assert set(each.inspect(path).facts) == MODEL_KEYS
 
 
-@pytest.mark.parametrize("name", [each.name for each in FORMATS if not each.folder])
+@pytest.mark.parametrize("name", [each.name for each in FORMATS if each.suffixes])
 def test_random_bytes_with_a_model_suffix_are_damaged(name: str, tmp_path: Path) -> None:
     each = FORMATS.get(name)
     path = tmp_path / f"noise{each.suffixes[0]}"
@@ -203,7 +225,7 @@ def test_a_missing_path_is_told(tmp_path: Path) -> None:
         inspect(tmp_path / "nothing.onnx")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello, world\n", b"GGUF\x03\0\0\0", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("content", [b"", b"hello, world\n", b"\x7fELF\x02\x01\x01", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_model_is_told(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
@@ -225,6 +247,16 @@ def test_a_folder_with_two_models_asks_which(tmp_path: Path) -> None:
         inspect(tmp_path)
 
 
+@pytest.mark.parametrize("name", TELL_THEIR_END)
+def test_a_suffix_that_lies_is_told(made: dict[str, Path], name: str, tmp_path: Path) -> None:
+    suffix = ".safetensors" if SAMPLES[name][0] != "safetensors" else ".onnx"
+    shutil.copy(made[name], path := tmp_path / f"model{suffix}")
+    found = checked(path)
+    assert found is not None
+    assert found.model.format == SAMPLES[name][0]
+    assert [each.suffix for each in found.facts.value(MODEL_MISNAMED)] == [suffix]
+
+
 def test_a_device_is_not_read() -> None:
     if not Path("/dev/zero").exists():
         pytest.skip("this system has no /dev/zero")
@@ -238,4 +270,6 @@ def test_a_path_with_a_nul_is_told() -> None:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    return (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else iter([path])
+    if path.is_dir():
+        return (each for each in path.rglob("*") if each.is_file())
+    return iter([path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path])

@@ -19,14 +19,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models.linear(folder / "linear.onnx")
     models.simple(folder / "simple.onnx")
     models.strings(folder / "strings.onnx")
+    models.float16(folder / "half.onnx")
+    models.bfloat16(folder / "brain.onnx")
     models.text_folder(folder / "words")
+    models.text_folder(folder / "nested", is_matryoshka=True)
+    models.pair_folder(folder / "pairs")
     return folder
 
 
 @pytest.fixture(scope="session")
 def service(files: Path) -> Iterator[Running]:
     """One service with all of them."""
-    paths = [files / name for name in ("digits.onnx", "linear.onnx", "simple.onnx", "strings.onnx", "words")]
+    names = ("digits", "linear", "simple", "strings", "half", "brain")
+    paths = [files / f"{name}.onnx" for name in names] + [files / name for name in ("words", "nested", "pairs")]
     with running("serve", *paths) as started:
         yield started
         assert started.stop() == 0

@@ -163,9 +163,3 @@ def test_unknown_models_versions_paths_and_methods(service: Running) -> None:
 def test_the_request_id_comes_back(service: Running) -> None:
     answer = httpx.get(f"{service.url}/v2", headers={"x-request-id": "abc-1"})
     assert answer.headers["x-request-id"] == "abc-1"
-
-
-def test_compressed_bodies_are_refused_by_name(service: Running) -> None:
-    headers = {"content-encoding": "gzip"}
-    answer = httpx.post(f"{service.url}/v2/models/linear/infer", content=b"\x1f\x8b", headers=headers)
-    assert answer.status_code == 415

@@ -91,3 +91,21 @@ def test_the_wrong_method_and_path_are_said_in_openais_shape(service: Running) -
     assert answer.json()["error"]["code"] == "method_not_allowed"
     answer = httpx.post(f"{service.url}/v1/nothing")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_vectors_are_cut_where_the_model_was_trained_for_it(service: Running, encoding: str) -> None:
+    def ask(**more: object) -> httpx.Response:
+        body = {"model": "nested", "input": "w1 w2", "encoding_format": encoding, **more}
+        return httpx.post(f"{service.url}/v1/embeddings", json=body)
+
+    def vector(answer: httpx.Response) -> np.ndarray:
+        told = answer.json()["data"][0]["embedding"]
+        return np.frombuffer(base64.b64decode(told), np.float32) if encoding == "base64" else np.array(told)
+
+    # The whole vector is not of length 1, so what is cut from it isn't either.
+    np.testing.assert_allclose(vector(ask(dimensions=2)), expected(1, 2)[:2], rtol=1e-5)
+    np.testing.assert_allclose(vector(ask(dimensions=4)), expected(1, 2), rtol=1e-5)
+    for wrong in (0, 5, -1):
+        answer = ask(dimensions=wrong)
+        assert (answer.status_code, "have 1 to 4" in answer.json()["error"]["message"]) == (400, True), answer.text

@@ -30,7 +30,7 @@ def pointer_as_pickle(shop: Workshop) -> str:
     return shop.python(UNPICKLE)
 
 
-@ROOM.exhibit("download-is-error-page")
+@ROOM.exhibit("download-is-error-page", "wrong-format")
 def page_as_pickle(shop: Workshop) -> str:
     """A saved web page is unpickled."""
     shop.write("model.pkl", PAGE)

@@ -29,7 +29,7 @@ def requirements_that_contradict_each_other(shop: Workshop) -> str:
     return install(shop, "zoo_old", "zoo_new")
 
 
-@ROOM.exhibit("resolution-impossible")
+@ROOM.exhibit("resolution-impossible", slow=True)
 def installed_packages_that_contradict_each_other(shop: Workshop) -> str:
     """`pip check` in an environment into which one package was forced."""
     core = shop.wheel("zoo_core", "2.0")
@@ -78,11 +78,11 @@ def python_of_the_system(shop: Workshop) -> str:
     return shop.run("/usr/bin/python3", "-m", "pip", "install", "--no-index", wheel, env=environment)
 
 
-@ROOM.exhibit("package-index-unreachable")
+@ROOM.exhibit("package-index-unreachable", slow=True)
 def index_that_nobody_answers(shop: Workshop) -> str:
     """The index is a port of this machine at which nobody listens."""
     url = f"http://127.0.0.1:{closed_port()}/simple"
-    return shop.pip("download", "--retries", "0", "--index-url", url, "--no-deps", "zoo-core")
+    return shop.pip("download", "--retries", "1", "--index-url", url, "--no-deps", "zoo-core")
 
 
 @ROOM.exhibit("package-index-unreachable", "tls-failure", needs=("program:openssl",))

@@ -130,7 +130,7 @@ def address_of_another_machine(shop: Workshop) -> str:
     return shop.run(PYTHON, "-m", "http.server", "--bind", "192.0.2.1", "8000")
 
 
-@ROOM.exhibit("address-not-available", needs=("module:uvicorn",))
+@ROOM.exhibit("address-not-available", needs=("module:uvicorn",), slow=True)
 def address_of_another_machine_for_uvicorn(shop: Workshop) -> str:
     """The same with uvicorn."""
     shop.write("app.py", "async def app(scope, receive, send): ...\n")

@@ -151,14 +151,14 @@ def wrong_key(shop: Workshop) -> str:
         return shop.python(CHAT.format(port=port, timeout=10))
 
 
-@ROOM.exhibit("auth-failure", needs=OPENAI)
+@ROOM.exhibit("auth-failure", needs=OPENAI, slow=True)
 def missing_role(shop: Workshop) -> str:
     """OpenAI's client and a server that answers 403."""
     with answering(Answer(403, '{"error": {"message": "The role `user` may not do that."}}')) as port:
         return shop.python(CHAT.format(port=port, timeout=10))
 
 
-@ROOM.exhibit("auth-failure", needs=OPENAI)
+@ROOM.exhibit("auth-failure", needs=OPENAI, slow=True)
 def no_key_at_all(shop: Workshop) -> str:
     """OpenAI's client without a key."""
     return shop.python("import openai\nopenai.OpenAI()\n")
@@ -185,14 +185,14 @@ def too_many_requests(shop: Workshop) -> str:
         return shop.python(CHAT.format(port=port, timeout=10))
 
 
-@ROOM.exhibit("overload", needs=OPENAI)
+@ROOM.exhibit("overload", needs=OPENAI, slow=True)
 def queue_is_full(shop: Workshop) -> str:
     """OpenAI's client and a server that answers 503."""
     with answering(Answer(503, '{"error": {"message": "The queue of the model is full"}}')) as port:
         return shop.python(CHAT.format(port=port, timeout=10))
 
 
-@ROOM.exhibit("overload", needs=OPENAI)
+@ROOM.exhibit("overload", needs=OPENAI, slow=True)
 def answer_that_does_not_come(shop: Workshop) -> str:
     """OpenAI's client and a server that takes the request and never answers."""
     with listening() as port:

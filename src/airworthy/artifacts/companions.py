@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import msgspec
 from airworthy.artifacts.conclusion import files_of
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, pointer_in
+from airworthy.artifacts.templates import judge
 from airworthy.core.model import FileInfo
-from airworthy.core.values import Defect, LfsPointer, ModelConfiguration
+from airworthy.core.values import Defect, EmbeddedCode, LfsPointer, ModelConfiguration
 from airworthy.core.version import Version
 from airworthy.core.words import say
 
@@ -30,6 +32,16 @@ class Companions(msgspec.Struct, frozen=True):
     """What `config.json` calls the model, `BertModel`."""
     max_length: int | None = None
     """The longest input in tokens: the smallest number that a configuration gives."""
+    chat_template: str = ""
+    """The template that makes a prompt of a conversation."""
+    license: str = ""
+    """The licence that the model card names."""
+    quantization: str = ""
+    """How the configuration says that weights are quantised, `gptq, 4 bits`."""
+    code: tuple[EmbeddedCode, ...] = ()
+    """Python that the configuration makes a loader import, and templates that ask for too much."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that embeddings may be cut to, smallest first; `(-1,)` for any."""
     tokenizer: str = ""
     """The path of `tokenizer.json`, or empty."""
     configuration: ModelConfiguration | None = None
@@ -69,15 +81,60 @@ def read_companions(folder: Path) -> Companions:
     architecture = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
     if not architecture and isinstance(config.get("model_type"), str):
         architecture = config["model_type"]
+    template, member = reader.template(settings)
+    code = [*_auto_map("config.json", config), *_auto_map("tokenizer_config.json", settings)]
+    for name in ("processor_config.json", "preprocessor_config.json"):
+        if (folder / name).is_file():
+            code += _auto_map(name, reader.config(name))
     return Companions(
+        chat_template=template,
+        license=reader.license(),
+        quantization=_quantised(config),
+        code=(*dict.fromkeys(code), *judge(template, member)),
         architecture=architecture[:200],
         max_length=min(usable, default=None),
+        dimensions=_dimensions(config),
         tokenizer=tokenizer,
         configuration=read_configuration(folder, config, settings) if config else None,
         paths=tuple(reader.paths),
         defects=tuple(reader.defects),
         pointers=tuple(reader.pointers),
     )
+
+
+def _auto_map(member: str, config: dict[str, Any]) -> Iterator[EmbeddedCode]:
+    """The classes that a loader is to import from Python files beside the weights, or from another repository."""
+    mapping = config.get("auto_map")
+    for use, target in mapping.items() if isinstance(mapping, dict) else ():
+        for name in target if isinstance(target, list) else [target]:
+            if isinstance(name, str) and name:
+                where = name.partition("--")[0] if "--" in name else ""
+                detail = say("{use} is Python code beside the weights", use=str(use)[:100])
+                if where:
+                    detail = say(
+                        "{use} is Python code of the repository {where}", use=str(use)[:100], where=where[:200]
+                    )
+                yield EmbeddedCode(member=member, kind="auto-map", name=name[:200], detail=detail)
+
+
+def _quantised(config: dict[str, Any]) -> str:
+    settings = config.get("quantization_config")
+    if not isinstance(settings, dict):
+        return ""
+    method = settings.get("quant_method")
+    bits = settings.get("bits", settings.get("w_bit"))
+    if bits is None:
+        bits = 4 if settings.get("load_in_4bit") is True else 8 if settings.get("load_in_8bit") is True else None
+    told = method[:50] if isinstance(method, str) else say("quantised")
+    return say("{method}, {bits} bits", method=told, bits=bits) if isinstance(bits, int) else told
+
+
+def _dimensions(config: dict[str, Any]) -> tuple[int, ...]:
+    """What a configuration says of Matryoshka embeddings, by the names that vLLM reads."""
+    listed = config.get("matryoshka_dimensions")
+    if isinstance(listed, list):
+        return tuple(sorted({size for size in listed[:100] if type(size) is int and 0 < size < 1 << 20}))
+    return (-1,) if config.get("is_matryoshka") is True else ()
 
 
 _TOKENIZERS = re.compile(
@@ -166,6 +223,36 @@ class _Reader:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             self.damaged(name, "structure", say("it is not a JSON object: {problem}", problem=error))
             return {}
+
+    def template(self, settings: dict[str, Any]) -> tuple[str, str]:
+        """The chat template and the file that holds it."""
+        path = self.folder / "chat_template.jinja"
+        if path.is_file() and (text := self.head(path.name, CONFIG_LIMIT)) is not None:
+            return text.decode("utf-8", "replace"), path.name
+        found = settings.get("chat_template")
+        member = "tokenizer_config.json"
+        if found is None and (self.folder / "chat_template.json").is_file():
+            found, member = self.config("chat_template.json").get("chat_template"), "chat_template.json"
+        if isinstance(found, list):  # several by name, the one named `default` first
+            named = [each for each in found if isinstance(each, dict) and isinstance(each.get("template"), str)]
+            found = "\n".join(
+                each["template"] for each in sorted(named, key=lambda each: each.get("name") != "default")
+            )
+        return (found, member) if isinstance(found, str) else ("", member)
+
+    def license(self) -> str:
+        """The licence in the model card's front matter."""
+        path = self.folder / "README.md"
+        if not path.is_file():
+            return ""
+        try:
+            with Source(path) as source:
+                text = source.read(0, 16 * 1024).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        match = re.match(r"\A---\s*\n(.*?)\n---", text, re.DOTALL)
+        named = re.search(r"^license:\s*['\"]?([\w.+-]{1,100})", match[1], re.MULTILINE) if match else None
+        return named[1] if named else ""
 
     def tokenizer(self, name: str) -> str:
         start = self.head(name, _END)

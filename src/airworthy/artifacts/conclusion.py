@@ -8,7 +8,7 @@ from pathlib import Path
 from airworthy.core import keys
 from airworthy.core.facts import Absent, Fact, Facts, Known, Unknown
 from airworthy.core.model import FileInfo, Inspection, ModelInfo
-from airworthy.core.values import Defect, FormatVersion, LfsPointer, ModelConfiguration, PickleImport
+from airworthy.core.values import Defect, EmbeddedCode, FormatVersion, LfsPointer, ModelConfiguration, PickleImport
 from airworthy.core.words import say
 
 MOST_DEFECTS = 20
@@ -24,6 +24,7 @@ def conclude(
     pointers: Iterable[LfsPointer] = (),
     imports: Iterable[PickleImport] | Unknown = (),
     versions: Iterable[FormatVersion] | Unknown = (),
+    code: Iterable[EmbeddedCode] | Unknown = (),
     configuration: ModelConfiguration | Unknown | None = None,
     by_content: bool = True,
 ) -> Inspection:
@@ -35,6 +36,7 @@ def conclude(
         pointers: Git LFS pointers among the files that an engine needs.
         imports: names that its pickles import, or why that could not be told.
         versions: versions that it demands, or why that could not be told.
+        code: what in it acts, or why that could not be told.
         configuration: what its `config.json` asks for, why that could not be told, or None where it has none.
         by_content: whether the format was recognised by content, not guessed from the suffix.
     """
@@ -51,12 +53,17 @@ def conclude(
         keys.MODEL_CHAT_TEMPLATE.name: Absent(source),
         keys.MODEL_DEFECTS.name: Known(tuple(defects)[:MOST_DEFECTS], source),
         keys.MODEL_LFS_POINTERS.name: Known(tuple(pointers), source),
-        keys.MODEL_PICKLE_IMPORTS.name: imports if isinstance(imports, Unknown) else Known(tuple(imports), source),
-        keys.MODEL_FORMAT_VERSIONS.name: versions if isinstance(versions, Unknown) else Known(tuple(versions), source),
+        keys.MODEL_PICKLE_IMPORTS.name: _fact(imports, source),
+        keys.MODEL_FORMAT_VERSIONS.name: _fact(versions, source),
+        keys.MODEL_CODE.name: _fact(code, source),
         keys.MODEL_MISNAMED.name: Known((), source),
         keys.MODEL_CONFIGURATION.name: _configured(configuration, source),
     }
     return Inspection(model, Facts(facts))
+
+
+def _fact(values: Iterable[object] | Unknown, source: str) -> Known | Unknown:
+    return values if isinstance(values, Unknown) else Known(tuple(values), source)
 
 
 def _configured(configuration: ModelConfiguration | Unknown | None, source: str) -> Fact:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,17 @@ import msgspec
 
 from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
+from airworthy.artifacts.coreml import PACKAGE as COREML
+from airworthy.artifacts.folders import links_out, walk
 from airworthy.artifacts.generation import facts_of
+from airworthy.artifacts.gguf import FORMAT as GGUF
+from airworthy.artifacts.gguf import SPLIT
 from airworthy.artifacts.interface import Format
+from airworthy.artifacts.lora import FORMAT as LORA
 from airworthy.artifacts.onnx import FORMAT as ONNX
 from airworthy.artifacts.pytorch import FORMAT as PYTORCH
 from airworthy.artifacts.safetensors import FORMAT as SAFETENSORS
+from airworthy.artifacts.saved_model import FORMAT as SAVED_MODEL
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
@@ -25,10 +29,6 @@ from airworthy.core.model import FileInfo, Inspection, ModelInfo
 from airworthy.core.values import Defect, LfsPointer, ModelConfiguration
 from airworthy.core.words import say
 
-MOST_FILES = 10_000
-"""Files that are listed."""
-MOST_DEPTH = 3
-"""Folders below the model's that are listed."""
 MOST_SHARDS = 2_000
 """Files that an index may name."""
 _ONNX_FIRST = ("model.onnx", "onnx/model.onnx")
@@ -50,7 +50,7 @@ class HuggingFace:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is a folder in which one model can be told: weights beside a `config.json`, or a single file."""
-        if head or not path.is_dir():
+        if head or not path.is_dir() or any(each.recognises(path, head) for each in (LORA, SAVED_MODEL, COREML)):
             return False
         try:
             candidates = entries(path)
@@ -70,7 +70,7 @@ class HuggingFace:
         for name, format_ in _INDEXES:
             if entry == path / name:
                 return _join_shards(path, entry, format_.name)
-        formats: tuple[Format, ...] = (ONNX, SAFETENSORS, PYTORCH)
+        formats: tuple[Format, ...] = (ONNX, SAFETENSORS, GGUF, PYTORCH)
         reader = next(f for f in formats if entry.name.lower().endswith(f.suffixes))
         return _merge(path, reader.inspect(entry))
 
@@ -81,7 +81,7 @@ def entries(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder can't be listed.
     """
-    files = {path.relative_to(folder).as_posix(): path for path in _walk(folder)}
+    files = {path.relative_to(folder).as_posix(): path for path in walk(folder)}
     found = [files[name] for name in _ONNX_FIRST if name in files]
     graphs = [p for n, p in files.items() if n.lower().endswith(".onnx") and n.count("/") <= 1]
     found += sorted(graphs, key=lambda p: (len(p.parts), p.name))
@@ -93,6 +93,9 @@ def entries(folder: Path) -> list[Path]:
         if format_.name == SAFETENSORS.name and index in top:
             safetensors = [top[index]]
     found += safetensors
+    ggufs = sorted(p for n, p in top.items() if n.lower().endswith(".gguf"))
+    # Of a split model the first file stands for all.
+    found += [p for p in ggufs if not (match := SPLIT.match(p.name)) or match["number"] == "00001"]
     others = sorted(p for n, p in top.items() if n.lower().endswith(_LAST) and n not in _NO_WEIGHTS)
     if "pytorch_model.bin" in top:
         others.insert(0, top["pytorch_model.bin"])
@@ -106,29 +109,6 @@ def _is_clear(folder: Path, candidates: list[Path]) -> bool:
     names = {path.relative_to(folder).as_posix() for path in candidates}
     layout = {*_ONNX_FIRST, "model.safetensors", "pytorch_model.bin", *(name for name, _ in _INDEXES)}
     return (folder / "config.json").exists() or bool(names & layout)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below a folder, hidden ones left out; links to files are taken, links to folders not."""
-    seen = 0
-    for root, folders, names in os.walk(folder, onerror=_raise_top(folder)):
-        depth = len(Path(root).relative_to(folder).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < MOST_DEPTH else []
-        for name in sorted(names):
-            if name.startswith("."):
-                continue
-            seen += 1
-            if seen > MOST_FILES:
-                return
-            yield Path(root) / name
-
-
-def _raise_top(folder: Path) -> Any:
-    def raise_top(error: OSError) -> None:
-        if error.filename == str(folder):
-            raise error
-
-    return raise_top
 
 
 def _merge(folder: Path, found: Inspection) -> Inspection:
@@ -149,10 +129,17 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         path=str(folder.absolute()),
         format=HuggingFace.name,
         files=_files(folder, formats),
-        architecture=companions.architecture,
-        tokenizer=companions.tokenizer,
-        max_length=companions.max_length,
+        architecture=companions.architecture or model.architecture,
+        tokenizer=companions.tokenizer or model.tokenizer,
+        max_length=companions.max_length or model.max_length,
+        chat_template=companions.chat_template or model.chat_template,
+        license=companions.license or model.license,
+        quantization=companions.quantization or model.quantization,
+        dimensions=companions.dimensions,
     )
+    defects += tuple(links_out(folder))
+    code = found.facts.get_value(keys.MODEL_CODE, ())
+    code += tuple(each for each in companions.code if each not in code)
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
     inspection = conclude(
         model,
@@ -160,6 +147,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         pointers=pointers,
         imports=imports.value if isinstance(imports, Known) else _unknown(imports),
         versions=versions.value if isinstance(versions, Known) else _unknown(versions),
+        code=code,
         configuration=_configuration(folder, companions),
     )
     return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts_of(folder)))
@@ -176,7 +164,7 @@ def _unknown(fact: Any) -> Unknown:
 
 
 def _files(folder: Path, formats: dict[Path, str]) -> tuple[FileInfo, ...]:
-    return files_of(folder, [(path, formats.get(path.absolute(), "")) for path in _walk(folder)])
+    return files_of(folder, [(path, formats.get(path.absolute(), "")) for path in walk(folder)])
 
 
 def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:
@@ -215,6 +203,7 @@ def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:
         format=format_,
         entry=str(index.absolute()),
         files=files_of(folder, [(folder / name, format_) for name in names] + [(index, format_)]),
+        tensors=sum(part.model.tensors or 0 for part in parts) or None,
         parameters=sum(known) if known and len(known) == len(counts) == len(names) else None,
         datatypes=dict(weights),
         metadata=dict(parts[0].model.metadata) if parts else {},

@@ -12,21 +12,18 @@ from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, inspect_stand_in, pointer_in
 from airworthy.artifacts.zips import LOCAL_MAGIC
 from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
+from airworthy.core.facts import Known
+from airworthy.core.keys import MODEL_LFS_POINTERS, MODEL_MISNAMED
 from airworthy.core.model import Inspection
+from airworthy.core.values import Misnamed
 from airworthy.core.words import say
 
 # What people take for a model here and other programs load: first bytes, where they stand, name.
 _OTHERS = (
-    (b"GGUF", 0, "GGUF"),
     (b"tjgg", 0, "GGJT, the format before GGUF"),
     (b"lmgg", 0, "GGML, the format before GGUF"),
-    (b"\x89HDF\r\n\x1a\n", 0, "HDF5 (Keras)"),
-    (b"TFL3", 4, "TensorFlow Lite"),
     (b"ORTM", 4, "ONNX Runtime's own ORT format"),
-    (b"ftrt", 0, "a TensorRT plan"),
-    (b"ptrt", 0, "a TensorRT plan"),
-    (b"\x93NUMPY", 0, "a NumPy array"),
-    (LOCAL_MAGIC, 0, "a ZIP archive without a PyTorch model"),
+    (LOCAL_MAGIC, 0, "a ZIP archive without a model"),
     (b"\x1f\x8b", 0, "gzip: unpack it first"),
     (b"\xfd7zXZ\x00", 0, "xz: unpack it first"),
     (b"(\xb5/\xfd", 0, "Zstandard: unpack it first"),
@@ -70,12 +67,28 @@ def inspect(path: str | Path) -> Inspection:
     found = _recognise(where, head) or _meant(where, head)
     try:
         if found is not None:
-            return with_names(where, found.inspect(where))
+            return _judge_name(where, found, with_names(where, found.inspect(where)))
         if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
             return stand_in
     except OSError as error:
         raise InputUnreadable(path=where, reason=error.strerror or str(error)) from None
     raise NotAModel(path=where, reason=_reason(where, head), formats=FORMATS.names())
+
+
+# Archives; suffixes that say nothing; and what people name so although the suffix has another owner.
+_ZIPPED = ("pytorch", "keras", "numpy")
+_VAGUE = (".bin", ".ckpt", ".model", ".mar", ".engine", ".sav")
+_USUAL = {(".pt", "pickle"), (".pth", "pickle"), (".pkl", "pytorch"), (".pickle", "pytorch"), (".npy", "pickle")}
+
+
+def _judge_name(path: Path, found: Format, inspection: Inspection) -> Inspection:
+    """The inspection, with what a suffix claims that is not so."""
+    facts = inspection.facts
+    # A stand-in has been told by its own name already.
+    if not _claims_another(path, found) or facts.get_value(MODEL_MISNAMED, ()) or facts.value(MODEL_LFS_POINTERS):
+        return inspection
+    told = Misnamed(member=path.name, suffix=path.suffix, content=found.name)
+    return Inspection(inspection.model, facts.merged({MODEL_MISNAMED.name: Known((told,), str(path))}))
 
 
 def _head(path: Path) -> bytes:
@@ -108,9 +121,18 @@ def _meant(path: Path, head: bytes) -> Format | None:
         return None
     suffix = path.suffix.lower()
     meant = next((f for f in FORMATS if suffix in f.suffixes), None)
-    # PyTorch files are ZIP archives: a damaged one begins as any other does.
-    own = meant is not None and meant.name == "pytorch" and head[:4] == LOCAL_MAGIC
+    # Some formats are ZIP archives or packed: a damaged one begins as any other does.
+    own = meant is not None and (head[:4] == LOCAL_MAGIC and meant.name in _ZIPPED)
+    own = own or (meant is not None and meant.name == "pickle" and head[:2] in (b"\x1f\x8b", b"\xfd7"))
     return None if _other(head) and not own else meant
+
+
+def _claims_another(path: Path, found: Format) -> bool:
+    """Whether a file's suffix claims it to be of another format than its content is, and is not a vague one."""
+    suffix = path.suffix.lower()
+    claimed = [each.name for each in FORMATS if suffix in each.suffixes]
+    vague = suffix in _VAGUE or (suffix, found.name) in _USUAL
+    return bool(claimed) and not path.is_dir() and found.name not in claimed and not vague
 
 
 def _other(head: bytes) -> str:

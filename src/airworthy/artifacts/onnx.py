@@ -386,14 +386,20 @@ def _conclude(path: Path, graph: Graph, by_content: bool) -> Inspection:
         }
         if whole
         else {},
+        tensors=len(graph.initializers) or None,
+        chat_template=companions.chat_template,
+        license=companions.license,
+        quantization=companions.quantization,
         tokenizer=companions.tokenizer,
         max_length=companions.max_length,
+        dimensions=companions.dimensions,
         metadata=graph.metadata,
     )
     return conclude(
         model,
         defects=defects,
         pointers=pointers,
+        code=companions.code,
         versions=versions if whole else Unknown(say("{file} is damaged before its versions", file=path.name)),
         by_content=by_content,
     )
@@ -436,9 +442,12 @@ def _task(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], compa
     named = {spec.name for spec in inputs}
     text = companions.tokenizer and {"input_ids", "attention_mask"} <= named
     first = outputs[0]
-    if text and len(first.shape) == 2 and first.shape[1] > 0 and first.datatype in ("FP32", "FP16", "FP64", "BF16"):
-        return "embedding"
-    return "tensors"
+    flat = len(first.shape) == 2 and first.shape[1] > 0 and first.datatype in ("FP32", "FP16", "FP64", "BF16")
+    if not text or not flat:
+        return "tensors"
+    if companions.architecture.endswith("ForSequenceClassification"):
+        return "rerank" if first.shape[1] == 1 else "tensors"
+    return "embedding"
 
 
 FORMAT = Onnx()

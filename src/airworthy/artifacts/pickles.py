@@ -6,10 +6,13 @@ allowed: an unpickler runs all that comes before the place where it fails.
 
 from __future__ import annotations
 
+import io
+import math
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+from airworthy.artifacts.pickle_names import ALLOWED, WEIGHTS_ONLY
 from airworthy.core.values import PickleImport
 from airworthy.core.words import say
 
@@ -19,49 +22,12 @@ MOST_OPCODES = 1_000_000
 """Opcodes that are followed in one file."""
 MOST_NAMES = 500
 """Different names of one member that are told."""
+MOST_PARTS = 100_000_000
+"""Parts that the value may unfold to; more is an attack on whoever hashes, compares or prints it."""
+MOST_DEPTH = 50
+"""Pickles within arrays within pickles, as joblib nests them."""
 PROOF = 8
 """Opcodes after the mark of a protocol that make a pickle of a file, whatever follows them."""
-
-_DEVICES = ("torch", "torch.cuda")
-_ELEMENTS = ("BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")
-_DTYPES = (
-    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (1, 2, 3, 4, 5, 6, 7, 8, 16, 32, 64)),
-    *("bool", "bfloat16", "float16", "float32", "float64", "complex32", "complex64", "complex128"),
-    *(f"float8_{kind}" for kind in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")),
-    *("float4_e2m1fn_x2", "bits1x8", "bits2x4", "bits4x2", "bits8", "bits16"),
-    *("qint8", "qint32", "quint8", "quint2x4", "quint4x2"),
-    *("per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"),
-    "per_channel_affine_float_qparams",
-)
-_REBUILDERS = (
-    *("tensor", "tensor_v2", "tensor_v3", "parameter", "parameter_with_state", "qtensor", "sparse_tensor"),
-    *("nested_tensor", "wrapper_subclass", "meta_tensor_no_storage"),
-    *("device_tensor_from_cpu_tensor", "device_tensor_from_numpy"),
-)
-
-ALLOWED = frozenset(
-    {f"{device}.{element}{kind}" for device in _DEVICES for element in _ELEMENTS for kind in ("Storage", "Tensor")}
-    | {f"torch{part}.sparse.{element}Tensor" for part in ("", ".cuda") for element in _ELEMENTS if element != "Bool"}
-    | {f"torch.{name}Storage" for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")}
-    | {f"{device}.Complex{size}Storage" for device in _DEVICES for size in ("Float", "Double")}
-    | {f"torch.{dtype}" for dtype in _DTYPES}
-    | {f"torch._utils._rebuild_{name}" for name in _REBUILDERS}
-    | {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("bytearray", "complex", "set")}
-    | {
-        "_codecs.encode",
-        "collections.Counter",
-        "collections.OrderedDict",
-        "torch.Size",
-        "torch.Tensor",
-        "torch._tensor._rebuild_from_type_v2",
-        "torch.device",
-        "torch.nn.parameter.Parameter",
-        "torch.serialization._get_layout",
-        "torch.storage.TypedStorage",
-        "torch.storage.UntypedStorage",
-    }
-)
-"""What `torch.load(weights_only=True)` of PyTorch 2.13 takes: containers of tensors, and nothing that acts."""
 
 
 class Readable(Protocol):
@@ -88,6 +54,21 @@ class Storage(NamedTuple):
     """How many elements it has."""
 
 
+class TensorRef(NamedTuple):
+    """A tensor that a PyTorch pickle makes of a storage."""
+
+    name: str
+    """Where it stands in the value, `model.encoder.weight`."""
+    storage: Storage
+    """What it is made of."""
+    offset: int
+    """Elements of the storage before its first."""
+    shape: tuple[int, ...]
+    """Its sizes."""
+    stride: tuple[int, ...]
+    """Elements between neighbours along each axis."""
+
+
 class Scan(NamedTuple):
     """What one pickle would do."""
 
@@ -95,8 +76,12 @@ class Scan(NamedTuple):
     """The names it imports; the last one tells why it could not be followed, where that is so."""
     storages: tuple[Storage, ...]
     """The storages it refers to, each once."""
+    tensors: tuple[TensorRef, ...]
+    """The tensors it makes of them, by name."""
     value: Any
     """What it makes, where that is a number or a text; otherwise something opaque."""
+    texts: tuple[str, ...]
+    """The texts in it, where it makes a list of nothing else."""
     broken: str
     """Why it could not be followed to its end; empty when it could."""
     damaged: bool
@@ -140,6 +125,22 @@ class Bounded:
         """The place in the file."""
         return self._file.tell()
 
+    def skip(self, count: int) -> None:
+        """Step over bytes that are no opcodes; they don't count."""
+        seek = getattr(self._file, "seek", None)
+        if seek is None:
+            raise Unfollowable(say("it cannot be stepped over"))
+        if count >= 1 << 62:
+            raise Unfollowable(say("it cannot be stepped over"))
+        seek(count, io.SEEK_CUR)
+
+    def rewind(self, place: int) -> bool:
+        """Go back to a place; whether that could be done."""
+        seek = getattr(self._file, "seek", None)
+        if seek is not None:
+            seek(place)
+        return seek is not None
+
 
 class _Global(NamedTuple):
     name: str
@@ -149,32 +150,161 @@ class _Opaque:
     """A value that nothing depends on."""
 
 
+class _Group:
+    """A list, a set or a table: what was put into it, in order."""
+
+    __slots__ = ("keyed", "parts")
+
+    def __init__(self, parts: list[Any], *, keyed: bool = False) -> None:
+        self.parts = parts
+        self.keyed = keyed
+
+    def items(self) -> dict[str, Any]:
+        """A table's entries under texts."""
+        pairs = zip(self.parts[::2], self.parts[1::2], strict=False) if self.keyed else ()
+        return {key: value for key, value in pairs if isinstance(key, str)}
+
+
+class _Made:
+    """What a call made: of which name, with which arguments and state."""
+
+    __slots__ = ("args", "name", "parts", "state")
+
+    def __init__(self, name: str, args: Any) -> None:
+        self.name = name
+        self.args = args if isinstance(args, tuple) else ()
+        self.state: Any = None
+        self.parts: list[Any] = []
+
+
 _OPAQUE = _Opaque()
 _MARK = _Opaque()
+_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 
 
-def scan(file: Bounded, member: str) -> Scan:
-    """Follow the pickle that starts where the file stands. Never raises for any bytes."""
-    machine = _Machine()
+def scan(file: Bounded, member: str, *, weights_only: bool = False) -> Scan:
+    """Follow the pickle that starts where the file stands. Never raises for any bytes.
+
+    Args:
+        file: stands at the pickle's beginning.
+        member: what the imports are told to be of.
+        weights_only: whether names are also held against what `torch.load(weights_only=True)` takes.
+    """
+    start = file.tell()
+    found = _follow(file, member, weights_only, arrays=False)
+    if any(each.name == _WRAPPER for each in found.imports) and file.rewind(start):
+        # joblib puts arrays between the opcodes, `pickle.load` would take them for opcodes: both readings count.
+        other = _follow(file, member, weights_only, arrays=True)
+        names = [each for each in found.imports if each.name != found.broken]
+        return other._replace(imports=tuple(dict.fromkeys((*names, *other.imports))))
+    return found
+
+
+def _follow(file: Bounded, member: str, weights_only: bool, *, arrays: bool) -> Scan:
+    machine = _Machine(file if arrays else None)
     broken = ""
     damaged = False
     try:
-        for opcode, argument, _ in pickletools.genops(file):  # type: ignore[arg-type]
-            file.opcodes -= 1
-            if file.opcodes < 0:
-                raise Unfollowable(say("it has more than {count} steps", count=MOST_OPCODES))
-            machine.step(opcode.name, argument)
+        machine.run(file)
+        if _unfolded(machine.root) > MOST_PARTS:
+            raise Unfollowable(say("it unfolds to more than {count} parts", count=MOST_PARTS))
     except Exception as error:  # noqa: BLE001 - pickletools and our machine fail in many ways on hostile bytes
         damaged = not isinstance(error, Unfollowable)
         text = str(error) or type(error).__name__
         broken = say("not followed to its end: {problem}", problem=" ".join(text.split())[:200])
-    imports = [PickleImport(member=member, name=name, allowed=name in ALLOWED) for name in machine.names]
+
+    def judged(name: str) -> PickleImport:
+        taken = not weights_only or name in WEIGHTS_ONLY
+        return PickleImport(member=member, name=name, allowed=name in ALLOWED, weights_only=taken)
+
+    def refused(name: str) -> PickleImport:
+        return PickleImport(member=member, name=name, allowed=False, weights_only=not weights_only)
+
+    imports = [judged(name) for name in machine.names]
     if machine.more:
-        told = say("more than {count} names", count=MOST_NAMES)
-        imports.append(PickleImport(member=member, name=told, allowed=False))
+        imports.append(refused(say("more than {count} names", count=MOST_NAMES)))
     if broken:
-        imports.append(PickleImport(member=member, name=broken, allowed=False))
-    return Scan(tuple(imports), tuple(machine.storages.values()), machine.value, broken, damaged, file.tell())
+        imports.append(refused(broken))
+    value = machine.root if isinstance(machine.root, (int, str)) else _OPAQUE
+    tensors = () if broken else tuple(_tensors(machine.root))
+    texts = tuple(machine.root.parts) if isinstance(machine.root, _Group) and not machine.root.keyed else ()
+    if not all(isinstance(each, str) for each in texts):
+        texts = ()
+    return Scan(tuple(imports), tuple(machine.storages.values()), tensors, value, texts, broken, damaged, file.tell())
+
+
+def _parts(value: Any) -> Any:
+    """What a value holds."""
+    if isinstance(value, (_Global, Storage)):
+        return ()
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, _Group):
+        return value.parts
+    if isinstance(value, _Made):
+        return (*value.args, value.state, *value.parts)
+    return ()
+
+
+def _unfolded(root: Any) -> int:
+    """How many parts a value has when each is counted as often as it is met on a walk; shared ones many times."""
+    sizes: dict[int, int] = {}
+    pending = [(root, False)]
+    while pending:
+        value, done = pending.pop()
+        held = _parts(value)
+        if not held or (not done and id(value) in sizes):
+            continue
+        if done:
+            sizes[id(value)] = min(1 + sum(sizes.get(id(part), 1) for part in held), MOST_PARTS + 1)
+        else:
+            sizes[id(value)] = 1  # met again before it is done: it holds itself
+            pending.append((value, True))
+            pending += [(part, False) for part in held]
+    return sizes.get(id(root), 1)
+
+
+def _tensors(root: Any) -> Iterator[TensorRef]:
+    """The tensors in a value, by where they stand in its tables and lists."""
+    pending: list[tuple[str, Any]] = [("", root)]
+    seen: set[int] = set()
+    while pending:
+        name, value = pending.pop()
+        if isinstance(value, _Made) and value.name.startswith("torch._utils._rebuild_"):
+            yield from _rebuilt(name, value)
+            if value.name.rpartition(".")[2] in ("_rebuild_parameter", "_rebuild_parameter_with_state"):
+                pending += [(name, part) for part in value.args[:1]]
+            continue
+        if not _parts(value) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, _Made) and value.name == "torch._tensor._rebuild_from_type_v2" and len(value.args) > 2:
+            inner = value.args[2]
+            if isinstance(value.args[0], _Global) and isinstance(inner, tuple):
+                pending.append((name, _Made(value.args[0].name, inner)))
+            continue
+        entries: list[tuple[str, Any]] = []
+        if (isinstance(value, _Group) and value.keyed) or (isinstance(value, _Made) and value.parts):
+            pairs = zip(value.parts[::2], value.parts[1::2], strict=False)
+            entries = [(str(key), part) for key, part in pairs if isinstance(key, (str, int))]
+        if isinstance(value, _Made):
+            entries += [("", value.state)] if value.state is not None else []
+            entries += [("", part) for part in value.args]
+        elif not isinstance(value, _Group) or not value.keyed:
+            entries = [(str(index), part) for index, part in enumerate(_parts(value))]
+        pending += [(f"{name}.{key}" if name and key else name or key, part) for key, part in reversed(entries)]
+
+
+def _rebuilt(name: str, made: _Made) -> Iterator[TensorRef]:
+    if made.name.rpartition(".")[2] not in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
+        return
+    storage, offset, shape, stride = (*made.args[:4], *(None,) * 4)[:4]
+    if isinstance(storage, Storage) and isinstance(offset, int) and _are_sizes(shape) and _are_sizes(stride):
+        yield TensorRef(name[:500], storage, offset, tuple(shape), tuple(stride))
+
+
+def _are_sizes(value: Any) -> bool:
+    return isinstance(value, tuple) and all(type(each) is int and 0 <= each < 1 << 60 for each in value)
 
 
 def is_pickle(file: Bounded, size: int) -> bool:
@@ -207,28 +337,37 @@ _TELLING = {"GLOBAL", "INST", "MARK", "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE",
 class _Machine:
     """The unpickler's stack and memo, with names in the place of objects."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Bounded | None = None, depth: int = 0) -> None:
+        self.file = file  # where joblib's arrays are stepped over; None to take everything for opcodes
+        self.depth = depth
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.names: dict[str, None] = {}
         self.more = False
         self.storages: dict[tuple[str, str], Storage] = {}
-        self.value: Any = _OPAQUE
+        self.root: Any = _OPAQUE
+
+    def run(self, file: Bounded) -> None:
+        """Follow one pickle to its end."""
+        for opcode, argument, _ in pickletools.genops(file):  # type: ignore[arg-type]
+            file.opcodes -= 1
+            if file.opcodes < 0:
+                raise Unfollowable(say("it has more than {count} steps", count=MOST_OPCODES))
+            self.step(opcode.name, argument)
 
     def step(self, name: str, argument: Any) -> None:
         if name in _PUSH_ARGUMENT:
             self.stack.append(argument)
         elif name in _PUSH_OPAQUE:
-            self.stack.append(_OPAQUE)
+            self.stack.append(_PUSH_OPAQUE[name])
+        elif name in _PUSH_EMPTY:
+            self.stack.append(_Group([], keyed=_PUSH_EMPTY[name]))
         elif name in _POPS:
-            self.pop(_POPS[name])
-            self.peek()  # what it is added to
+            self.fill(self.pop(_POPS[name]))
         elif name in _CLOSES:
-            self.to_mark()
-            self.stack.append(_OPAQUE)
+            self.stack.append(_Group(self.to_mark(), keyed=_CLOSES[name]))
         elif name in _EXTENDS:
-            self.to_mark()
-            self.peek()
+            self.fill(self.to_mark())
         elif name in _TUPLES:
             self.stack.append(tuple(self.pop(_TUPLES[name])))
         elif name in _PUTS:
@@ -236,11 +375,19 @@ class _Machine:
         elif name in _GETS:
             self.stack.append(self.memo[argument])
         elif name in _CALLS:
-            self.called(self.pop(_CALLS[name])[0])
+            target, *args = self.pop(_CALLS[name])
+            self.called(target, args[0])
         elif name in _STEPS:
             _STEPS[name](self, argument)
         elif name not in _NOTHING:
             raise Unfollowable(say("opcode {name}", name=name))
+
+    def fill(self, values: list[Any]) -> None:
+        target = self.peek()
+        if isinstance(target, (_Group, _Made)):
+            target.parts += values
+        elif isinstance(target, _Global) and values:
+            raise Unfollowable(say("it changes a class or a function"))
 
     def pop(self, count: int) -> list[Any]:
         if count == 0:
@@ -273,7 +420,7 @@ class _Machine:
         self.stack.append(_Global(name))
 
     def stop(self, _: Any) -> None:
-        self.value = self.peek()
+        self.root = self.peek()
 
     def mark(self, _: Any) -> None:
         self.stack.append(_MARK)
@@ -308,21 +455,53 @@ class _Machine:
     def inst(self, argument: str) -> None:
         self.to_mark()
         self.global_(argument)
-        self.stack[-1] = _OPAQUE
+        self.stack[-1] = _Made(self.stack[-1].name, ())
 
     def obj(self, _: Any) -> None:
         values = self.to_mark()
-        self.called(values[0] if values else None)
+        self.called(values[0] if values else None, tuple(values[1:]))
 
-    def called(self, target: Any) -> None:
+    def called(self, target: Any, args: Any) -> None:
         if not isinstance(target, _Global):
             raise Unfollowable(say("it calls something that is no name"))
-        self.stack.append(_OPAQUE)
+        name = target.name
+        if name.rpartition(".")[2] in _MAKERS and isinstance(args, tuple) and args and isinstance(args[0], _Global):
+            name = args[0].name  # what is made is an object of the class that the maker was given
+        if name.rpartition(".")[2] in ("bytearray", "bytes") and isinstance(args, tuple) and len(args) == 1:
+            size = args[0]
+            if isinstance(size, int) and size > MOST_BYTES:
+                raise Unfollowable(say("it asks for {size:bytes}", size=size))
+        self.stack.append(_Made(name, args))
 
     def build(self, _: Any) -> None:
-        self.pop(1)
-        if isinstance(self.peek(), _Global):
+        (state,) = self.pop(1)
+        target = self.peek()
+        if isinstance(target, _Global):
             raise Unfollowable(say("it changes a class or a function"))
+        if isinstance(target, _Made):
+            target.state = state
+            if target.name == _WRAPPER and self.file is not None:
+                self.skip_array(state.items() if isinstance(state, _Group) else {})
+
+    def skip_array(self, state: dict[str, Any]) -> None:
+        """Step over an array that joblib keeps between the opcodes; one of objects is a pickle of its own."""
+        shape: Any = state.get("shape")
+        dtype = state.get("dtype")
+        code = dtype.args[0] if isinstance(dtype, _Made) and dtype.name == "numpy.dtype" and dtype.args else None
+        if self.file is not None and isinstance(code, str) and code.startswith("O") and self.depth < MOST_DEPTH:
+            inner = _Machine(self.file, self.depth + 1)
+            inner.run(self.file)
+            self.names |= inner.names
+            self.more = self.more or inner.more
+            self.stack[-1].parts.append(inner.root)
+            return
+        width = code[1:] if isinstance(code, str) and code[:1] in "biufcSV" else ""
+        if self.file is None or not _are_sizes(shape) or not (width.isdigit() and len(width) < 6):
+            raise Unfollowable(say("it holds an array that is not plain numbers"))
+        if isinstance(state.get("numpy_array_alignment_bytes"), int):
+            (padding,) = self.file.read(1) or b"\0"
+            self.file.skip(padding)
+        self.file.skip(math.prod(shape) * int(width))
 
     def extension(self, argument: Any) -> None:
         self.found(say("copyreg extension {code}", code=argument))
@@ -332,6 +511,8 @@ class _Machine:
         storage = _storage(value)
         if storage is not None:
             self.storages[storage.kind, storage.key] = storage
+            self.stack.append(storage)
+            return
         # An older PyTorch file wraps the class of a module so, to keep its source beside it.
         module = isinstance(value, tuple) and len(value) > 1 and isinstance(value[0], str) and value[0] == "module"
         self.stack.append(value[1] if module else _OPAQUE)
@@ -355,12 +536,17 @@ _PUSH_ARGUMENT = {
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINUNICODE"),
 }
 _PUSH_OPAQUE = {
-    *("FLOAT", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE", "BINBYTES", "BINBYTES8", "SHORT_BINBYTES", "BYTEARRAY8"),
-    *("EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "NEXT_BUFFER"),
+    **dict.fromkeys(("FLOAT", "BINFLOAT", "BINBYTES", "BINBYTES8", "SHORT_BINBYTES", "BYTEARRAY8"), _OPAQUE),
+    "NEXT_BUFFER": _OPAQUE,
+    "NONE": None,
+    "NEWTRUE": True,
+    "NEWFALSE": False,
 }
+_PUSH_EMPTY = {"EMPTY_LIST": False, "EMPTY_SET": False, "EMPTY_DICT": True}
 _POPS = {"APPEND": 1, "SETITEM": 2, "READONLY_BUFFER": 0}
-_CLOSES = frozenset(("LIST", "DICT", "FROZENSET"))
+_CLOSES = {"LIST": False, "FROZENSET": False, "DICT": True}
 _EXTENDS = frozenset(("APPENDS", "SETITEMS", "ADDITEMS"))
+_MAKERS = ("_reconstructor", "__newobj__", "__newobj_ex__")
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT"))
 _GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))

@@ -6,30 +6,38 @@ Nothing is unpickled. See https://docs.pytorch.org/docs/stable/notes/serializati
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.datatypes import TORCH_STORAGES
+from airworthy.artifacts.exported import read_exported
 from airworthy.artifacts.interface import HEAD
-from airworthy.artifacts.pickles import MOST_BYTES, Bounded, Scan, Storage, is_pickle, scan
-from airworthy.artifacts.source import Source
+from airworthy.artifacts.pickled import LEGACY_MAGIC, MOST_PICKLES, is_torch
+from airworthy.artifacts.pickles import MOST_BYTES, Bounded, Scan, Storage, TensorRef, is_pickle, scan
+from airworthy.artifacts.source import Held, Slice, Source
 from airworthy.artifacts.stand_ins import inspect_stand_in
-from airworthy.artifacts.zips import LOCAL_MAGIC, Damaged, Member, place, read_archive, read_member
-from airworthy.core.model import Inspection, ModelInfo
-from airworthy.core.values import Defect, PickleImport
+from airworthy.artifacts.stored import Stored
+from airworthy.artifacts.zips import LOCAL_MAGIC, Archive, Damaged, Member, place, read_archive, read_member, read_start
+from airworthy.core.model import Inspection, ModelInfo, Operator
+from airworthy.core.values import Defect, EmbeddedCode, PickleImport
 from airworthy.core.words import say
 
-LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-"""The number that the first of the five pickles of an older PyTorch file makes."""
 LEGACY_PICKLES = 5
 """Magic number, protocol, system, the object, the keys of its storages; then the storages' bytes follow."""
-MOST_PICKLES = 100
-"""Pickles that are followed in one file."""
+MOST_NESTED = 3
+"""Archives within archives that are followed."""
+MOST_INNER = 256 * 1024 * 1024
+"""Bytes of a packed archive within an archive that are unpacked."""
+MOST_CODE = 16 * 1024 * 1024
+"""Bytes of one file of TorchScript that are read."""
 _PEEK = 64
-# joblib writes arrays between the opcodes: no pickle to anyone else, and no damage.
-_JOBLIB = "joblib.numpy_pickle."
+_FILE_CALLS = re.compile(r"\b(?:torch|ops\.aten)\.(?:from_file|save|load|_save|_load)\b(?=\()")
+# Members that only `torch.export` writes, today's and before PyTorch 2.8.
+_EXPORTED = ("archive_format", "serialized_exported_program.json")
 
 
 class Contents:
@@ -40,6 +48,13 @@ class Contents:
         self.defects: list[Defect] = []
         self.imports: list[PickleImport] = []
         self.storages: list[Storage] = []
+        self.tensors: list[TensorRef] = []
+        self.operators: tuple[Operator, ...] = ()
+        self.code: list[EmbeddedCode] = []
+        self.weights: list[tuple[str, str, tuple[int, ...], int]] = []
+        """What `torch.export` stores outside of pickles: name, type, sizes, bytes."""
+        self.legacy_keys: tuple[str, ...] = ()
+        self.legacy_end = 0
         self.metadata: dict[str, str] = {}
         self.recognised = True
 
@@ -51,27 +66,29 @@ class Contents:
         """Note what a pickle does."""
         self.imports += found.imports
         self.storages += found.storages
+        self.tensors += found.tensors
 
 
 class PyTorch:
     """The format."""
 
     name = "pytorch"
-    suffixes: tuple[str, ...] = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+    suffixes: tuple[str, ...] = (".pt", ".pth", ".bin", ".ckpt", ".pt2", ".mar")
     folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Whether it is an archive with a pickle named `data.pkl`, or begins as a pickle does."""
+        """Whether it is an archive with a pickle named `data.pkl` or a program, or begins with PyTorch's number."""
         if head[:4] == LOCAL_MAGIC:
             name_end = 30 + int.from_bytes(head[26:28], "little")
             if _is_data(head[30:name_end].decode("utf-8", "replace")):
                 return True
             try:
                 with Source(path) as source:
-                    return any(_is_data(member.name) for member in read_archive(source).members)
+                    names = [member.name for member in read_archive(source).members]
             except OSError:
                 return False
-        return is_pickle(Bounded(io.BytesIO(head)), len(head))
+            return any(_is_data(name) or name.rpartition("/")[2] in _EXPORTED for name in names)
+        return is_torch(head)
 
     def inspect(self, path: Path) -> Inspection:
         """List what its pickles import and what it stores; tensors are not read."""
@@ -82,7 +99,7 @@ class PyTorch:
                 return stand_in
             contents = Contents(path.name)
             if head[:4] == LOCAL_MAGIC:
-                _read_archive(source, contents)
+                _read_archive(source, contents, 0)
             else:
                 _read_pickles(path, source, contents)
         return _conclude(path, contents)
@@ -92,7 +109,7 @@ def _is_data(name: str) -> bool:
     return name == "data.pkl" or name.endswith("/data.pkl")
 
 
-def _read_archive(source: Source, contents: Contents) -> None:
+def _read_archive(source: Source, contents: Contents, depth: int) -> None:
     archive = read_archive(source)
     contents.defects += archive.defects
     contents.metadata["container"] = "zip"
@@ -102,16 +119,26 @@ def _read_archive(source: Source, contents: Contents) -> None:
         return
     by_name = {member.name: member for member in archive.members}
     root = next((member.name[: -len("data.pkl")] for member in archive.members if _is_data(member.name)), None)
-    if root is None:
+    if root is None and not _read_program(source, archive, contents):
         contents.damaged(source.name, "structure", say("the archive holds no data.pkl"))
         contents.recognised = False
-        root = ""
+    root = root or ""
     if f"{root}constants.pkl" in by_name:
         contents.metadata["kind"] = "TorchScript"
+    code = [each for each in archive.members if each.name.startswith(f"{root}code/") and each.name.endswith(".py")]
+    _read_code(source, code, contents)
+    compiled = _of_torchscript if f"{root}constants.pkl" in by_name and code else None
+    for name in ("version", ".data/version", "byteorder"):
+        if (member := by_name.get(root + name)) and member.size < 100:
+            _note(source, member, contents, name.rpartition("/")[2])
+    already = len(contents.storages)
     for member in archive.members:
-        if _may_be_pickle(source, member, root):
-            _read_member(source, member, contents)
-    for storage in contents.storages:
+        kind = _kind(source, member, root)
+        if kind == "pickle":
+            _read_member(source, member, contents, compiled)
+        elif kind == "zip":
+            _read_inner(source, member, contents, depth)
+    for storage in contents.storages[already:]:
         found = by_name.get(f"{root}data/{storage.key}") or by_name.get(f"{root}constants/{storage.key}")
         element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
         if found is None:
@@ -125,21 +152,91 @@ def _read_archive(source: Source, contents: Contents) -> None:
             contents.damaged(found.name, "bounds", detail, found.header)
 
 
-def _may_be_pickle(source: Source, member: Member, root: str) -> bool:
-    """Whether a member may be unpickled: by its name, or by its first bytes outside of the places of raw tensors."""
+def _kind(source: Source, member: Member, root: str) -> str:
+    """What a loader may take a member for: by its name, or by its first bytes outside of the places of raw tensors."""
     name = member.name
     if name.endswith((".pkl", ".pickle")):
-        return True
-    if name.startswith((f"{root}data/", f"{root}constants/", f"{root}code/", f"{root}.data/")) or not member.size:
-        return False
+        return "pickle"
+    raw = (f"{root}data/", f"{root}constants/", f"{root}code/", f"{root}.data/", f"{root}xl_model_weights/")
+    inner = name.endswith((".pt", ".pth"))
+    if (name.startswith(raw) and root and not inner) or not member.size:
+        return ""
     try:
-        start = source.read(place(source, member), min(_PEEK, member.packed))
+        start = read_start(source, member, _PEEK)
     except Damaged:
-        return True
-    return start[:1] == b"\x80" and start[1:2] in b"\x00\x01\x02\x03\x04\x05"
+        return "pickle"  # which tells why it cannot be read
+    if start[:4] == LOCAL_MAGIC:
+        return "zip"
+    if start[:1] == b"\x80" and start[1:2] in b"\x00\x01\x02\x03\x04\x05":
+        return "pickle"
+    # Protocols 0 and 1 begin with any opcode: what cannot be told from text by its start is followed.
+    text = name.endswith((".json", ".py", ".txt", ".md", ".debug_pkl")) or "/data/weights/" in f"/{name}"
+    return "pickle" if not text and is_pickle(Bounded(io.BytesIO(start)), len(start) + 1) else ""
 
 
-def _read_member(source: Source, member: Member, contents: Contents) -> None:
+def _read_inner(source: Source, member: Member, contents: Contents, depth: int) -> None:
+    """An archive within the archive, as `torch.export` writes for inputs and constants."""
+    try:
+        if depth >= MOST_NESTED:
+            raise Damaged("structure", say("archives are nested more than {count} deep", count=MOST_NESTED))
+        inner: Source = (
+            Slice(source, place(source, member), member.size, member.name)
+            if member.method == 0
+            else Held(read_member(source, member, MOST_INNER), member.name)
+        )
+    except Damaged as error:
+        contents.damaged(member.name, error.kind, error.detail, error.offset)
+        contents.imports.append(PickleImport(member=member.name[:200], name=error.detail, allowed=False))
+        return
+    kept = contents.metadata, contents.recognised, contents.tensors, contents.storages
+    contents.metadata, contents.tensors, contents.storages = {}, [], []
+    _read_archive(inner, contents, depth + 1)
+    contents.metadata, contents.recognised, contents.tensors, contents.storages = kept
+
+
+def _note(source: Source, member: Member, contents: Contents, name: str) -> None:
+    try:
+        contents.metadata[name] = read_member(source, member, 100).decode("ascii", "replace").strip()
+    except Damaged as error:
+        contents.damaged(member.name, error.kind, error.detail, error.offset)
+
+
+def _read_program(source: Source, archive: Archive, contents: Contents) -> bool:
+    """Read what `torch.export` wrote; whether it is such an archive."""
+    names = {member.name.rpartition("/")[2]: member for member in archive.members}
+    marker = next((names[name] for name in _EXPORTED if name in names), None)
+    if marker is None:
+        return False
+    contents.metadata["kind"] = "torch.export"
+    program = read_exported(source, archive, marker.name.rpartition("/")[0])
+    contents.defects += program.defects
+    contents.operators, contents.weights = program.operators, program.weights
+    contents.metadata |= program.metadata
+    return True
+
+
+def _of_torchscript(found: PickleImport) -> PickleImport:
+    """A class that TorchScript compiles from the archive's own code: no Python module has that name."""
+    own = found.name.startswith("__torch__.") and not found.allowed
+    return PickleImport(member=found.member, name=found.name, allowed=True, weights_only=False) if own else found
+
+
+def _read_code(source: Source, members: list[Member], contents: Contents) -> None:
+    """The calls of TorchScript that reach files."""
+    for member in members:
+        try:
+            text = read_member(source, member, MOST_CODE).decode("utf-8", "replace")
+        except Damaged as error:
+            contents.damaged(member.name, error.kind, error.detail, error.offset)
+            continue
+        for name in sorted(set(_FILE_CALLS.findall(text))):
+            detail = say("its compiled code reads or writes files")
+            contents.code.append(EmbeddedCode(member=member.name[:200], kind="torchscript", name=name, detail=detail))
+
+
+def _read_member(
+    source: Source, member: Member, contents: Contents, compiled: Callable[[PickleImport], PickleImport] | None = None
+) -> None:
     try:
         raw = read_member(source, member, MOST_BYTES)
     except Damaged as error:
@@ -149,8 +246,8 @@ def _read_member(source: Source, member: Member, contents: Contents) -> None:
     file = io.BytesIO(raw)
     bounded = Bounded(file)
     for _ in range(MOST_PICKLES):
-        found = scan(bounded, member.name[:200])
-        contents.add(found)
+        found = scan(bounded, member.name[:200], weights_only=True)
+        contents.add(found._replace(imports=tuple(map(compiled, found.imports))) if compiled else found)
         if found.broken:
             if found.damaged:
                 contents.damaged(member.name, "structure", found.broken, found.end)
@@ -171,15 +268,11 @@ def _read_pickles(path: Path, source: Source, contents: Contents) -> None:
         bounded = Bounded(file)
         legacy = False
         for count in range(1, MOST_PICKLES + 1):
-            found = scan(bounded, source.name)
+            found = scan(bounded, source.name, weights_only=True)
             if contents.recognised or any(each.name != found.broken for each in found.imports):
                 contents.add(found)
             if found.broken:
-                if (
-                    contents.recognised
-                    and found.damaged
-                    and not any(each.name.startswith(_JOBLIB) for each in found.imports)
-                ):
+                if contents.recognised and found.damaged:
                     kind = "truncated" if found.end >= source.size else "structure"
                     contents.damaged(source.name, kind, found.broken, found.end)
                 return
@@ -187,6 +280,7 @@ def _read_pickles(path: Path, source: Source, contents: Contents) -> None:
                 legacy = isinstance(found.value, int) and found.value == LEGACY_MAGIC
             if legacy and count == LEGACY_PICKLES:
                 contents.metadata["container"] = "pickle, as before PyTorch 1.6"
+                contents.legacy_keys, contents.legacy_end = found.texts, found.end
                 _check_legacy_storages(source, found.end, contents)
                 return
             if found.end >= source.size:
@@ -217,6 +311,9 @@ def _check_legacy_storages(source: Source, start: int, contents: Contents) -> No
 
 def _conclude(path: Path, contents: Contents) -> Inspection:
     weights, parameters = _count(contents.storages)
+    for _, datatype, shape, size in contents.weights:
+        weights[datatype] = weights.get(datatype, 0) + size
+        parameters = (parameters or 0) + math.prod(shape)
     model = ModelInfo(
         name=name_of(path),
         path=str(path.absolute()),
@@ -224,6 +321,8 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         entry=str(path.absolute()),
         files=files_of(path.parent, [(path, PyTorch.name)]),
         parameters=parameters,
+        tensors=len(contents.tensors) + len(contents.weights) or None,
+        operators=contents.operators,
         datatypes=weights,
         metadata=contents.metadata,
     )
@@ -231,6 +330,7 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         model,
         defects=contents.defects,
         imports=tuple(dict.fromkeys(contents.imports)),
+        code=contents.code,
         by_content=contents.recognised,
     )
 
@@ -248,6 +348,71 @@ def _count(storages: Iterable[Storage]) -> tuple[dict[str, int], int | None]:
             weights[element.name] += element.stored(storage.elements)
             parameters = (parameters or 0) + storage.elements
     return dict(weights), None if untyped else parameters
+
+
+def stored(path: Path) -> Iterator[Stored]:
+    """Where storages lie, each under the name of the tensor that fills it, or else of the first that uses it."""
+    with Source(path) as source:
+        contents = Contents(path.name)
+        if source.read(0, 4) != LOCAL_MAGIC:
+            _read_pickles(path, source, contents)
+            yield from _stored_legacy(path, source, contents)
+            return
+        _read_archive(source, contents, 0)
+        big = contents.metadata.get("byteorder") == "big"
+        archive = read_archive(source)
+        by_name = {member.name: member for member in archive.members}
+        root = next((member.name[: -len("data.pkl")] for member in archive.members if _is_data(member.name)), "")
+        for name, storage, shape in _named(contents):
+            member = by_name.get(f"{root}data/{storage.key}") or by_name.get(f"{root}constants/{storage.key}")
+            element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
+            if member is None or element is None or member.method:
+                continue
+            size = element.stored(storage.elements)
+            try:
+                yield Stored(name, element.name, shape, path, place(source, member), size, big)
+            except Damaged:
+                continue
+        for member in archive.members:
+            for name, datatype, shape, size in contents.weights:
+                if member.name.endswith(f"/data/weights/{name.partition(chr(0))[2]}") and not member.method:
+                    yield Stored(name.partition(chr(0))[0], datatype, shape, path, place(source, member), size, big)
+
+
+def _named(contents: Contents) -> Iterator[tuple[str, Storage, tuple[int, ...]]]:
+    """Each storage once, under the name and shape of the tensor that fills it, or of the first one that uses it."""
+    users: dict[Storage, list[TensorRef]] = {}
+    for tensor in contents.tensors:
+        users.setdefault(tensor.storage, []).append(tensor)
+    for storage in dict.fromkeys(contents.storages):
+        tensors = users.get(storage, [])
+        whole = next((t for t in tensors if math.prod(t.shape) == storage.elements and _is_plain(t)), None)
+        first = whole or (tensors[0] if tensors else None)
+        yield first.name if first else storage.key, storage, whole.shape if whole else (storage.elements,)
+
+
+def _is_plain(tensor: TensorRef) -> bool:
+    """Whether its last axis varies fastest and nothing is left out."""
+    step = 1
+    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride), strict=False):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return tensor.offset == 0 and len(tensor.shape) == len(tensor.stride)
+
+
+def _stored_legacy(path: Path, source: Source, contents: Contents) -> Iterator[Stored]:
+    """Where the storages of an older file lie: in the order of the keys of the fifth pickle."""
+    named = {storage.key: (name, storage, shape) for name, storage, shape in _named(contents)}
+    at = contents.legacy_end
+    for key in contents.legacy_keys:
+        name, storage, shape = named.get(key, ("", None, ()))
+        element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch.")) if storage else None
+        if storage is None or element is None or int.from_bytes(source.read(at, 8), "little") != storage.elements:
+            return
+        size = element.stored(storage.elements)
+        yield Stored(name, element.name, shape, path, at + 8, size)
+        at += 8 + size
 
 
 FORMAT = PyTorch()

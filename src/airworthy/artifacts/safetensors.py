@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from airworthy.artifacts.datatypes import SAFETENSORS
 from airworthy.artifacts.interface import HEAD
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import inspect_stand_in
+from airworthy.artifacts.stored import Stored
 from airworthy.core.model import Inspection, ModelInfo, TensorInfo
 from airworthy.core.values import Defect
 from airworthy.core.words import say
@@ -68,6 +69,7 @@ class Safetensors:
             entry=str(path.absolute()),
             files=files_of(path.parent, [(path, self.name)]),
             parameters=parameters if header.tensors else None,
+            tensors=len(header.tensors) or None,
             datatypes=weights,
             metadata=header.metadata,
         )
@@ -183,6 +185,16 @@ def _told(dtype: str, shape: list[int], needed: int, size: int) -> dict[str, Any
 
 def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
+
+
+def stored(path: Path) -> Iterator[Stored]:
+    """Where its tensors lie."""
+    with Source(path) as source:
+        header = read_header(source)
+        at = 8 + int.from_bytes(source.read(0, 8), "little")
+    for tensor in header.tensors:
+        yield Stored(tensor.name, SAFETENSORS[tensor.datatype].name, tensor.shape, path, at, tensor.size)
+        at += tensor.size
 
 
 FORMAT = Safetensors()

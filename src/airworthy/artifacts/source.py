@@ -60,3 +60,45 @@ class Source:
             self._block = self.read(offset, max(BLOCK, least))
             self._base = offset
         return self._block, self._base
+
+
+class Slice(Source):
+    """A run of bytes of another file, read as if it were a file: a member that lies in an archive as it is."""
+
+    __slots__ = ("_outer", "_start")
+
+    def __init__(self, outer: Source, start: int, size: int, name: str) -> None:
+        """Look at `size` bytes from `start`; the outer file stays open for as long as this is used."""
+        self.name = name
+        self.size = max(0, min(size, outer.size - start))
+        self._outer = outer
+        self._start = start
+        self._block = b""
+        self._base = 0
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Leave the outer file open."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Bytes from an offset; fewer than asked for only where it ends."""
+        return self._outer.read(self._start + offset, min(count, self.size - offset)) if offset < self.size else b""
+
+
+class Held(Source):
+    """Bytes in memory, read as if they were a file: a small member that was unpacked."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self, content: bytes, name: str) -> None:
+        self.name = name
+        self.size = len(content)
+        self._bytes = content
+        self._block = content
+        self._base = 0
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Nothing is open."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Bytes from an offset; fewer than asked for only where it ends."""
+        return self._bytes[offset : offset + max(count, 0)]

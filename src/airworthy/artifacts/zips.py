@@ -6,6 +6,7 @@ member must agree, and a difference is a defect. See https://pkware.cachefly.net
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from typing import NamedTuple
@@ -18,6 +19,10 @@ MOST_DIRECTORY = 64 * 1024 * 1024
 """Bytes of a central directory that are read."""
 MOST_MEMBERS = 200_000
 """Members that are read."""
+MOST_RATIO = 200
+"""Times that a member may unfold; deflate reaches 1032, weights and texts stay below twenty."""
+HARMLESS = 1024 * 1024 * 1024
+"""Bytes that a member may unfold to whatever it takes: an array of zeros is no bomb."""
 LOCAL_MAGIC = b"PK\x03\x04"
 _CENTRAL = struct.Struct("<4s4x4H3L5H2L")
 _LOCAL = struct.Struct("<4s2xHH4x3L2H")
@@ -27,6 +32,7 @@ _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _PATCHED = 0x20
 _FULL = 0xFFFFFFFF
+_LINK = 0xA  # the file type of a symbolic link in a Unix mode, which lies in the upper half of the attributes
 
 
 class Member(NamedTuple):
@@ -46,6 +52,8 @@ class Member(NamedTuple):
     """The bytes of its content."""
     header: int
     """Where its local header lies."""
+    link: bool = False
+    """Whether it is a symbolic link."""
 
 
 class Archive(NamedTuple):
@@ -76,16 +84,37 @@ def read_archive(source: Source) -> Archive:
         return Archive((), (Defect(member=source.name, kind=error.kind, detail=error.detail, offset=error.offset),))
     defects = []
     seen: set[str] = set()
+    spans: list[tuple[int, int, str]] = []
     for member in members:
         if member.name in seen:
             detail = say("two members are named {name}", name=member.name[:200])
             defects.append(Defect(member=member.name[:200], kind="structure", detail=detail, offset=member.header))
         seen.add(member.name)
+        if member.link or _escapes(member.name):
+            problem = say("it is a symbolic link") if member.link else say("its name leads out of the archive's folder")
+            defects.append(Defect(member=member.name[:200], kind="path", detail=problem, offset=member.header))
         try:
-            place(source, member)
+            spans.append((member.header, place(source, member) + member.packed, member.name))
+            _check_ratio(member)
         except Damaged as error:
             defects.append(Defect(member=member.name[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+    spans.sort()
+    for (_, end, name), (start, _, other) in itertools.pairwise(spans):
+        if start < end:
+            detail = say("{name} and {other} share bytes of the archive", name=name[:200], other=other[:200])
+            defects.append(Defect(member=other[:200], kind="overlap", detail=detail, offset=start))
     return Archive(members, tuple(defects))
+
+
+def _escapes(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return ".." in parts or name[:1] in ("/", "\\") or name[1:2] == ":" or "\0" in name
+
+
+def _check_ratio(member: Member) -> None:
+    if member.size > HARMLESS and member.size > MOST_RATIO * member.packed:
+        detail = say("it unfolds from {packed:bytes} to {size:bytes}", packed=member.packed, size=member.size)
+        raise Damaged("bomb", detail, member.header)
 
 
 def place(source: Source, member: Member) -> int:
@@ -141,6 +170,26 @@ def read_member(source: Source, member: Member, limit: int) -> bytes:
     return raw
 
 
+def read_start(source: Source, member: Member, count: int) -> bytes:
+    """A member's first bytes, unpacked and unchecked: enough to tell what it is.
+
+    Raises:
+        Damaged: it is encrypted, packed in an unknown way, or its place is wrong.
+    """
+    start = place(source, member)
+    if member.flags & (_ENCRYPTED | _PATCHED):
+        raise Damaged("structure", say("it is encrypted"), member.header)
+    raw = source.read(start, min(member.packed, count))
+    if member.method == _STORED:
+        return raw
+    if member.method != _DEFLATED:
+        raise Damaged("structure", say("it is packed by method {number}", number=member.method), member.header)
+    try:
+        return zlib.decompressobj(-15).decompress(raw, count)
+    except zlib.error as error:
+        raise Damaged("checksum", say("it cannot be unpacked: {problem}", problem=error), start) from None
+
+
 def _place(source: Source) -> tuple[int, int, int]:
     """Where the central directory lies: offset, bytes, members."""
     tail_at = max(0, source.size - _END.size - 0xFFFF)
@@ -173,8 +222,8 @@ def _members(raw: bytes, start: int, count: int) -> list[Member]:
     for _ in range(count):
         if len(raw) - at < _CENTRAL.size or raw[at : at + 4] != b"PK\x01\x02":
             raise Damaged("structure", say("the archive's directory breaks off"), start + at)
-        _, flags, method, _, _, crc, packed, size, names, extras, comments, _, _, _, header = _CENTRAL.unpack_from(
-            raw, at
+        _, flags, method, _, _, crc, packed, size, names, extras, comments, _, _, attributes, header = (
+            _CENTRAL.unpack_from(raw, at)
         )
         name_at = at + _CENTRAL.size
         extra_at = name_at + names
@@ -183,7 +232,8 @@ def _members(raw: bytes, start: int, count: int) -> list[Member]:
             raise Damaged("structure", say("the archive's directory breaks off"), start + at)
         name = raw[name_at:extra_at].decode("utf-8", "replace")
         size, packed, header = _wide(raw[extra_at : extra_at + extras], size, packed, header)
-        members.append(Member(name, flags, method, crc, packed, size, header))
+        link = attributes >> 28 == _LINK
+        members.append(Member(name, flags, method, crc, packed, size, header, link))
         at = end
     if at != len(raw):
         raise Damaged("structure", say("the archive's directory holds more than it says"), start + at)

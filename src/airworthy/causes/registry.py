@@ -78,6 +78,7 @@ _ARTIFACT = (
     "shape-mismatch-weights",
     "shard-missing",
     "tokenizer-broken",
+    "unsafe-embedded-code",
     "unsafe-pickle",
     "wrong-format",
 )

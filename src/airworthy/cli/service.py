@@ -104,6 +104,8 @@ def _announce(service: Service) -> None:
             ),
         ]
     rows.append(say("  serving  {url}   (health: {url}/health, metrics: {url}/metrics)", url=service.url))
+    if service.grpc_port is not None:
+        rows.append(say("  grpc     {host}:{port}", host=service.address[0], port=service.grpc_port))
     first = example(service.plans[0])
     if first is not None:
         rows += ["", say("try it:"), "  " + first.curl(service.url)]

@@ -14,6 +14,7 @@ from airworthy.core.values import (
     DeviceHealth,
     Disk,
     Distribution,
+    EmbeddedCode,
     Endpoint,
     FormatVersion,
     FrameworkBuild,
@@ -228,6 +229,11 @@ MODEL_DEFECTS = _model(
 MODEL_LFS_POINTERS = _model("model.lfs_pointers", tuple[LfsPointer, ...], "Git LFS pointers among its files.")
 MODEL_PICKLE_IMPORTS = _model(
     "model.pickle_imports", tuple[PickleImport, ...], "Names that its pickles import; empty without pickles."
+)
+MODEL_CODE = _model(
+    "model.code",
+    tuple[EmbeddedCode, ...],
+    "What in it acts when it is loaded or used, other than a pickle's imports; empty for plain weights.",
 )
 MODEL_FORMAT_VERSIONS = _model(
     "model.format_versions", tuple[FormatVersion, ...], "Versions that its files demand of a runtime."

@@ -84,7 +84,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """The file or folder."""
     format: str
-    """Format by content: `onnx`, `safetensors`, `pytorch`, `huggingface`."""
+    """Format by content, a name of the registry of formats: `onnx`, `gguf`, `safetensors`, `huggingface`."""
     entry: str
     """The file that an engine loads."""
     files: tuple[FileInfo, ...] = ()
@@ -92,11 +92,15 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     """What the configuration calls it, `BertModel`."""
     task: str = ""
-    """What it answers: `embedding`, `tensors`; empty when that can't be told."""
+    """What it answers: `embedding`, `rerank`, `tensors`; empty when that can't be told."""
     producer: str = ""
     """The program that wrote it, `pytorch 2.13.0`."""
     parameters: int | None = None
     """Number of parameters."""
+    tensors: int | None = None
+    """Number of stored tensors."""
+    quantization: str = ""
+    """How its weights are quantised, `Q4_K_M` or `gptq, 4 bits`; empty when they are not, or nothing says so."""
     datatypes: dict[str, int] = msgspec.field(default_factory=dict)
     """Bytes of weights by element type."""
     inputs: tuple[TensorSpec, ...] = ()
@@ -111,6 +115,12 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Its `tokenizer.json`, or empty."""
     max_length: int | None = None
     """The longest input in tokens, where the configuration says so."""
+    chat_template: str = ""
+    """The Jinja template that makes a prompt of a conversation, or empty."""
+    license: str = ""
+    """The licence that its files name."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that its embeddings were trained to be cut to; `(-1,)` for any, none where they can't be."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
 

@@ -26,12 +26,13 @@ ENVIRONMENT_PREFIX = "AIRWORTHY_"
 """`AIRWORTHY_SERVE_PORT=9000` sets `[serve] port`."""
 
 S = TypeVar("S", bound="Section")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\-\[\]:_]+")
 
 DRIVER = re.compile(
     r"(?:(?P<maker>[A-Za-z]{2,20})\s+)?(?P<compare>[<>]=?|==?)?\s*(?P<version>\d{1,6}(?:\.\d{1,6}){0,5})(?:\.[x*])?"
 )
 """How `policy.drivers` names a version."""
-_LISTS = frozenset({"ignore", "accelerators", "drivers"})
+_LISTS = frozenset({"ignore", "cors_origins", "accelerators", "drivers"})
 """Settings that are lists; their variables hold them with commas between."""
 
 
@@ -87,6 +88,24 @@ class ServeSettings(Section, frozen=True):
     """Seconds that a kept answer is good for."""
     allow_nonfinite: bool = False
     """Whether inputs may hold NaN or infinity."""
+    grpc_port: int | None = None
+    """The TCP port of the gRPC interface, which is off without one; 0 lets the system choose."""
+    admin: bool = False
+    """Whether models can be loaded and unloaded over the network, by who holds the admin key."""
+    admin_key_file: str = ""
+    """A file whose only line is the admin key."""
+    admin_key: str = ""
+    """The admin key itself, best given by the environment; at least 16 characters."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose web pages may call the service, `https://app.example.com`; `*` is any, none turns it off."""
+    max_headers: int = 64 * 1024
+    """The most bytes of a request's headers; more are answered with 431."""
+    max_url: int = 8 * 1024
+    """The longest URL in bytes; a longer one is answered with 414."""
+    header_timeout: float = 10.0
+    """Seconds for a connection's first bytes, and for a request's headers, to arrive; then it is closed."""
+    compress_from: int = 16 * 1024
+    """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""
 
 
 class RequirementSettings(Section, frozen=True):
@@ -207,17 +226,27 @@ def _suggestion(name: str, known: list[str], prefix: str) -> str:
 def _check_ranges(settings: Settings, source: str) -> None:
     serve = settings.serve
     positive = ("max_body", "max_queue", "max_batch", "max_batch_tokens", "deadline", "workers", "stall_timeout")
-    for name in (*positive, "body_timeout", "load_timeout"):
+    for name in (*positive, "body_timeout", "load_timeout", "max_headers", "max_url", "header_timeout"):
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
             raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
-    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl"):
+    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from"):
         if getattr(serve, name) < 0:
             problem = say("`serve.{name}` cannot be negative", name=name)
             raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
-    if not 0 <= serve.port <= 65535:
-        problem = say("`serve.port` is {port}, and ports go from 0 to 65535", port=serve.port)
-        raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
+    for origin in serve.cors_origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            problem = say("`serve.cors_origins` holds {origin!r}, which is no origin", origin=origin)
+            raise SettingInvalid(source=source, problem=problem, suggestion="write it as https://app.example.com")
+    for name in ("port", "grpc_port"):
+        port = getattr(serve, name)
+        if port is not None and not 0 <= port <= 65535:
+            problem = say("`serve.{name}` is {port}, and ports go from 0 to 65535", name=name, port=port)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
+    _check_demands(settings, source)
+
+
+def _check_demands(settings: Settings, source: str) -> None:
     asked = settings.requirements
     for name in ("cores", "memory", "disk", "devices", "device_memory"):
         if getattr(asked, name) < 0:

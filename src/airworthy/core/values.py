@@ -235,7 +235,8 @@ class Defect(Value, frozen=True):
     """The file, or the member inside an archive."""
     kind: str
     """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`; `missing` for a file that
-    another names, `path` for one outside of the model's folder, `error-page` for a saved web page."""
+    another names, `path` for one outside of the model's folder, `error-page` for a saved web page, `bomb` for
+    content that unfolds to far more than it takes, `link` for a symbolic link that leads out of the model's folder."""
     detail: str
     """What was expected and what was found, one line."""
     offset: int | None = None
@@ -261,7 +262,24 @@ class PickleImport(Value, frozen=True):
     name: str
     """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
     allowed: bool
-    """Whether it is on the allow-list of plain tensor containers."""
+    """Whether it is on the allow-list of names that only hold data."""
+    weights_only: bool = True
+    """Whether `torch.load(weights_only=True)` takes it as well; told for PyTorch files, true elsewhere."""
+
+
+class EmbeddedCode(Value, frozen=True):
+    """Something in a model that acts when the model is loaded or used, and is not a pickle's import."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    kind: str
+    """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
+    `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
+    compiled code that does; `chat-template`: a template that asks for more than templates need."""
+    name: str
+    """What acts: a layer, an operator, `modeling_x.Model`."""
+    detail: str
+    """What it does, one line."""
 
 
 class Misnamed(Value, frozen=True):

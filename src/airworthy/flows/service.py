@@ -32,8 +32,11 @@ def example(plan: Plan) -> Example | None:
     """A request that a planned model answers; None where its tensors are too large for a command line."""
     model = plan.model
     if model.task == "embedding":
-        body = {"model": model.name, "input": "fit to fly"}
+        body: dict[str, object] = {"model": model.name, "input": "fit to fly"}
         return Example("/v1/embeddings", msgspec.json.encode(body).decode())
+    if model.task == "rerank":
+        body = {"model": model.name, "query": "fit to fly", "documents": ["an airworthy aircraft", "a recipe"]}
+        return Example("/v1/rerank", msgspec.json.encode(body).decode())
     inputs = [_zeros(spec) for spec in model.inputs]
     if not inputs or any(each is None for each in inputs):
         return None

@@ -245,9 +245,12 @@ class Dispatcher:
     def _lanes(self, slot: Slot) -> int:
         """How many runs a runner gets at the same time: several only where a run lasts long enough to be worth it.
 
-        Short runs are better spent in larger batches, which form while the one run lasts.
+        Short runs are better spent in larger batches, which form while the one run lasts. A request that a worker may
+        have died of has its worker to itself, so that it takes nobody else along a second time.
         """
         assert slot.ready is not None
+        if slot.suspected or (self._queue and self._queue[0].solo):
+            return 1
         return slot.ready.lanes if self._forecast.run_time > LONG_RUN else 1
 
     def _set_alarm(self, until: float | None) -> None:
@@ -274,6 +277,7 @@ class Dispatcher:
         run = Run(self._number, metas, budget, live[0].wanted, alone)
         self._flights[self._number] = _Flight(slot, live, now)
         slot.running += 1
+        slot.suspected = live[0].solo
         assert slot.link is not None
         slot.link.send(run, data)
 
@@ -292,6 +296,7 @@ class Dispatcher:
         if flight is None:
             return
         flight.slot.running -= 1
+        flight.slot.suspected = False
         if isinstance(reply, Answer):
             self._deliver(flight, reply, data)
         else:
@@ -344,7 +349,7 @@ class Dispatcher:
             if flight.slot is slot:
                 del self._flights[number]
                 self._retry_or_refuse(flight, error)
-        slot.running = 0
+        slot.running, slot.suspected = 0, False
         self._pump_soon()
 
     def _retry_or_refuse(self, flight: _Flight, error: AirworthyError) -> None:

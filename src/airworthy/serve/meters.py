@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from airworthy.serve.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -18,6 +21,9 @@ class Meters:
         self._counts: dict[tuple[str, int], Callable[[], None]] = {}
         self.requests = Counter(
             "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], registry=self.registry
+        )
+        self._calls = Counter(
+            "airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], registry=self.registry
         )
         self.duration = Histogram(
             "airworthy_request_duration_seconds",
@@ -70,6 +76,10 @@ class Meters:
             count = self._counts[key] = self.requests.labels(route, str(status)).inc
         count()
 
+    def called(self, method: str, code: str) -> None:
+        """A gRPC call was answered."""
+        self._calls.labels(method, code).inc()
+
     def page(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -85,6 +95,7 @@ class ModelMeters:
         self._queued = meters.queued.labels(model).observe
         self._compute = meters.compute.labels(model).observe
         self._rows = meters.rows.labels(model).observe
+        self._batches = Batches()
 
     def answered(self, queued: float, total: float) -> None:
         """A request got its answer; times in seconds."""
@@ -93,12 +104,16 @@ class ModelMeters:
 
     def batch(self, rows: int, seconds: float) -> None:
         """A batch came back."""
+        if rows >= sys.maxsize:  # a request that shares its run with nobody, whatever its shape
+            rows = 1
         self._rows(rows)
         self._compute(seconds)
+        self._batches.add(rows, seconds)
 
     def rejected(self, reason: str) -> None:
         """A request ended without a result."""
         self._meters.refused.labels(self._model, reason).inc()
+        self._batches.refused += 1
 
     def asked(self, result: str) -> None:
         """The cache was asked: `hit`, `miss` or `joined`."""
@@ -121,3 +136,35 @@ class ModelMeters:
         """Read the two gauges from functions when the page is asked for."""
         self._meters.waiting.labels(self._model).set_function(waiting)
         self._meters.running.labels(self._model).set_function(running)
+
+    def statistics(self, version: str) -> ModelStatistics:
+        """The same, as the Open Inference Protocol tells it."""
+        success, queue, compute = (self._sum(each) for each in ("request_duration", "queue_duration", "batch_duration"))
+        hits, misses, joined = (int(self._sample("cache_requests_total", result=r)) for r in ("hit", "miss", "joined"))
+        success.count += hits + joined
+        none = Duration()
+        stats = InferenceStatistics(
+            success=success,
+            fail=Duration(self._batches.refused, 0),
+            queue=queue,
+            compute_input=none,
+            compute_infer=compute,
+            compute_output=none,
+            cache_hit=Duration(hits, 0),
+            cache_miss=Duration(misses, 0),
+        )
+        return ModelStatistics(
+            name=self._model,
+            version=version,
+            last_inference=int(self._batches.last * 1000),
+            inference_count=int(self._sample("batch_rows_sum")),
+            execution_count=compute.count,
+            inference_stats=stats,
+            batch_stats=self._batches.describe(),
+        )
+
+    def _sum(self, name: str) -> Duration:
+        return Duration(int(self._sample(f"{name}_seconds_count")), int(self._sample(f"{name}_seconds_sum") * 1e9))
+
+    def _sample(self, name: str, **labels: str) -> float:
+        return self._meters.registry.get_sample_value(f"airworthy_{name}", {"model": self._model, **labels}) or 0.0

@@ -39,10 +39,47 @@ class BodyTooLarge(Refusal):
 
 
 class UnsupportedEncoding(Refusal):
-    """A body that is compressed."""
+    """A body that is compressed in a way that we don't know."""
 
     code = "unsupported-encoding"
+    message = "bodies of content-encoding {encoding!r} are not taken"
+    hint = "send it as {known}, or without content-encoding"
     http_status = 415
+
+
+class HeadersTooLarge(Refusal):
+    """More header bytes, or more headers, than a request may have."""
+
+    code = "headers-too-large"
+    message = "the request has more than {most:bytes} of headers, or more than {count} headers"
+    hint = "send fewer, or raise serve.max_headers"
+    http_status = 431
+
+
+class UrlTooLong(Refusal):
+    """A longer URL than a request may have."""
+
+    code = "url-too-long"
+    message = "the URL is longer than {most} bytes"
+    http_status = 414
+
+
+class AdminOff(Refusal):
+    """The admin interface is off."""
+
+    code = "admin-off"
+    message = "models cannot be loaded or unloaded over the network here"
+    hint = "start the service with serve.admin = true and an admin key"
+    http_status = 403
+
+
+class Unauthorized(Refusal):
+    """No key, or a wrong one."""
+
+    code = "invalid-api-key"
+    message = "the key is missing or wrong"
+    hint = "send it as the header `Authorization: Bearer KEY`"
+    http_status = 401
 
 
 class BodyTooSlow(Refusal):
@@ -115,6 +152,15 @@ class NotReady(Refusal):
     http_status = 503
 
 
+class LoadRefused(Refusal):
+    """A model that an administrator asked for does not load; what served before goes on serving."""
+
+    code = "load-failed"
+    message = "{detail}"
+    hint = "{way_out}"
+    http_status = 500
+
+
 class WorkerLost(Refusal):
     """The worker died with this request in its hands, twice."""
 
@@ -146,6 +192,14 @@ class NotANumber(Refusal):
     message = "the model's output {name!r} holds NaN or infinity"
     hint = "run `airworthy explain nan-in-output`; binary output carries such values"
     http_status = 500
+
+
+class NotText(Refusal):
+    """The model answered with bytes that are no text, which JSON can't hold."""
+
+    code = "not-text"
+    message = "the model's output {name!r} holds bytes that are no UTF-8"
+    hint = "ask for binary output, which carries them"
 
 
 def from_failure(code: str, params: dict[str, Any]) -> Refusal:

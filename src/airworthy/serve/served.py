@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from airworthy.core.errors import AirworthyError
 from airworthy.core.model import ANY_RANK, ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
@@ -13,15 +15,19 @@ from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals
 from airworthy.serve.cache import AnswerCache, Watch, key_of
 from airworthy.serve.dispatcher import Asked, Dispatcher
+from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.slot import MakeLink
-from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, is_finite, shape_text
+from airworthy.serve.statistics import ModelStatistics
+from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, check_strings, is_finite, shape_text
 from airworthy.serve.text import TextCodec, int64
 from airworthy.serve.wire import Load, Ready
 
 VERSION = "1"
 """The version of every model, until releases bring their own."""
+TEXT_TASKS = ("embedding", "rerank")
+"""Tasks whose models take texts, through their tokenizer."""
 
 
 def is_batchable(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
@@ -62,22 +68,33 @@ class Served:
         self.batchable = is_batchable(model.inputs, model.outputs)
         self.codec: TextCodec | None = None
         self.embedding: TensorSpec | None = None
+        self.score: TensorSpec | None = None
         self._padding: dict[str, bytes] = {}
-        if model.task == "embedding":
+        if model.task in TEXT_TASKS:
             self.codec = TextCodec(model.tokenizer)
-            self.embedding = embedding_output(model.outputs)
             self._padding = {
                 spec.name: int64([self.codec.pad_id if spec.name == "input_ids" else 0]) for spec in model.inputs
             }
+        if model.task == "embedding":
+            self.embedding = embedding_output(model.outputs)
+        elif model.task == "rerank":
+            self.score = embedding_output(model.outputs)
         limits = Limits(
             rows=settings.max_batch if self.batchable else 1,
             tokens=settings.max_batch_tokens,
             wait=settings.batch_wait,
         )
         load = Load(engine, model, options)
-        self.dispatcher = Dispatcher(load, settings, make_link, self._meters, limits, self._padding)
-        # What a file holds decides what it answers; one that changes under a running service is not read again.
-        self._release = f"{model.path}:{VERSION}"
+        self._make: Callable[[], Dispatcher] = lambda: Dispatcher(
+            load, settings, make_link, self._meters, limits, self._padding
+        )
+        self.dispatcher = self._make()
+        self._others: set[Dispatcher] = set()
+        self._changing = asyncio.Lock()
+        self.unloaded = False
+        """Whether it was taken out of service by an administrator, until it is loaded again."""
+        # What a file holds decides what it answers; one that changes under a running service is read again by `load`.
+        self._loads = 1
         self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if settings.cache else None
         self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
 
@@ -86,6 +103,86 @@ class Served:
         ready = await self.dispatcher.loaded()
         self.inputs, self.outputs = ready.inputs, ready.outputs
         return ready
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes requests now."""
+        return not self.unloaded and self.dispatcher.ready
+
+    @property
+    def state(self) -> str:
+        """What a person would say of it, in one word."""
+        return say("unloaded") if self.unloaded else self.dispatcher.state
+
+    def statistics(self) -> ModelStatistics:
+        """What it has done so far."""
+        return self._meters.statistics(VERSION)
+
+    def describe(self) -> dict[str, Any]:
+        """Its state as plain JSON data, for the health page."""
+        return {**self.dispatcher.describe(), "state": self.state}
+
+    def check_room(self) -> None:
+        """Refuse at once what would be refused after its body was read.
+
+        Raises:
+            Refusal: the model is unloaded or isn't ready, or its queue is full.
+        """
+        if self.unloaded:
+            raise refusals.NotReady(name=self.name, state=self.state)
+        self.dispatcher.check_room()
+
+    async def load(self) -> None:
+        """Load it, or load its file again: new runners take over once they are ready, the old ones finish their work.
+
+        Raises:
+            Refusal: it does not load; what served before goes on serving.
+        """
+        async with self._changing:
+            new = self._make()
+            self._others.add(new)
+            new.begin()
+            try:
+                ready = await new.loaded()
+            except BaseException as error:
+                await self._end(new, 0.0)
+                if isinstance(error, AirworthyError):
+                    raise refusals.LoadRefused(detail=error.text, way_out=error.way_out) from None
+                raise
+            old, self.dispatcher = self.dispatcher, new
+            self._others.discard(new)
+            self._others.add(old)
+            self.inputs, self.outputs = ready.inputs, ready.outputs
+            self._loads += 1  # runs of the old one that are under way are kept under a key that nobody asks for
+            if self._cache is not None:
+                self._cache.clear()
+            was_unloaded, self.unloaded = self.unloaded, False
+            if not was_unloaded:
+                await self._end(old, self._settings.drain)
+
+    async def unload(self) -> None:
+        """Take it out of service: who is inside gets an answer, its runners end."""
+        async with self._changing:
+            if not self.unloaded:
+                self.unloaded = True
+                await self._end(self.dispatcher, self._settings.drain)
+
+    async def _end(self, dispatcher: Dispatcher, drain: float) -> None:
+        await dispatcher.drain(drain)
+        await dispatcher.stop(STOP)
+        self._others.discard(dispatcher)
+
+    async def stop(self, timeout: float) -> None:
+        """End all its runners, whoever they serve."""
+        await asyncio.gather(*(each.stop(timeout) for each in (self.dispatcher, *self._others)))
+
+    @property
+    def _release(self) -> str:
+        return f"{self.model.path}:{VERSION}:{self._loads}"
+
+    # --- requests -------------------------------------------------------------------------------------------------
 
     def validate(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """A client's tensors in the model's order.
@@ -107,6 +204,8 @@ class Served:
             if name not in given:
                 raise BadTensor(name=name, problem=say("it is missing"))
             _hold_against(given[name].meta, spec)
+            if spec.datatype == "BYTES":
+                check_strings(name, given[name].meta.shape, given[name].data)
             if not self._settings.allow_nonfinite and not is_finite(spec.datatype, given[name].data):
                 problem = say("it holds NaN or infinity, which serve.allow_nonfinite = true would let in")
                 raise BadTensor(name=name, problem=problem)
@@ -123,8 +222,15 @@ class Served:
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
         return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch)
 
-    def submit_tokens(self, ids: Sequence[int], watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
-        """Let one text's token ids in, for its embedding.
+    def submit_tokens(
+        self, ids: Sequence[int], watch: Watch | None = None, types: Sequence[int] = ()
+    ) -> asyncio.Future[tuple[Tensor, ...]]:
+        """Let one text's token ids in, for its embedding or its score.
+
+        Args:
+            ids: the token ids.
+            watch: returns when the client is gone.
+            types: which of a pair's two texts each token belongs to; empty for a single text.
 
         Raises:
             Refusal: more tokens than the model takes.
@@ -132,15 +238,18 @@ class Served:
         most = self.model.max_length
         if most is not None and len(ids) > most:
             raise refusals.ContextTooLong(tokens=len(ids), most=most)
-        assert self.embedding is not None
+        output = self.embedding or self.score
+        assert output is not None
         data, length = int64(ids), len(ids)
         columns = {"input_ids": data, "attention_mask": int64([1]) * length}
+        if types:
+            columns["token_type_ids"] = int64(types)
         blank = bytes(len(data))
         tensors = [
             Tensor(TensorMeta(spec.name, "INT64", (1, length), len(data)), columns.get(spec.name, blank))
             for spec in self.inputs
         ]
-        wanted = (self.embedding.name,)
+        wanted = (output.name,)
         return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch)
 
     def _ask(self, asked: Asked, watch: Watch | None) -> asyncio.Future[tuple[Tensor, ...]]:

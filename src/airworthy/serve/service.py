@@ -16,12 +16,12 @@ from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
+from airworthy.serve.gateway.admin import Admin
+from airworthy.serve.link.interface import STOP
 from airworthy.serve.slot import MakeLink
 
 BACKLOG = 2048
 """Connections that the kernel holds until they are accepted."""
-STOP = 3.0
-"""Seconds that workers get to end by themselves."""
 
 
 class CannotListen(AirworthyError):
@@ -79,6 +79,7 @@ class Service:
     ) -> None:
         self.plans = plans
         self.settings = settings
+        self._admin = Admin(settings)
         self._on_ready = on_ready
         self._make_link = make_link
         self._failure: AirworthyError | None = None
@@ -87,6 +88,8 @@ class Service:
         self._grace = STOP
         self.address: tuple[str, int] = (settings.host, settings.port)
         """Where it listens; the port is the real one once it does."""
+        self.grpc_port: int | None = None
+        """Where the gRPC interface listens, once it does; None where it is off."""
         self.words = ""
         """The last that workers printed and the runtime's own error, where a model did not load."""
         self.load_seconds: dict[str, float] = {}
@@ -129,20 +132,40 @@ class Service:
         self._models = models
         from airworthy.serve.gateway.app import App
         from airworthy.serve.gateway.server import make_server
+        from airworthy.serve.models import Models
 
-        self._server = make_server(App(models, self.settings, meters), self.settings)
+        served_models = Models(models)
+        self._server = make_server(App(served_models, self.settings, meters, self._admin), self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
+        grpc: Any = None
         try:
+            if self.settings.grpc_port is not None:
+                from airworthy.serve.gateway.grpc import Gateway
+
+                grpc = Gateway(served_models, self.settings, meters, self._admin)
+                self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
                 await self._server.serve(sockets=[sock])
         finally:
             loading.cancel()
             if self._draining is not None:
                 await self._draining
-            await asyncio.gather(*(served.dispatcher.stop(self._grace) for served in models.values()))
+            if grpc is not None:
+                await grpc.stop()
+            await asyncio.gather(*(served.stop(self._grace) for served in models.values()))
             for served in models.values():
                 served.close()
+
+    async def _listen_grpc(self, grpc: Any, port: int) -> int:
+        try:
+            bound: int = await grpc.start(self.settings.host, port)
+        except OSError:
+            # gRPC's own words are about its sockets; ours come from trying the same address.
+            listen(self.settings.host, port).close()
+            way_out = _way_out(OSError())
+            raise CannotListen(host=self.settings.host, port=port, reason="gRPC", way_out=way_out) from None
+        return bound
 
     def stop(self) -> None:
         """Begin the drain: no new connections, an answer for everybody inside, then the end. Called again: at once."""

@@ -76,6 +76,8 @@ class Slot:
         """Why the last start failed, or how the last runner ended."""
         self.running = 0
         """How many runs it has. The dispatcher's to count."""
+        self.suspected = False
+        """Whether it runs a request alone that a worker may have died of. The dispatcher's to set."""
 
     def start(self) -> None:
         """Begin; the callbacks tell what comes of it."""

@@ -119,12 +119,21 @@ def pack(name: str, datatype: str, values: Any, count: int) -> bytes:
             return bytes(map(_boolean, flat))
         if datatype == "FP16":
             return struct.pack(f"<{count}e", *flat)
+        if datatype == "BF16":
+            return _to_bf16(array("f", flat))
         return array(_TYPECODES[datatype], flat).tobytes()
-    except KeyError:
-        raise BadTensor(name=name, problem=say("{datatype} is taken as binary data only", datatype=datatype)) from None
     except (TypeError, OverflowError, AttributeError, struct.error) as error:
         problem = say("the values are not all {datatype} ({error})", datatype=datatype, error=error)
         raise BadTensor(name=name, problem=problem) from None
+
+
+def _to_bf16(values: array[float]) -> bytes:
+    """The upper halves of FP32 numbers, rounded to the nearest, ties to even."""
+    bits = array("I", values.tobytes())
+    halves = (
+        0x7FC0 if math.isnan(v) else (b + 0x7FFF + ((b >> 16) & 1)) >> 16 for v, b in zip(values, bits, strict=True)
+    )
+    return array("H", halves).tobytes()
 
 
 def _boolean(value: Any) -> int:
@@ -202,6 +211,24 @@ def check_size(meta: TensorMeta) -> None:
             given=meta.size,
         )
         raise BadTensor(name=meta.name, problem=problem)
+
+
+def check_strings(name: str, shape: Sequence[int], data: Buffer) -> None:
+    """Hold `BYTES` data against its shape.
+
+    Raises:
+        BadTensor: the data ends inside a string, or holds another number of them.
+    """
+    count = 0
+    try:
+        for _ in iterate_strings(memoryview(data).cast("B")):
+            count += 1
+    except ValueError as error:
+        raise BadTensor(name=name, problem=str(error)) from None
+    if count != element_count(shape):
+        wanted = element_count(shape)
+        problem = say("its shape holds {wanted} values and {given} were given", wanted=wanted, given=count)
+        raise BadTensor(name=name, problem=problem)
 
 
 def is_finite(datatype: str, data: Buffer) -> bool:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 INLINE_CHARACTERS = 2000
 """Texts of up to so many characters are tokenised at once; a hop to another thread costs more than they do."""
+_TRIES = 4
+
+Pair = tuple[list[int], list[int]]
+"""The token ids of two texts, and for each of them 0 or 1: the first text or the second."""
 
 
 class TextCodec:
@@ -51,6 +55,40 @@ class TextCodec:
         if len(texts) == 1:
             return [self._tokenizer.encode(texts[0]).ids]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    async def encode_pairs(
+        self, first: str, seconds: Sequence[str], *, most: int | None = None, most_second: int | None = None
+    ) -> list[Pair]:
+        """The token ids of one text with each of others, and which of the two each token belongs to.
+
+        Args:
+            first: the text that stands first in every pair.
+            seconds: the other texts.
+            most: tokens that a pair may have; the second text is cut to fit. None leaves it whole.
+            most_second: tokens that the second text may have; it is cut to fit. None leaves it whole.
+        """
+        if len(first) * len(seconds) + sum(map(len, seconds)) <= INLINE_CHARACTERS:
+            return [self._encode_pair(first, second, most, most_second) for second in seconds]
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: [self._encode_pair(first, second, most, most_second) for second in seconds]
+        )
+
+    def _encode_pair(self, first: str, second: str, most: int | None, most_second: int | None) -> Pair:
+        encoding = self._tokenizer.encode(first, second)
+        for _ in range(_TRIES):
+            ids = encoding.ids
+            own = [place for place, which in enumerate(encoding.sequence_ids) if which == 1]
+            keep = len(own)
+            if most is not None:
+                keep = min(keep, len(own) - (len(ids) - most))
+            if most_second is not None:
+                keep = min(keep, most_second)
+            if keep >= len(own) or keep < 1:
+                break
+            # A text that was cut may come out as other tokens at its end, seldom as more of them.
+            second = second[: encoding.offsets[own[keep - 1]][1]]
+            encoding = self._tokenizer.encode(first, second)
+        return encoding.ids, encoding.type_ids
 
     def check_ids(self, ids: Sequence[int]) -> str:
         """What is wrong with token ids that a client sent; empty where nothing is."""

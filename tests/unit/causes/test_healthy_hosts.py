@@ -22,8 +22,11 @@ BROKEN = {
     "nvidia-smi-hangs": {"gpu-hardware-fault"},
 }
 """Hosts that were recorded for what is wrong with them, and what the catalogue must say."""
-BLEMISHES = {"rtx4090-driver-550": {"conflicting-package-variants"}}
-"""What is wrong by intent with the environment of a machine that is well itself."""
+BLEMISHES = {
+    "laptop-without-gpu": {"package-missing"},
+    "rtx4090-driver-550": {"conflicting-package-variants", "package-missing"},
+}
+"""What is wrong by intent with the environment of a machine that is well itself; some hold a few packages only."""
 HEALTHY = tuple(name for name in NAMES if name not in BROKEN)
 
 

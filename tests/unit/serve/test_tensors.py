@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -43,6 +44,13 @@ def test_bf16_is_read_as_the_upper_half_of_fp32() -> None:
     assert unpack("BF16", data) == [1.5, -2.0]
 
 
+@given(st.lists(st.floats(width=32), max_size=20))
+def test_numbers_become_the_nearest_bf16(values: list[float]) -> None:
+    wanted = np.array(values, np.float32).astype(ml_dtypes.bfloat16)
+    got = np.frombuffer(pack("x", "BF16", values, len(values)), ml_dtypes.bfloat16)
+    np.testing.assert_array_equal(got.astype(np.float32), wanted.astype(np.float32))
+
+
 @given(st.lists(st.binary(max_size=20), max_size=20))
 def test_strings_survive(items: list[bytes]) -> None:
     assert [bytes(item) for item in iterate_strings(memoryview(pack_strings(items)))] == items
@@ -66,7 +74,7 @@ def test_any_bytes_are_strings_or_an_error(data: bytes) -> None:
         ("UINT8", [300], 1, "not all UINT8"),
         ("BOOL", [2], 1, "not all BOOL"),
         ("BYTES", [1], 1, "not all BYTES"),
-        ("BF16", [1.0], 1, "binary data only"),
+        ("BF16", ["1"], 1, "not all BF16"),
         ("FP32", [None], 1, "not all FP32"),
         ("FP16", [1e9], 1, "not all FP16"),
     ],

@@ -46,7 +46,7 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Absent, Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
-from airworthy.core.keys import ASCEND_CANN, ASCEND_DEVICES, DISTRIBUTIONS
+from airworthy.core.keys import ASCEND_CANN, ASCEND_DEVICES, ASCEND_NNAL, DISTRIBUTIONS
 from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
@@ -64,7 +64,7 @@ CAUSE = Cause(
     slug="ascend-version-mismatch",
     severity=Severity.ERROR,
     needs=(DISTRIBUTIONS,),
-    uses=(ASCEND_CANN, ASCEND_DEVICES),
+    uses=(ASCEND_CANN, ASCEND_NNAL, ASCEND_DEVICES),
     message="torch-npu {torch_npu} was made for {part} {wanted}, and {found} is installed",
     signatures=(
         Signature("cannot open shared object", _LIBRARY + r": cannot open shared object", message=_MISSING),
@@ -123,6 +123,15 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     torch = installed.get("torch")
     if torch is not None and torch.numbers[:3] != npu.numbers[:3]:
         yield _finding(facts, npu, "PyTorch", _plain(npu), torch.text, other=torch.numbers[:2] != npu.numbers[:2])
+    if "vllm-ascend" in installed and isinstance(facts.fact(ASCEND_NNAL), Absent):
+        yield CAUSE.finding(
+            facts,
+            "vllm-ascend",
+            evidence=(ASCEND_NNAL, DISTRIBUTIONS),
+            confidence=Confidence.MEDIUM,
+            message="vllm-ascend needs the ATB library of NNAL beside torch-npu {torch_npu}, and none is found",
+            torch_npu=npu.text,
+        )
     cann = facts.fact(ASCEND_CANN)
     if isinstance(cann, Absent):
         if facts.get_value(ASCEND_DEVICES, ()):

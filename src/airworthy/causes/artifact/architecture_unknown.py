@@ -98,6 +98,7 @@ CAUSE = Cause(
             weight=0.8,
         ),
         Signature("Model architectures [", r"\['(?P<type>\w{1,100})'\] failed to be inspected", weight=0.8),
+        Signature("error loading model hyperparameters", weight=0.7),
         Signature("unknown pre-tokenizer type", weight=0.6),
     ),
     related=("remote-code-refused", "format-version-unsupported", "tokenizer-broken", "api-removed"),

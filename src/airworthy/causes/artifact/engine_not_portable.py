@@ -39,18 +39,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.interface import Cause, Signature
-from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.causes.interface import Cause, Signature, Undecidable
+from airworthy.core.facts import Facts, Unknown
+from airworthy.core.finding import Confidence, Finding, Remedy, Severity
+from airworthy.core.keys import DISTRIBUTIONS, MODEL_FORMAT_VERSIONS, MODEL_PATH
+from airworthy.core.version import Version
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
     slug="engine-not-portable",
     severity=Severity.ERROR,
+    needs=(MODEL_FORMAT_VERSIONS,),
+    uses=(DISTRIBUTIONS, MODEL_PATH),
     message="the engine was built for {found}, and this runtime expects {wanted}",
-    unpredictable=(
-        "what an engine was built with is written in its maker's own way, which only its maker's runtime reads"
-    ),
     signatures=(
         Signature(
             "The engine plan file is not compatible with this version of TensorRT",
@@ -66,6 +68,7 @@ CAUSE = Cause(
         Signature("Platform specific tag mismatch"),
         Signature("safeVersionRead == "),
         Signature("incompatible with the current version of TensorRT"),
+        Signature("he engine was built for", r"(?i)the engine was built for (?:compute capability|sm)", weight=0.95),
         Signature("Using an engine plan file across different models of devices", weight=0.85),
         Signature("Magic tag does not match", weight=0.88),
         Signature("kPLAN_MAGIC_TAG", weight=0.88),
@@ -76,6 +79,35 @@ CAUSE = Cause(
     ),
     related=("format-version-unsupported", "file-corrupt", "no-kernel-image"),
 )
+
+_RUNTIMES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-cu11", "tensorrt-lean", "tensorrt-dispatch")
+
+
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """The release in a plan's header against the TensorRT that is installed; the GPU it is for is not published."""
+    built = next((Version(v.domain) for v in facts.value(MODEL_FORMAT_VERSIONS) if v.kind == "tensorrt"), None)
+    if built is None:
+        return
+    fact = facts.fact(DISTRIBUTIONS)
+    if isinstance(fact, Unknown):
+        raise Undecidable("{fact} is unknown: {reason}", fact=DISTRIBUTIONS.name, reason=fact.reason)
+    packages = {each.name: each.version for each in facts.get_value(DISTRIBUTIONS, ())}
+    installed = next((packages[name] for name in _RUNTIMES if name in packages), None)
+    if installed is None:
+        raise Undecidable("no package of TensorRT is installed in this environment; the system may hold one")
+    if built.numbers[:3] == installed.numbers[:3]:
+        return
+    yield CAUSE.finding(
+        facts,
+        facts.get_value(MODEL_PATH, "tensorrt"),
+        evidence=(MODEL_FORMAT_VERSIONS, DISTRIBUTIONS),
+        # Within one major version a plan runs if it was built to, which its header does not tell.
+        severity=Severity.ERROR if built.major != installed.major else Severity.WARNING,
+        confidence=Confidence.HIGH if built.major != installed.major else Confidence.MEDIUM,
+        found=say("TensorRT {version}", version=built),
+        wanted=installed.text,
+    )
 
 
 @CAUSE.remedy

@@ -65,6 +65,12 @@ CAUSE = Cause(
         Signature("truncated file: eof = "),
         Signature("Bad CRC-32 for file"),
         Signature("file should be of size", r"Consistency check failed: file should be of size"),
+        Signature(
+            "is not a valid JSON file",
+            r"(?:the config file|configuration file) at '(?P<file>[^'\n]{1,300})' is not a valid JSON file",
+            weight=0.9,
+            message="{file} is not whole",
+        ),
         Signature("HeaderTooSmall", weight=0.9),
         Signature("unexpectedly reached end of file", weight=0.9),
         Signature("got 0.0.0, please rebuild", r"expecting library version [\d.]+ got 0\.0\.0", weight=0.9),
@@ -75,6 +81,8 @@ CAUSE = Cause(
         Signature("InvalidHeaderLength", weight=0.7),
         Signature("InvalidHeaderDeserialization", weight=0.7),
         Signature("BadZipFile: File is not a zip file", weight=0.5),
+        # Of an archive that lacks its end, recent releases say no more than `Invalid argument`, on another line.
+        Signature("super().__init__(torch._C.PyTorchFileReader(", weight=0.5),
         Signature("HeaderTooLarge", r"HeaderTooLarge\b", weight=0.45),
     ),
     related=("lfs-pointer", "download-is-error-page", "wrong-format", "disk-full", "hash-mismatch"),
@@ -82,6 +90,10 @@ CAUSE = Cause(
 
 _OTHERS = frozenset({"missing", "error-page"})
 """Kinds that `shard-missing` and `download-is-error-page` tell."""
+# Bytes after the end of the data are read by nobody, yet nobody put them there on purpose; a link may be meant.
+_HARMLESS = frozenset({"padded", "link"})
+_WHOLE = frozenset({"bomb", "link", "path"})
+"""Kinds by which nothing is damaged: the message must not say so."""
 
 
 @CAUSE.predict
@@ -95,8 +107,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             defect.member,
             evidence=(MODEL_DEFECTS,),
-            # Bytes after the end of the data are read by nobody, yet nobody put them there on purpose.
-            severity=Severity.WARNING if defect.kind == "padded" else Severity.ERROR,
+            severity=Severity.WARNING if defect.kind in _HARMLESS else Severity.ERROR,
+            message="{member}: {detail}" if defect.kind in _WHOLE else "",
             member=defect.member,
             kind=defect.kind,
             detail=defect.detail,

@@ -78,7 +78,7 @@ CAUSE = Cause(
             weight=0.92,
         ),
         Signature("pull model manifest: 40", r"manifest: 40[13]", weight=0.92),
-        Signature("Invalid username or password.", weight=0.8),
+        Signature("Invalid username or password.", weight=0.4),
     ),
     related=("model-not-found", "hub-unreachable", "auth-failure"),
 )

@@ -54,7 +54,7 @@ _TROUBLE = (
     r"(?:no such host|i/o timeout|connection refused|connection reset|TLS handshake timeout|server misbehaving"
     r"|network is unreachable|certificate|Connection aborted|Connection reset|timed out|Temporary failure|Name or "
     r"service"
-    r"|getaddrinfo|unexpected EOF|max retries exceeded)"
+    r"|getaddrinfo|RemoteDisconnected|unexpected EOF|max retries exceeded)"
 )
 
 CAUSE = Cause(
@@ -79,6 +79,8 @@ CAUSE = Cause(
         Signature("thrown while requesting", rf"thrown while requesting (?:HEAD|GET) https?://{_HUB}", weight=0.95),
         Signature("Cannot find an appropriate cached snapshot folder", weight=0.92),
         Signature("huggingface.co", rf"(?i)huggingface\.co.{{0,300}}{_TROUBLE}", weight=0.9),
+        Signature("huggingface.co", rf"(?i){_TROUBLE}.{{0,300}}huggingface\.co", weight=0.88),
+        Signature("cloudflarestorage.com/ollama", rf"(?i)cloudflarestorage\.com/ollama.{{0,300}}{_TROUBLE}"),
         Signature("An error occured while synchronizing the model", weight=0.9),
         Signature("<urlopen error", rf"(?i)<urlopen error .{{0,100}}{_TROUBLE}", weight=0.8),
         Signature("ConnectError: ", rf"(?i)(?:httpx|httpcore)\.ConnectError: .{{0,100}}{_TROUBLE}", weight=0.8),

@@ -65,8 +65,10 @@ CAUSE = Cause(
         Signature("There is no module or parameter named", r"parameter named '(?P<key>[\w.]{1,200})'", weight=0.95),
         Signature("weights were not initialized from checkpoint", weight=0.95),
         Signature("variables during loading", r"expected \d+ variables, but received \d+ variables", weight=0.95),
+        Signature("does not exist", r"weight (?P<key>[\w-]{1,80}(?:\.[\w-]{1,80}){1,12}) does not exist", weight=0.95),
         Signature("missing tensor '", r"missing tensor '(?P<key>[\w.]{1,200})'", weight=0.9),
         Signature("check_tensor_dims: tensor '", r"tensor '(?P<key>[\w.]{1,200})' not found", weight=0.9),
+        Signature("MISSING WEIGHT", r"MISSING WEIGHT: (?P<key>[\w.]{1,200})", weight=0.92),
         Signature("objects could not be loaded", r"A total of \d+ objects could not be loaded", weight=0.9),
         Signature(
             "KeyError: '",

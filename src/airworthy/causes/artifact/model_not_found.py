@@ -87,12 +87,10 @@ CAUSE = Cause(
         Signature(
             "No versions of servable", r"No versions of servable (?P<name>\S{1,100}) found under base path", weight=0.95
         ),
-        Signature("Request for unknown model", r"unknown model: '(?P<name>[^'\n]{1,100})'", weight=0.92),
-        Signature("at least one version must be available under the version policy", weight=0.92),
         Signature(
             "does not exist",
             r"(?i)the model [`'\"\\]{1,2}(?P<name>[^`'\"\\\n]{1,200})[`'\"\\]{1,2} does not exist",
-            weight=0.92,
+            weight=0.75,
         ),
         Signature(
             "does not exist",

@@ -59,7 +59,8 @@ CAUSE = Cause(
     ),
     signatures=(
         Signature("requires you to execute the"),
-        Signature("contains custom code which must be executed"),
+        Signature("custom code ", r"(?:contains|references) custom code .{0,80}which must be executed"),
+        Signature("Do you wish to run the custom code?"),
         Signature("Requested the deserialization of a", r"disallowed by default"),
         Signature("The loading of this model requires remote code"),
         Signature(

@@ -87,11 +87,22 @@ CAUSE = Cause(
             r"Could not interpret (?:\w+ )?(?:initializer|activation|metric|loss|optimizer)",
             weight=0.85,
         ),
+        Signature(
+            "custom_objects", r"Unknown (?:activation|loss|metric|object|optimizer|initializer|regularizer)", weight=0.9
+        ),
         Signature("Could not deserialize", weight=0.85),
         Signature("could not be deserialized properly", weight=0.85),
         Signature(
             "Trying to unpickle estimator", r"Trying to unpickle estimator (?P<name>\w{1,80}) from version", weight=0.83
         ),
+        Signature("No module named '_", r"No module named '(?P<module>_loss|_gb_losses|_forest)\b", weight=0.92),
+        Signature(
+            "' object has no attribute '",
+            r"'\w{0,40}(?:Classifier|Regressor|Regression|SVC|SVR|Forest|Scaler|Encoder|Imputer|Vectorizer|Transformer|KMeans|PCA"
+            r"|Pipeline)' object has no attribute '(?P<name>\w{1,80})'",
+            weight=0.75,
+        ),
+        Signature("unpickler.load()", weight=0.45),
         Signature("an integer is required (got type bytes)", weight=0.83),
         Signature("First argument must be a sub-type of ndarray", weight=0.83),
     ),

@@ -57,10 +57,21 @@ CAUSE = Cause(
         Signature("Error no file named", r"no file named (?P<name>[^\n]{1,200}?) found in directory"),
         Signature("Cannot find any model weights with"),
         Signature("No local weights found in"),
+        Signature("No .safetensors weights found"),
+        Signature("does not appear to have files named", r"files named \(?['\"](?P<name>[^'\"\n]{1,200})"),
+        Signature(
+            "no file named ", r"no file named (?P<name>[\w.-]{1,120}\.(?:bin|safetensors|json|model))", weight=0.9
+        ),
+        Signature("cannot get file size", r"No such file or directory \[(?P<name>[^\]\n]{1,300})\]", weight=0.92),
         Signature(
             "but it doesn't exist or is not accessible", r"should be stored in (?P<name>[^\n,]{1,200}), but it doesn't"
         ),
         Signature("does not appear to have a file named", r"a file named (?P<name>[\w./-]{1,200}\w)", weight=0.97),
+        Signature(
+            "No such file or directory",
+            r"No such file or directory: [\"']?(?P<name>[^\s\"']{0,300}-\d{5}-of-\d{5}\.\w{1,20})",
+            weight=0.95,
+        ),
         Signature("Could not locate", r"Could not locate (?P<name>[\w./-]{1,200}) inside", weight=0.95),
         Signature(
             "xternal",

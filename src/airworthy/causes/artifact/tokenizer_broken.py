@@ -84,6 +84,8 @@ CAUSE = Cause(
         Signature("TokenizerFast.from_file(", weight=0.85),
         Signature("SentencePieceProcessor_", r"SentencePieceProcessor_[lL]oad", weight=0.85),
         Signature("Error loading tokenizer", weight=0.8),
+        # What the tokenizers library says of JSON, in the words of the parser beneath it.
+        Signature("Exception: ", r"^Exception: .{4,120} at line \d+ column \d+\s*$", weight=0.8),
         Signature("TypeError: not a string", weight=0.75),
         Signature(
             "not NoneType",

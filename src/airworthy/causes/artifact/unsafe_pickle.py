@@ -67,6 +67,7 @@ CAUSE = Cause(
 )
 
 _MOST_NAMES = 5
+_PLAIN = "{member} holds {names}: plain data, which `torch.load` refuses all the same unless it is allowed by name"
 _RUNNERS = frozenset(
     """
     os posix nt subprocess sys builtins __builtin__ runpy importlib socket shutil ctypes pty commands webbrowser code
@@ -80,9 +81,12 @@ _RUNNERS = frozenset(
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """One finding a member, naming what it would import."""
     members: dict[str, list[str]] = {}
+    plain: dict[str, list[str]] = {}
     for each in facts.value(MODEL_PICKLE_IMPORTS):
         if not each.allowed and each.name not in members.setdefault(each.member, []):
             members[each.member].append(each.name)
+        elif each.allowed and not each.weights_only and each.name not in plain.setdefault(each.member, []):
+            plain[each.member].append(each.name)
     for member, names in sorted(members.items()):
         if not names:
             continue
@@ -97,6 +101,19 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             names=tuple(shown),
             hostile=bool(hostile),
         )
+    for member, names in sorted(plain.items()):
+        compiled = all(name.startswith("__torch__.") for name in names)
+        if names and not compiled and not members.get(member):
+            yield CAUSE.finding(
+                facts,
+                member,
+                evidence=(MODEL_PICKLE_IMPORTS,),
+                severity=Severity.WARNING,
+                message=_PLAIN,
+                member=member,
+                names=tuple(names[:_MOST_NAMES]),
+                hostile=False,
+            )
 
 
 @CAUSE.remedy

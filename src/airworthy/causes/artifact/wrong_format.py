@@ -78,6 +78,7 @@ CAUSE = Cause(
         Signature("Cannot load file containing pickled data when allow_pickle=False", weight=0.75),
         Signature("Expected state_dict to be dict-like", weight=0.75),
         Signature("Not a gzipped file", r"Not a gzipped file \(b'(?!<)", weight=0.7),
+        Signature("Error while deserializing header: Invalid", r"InvalidHeader\b(?!D|L)", weight=0.75),
         Signature("Error parsing message with type 'onnx", weight=0.65),
         Signature("Wrong wire type in tag", weight=0.65),
     ),

@@ -82,7 +82,8 @@ CAUSE = Cause(
         ),
         Signature(
             "has no attribute '",
-            r"AttributeError: (?:partially initialized )?module '(?P<module>[\w.]{1,100})' has no attribute "
+            r"(?:AttributeError: |^|[\s('])(?:partially initialized )?"
+            r"module '(?P<module>[\w.]{1,100})' has no attribute "
             r"'(?P<name>\w{1,80})'",
             weight=0.82,
             message="{module} has no {name} in the installed release",
@@ -99,6 +100,7 @@ CAUSE = Cause(
             weight=0.7,
             message="the installed release does not take the argument {name}",
         ),
+        Signature("Keras is Keras 3, but this is not yet supported", weight=0.95),
         Signature("deprecated and has been removed", weight=0.7),
         Signature(
             "has no attribute",

@@ -56,7 +56,7 @@ CAUSE = Cause(
     signatures=(
         Signature(
             "mismatches the version that was used to compile",
-            r"detected CUDA version \((?P<toolkit>\d[\d.]{0,10})\) mismatches",
+            r"detected CUDA version \('?(?P<toolkit>\d[\d.]{0,10})'?\) mismatches",
             message="the toolkit here is CUDA {toolkit}, and PyTorch was built with another",
         ),
         Signature(

@@ -66,6 +66,7 @@ CAUSE = Cause(
             weight=0.95,
         ),
         Signature("no wheels are available", weight=0.95),
+        Signature("which does not exist (perhaps", weight=0.97),
         Signature(
             "has no usable wheels", r"(?P<requirement>[\w.+!=<>~\[\]-]{1,100}) has no usable wheels", weight=0.95
         ),

@@ -95,6 +95,17 @@ CAUSE = Cause(
             weight=0.85,
             message="there is no module {module} in this environment",
         ),
+        Signature(
+            "Missing optional dependency '",
+            r"dependency '(?P<module>[\w.-]{1,60})'",
+            message="{module} is not installed",
+        ),
+        Signature(
+            "to be installed",
+            r"requires [`'\"]?(?P<module>[\w.-]{1,60})[`'\"]? to be installed",
+            weight=0.85,
+            message="{module} is not installed",
+        ),
         Signature("invalid or not found", r"class uri '?[\w.:]{1,100}'? invalid or not found", weight=0.8),
         Signature("ImportError: ", r"ImportError: .{0,300}\bpip install [^\n]{1,80}", weight=0.75),
         Signature(

@@ -91,6 +91,11 @@ CAUSE = Cause(
             weight=0.8,
         ),
         Signature("TypeError: 'type' object is not subscriptable", weight=0.75),
+        Signature(
+            "only versions ",
+            r"Python version (?P<python>\d[\d.]{0,10}); only versions (?P<wanted>\S{1,40}) are supported",
+        ),
+        Signature("is not supported", r"Python (?P<python>[23]\.\d{1,2}(?:\.\d{1,2})?) is not supported", weight=0.9),
         Signature("No interpreter found for Python", weight=0.85),
     ),
     related=("no-matching-distribution", "extension-abi-mismatch", "api-removed"),

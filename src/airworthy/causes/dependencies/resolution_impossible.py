@@ -66,17 +66,28 @@ CAUSE = Cause(
         Signature("ResolutionTooDeep"),
         Signature("UnsatisfiableError: The following specifications"),
         Signature("The conflict is caused by:", weight=0.95),
-        Signature("LibMambaUnsatisfiableError", weight=0.9),
-        Signature("libmamba UnsatisfiableError", weight=0.9),
-        Signature("The following packages are incompatible", weight=0.9),
-        Signature("Could not solve for environment specs", weight=0.85),
+        Signature("but none of the providers can be installed", weight=0.9),
+        Signature("it conflicts with any installable versions", weight=0.9),
+        Signature("cannot install both", weight=0.9),
         Signature("version solving failed", weight=0.85),
-        Signature(
-            "we can conclude that", r"conclude that .{0,400}(?:are|is) (?:incompatible|unsatisfiable)", weight=0.8
-        ),
-        Signature("No solution found when resolving dependencies", weight=0.8),
+        Signature("SolverProblemError", weight=0.8),
+        Signature("depends on", r"depends on .{1,200} and .{1,200} depends on", weight=0.8),
+        Signature("we can conclude that", r"conclude that .{0,400}(?:are|is) incompatible", weight=0.75),
+        # Headings that stand above any reason, a version that does not exist among them.
+        Signature("The following packages are incompatible", weight=0.5),
+        Signature("UnsatisfiableError", r"LibMambaUnsatisfiableError|libmamba UnsatisfiableError", weight=0.45),
+        Signature("Could not solve for environment specs", weight=0.45),
+        Signature("No solution found when resolving", weight=0.45),
+        Signature("requirements are unsatisfiable", weight=0.45),
         Signature("VersionConflict", r"(?:Contextual)?VersionConflict: \(", weight=0.8),
         Signature("is the source of the following dependency conflicts", weight=0.6),
+        Signature(
+            " has requirement ",
+            r"^(?P<first>[\w.-]{1,80}) (?P<first_version>\d\S{0,40}) has requirement (?P<wanted>\S[^\n]{0,200}), "
+            r"but you have (?P<name>[\w.-]{1,80}) (?P<installed>\d\S{0,60}?)\.?\s*$",
+            weight=0.6,
+            message="{first} {first_version} asks for {wanted}, and {name} {installed} is installed",
+        ),
         Signature(
             "which is incompatible",
             r"(?P<first>[\w.-]{1,80}) (?P<first_version>\d\S{0,40}) (?:requires|has requirement) "

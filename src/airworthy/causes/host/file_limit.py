@@ -82,6 +82,7 @@ CAUSE = Cause(
         Signature("inotify", r"inotify (?:watch(?:es)?|instances?) limit reached"),
         Signature("inotify_", r"inotify_(?:init|add_watch)\w*.{0,80}(?:failed|No space left|Too many open)"),
         Signature("upper limit on inotify watches"),
+        Signature("what():", r"what\(\):\s+Resource temporarily unavailable", weight=0.9),
         Signature("[Errno 11] Resource temporarily unavailable", weight=0.8),
         Signature(
             "ResourceUnavailable", r"Resource temporarily unavailable.{0,40}(?:thread|fork|os error 11)", weight=0.8

@@ -86,6 +86,7 @@ CAUSE = Cause(
         Signature("CUDA_ERROR_DEVICE_UNAVAILABLE"),
         Signature("exclusive", r"exclusive[ -]\(?thread\)? device (?:is )?(?:already )?in use"),
         Signature("cudaErrorDeviceAlreadyInUse"),
+        Signature("cuda driver library failed to get device context 46"),
         Signature("In use by another client"),
         Signature("is currently being used by one or more other processes"),
         Signature(

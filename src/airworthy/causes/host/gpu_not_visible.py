@@ -74,6 +74,7 @@ CAUSE = Cause(
         Signature("Found no NVIDIA driver on your system"),
         Signature("No CUDA GPUs are available"),
         Signature("no CUDA-capable device is detected"),
+        Signature("no cuda-capable device is detected"),
         Signature("cudaErrorNoDevice"),
         Signature("CUDA_ERROR_NO_DEVICE"),
         Signature("couldn't communicate with the NVIDIA driver"),

@@ -53,6 +53,8 @@ from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
+# Ascend's stack says the same when its parts do not match; that has an entry of its own.
+_NOT_ASCEND = r"^(?!.*(?:[Aa]scend|torch_npu)).*?"
 _BINARY = r"(?:(?P<binary>[\w.+-]{1,120}\.(?:so|pyd|dylib)[\w.]{0,20}): )?"
 
 CAUSE = Cause(
@@ -63,10 +65,10 @@ CAUSE = Cause(
     signatures=(
         Signature(
             "undefined symbol: _Z",
-            _BINARY + r"undefined symbol: (?P<symbol>_Z\w{1,400})",
+            _NOT_ASCEND + _BINARY + r"undefined symbol: (?P<symbol>_Z\w{1,400})",
             message="{binary} was built against another version of what it calls",
         ),
-        Signature("undefined symbol: _Z"),
+        Signature("undefined symbol: _Z", _NOT_ASCEND + "undefined symbol: _Z"),
         Signature("undefined symbol: ", r"undefined symbol: _?Py[A-Z_]\w*"),
         Signature("undefined symbol: ", r"undefined symbol: (?:aoti_torch|THP|THC|torch_)\w*"),
         Signature("Symbol not found: ", r"Symbol not found: \(?_{1,3}Z\w+"),
@@ -85,7 +87,8 @@ CAUSE = Cause(
         Signature("PyTorch and TorchAudio were compiled with different CUDA", weight=0.95),
         Signature("'_OpNamespace'", r"'_OpNamespace' '\w{1,60}' object has no attribute", weight=0.9),
         Signature("No module named 'vllm._C'", weight=0.9),
-        Signature("undefined symbol: ", r"undefined symbol: (?!cudnn)\w+", weight=0.8),
+        Signature("undefined symbol: ", _NOT_ASCEND + r"undefined symbol: (?!cudnn)\w+", weight=0.8),
+        Signature("undefined symbol: ", r"undefined symbol: (?!cudnn)\w+", weight=0.7),
         Signature("cannot import name '_C'", weight=0.7),
     ),
     related=("cuda-symbol-mismatch", "numpy-abi", "libstdcxx-too-old", "cuda-toolkit-torch-mismatch"),

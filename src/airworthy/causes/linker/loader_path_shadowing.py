@@ -94,6 +94,7 @@ CAUSE = Cause(
         Signature("there is a conflicting cuDNN in LD_LIBRARY_PATH", weight=0.85),
         Signature("Found duplicate", r"Found duplicate .{0,300}libcudart", weight=0.85),
         Signature("from LD_PRELOAD cannot be preloaded", weight=0.75),
+        Signature(": no version information available (required by", weight=0.7),
     ),
     related=("cuda-symbol-mismatch", "cudnn-mismatch", "libstdcxx-too-old", "conflicting-package-variants"),
 )

@@ -62,6 +62,8 @@ _NAME = rf"(?P<library>lib(?!{_OTHERS}\.so)[\w.+-]{{1,80}}?\.so(?:\.[\d.]{{1,20}
 _VENDORS = (
     r"lib(?:ascend\w*|hccl\w*|acl\w*|atb\w*|nnopbase|opapi|runtime|amdhip64|roc\w+|hip\w+|MIOpen|musa\w*|mudnn)\.so"
 )
+_PASSED_OVER = "onnxruntime_providers|Ignore above"
+_STACKS = r"(?:\S*(?:[Aa]scend|torch_npu|libcann_))"
 _FOUND = "the loader does not find {library}"
 
 CAUSE = Cause(
@@ -73,13 +75,13 @@ CAUSE = Cause(
     signatures=(
         Signature(
             "cannot open shared object file",
-            rf"^(?!.*(?:onnxruntime_providers|Ignore above|nvidia-container-cli|{_VENDORS})).*?\b{_NAME}: cannot open",
+            rf"^(?!.*(?:{_PASSED_OVER}|nvidia-container-cli|{_VENDORS}|{_STACKS})).*?\b{_NAME}: cannot open",
             message=_FOUND,
         ),
         # A vendor's stack that is not set up looks the same.
         Signature(
             "cannot open shared object file",
-            rf"^(?!.*(?:onnxruntime_providers|Ignore above)).*?(?P<library>{_VENDORS}[\d.]*): cannot open",
+            rf"^(?!.*(?:{_PASSED_OVER})).*?(?P<library>(?:{_VENDORS}|{_STACKS}\S*?)[\d.]*): cannot open",
             weight=0.7,
             message=_FOUND,
         ),

@@ -95,7 +95,7 @@ CAUSE = Cause(
         Signature(
             "No Op or Function registered for", r"registered for (?P<operator>\w+) with domain_version", weight=0.8
         ),
-        Signature("Failed to get registration from op code", r"op code (?P<operator>\w+)", weight=0.95),
+        Signature("Failed to get registration from op code", r"op code (?P<operator>\w+)"),
         Signature("Didn't find op for builtin opcode", r"builtin opcode '(?P<operator>\w+)'", weight=0.7),
         Signature("Encountered unresolved custom op", r"custom op: (?P<operator>\w+)"),
         Signature("Select TensorFlow op(s), included in the given model", r"model, (?:is|are) not supported"),

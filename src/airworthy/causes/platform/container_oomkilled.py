@@ -75,7 +75,6 @@ CAUSE = Cause(
             "exceeding memory limits", r"Container killed by YARN|killed .{0,80}for exceeding memory limits", weight=0.9
         ),
         Signature("Memory limit of ", r"Memory limit of \S{1,20} ?[MG]i?B? exceeded", weight=0.9),
-        Signature("slurmstepd: error: ", r"oom[-_ ]kill event", weight=0.95),
     ),
     related=("host-oom", "probe-failed", "shm-too-small", "worker-died"),
 )

@@ -139,7 +139,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             disk.path,
             evidence=(DISKS,),
             # Without a temporary directory nothing goes; home and work are read-only in hardened containers on purpose.
-            severity=Severity.ERROR if disk.use == "temp" else Severity.WARNING,
+            severity={"temp": Severity.ERROR, "cache": Severity.WARNING}.get(disk.use, Severity.INFO),
             path=disk.path,
             use=disk.use,
         )

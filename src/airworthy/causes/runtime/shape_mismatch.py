@@ -58,6 +58,11 @@ CAUSE = Cause(
             r"Invalid rank for input: (?P<input>\S+) Got: (?P<found>\d+) Expected: (?P<wanted>\d+)",
             message="`{input}` has {found} axes, and the model wants {wanted}",
         ),
+        Signature(
+            "Non-zero status code returned while running ",
+            r"while running (?P<operator>\w{1,80}) node\..{0,400} dimensions? mismatch",
+            message="the inputs of a {operator} operator do not fit each other",
+        ),
         Signature("Got invalid dimensions for input", r"dimensions for input: (?P<input>\S+)"),
         Signature(
             "Invalid Feed Input Name",

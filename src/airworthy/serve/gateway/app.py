@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
+
+import msgspec
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import refusals
-from airworthy.serve.gateway import openai, v2
+from airworthy.serve.gateway import encoding, openai, v2
+from airworthy.serve.gateway.admin import Admin
+from airworthy.serve.gateway.cors import Cors
 from airworthy.serve.gateway.health import Health
 from airworthy.serve.gateway.http import JSON, Header, Receive, Request, Response, Scope, Send, headers_of, status_of
+from airworthy.serve.gateway.openapi import Row, describe
+from airworthy.serve.gateway.repository import Repository
+from airworthy.serve.gateway.rerank import Rerank
+from airworthy.serve.gateway.table import rows
 from airworthy.serve.meters import Meters
-from airworthy.serve.served import VERSION, Served
+from airworthy.serve.models import Models
+from airworthy.serve.served import VERSION
 
 Handler = Callable[[Request], Awaitable[Response]]
 ErrorBody = Callable[[AirworthyError], bytes]
 
+MOST_HEADERS = 100
+"""Headers that a request may have."""
 MOST_REQUEST_ID = 128
 """Bytes of a request id that are echoed."""
 
@@ -42,66 +54,74 @@ class Route(NamedTuple):
     """Method → handler."""
     error_body: ErrorBody
     """How its protocol tells errors."""
+    model: str = ""
+    """The model that the path names."""
 
 
 class App:
     """The application."""
 
-    def __init__(self, models: Mapping[str, Served], settings: ServeSettings, meters: Meters) -> None:
-        self.health = Health(models, meters)
-        self._openai = openai.OpenAI(models, settings)
-        self._v2 = v2.OpenInference(models, settings)
+    def __init__(self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin) -> None:
+        self._settings = settings
         self._meters = meters
-        self.routes = self._table(models)
+        self._models = models
+        self._admin = admin
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._rows = rows(
+            Health(models, meters),
+            v2.OpenInference(models, settings),
+            Repository(models, settings, admin),
+            openai.OpenAI(models, settings),
+            Rerank(models, settings),
+            self.describe,
+        )
+        self._description = b""
+        self.routes = _table(self._rows, models)
 
-    def _table(self, models: Mapping[str, Served]) -> dict[str, Route]:
-        """Every path there is."""
-        health, open_ai, inference = self.health, self._openai, self._v2
-        own: dict[str, Handler] = {
-            "/": health.front,
-            "/health": health.components,
-            "/health/live": health.live,
-            "/health/ready": health.ready,
-            "/metrics": health.metrics,
-            "/v2": inference.server,
-            "/v2/models": inference.list_models,
-            "/v2/health/live": health.live,
-            "/v2/health/ready": health.ready,
-        }
-        table = {path: _get(path, handler, v2.error_body) for path, handler in own.items()}
-        table["/v1/models"] = _get("/v1/models", open_ai.list_models, openai.error_body)
-        table["/v1/embeddings"] = Route("/v1/embeddings", {"POST": open_ai.embeddings}, openai.error_body)
-        for name in models:
-            table[f"/v1/models/{name}"] = _get("/v1/models/{id}", open_ai.get_model, openai.error_body)
-            for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{VERSION}"):
-                table[base] = _get("/v2/models/{name}", inference.model, v2.error_body)
-                table[f"{base}/ready"] = _get("/v2/models/{name}/ready", inference.model_ready, v2.error_body)
-                infer = Route("/v2/models/{name}/infer", {"POST": inference.infer}, v2.error_body)
-                table[f"{base}/infer"] = infer
-        return table
+    @property
+    def operations(self) -> tuple[Row, ...]:
+        """The table of paths, with their parameters in braces."""
+        return self._rows
+
+    async def describe(self, request: Request) -> Response:
+        """`GET /openapi.json`: this description."""
+        if not self._description:
+            document = describe(self._rows, tuple(self._models), admin=self._admin.on)
+            self._description = msgspec.json.encode(document)
+        return Response(200, self._description)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the server calls it."""
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
-        route = self.routes.get(request.path)
+        route = self.routes.get(scope["path"])
+        request = Request(scope, receive, route.model if route else "")
         try:
             response = await self._answer(request, route)
         except refusals.ClientGone:
             self._meters.answered(route.name if route else OTHER, 499)
             return
-        headers: list[Header] = [*response.headers, (b"content-length", str(len(response.body)).encode())]
+        body = response.body
+        headers: list[Header] = [*response.headers]
+        if 0 < self._settings.compress_from <= len(body):
+            body = await self._compressed(request, body, headers)
+        if response.status != 204:
+            headers.append((b"content-length", str(len(body)).encode()))
         given = request.header(b"x-request-id")
         if given is not None and len(given) <= MOST_REQUEST_ID:
             headers.append((b"x-request-id", given))
+        if self._cors is not None:
+            headers.extend(self._cors.headers(request))
         self._meters.answered(route.name if route else OTHER, response.status)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, request: Request, route: Route | None) -> Response:
         error_body = route.error_body if route else _shape_for(request.path)
         try:
+            self._check_head(request)
+            if self._cors is not None and (preflight := self._cors.preflight(request)) is not None:
+                return preflight
             if route is None:
                 raise self._missing(request.path)
             handler = route.handlers.get(request.scope["method"])
@@ -117,21 +137,54 @@ class App:
             _log.exception("a handler failed")
             return Response(500, error_body(refusals.Failed(detail=_INTERNAL)), (JSON,))
 
+    def _check_head(self, request: Request) -> None:
+        """Refuse a head that is out of proportion; the server below has already bounded it in memory."""
+        scope = request.scope
+        if len(scope["raw_path"]) + len(scope["query_string"]) > self._settings.max_url:
+            raise refusals.UrlTooLong(most=self._settings.max_url)
+        headers = scope["headers"]
+        if len(headers) > MOST_HEADERS or sum(map(len, chain.from_iterable(headers))) > self._settings.max_headers:
+            raise refusals.HeadersTooLarge(most=self._settings.max_headers, count=MOST_HEADERS)
+
+    async def _compressed(self, request: Request, body: bytes, headers: list[Header]) -> bytes:
+        """The body as the client asks for it; the headers say what was done."""
+        accept = request.header(b"accept-encoding")
+        chosen = encoding.wanted(accept) if accept else None
+        headers.append((b"vary", b"accept-encoding"))
+        if chosen is None:
+            return body
+        headers.append((b"content-encoding", chosen))
+        return await encoding.pack(body, chosen)
+
     def _missing(self, path: str) -> AirworthyError:
         """Why nothing is at a path; under a model's name it is the model that is unknown."""
-        if path.startswith("/v2/models/"):
+        parts = path.split("/")
+        at = next((len(head) for head in _NAMED if tuple(parts[: len(head)]) == head and len(parts) > len(head)), 0)
+        if at:
+            version = parts[at + 2] if len(parts) > at + 2 and parts[at + 1] == "versions" else ""
             try:
-                self._v2.find(path)
+                self._models.find(parts[at], version)
             except refusals.UnknownModel as error:
                 return error
-        if path.startswith("/v1/models/"):
-            name = path.removeprefix("/v1/models/")
-            return refusals.UnknownModel(name=name, served=self._v2.names)
         return refusals.NotFound(path=path)
 
 
-def _get(name: str, handler: Handler, error_body: ErrorBody) -> Route:
-    return Route(name, {"GET": handler, "HEAD": handler}, error_body)
+_NAMED = (("", "v2", "models"), ("", "v1", "models"), ("", "v2", "repository", "models"))
+"""What stands before a model's name in paths."""
+
+
+def _table(every: Iterable[Row], models: Iterable[str]) -> dict[str, Route]:
+    """Every path there is, with its methods."""
+    names = tuple(models)
+    table: dict[str, Route] = {}
+    for row in every:
+        error_body = openai.error_body if row.operation.error is openai.Error else v2.error_body
+        handlers = {"GET": row.handler, "HEAD": row.handler} if row.method == "GET" else {row.method: row.handler}
+        label = row.template.replace("/versions/{version}", "")
+        for name in names if "{name}" in row.template else ("",):
+            path = row.template.replace("{name}", name).replace("{version}", VERSION)
+            table[path] = Route(label, handlers, error_body, name)
+    return table
 
 
 def _shape_for(path: str) -> ErrorBody:

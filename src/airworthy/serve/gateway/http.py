@@ -11,6 +11,7 @@ import msgspec
 from airworthy.core.errors import AirworthyError
 from airworthy.core.words import say
 from airworthy.serve import refusals
+from airworthy.serve.gateway import encoding
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -34,10 +35,11 @@ class Response(NamedTuple):
 class Request:
     """A request whose body is read on demand, within bounds."""
 
-    __slots__ = ("_headers", "_receive", "path", "scope")
+    __slots__ = ("_headers", "_receive", "model", "path", "scope")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, model: str = "") -> None:
         self.scope = scope
+        self.model = model
         self.path: str = scope["path"]
         self._receive = receive
         self._headers: dict[bytes, bytes] | None = None
@@ -69,26 +71,27 @@ class Request:
             timeout: seconds for it to arrive.
 
         Raises:
-            Refusal: too large, too slow, or compressed.
+            Refusal: too large, too slow, or compressed in a way that can't be undone.
             ClientGone: the client left; a `refusals.ClientGone`.
         """
         declared = self.length(b"content-length")
         if declared is not None and declared > limit:
             raise refusals.BodyTooLarge(limit=limit)
-        if self.header(b"content-encoding") not in (None, b"identity"):
-            detail = say("compressed bodies are not taken; leave out the header content-encoding")
-            raise refusals.UnsupportedEncoding(detail=detail)
         loop = asyncio.get_running_loop()
         alarm = _Alarm()
         timer = loop.call_later(timeout, alarm.ring, asyncio.current_task())
         try:
-            return await self._read(limit)
+            body = await self._read(limit)
         except asyncio.CancelledError:
             if alarm.rang:
                 raise refusals.BodyTooSlow(limit=timeout) from None
             raise
         finally:
             timer.cancel()
+        packed = self.header(b"content-encoding")
+        if packed is None or packed == b"identity" or not body:
+            return body
+        return await encoding.unpack(body, packed, limit)
 
     async def _read(self, limit: int) -> bytes:
         chunks: list[bytes] = []
@@ -158,6 +161,8 @@ def headers_of(error: AirworthyError) -> tuple[Header, ...]:
         headers.append((b"retry-after", str(error.retry_after).encode()))
     if isinstance(error, refusals.MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.params["allowed"]).encode()))
+    if isinstance(error, refusals.Unauthorized):
+        headers.append((b"www-authenticate", b"Bearer"))
     if status_of(error) in (408, 413):
         headers.append((b"connection", b"close"))  # what is left of the body would be taken for a request
     return tuple(headers)

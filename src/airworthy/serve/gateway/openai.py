@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import time
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Sequence
 from typing import Any, Literal, Union
 
 import msgspec
@@ -15,6 +17,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.gateway.http import Request, Response, decode, message_of, status_of
+from airworthy.serve.models import Models
 from airworthy.serve.served import Served
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 
@@ -26,42 +29,88 @@ class EmbeddingRequest(msgspec.Struct):
     """`POST /v1/embeddings`; fields that we don't know are passed over, as OpenAI's clients expect."""
 
     model: str
+    """The model's name."""
     input: Union[str, list[Union[str, int, list[int]]]]
+    """A text, texts, the token ids of one text, or of several."""
     encoding_format: Literal["float", "base64"] = "float"
+    """How vectors are told: as numbers, or as FP32 data in base64."""
     dimensions: Union[int, None] = None
+    """To how many dimensions vectors are cut, for models that were trained for it."""
 
 
 class Embedding(msgspec.Struct):
     """One vector."""
 
     object: str
+    """`embedding`."""
     index: int
+    """The text's place in the request."""
     embedding: Union[str, list[float]]
+    """The vector."""
 
 
 class Usage(msgspec.Struct):
     """What was used."""
 
     prompt_tokens: int
+    """Tokens of the texts."""
     total_tokens: int
+    """The same."""
 
 
 class EmbeddingResponse(msgspec.Struct):
     """The answer."""
 
     object: str
+    """`list`."""
     data: list[Embedding]
+    """The vectors, in the order of the texts."""
     model: str
+    """The model's name."""
     usage: Usage
+    """What was used."""
 
 
 class Model(msgspec.Struct):
     """A served model."""
 
     id: str
+    """Its name."""
     object: str
+    """`model`."""
     created: int
+    """When it was first served, in seconds since 1970."""
     owned_by: str
+    """`airworthy`."""
+
+
+class ModelList(msgspec.Struct):
+    """The models."""
+
+    object: str
+    """`list`."""
+    data: list[Model]
+    """The models."""
+
+
+class ErrorDetail(msgspec.Struct):
+    """What went wrong."""
+
+    message: str
+    """The message, with the way out."""
+    type: str
+    """`invalid_request_error`, `authentication_error` or `server_error`."""
+    param: Union[str, None]
+    """What it is about."""
+    code: str
+    """A stable name for programs."""
+
+
+class Error(msgspec.Struct):
+    """An error."""
+
+    error: ErrorDetail
+    """What went wrong."""
 
 
 _decoder = msgspec.json.Decoder(EmbeddingRequest)
@@ -71,55 +120,45 @@ _encode = msgspec.json.Encoder().encode
 def error_body(error: AirworthyError) -> bytes:
     """An error in OpenAI's shape."""
     status = status_of(error)
-    kind = "invalid_request_error" if status < 500 else "server_error"
+    kind = "authentication_error" if status == 401 else "invalid_request_error" if status < 500 else "server_error"
     param = error.params.get("name") if status == 404 or error.code == "invalid-tensor" else None
-    inner = {"message": message_of(error), "type": kind, "param": param, "code": error.code.replace("-", "_")}
-    return _encode({"error": inner})
+    return _encode(Error(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
 
 
 class OpenAI:
     """The handlers."""
 
-    def __init__(self, models: Mapping[str, Served], settings: ServeSettings) -> None:
+    def __init__(self, models: Models, settings: ServeSettings) -> None:
         self._models = models
         self._settings = settings
         self._created = int(time.time())
 
     async def list_models(self, request: Request) -> Response:
-        """`GET /v1/models`."""
-        data = [self._describe(name) for name in self._models]
-        return Response(200, _encode({"object": "list", "data": data}))
+        """`GET /v1/models`: the models."""
+        return Response(200, _encode(ModelList("list", [self._describe(name) for name in self._models])))
 
     async def get_model(self, request: Request) -> Response:
-        """`GET /v1/models/{id}`."""
-        name = request.path.removeprefix("/v1/models/")
-        if name not in self._models:
-            raise refusals.UnknownModel(name=name, served=tuple(self._models))
-        return Response(200, _encode(self._describe(name)))
+        """`GET /v1/models/{name}`: one model."""
+        return Response(200, _encode(self._describe(request.model)))
 
     def _describe(self, name: str) -> Model:
         return Model(name, "model", self._created, "airworthy")
 
     async def embeddings(self, request: Request) -> Response:
-        """`POST /v1/embeddings`."""
+        """`POST /v1/embeddings`: the vectors of texts."""
         wanted = decode(_decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
-        served = self._models.get(wanted.model)
-        if served is None:
-            raise refusals.UnknownModel(name=wanted.model, served=tuple(self._models))
+        served = self._models.find(wanted.model)
         if served.codec is None or served.embedding is None:
-            path = f"/v2/models/{served.name}/infer"
+            path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
             raise refusals.NotThisTask(name=served.name, task=say("embeddings"), path=path)
-        size = served.embedding.shape[1]
-        if wanted.dimensions is not None and wanted.dimensions != size:
-            detail = say("this model's embeddings have {size} dimensions and can't be cut", size=size)
-            raise refusals.InvalidRequest(detail=detail)
-        served.dispatcher.check_room()
+        size = _check_dimensions(served, wanted.dimensions)
+        served.check_room()
         ids = await _token_ids(served, wanted.input)
-        vectors = await _all(
+        vectors = await wait_for_all(
             [served.submit_tokens(each, request.gone if i == 0 else None) for i, each in enumerate(ids)]
         )
         as_text = wanted.encoding_format == "base64"
-        data = [Embedding("embedding", i, _vector(vector[0], as_text)) for i, vector in enumerate(vectors)]
+        data = [Embedding("embedding", i, _vector(vector[0], as_text, size)) for i, vector in enumerate(vectors)]
         tokens = sum(map(len, ids))
         return Response(200, _encode(EmbeddingResponse("list", data, served.name, Usage(tokens, tokens))))
 
@@ -149,7 +188,7 @@ async def _token_ids(served: Served, given: str | list[Any]) -> list[list[int]]:
     return given
 
 
-async def _all(answers: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
+async def wait_for_all(answers: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
     """Wait for all answers; the first that fails takes the others out."""
     try:
         return [await answer for answer in answers]
@@ -159,9 +198,40 @@ async def _all(answers: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tu
                 answer.exception()  # seen, so that the event loop does not complain of it
 
 
-def _vector(tensor: Tensor, as_text: bool) -> str | list[float]:
+def _check_dimensions(served: Served, wanted: int | None) -> int | None:
+    """To how many dimensions the vectors are cut; None to leave them whole.
+
+    Raises:
+        InvalidRequest: the model's vectors can't be cut so.
+    """
+    assert served.embedding is not None
+    size, cuts = served.embedding.shape[1], served.model.dimensions
+    if wanted is None or wanted == size:
+        return None
+    if not cuts:
+        detail = say("this model's embeddings have {size} dimensions and can't be cut", size=size)
+    elif 1 <= wanted < size and (wanted in cuts or cuts == (-1,)):
+        return wanted
+    else:
+        choices = say("1 to {size}", size=size) if cuts == (-1,) else (*cuts, size)
+        detail = say("`dimensions` is {wanted}; this model's embeddings have {choices}", wanted=wanted, choices=choices)
+    raise refusals.InvalidRequest(detail=detail)
+
+
+def _vector(tensor: Tensor, as_text: bool, size: int | None) -> str | list[float]:
     if not is_finite(tensor.meta.datatype, tensor.data):
         raise refusals.NotANumber(name=tensor.meta.name)
-    if as_text:
+    if size is None and as_text:
         return base64.b64encode(tensor.data).decode("ascii")
-    return unpack(tensor.meta.datatype, tensor.data)
+    values = unpack(tensor.meta.datatype, tensor.data)
+    if size is not None:
+        values = _cut(values, size)
+    return base64.b64encode(array("f", values)).decode("ascii") if as_text else values
+
+
+def _cut(values: list[float], size: int) -> list[float]:
+    """The first dimensions of a vector, at length 1 again where the whole vector had it."""
+    cut = values[:size]
+    length = math.hypot(*cut)
+    is_unit = math.isclose(math.hypot(*values), 1, rel_tol=1e-3)
+    return [value / length for value in cut] if is_unit and length else cut

@@ -9,6 +9,9 @@ from airworthy.core.errors import AirworthyError, Exit
 from airworthy.serve.tensors import Buffer
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run
 
+STOP = 3.0
+"""Seconds that a runner gets to end by itself."""
+
 OnReply = Callable[[Union[Answer, Failure], memoryview], None]
 """Called on the event loop with each reply and the data behind it."""
 OnEnd = Callable[["Ended"], None]

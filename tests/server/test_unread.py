@@ -1,0 +1,92 @@
+"""Clients that don't read their answers, against the HTTP server alone, with short waits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airworthy.core.settings import ServeSettings
+from airworthy.serve.gateway import server
+
+SIZE = 8 << 20
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    size = int(scope["path"][1:])
+    headers = [(b"content-length", str(size).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"x" * size})
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition, for five seconds at the most."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+
+
+def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tuple[int, int, float]:
+    """What a client got of its answers, the connections that are left, and the seconds until none was."""
+    monkeypatch.setattr(server, "IDLE", 0.5)
+
+    async def main() -> tuple[int, int, float]:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.setblocking(False)
+            running = server.make_server(app, ServeSettings())
+            task = asyncio.create_task(running.serve(sockets=[listening]))
+            await until(lambda: running.started)
+            loop = asyncio.get_running_loop()
+            client = socket.socket()
+            if not read:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            await loop.sock_connect(client, listening.getsockname())
+            began = time.monotonic()
+            await loop.sock_sendall(client, request)
+            await until(lambda: running.server_state.connections)
+            got = 0
+            while read and (part := await loop.sock_recv(client, 1 << 16)):
+                got += len(part)
+                await asyncio.sleep(0.01)  # slow, and not stuck
+                if got >= SIZE:
+                    break
+            await until(lambda: not running.server_state.connections)
+            left, seconds = len(running.server_state.connections), time.monotonic() - began
+            client.close()
+            running.should_exit = True
+            await task
+            return got, left, seconds
+
+    return asyncio.run(main())
+
+
+def one(size: int, *lines: str) -> bytes:
+    return "\r\n".join([f"GET /{size} HTTP/1.1", "host: x", *lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        one(SIZE),
+        one(SIZE, "connection: close"),
+        one(SIZE) * 5,
+        one(30_000) * 200,
+    ],
+    ids=["one", "the last one", "pipelined", "many small ones"],
+)
+def test_who_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch, request_: bytes) -> None:
+    got, left, seconds = attack(monkeypatch, request_, read=False)
+    assert (got, left) == (0, 0)
+    assert 0.3 < seconds < 4
+
+
+def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    got, _, seconds = attack(monkeypatch, one(SIZE, "connection: close"), read=True)
+    assert got > SIZE
+    assert seconds > 1
