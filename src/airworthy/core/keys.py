@@ -29,6 +29,7 @@ from airworthy.core.values import (
     Requirements,
     Shadow,
     SharedLibrary,
+    StorageSpeed,
     Xid,
 )
 from airworthy.core.version import Version
@@ -261,6 +262,11 @@ TARGET_ENDPOINT: Key[Endpoint] = Key(
 )
 TARGET_TENSOR_PARALLEL: Key[int] = Key(
     "target.tensor_parallel", int, Area.TARGET, "The number of devices that each layer is to be divided among."
+)
+
+
+STORAGE: Key[StorageSpeed] = Key(
+    "target.storage", StorageSpeed, Area.TARGET, "How fast the storage is that a model is to be loaded from."
 )
 
 

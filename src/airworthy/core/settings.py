@@ -121,6 +121,10 @@ class RequirementSettings(Section, frozen=True):
     """Accelerators."""
     device_memory: int = 0
     """Bytes of memory of the accelerator that has most."""
+    storage_read: int = 0
+    """Bytes a second that `--storage` reads in order."""
+    storage_writes: int = 0
+    """Random writes of 4 KiB a second that `--storage` makes."""
     capability: str = ""
     """Compute capability of the newest NVIDIA device, `8.0`."""
     driver: str = ""
@@ -248,7 +252,7 @@ def _check_ranges(settings: Settings, source: str) -> None:
 
 def _check_demands(settings: Settings, source: str) -> None:
     asked = settings.requirements
-    for name in ("cores", "memory", "disk", "devices", "device_memory"):
+    for name in ("cores", "memory", "disk", "devices", "device_memory", "storage_read", "storage_writes"):
         if getattr(asked, name) < 0:
             problem = say("`requirements.{name}` cannot be negative", name=name)
             raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")

@@ -53,6 +53,7 @@ from airworthy.core.keys import (
     NVIDIA_DRIVER,
     PYTHON_VERSION,
     REQUIREMENTS,
+    STORAGE,
     Key,
 )
 from airworthy.core.values import Device
@@ -65,6 +66,7 @@ CAUSE = Cause(
     needs=(REQUIREMENTS,),
     uses=(
         *(CPU_CORES, CPU_AFFINITY, CPU_QUOTA, MEMORY_TOTAL, MEMORY_LIMIT, DISKS, NVIDIA_DRIVER, PYTHON_VERSION),
+        STORAGE,
         *DEVICES,
     ),
     message="{what}: {found}, and the settings ask for {wanted} or more",
@@ -88,12 +90,14 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             continue
         what, found, keys = measure(facts, known)
         if found is None:
+            if keys == (STORAGE,) and STORAGE.name not in facts:
+                continue  # nobody asked to measure it
             unknown = [(key, fact) for key in keys if isinstance(fact := facts.fact(key), Unknown)]
             undecided += [say("{fact} is unknown: {reason}", fact=k.name, reason=f.reason) for k, f in unknown[:1]]
         if found is None and undecided:
             continue
         if found is None or found < wanted:
-            size = name in {"memory", "disk", "device_memory"}
+            size = name in {"memory", "disk", "device_memory", "storage_read"}
             told = [say("{size:bytes}", size=each) if size and each is not None else each for each in (found, wanted)]
             yield CAUSE.finding(
                 facts,
@@ -146,6 +150,16 @@ def _device_memory(facts: Facts, known: Knowledge) -> _Measured:
     return say("accelerator memory"), max(sizes, default=0 if _looked_at(facts) else None), DEVICES
 
 
+def _storage_read(facts: Facts, known: Knowledge) -> _Measured:
+    speed = facts.get_value(STORAGE, None)
+    return say("bytes read a second"), None if speed is None else speed.read, (STORAGE,)
+
+
+def _storage_writes(facts: Facts, known: Knowledge) -> _Measured:
+    speed = facts.get_value(STORAGE, None)
+    return say("random writes a second"), None if speed is None else speed.writes, (STORAGE,)
+
+
 def _capability(facts: Facts, known: Knowledge) -> _Measured:
     found = [at for d in facts.get_value(NVIDIA_DEVICES, ()) if (at := known.capability_of(d.architecture)) is not None]
     return say("compute capability"), max(found, default=None), (NVIDIA_DEVICES,)
@@ -165,6 +179,8 @@ _MEASURES = {
     "disk": _disk,
     "devices": _count,
     "device_memory": _device_memory,
+    "storage_read": _storage_read,
+    "storage_writes": _storage_writes,
     "capability": _capability,
     "driver": _driver,
     "python": _python,
