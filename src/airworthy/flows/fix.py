@@ -20,10 +20,12 @@ _ONLY_IN_A_SHELL = re.compile(r"\s*(?:export|ulimit|source|cd|unset|alias|umask|
 
 _STAYS = re.compile(r"\b(?:serve|docker run|reboot)\b")
 """Commands that start what goes on, or end the machine: a person's to give."""
-_ONLY_SHOWS = re.compile(
-    r"\s*(?:sudo )?(?:cat|df|dmesg|du|echo|find|findmnt|free|fuser|grep|head|id|ip|ldconfig -p|ls|lspci|namei|nvidia-smi"
-    r"|pip (?:list|check)|\S*python\S* -m pip (?:list|check|--version)|rocminfo|sha256sum|ss|strings|airworthy inspect)\b"
+_SHOWING = (
+    *("cat", "df", "dmesg", "du", "echo", "find", "findmnt", "free", "fuser", "grep", "head", "id", "ip"),
+    *("ldconfig -p", "ls", "lspci", "namei", "nvidia-smi", "rocminfo", "sha256sum", "ss", "strings"),
+    *("airworthy inspect", r"pip (?:list|check)", r"\S*python\S* -m pip (?:list|check|--version)"),
 )
+_ONLY_SHOWS = re.compile(rf"\s*(?:sudo )?(?:{'|'.join(_SHOWING)})\b[^;&>]*")
 """Commands that only show something, which ends nothing."""
 
 
@@ -45,7 +47,7 @@ class Step(NamedTuple):
 def runnable(remedy: Remedy) -> bool:
     """Whether a remedy can be run as it stands: it changes something that lasts, and there is nothing to fill in."""
     commands = remedy.commands
-    if not remedy.edits and all(_ONLY_SHOWS.match(each) for each in commands):
+    if not remedy.edits and all(_ONLY_SHOWS.fullmatch(each) for each in commands):
         return False
     kept_from_us = (_PLACEHOLDER.search, _ONLY_IN_A_SHELL.match, _STAYS.search)
     return not any(test(each) for each in commands for test in kept_from_us)
