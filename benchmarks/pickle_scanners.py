@@ -2,8 +2,8 @@
 
 The others are looked for in the interpreter that SCANNERS names (default /tmp/scan-venv/bin/python), where they are
 installed with `pip install picklescan modelscan fickling typing_extensions numpy`; one that is missing is told and left
-out. Each runs in a process of its own over all files and answers as its own command does: something found, nothing found, or
-the file could not be scanned (failed, skipped or not looked at).
+out. Each runs in a process of its own over all files and answers as its own command does: something found, nothing
+found, or the file could not be scanned (failed, skipped or not looked at).
 """
 
 from __future__ import annotations

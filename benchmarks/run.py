@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("startup", "scheduler", "gateway", "pickle_scanners")
+NAMES = ("startup", "scheduler", "gateway", "pickle_scanners", "weights")
 
 
 def main(names: list[str]) -> int:

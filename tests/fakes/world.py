@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -93,6 +93,7 @@ def describe(path: Path) -> Inspection:
 def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "free") -> None:
     """Put the fakes where the flows look for the real ones."""
     import airworthy.causes.registry
+    from airworthy.flows import diagnose as diagnosing
     from airworthy.flows import facts as flow
 
     registry: Registry[Cause] = Registry("cause", dict.fromkeys(_catalogue(), "fakes.world:nothing"))
@@ -100,6 +101,7 @@ def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "
     monkeypatch.setattr(airworthy.causes.registry, "CAUSES", registry)
     monkeypatch.setattr(flow, "gather", lambda **_: host)
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
+    monkeypatch.setattr(diagnosing, "_diagnose", _diagnose_parts)
     _module(monkeypatch, "airworthy.diagnose", diagnose=_diagnose)
     _module(monkeypatch, "airworthy.causes.pages", page=lambda slug: f"# {slug}\n\nText with *emphasis*.\n")
     _module(monkeypatch, "airworthy.probes.local", LocalHost=object)
@@ -111,6 +113,11 @@ class Diagnosis(NamedTuple):
 
     findings: tuple[Finding, ...]
     undecided: tuple[Skipped, ...]
+    unknown: None = None
+
+
+def _diagnose_parts(parts: Iterable[bytes], facts: Facts | None = None, *, here: bool = False) -> Diagnosis:
+    return _diagnose(b"".join(parts).decode("utf-8", "replace"), facts)
 
 
 def _diagnose(text: str, facts: Facts | None = None) -> Diagnosis:

@@ -12,7 +12,7 @@ import numpy as np
 
 from airworthy.artifacts.datatypes import GGML, PLAIN
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, np.dtype[Any]]
 Decode = Callable[[Array], Array]
 
 _HALF_SCALE = np.float32(2.0**112)
@@ -154,12 +154,14 @@ def _q4_1(blocks: Array) -> Array:
 
 def _q5_0(blocks: Array) -> Array:
     codes = _nibbles(blocks[:, 6:], 16) | (_fifth_bits(blocks, 2) << 4)
-    return _scale(blocks, 0) * (codes.astype(np.float32) - 16)
+    values: Array = _scale(blocks, 0) * (codes.astype(np.float32) - 16)
+    return values
 
 
 def _q5_1(blocks: Array) -> Array:
     codes = _nibbles(blocks[:, 8:], 16) | (_fifth_bits(blocks, 4) << 4)
-    return _scale(blocks, 0) * codes.astype(np.float32) + _scale(blocks, 2)
+    values: Array = _scale(blocks, 0) * codes.astype(np.float32) + _scale(blocks, 2)
+    return values
 
 
 def _q8_0(blocks: Array) -> Array:
@@ -180,7 +182,8 @@ def _q2_k(blocks: Array) -> Array:
     scales, codes = blocks[:, :16], _two_bits(blocks[:, 16:80])
     factor = (_scale(blocks, 80) * (scales & 0x0F).astype(np.float32))[:, :, None]
     shift = (_scale(blocks, 82) * (scales >> 4).astype(np.float32))[:, :, None]
-    return (factor * codes.reshape(len(blocks), 16, 16).astype(np.float32) - shift).reshape(len(blocks), 256)
+    values: Array = (factor * codes.reshape(len(blocks), 16, 16).astype(np.float32) - shift).reshape(len(blocks), 256)
+    return values
 
 
 def _q3_k(blocks: Array) -> Array:
@@ -192,7 +195,8 @@ def _q3_k(blocks: Array) -> Array:
     upper = (packed[:, None, 8:12] >> np.array([0, 2, 4, 6], dtype=np.uint8).reshape(1, 4, 1)) & 3
     scales = (low | (upper.reshape(count, 16) << 4)).astype(np.int8) - 32
     factor = (_scale(blocks, 108) * scales.astype(np.float32))[:, :, None]
-    return (factor * codes.reshape(count, 16, 16).astype(np.float32)).reshape(count, 256)
+    values: Array = (factor * codes.reshape(count, 16, 16).astype(np.float32)).reshape(count, 256)
+    return values
 
 
 def _scales_of_six_bits(packed: Array) -> tuple[Array, Array]:
@@ -206,7 +210,8 @@ def _scales_of_six_bits(packed: Array) -> tuple[Array, Array]:
 def _with_minima(blocks: Array, codes: Array) -> Array:
     scales, minima = _scales_of_six_bits(blocks[:, 4:16])
     factor, shift = (_scale(blocks, 0) * scales)[:, :, None], (_scale(blocks, 2) * minima)[:, :, None]
-    return (factor * codes.reshape(len(blocks), 8, 32).astype(np.float32) - shift).reshape(len(blocks), 256)
+    values: Array = (factor * codes.reshape(len(blocks), 8, 32).astype(np.float32) - shift).reshape(len(blocks), 256)
+    return values
 
 
 def _q4_k(blocks: Array) -> Array:
@@ -226,7 +231,8 @@ def _q6_k(blocks: Array) -> Array:
     codes = (low | (high.reshape(count, 256) << 4)).astype(np.int8) - 32
     scales = np.ascontiguousarray(blocks[:, 192:208]).view(np.int8).astype(np.float32)
     factor = (_scale(blocks, 208) * scales)[:, :, None]
-    return (factor * codes.reshape(count, 16, 16).astype(np.float32)).reshape(count, 256)
+    values: Array = (factor * codes.reshape(count, 16, 16).astype(np.float32)).reshape(count, 256)
+    return values
 
 
 def _q8_k(blocks: Array) -> Array:
@@ -281,7 +287,7 @@ SCALES = {
     "TQ2_0": 64,
     "Q1_0": 0,
 }
-"""Where the 16-bit scale lies in a block of a type of which only the scales are looked at: its codes need large tables."""
+"""Where the 16-bit scale lies in a block of a type of which only scales are looked at: its codes need large tables."""
 _SIZES = {PLAIN.get(each.name, each.name): (each.elements, each.size) for each in GGML.values()}
 
 

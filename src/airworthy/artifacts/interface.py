@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from airworthy.artifacts.stored import Stored
 from airworthy.core.model import Inspection
 
 HEAD = 64 * 1024
@@ -28,6 +30,17 @@ class Format(Protocol):
         """Tell what it holds, reading as little as that takes.
 
         Damage is told as `model.defects`, not raised; all `model.*` facts are provided for any bytes.
+
+        Raises:
+            OSError: the file could not be read at all.
+        """
+
+
+class StoredIn(Protocol):
+    """Tells where the tensors of a file lie."""
+
+    def __call__(self, path: Path, /) -> Iterator[Stored]:
+        """Its tensors, in any order; what is damaged is left out.
 
         Raises:
             OSError: the file could not be read at all.

@@ -36,7 +36,7 @@ class Measure:
     infinities: int = 0
     """Those that are infinite."""
     subnormal: int = 0
-    """Those below the smallest normal number of their type, zero left out; of 16-bit types every sixteenth counts so."""
+    """Those below the smallest normal number of their type, zero left out; worked out of a part."""
     low: float = math.inf
     """The smallest finite one."""
     high: float = -math.inf

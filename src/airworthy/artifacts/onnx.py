@@ -17,6 +17,7 @@ from airworthy.artifacts.datatypes import ONNX, ElementType
 from airworthy.artifacts.protobuf import BYTES, VARINT, Field, Wire, WireError, signed
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import POINTER_LIMIT, inspect_stand_in, pointer_in
+from airworthy.artifacts.stored import Stored
 from airworthy.core.facts import Unknown
 from airworthy.core.model import ANY_RANK, Inspection, ModelInfo, Operator, TensorSpec
 from airworthy.core.values import Defect, FormatVersion, LfsPointer
@@ -24,6 +25,8 @@ from airworthy.core.words import say
 
 MOST_RANK = 64
 """Axes of one tensor."""
+MOST_TENSORS = 1_000_000
+"""Weights whose places are kept."""
 MOST_ENTRIES = 10_000
 """Inputs, outputs, operator sets or metadata entries that are kept."""
 # ModelProto: field number → wire type. A field outside of this says that a file is something else.
@@ -40,6 +43,8 @@ class _Tensor:
     shape: list[int] = field(default_factory=list)
     type: int = 0
     stored: int | None = None
+    at: int = 0
+    packed: int | None = None
     external: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -57,6 +62,7 @@ class Graph:
     metadata: dict[str, str] = field(default_factory=dict)
     inputs: list[TensorSpec] = field(default_factory=list)
     outputs: list[TensorSpec] = field(default_factory=list)
+    tensors: list[_Tensor] = field(default_factory=list)
     initializers: set[str] = field(default_factory=set)
     operators: Counter[tuple[str, str]] = field(default_factory=Counter)
     parameters: int = 0
@@ -244,7 +250,9 @@ class _Reader:
             elif entry.number == 8 and entry.wire == BYTES:
                 tensor.name = self.wire.text(entry)
             elif entry.number == 9 and entry.wire == BYTES:
-                tensor.stored = entry.value
+                tensor.stored, tensor.at = entry.value, entry.start
+            elif entry.number in (4, 10) and entry.wire == BYTES:  # 32- and 64-bit floats, one after the other
+                tensor.packed, tensor.at = entry.value, entry.start
             elif entry.number == 13 and entry.wire == BYTES:
                 key, value = self.read_pair(entry, depth + 1)
                 tensor.external[key] = value
@@ -264,6 +272,8 @@ class _Reader:
         self.check(tensor)
         element = _element(tensor.type)
         stored = element.stored(tensor.elements)
+        if main and len(self.graph.tensors) < MOST_TENSORS:
+            self.graph.tensors.append(tensor)
         self.graph.parameters += tensor.elements
         self.graph.weights[element.name] += stored
 
@@ -448,6 +458,26 @@ def _task(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], compa
     if companions.architecture.endswith("ForSequenceClassification"):
         return "rerank" if first.shape[1] == 1 else "tensors"
     return "embedding"
+
+
+def stored(path: Path) -> Iterator[Stored]:
+    """Where its weights lie, beside it as well."""
+    with Source(path) as source:
+        graph = read_graph(source)
+    for tensor in graph.tensors:
+        element = _element(tensor.type)
+        size = element.stored(tensor.elements)
+        place, at = path, tensor.at
+        if tensor.external:
+            location, offset = tensor.external["location"], _number(tensor.external.get("offset", "0"))
+            if _escapes(location) or offset is None:
+                continue
+            place, at = path.parent / location, offset
+            if not place.is_file():
+                continue
+        elif size not in (tensor.stored, tensor.packed):
+            continue  # kept as numbers of varying length
+        yield Stored(tensor.name, element.name, tuple(tensor.shape), place, at, size)
 
 
 FORMAT = Onnx()

@@ -1,8 +1,8 @@
-"""The list of model formats, in the order in which a file's content is tried against them."""
+"""The lists of model formats, in the order in which content is tried against them, and of what finds their tensors."""
 
 from __future__ import annotations
 
-from airworthy.artifacts.interface import Format
+from airworthy.artifacts.interface import Format, StoredIn
 from airworthy.core.registry import Registry
 
 FORMATS: Registry[Format] = Registry(
@@ -28,3 +28,20 @@ FORMATS: Registry[Format] = Registry(
     group="airworthy.artifacts",
 )
 """All formats by name."""
+
+STORED: Registry[StoredIn] = Registry(
+    "format with tensors that can be read",
+    {
+        "safetensors": "airworthy.artifacts.safetensors:stored",
+        "gguf": "airworthy.artifacts.gguf:stored",
+        "keras": "airworthy.artifacts.keras:stored",
+        "hdf5": "airworthy.artifacts.keras:stored",
+        "numpy": "airworthy.artifacts.numpy_files:stored",
+        "pytorch": "airworthy.artifacts.pytorch:stored",
+        "onnx": "airworthy.artifacts.onnx:stored",
+        "tflite": "airworthy.artifacts.tflite:stored",
+        "openvino": "airworthy.artifacts.openvino:stored",
+    },
+    group="airworthy.artifacts.stored",
+)
+"""By format: what tells where a file's tensors lie. Formats without one are told, and not measured."""

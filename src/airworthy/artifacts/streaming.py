@@ -1,4 +1,4 @@
-"""One pass over a model's files: every byte is read once, hashed in order, and measured on the other cores meanwhile."""
+"""One pass over a model's files: every byte is read once, hashed in order and measured on other cores meanwhile."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ class Stream:
     """A pass over several files with one set of workers and buffers."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self._count = workers or max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+        self._count = workers or max(1, cores - 1)  # one core reads and hashes
         self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="measure")
         self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         for _ in range(self._count * AHEAD + 1):

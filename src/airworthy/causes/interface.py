@@ -119,6 +119,10 @@ class Cause:
     """Why nothing can be known beforehand, for a cause without `predict`."""
     status: Status = Status.PREVIEW
     """Where in its life it is."""
+    page_text: str = ""
+    """The page, for an entry that has no module of its own."""
+    family_name: str = ""
+    """The family, for an entry that has no module of its own."""
     predictor: Predict | None = field(default=None, init=False)
     """The function given to `predict`."""
     remedy_maker: RemedyMaker | None = field(default=None, init=False)
@@ -129,6 +133,8 @@ class Cause:
         module = sys._getframe(2).f_globals  # noqa: SLF001
         self._module: str = module.get("__name__", "")
         self._page: str = (module.get("__doc__") or "").strip()
+        if self.family_name:
+            self._module, self._page = f"{self.family_name}.{self.slug}", self.page_text
 
     @property
     def family(self) -> str:
@@ -168,10 +174,13 @@ class Cause:
                 return signature, params
         return None
 
-    def recognised(self, line: Evidence, signature: Signature, params: dict[str, str], facts: Facts) -> Finding:
+    def recognised(
+        self, line: Evidence, signature: Signature, params: dict[str, str], facts: Facts, *, remedies: bool = True
+    ) -> Finding:
         """A finding from a line of output that a signature matched; its subject is what the line names.
 
         The cause's own message is used where the line gave all that it asks for, else the signature's, else the title.
+        Without `remedies` none are worked out.
         """
         template = next(
             (each for each in (self.message, signature.message) if each and placeholders(each) <= params.keys()), ""
@@ -184,7 +193,7 @@ class Cause:
             message=say(template, **params) if template else self.title.rstrip("."),
             params=dict(params),
             evidence=(line,),
-            remedies=tuple(self.remedy_maker(dict(params), facts)) if self.remedy_maker else (),
+            remedies=tuple(self.remedy_maker(dict(params), facts)) if remedies and self.remedy_maker else (),
         )
 
     def finding(

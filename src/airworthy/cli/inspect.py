@@ -9,17 +9,48 @@ from airworthy.cli.output import finish, render_options
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 
+ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
+
 
 @click.command("inspect", help=VERBS["inspect"][1] + "\n\nPATH is a file or a folder; - is standard input.")
 @click.argument("path")
+@click.option("--hash", "hashed", is_flag=True, help="Hash every file: BLAKE3 where installed, else SHA-256.")
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    type=click.Choice(ALGORITHMS),
+    help="Hash with this; may be repeated.",
+)
+@click.option(
+    "--manifest", metavar="FILE", help="Hold files against a list of hashes; `hub` is that of a hub's own cache."
+)
+@click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 unless told.")
+@click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
+@click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
 @finding_options
-def command(path: str, chosen: Chosen) -> int:
+def command(
+    path: str,
+    hashed: bool,
+    algorithms: tuple[str, ...],
+    manifest: str | None,
+    write_manifest: str | None,
+    health: bool,
+    compare: str | None,
+    chosen: Chosen,
+) -> int:
     """Tell what a model is."""
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.weights import Depth
 
-    only_one_reads_standard_input(path, chosen.config)
+    only_one_reads_standard_input(path, chosen.config, manifest)
     settings = chosen.settings(path)
+    if hashed and not algorithms:
+        from airworthy.artifacts.hashing import default_algorithm
+
+        algorithms = (default_algorithm(),)
+    depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "")
     with LateProgress() as progress:
-        report = inspect(path, settings=settings, progress=progress)
+        report = inspect(path, settings=settings, depth=depth, progress=progress)
     options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
     return finish(report, chosen.format, options, settings.check)

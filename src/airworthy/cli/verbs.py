@@ -7,6 +7,7 @@ VERBS = {
     "bench": ("airworthy.cli.bench:command", "Put load on a service and tell how fast it is."),
     "check": ("airworthy.cli.check:command", "Say what will go wrong here, before it does."),
     "diagnose": ("airworthy.cli.diagnose:command", "Say what went wrong, from a program's output."),
+    "causes": ("airworthy.cli.causes:command", "Write entries of one's own, and tell which causes cost most."),
     "explain": ("airworthy.cli.explain:command", "Show what a cause is, why it happens and what ends it."),
     "facts": ("airworthy.cli.facts:command", "Show or save what is known about this host and environment."),
     "inspect": ("airworthy.cli.inspect:command", "Tell what is in a model file or folder, without loading it."),

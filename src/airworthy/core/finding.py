@@ -75,6 +75,17 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether it can be undone and changes nothing that something else may lean on."""
 
 
+class Standing(str, Enum):
+    """What the facts say of a finding that came from a log."""
+
+    CONFIRMED = "confirmed"
+    """They show the same cause."""
+    REFUTED = "refuted"
+    """They show that the cause is not there now; it may have been when the log was written."""
+    UNDECIDED = "undecided"
+    """They don't tell: one that is needed is not known, or the cause can't be predicted."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, under the name of its cause."""
 
@@ -94,6 +105,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What shows it, the deciding one first."""
     remedies: tuple[Remedy, ...] = ()
     """Ways out, the best first."""
+    standing: Standing | None = None
+    """What the facts say of it, for a finding from a log that facts were held against."""
+    standing_why: str = ""
+    """Why the facts say so, one line; empty where the evidence says it."""
+    passed_over: str = ""
+    """Why it is not taken for the root cause, one line; empty for the one that is, and outside of a diagnosis."""
 
 
 def most_important(finding: Finding) -> tuple[int, int, str, str]:

@@ -30,6 +30,7 @@ from airworthy.core.values import (
     Shadow,
     SharedLibrary,
     StorageSpeed,
+    WeightFault,
     Xid,
 )
 from airworthy.core.version import Version
@@ -46,6 +47,8 @@ class Area(str, Enum):
     """The Python environment."""
     MODEL = "model"
     """The model file or folder."""
+    WEIGHTS = "weights"
+    """The numbers in a model's files, which are read only when asked for."""
     TARGET = "target"
     """What is to be started: address, engine."""
     PLAN = "plan"
@@ -255,6 +258,10 @@ MODEL_MISNAMED = _model(
 )
 MODEL_CONFIGURATION = _model(
     "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."
+)
+
+WEIGHT_FAULTS: Key[tuple[WeightFault, ...]] = Key(
+    "weights.faults", tuple[WeightFault, ...], Area.WEIGHTS, "What is remarkable in its numbers; empty when sound."
 )
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(

@@ -26,14 +26,39 @@ class Registry(Generic[T]):
         """
         self.kind = kind
         self._targets = dict(targets)
+        self._own = tuple(self._targets)
         self._group = group
         self._loaded: dict[str, T] = {}
+        self._added: set[str] = set()
         self._complete = not group
 
     def names(self) -> tuple[str, ...]:
         """All names, ours first."""
         self._add_entry_points()
         return tuple(self._targets)
+
+    def own_names(self) -> tuple[str, ...]:
+        """The names that the family was described with, without those of other packages."""
+        return self._own
+
+    def add(self, name: str, member: T) -> None:
+        """Let a member join that was made at run time, such as an entry of a project's own folder.
+
+        Raises:
+            ValueError: the name is taken by a member of ours or of another package.
+        """
+        self._add_entry_points()
+        if name in self._targets and name not in self._added:
+            raise ValueError(f"there is a {self.kind} named {name} already")
+        self._added.add(name)
+        self._targets[name] = ""
+        self._loaded[name] = member
+
+    def discard(self, name: str) -> None:
+        """Let a member leave that joined by `add`."""
+        if name in self._added:
+            self._added.remove(name)
+            del self._targets[name], self._loaded[name]
 
     def get(self, name: str) -> T:
         """The member of a name, imported now if it was not yet.

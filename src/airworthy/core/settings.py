@@ -142,6 +142,13 @@ class PolicySettings(Section, frozen=True):
     """Drivers that are allowed: `535`, `>=550`; with a maker before it, `ascend 24.1`, only for that maker's."""
 
 
+class StateSettings(Section, frozen=True):
+    """`[state]`: what is kept between runs."""
+
+    directory: str = ""
+    """The directory that holds it; empty for `airworthy` in the user's state directory (`XDG_STATE_HOME`)."""
+
+
 class Settings(Section, frozen=True):
     """All of `airworthy.toml`."""
 
@@ -153,6 +160,8 @@ class Settings(Section, frozen=True):
     """`[requirements]`."""
     policy: PolicySettings = PolicySettings()
     """`[policy]`."""
+    state: StateSettings = StateSettings()
+    """`[state]`."""
 
 
 def parse(text: str, source: str) -> dict[str, Any]:

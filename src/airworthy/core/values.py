@@ -282,6 +282,20 @@ class EmbeddedCode(Value, frozen=True):
     """What it does, one line."""
 
 
+class WeightFault(Value, frozen=True):
+    """What is remarkable in the numbers of a stored tensor."""
+
+    member: str
+    """The file."""
+    tensor: str
+    """The tensor's name."""
+    kind: str
+    """`nan`, `infinite`, `zero` and `constant` (all of it), `constant-rows`, `duplicate`, `scale`, `subnormal`; and
+    against a reference `absent`, `surplus`, `shape`, `differs`."""
+    detail: str
+    """What was found, one line."""
+
+
 class Misnamed(Value, frozen=True):
     """A file whose suffix names another format than its content."""
 

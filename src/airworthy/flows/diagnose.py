@@ -1,31 +1,275 @@
-"""After: what went wrong, told from a program's output."""
+"""After: what went wrong, told from a log, from a command that failed, or from what a cluster says of a pod."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
+from airworthy.core.finding import Finding
 from airworthy.core.report import CheckResult, Failed, Report
+from airworthy.core.settings import Settings
 from airworthy.core.words import say
-from airworthy.flows.files import STANDARD_INPUT, read
+from airworthy.diagnose import Diagnosis, conclude, gone_through, unwrapped
+from airworthy.diagnose.catalogue import catalogue
+from airworthy.diagnose.scan import Scan
+from airworthy.flows.causes import join_local
+from airworthy.flows.files import STANDARD_INPUT
+
+SOONEST_AGAIN = 60
+"""Lines of a followed log after which the same cause is told again."""
+NOT_FAILURES = (2, 13)
+"""Signals whose end is the user's wish, or the reader's: interrupt, and a pipe that nobody reads."""
 
 
-def diagnose_file(path: str, *, facts: Facts | None = None) -> Report:
+class PodUnreadable(AirworthyError):
+    """Nothing could be learnt about a pod."""
+
+    code = "pod-unreadable"
+    message = "nothing could be learnt about the pod {name}: {reason}"
+    hint = "see whether `kubectl get pod {name}` works here, or save its output and give it with --events FILE"
+
+
+class Ran(NamedTuple):
+    """A command that was run, and what its failure shows."""
+
+    status: int
+    """Its exit status."""
+    report: Report | None
+    """What its output shows; None where it did not fail, or was asked to end."""
+    problem: str = ""
+    """Why it could not be started; empty where it was."""
+
+
+def diagnose_file(
+    path: str, *, facts: Facts | None = None, here: bool = False, settings: Settings | None = None, keep: bool = False
+) -> Report:
     """Recognise causes in a log file; `-` is standard input.
 
     The root cause is the first finding, and the `cause` of the answer.
 
+    Args:
+        path: the log, plain or compressed, of any length.
+        facts: what is known about the machine it comes from.
+        here: whether it comes from this machine; the facts that decide are then read now.
+        settings: where diagnoses are kept.
+        keep: whether this one is.
+
     Raises:
         InputNotFound: there is no such file.
         InputUnreadable: it can't be read.
-        InputTooLarge: it is larger than any log worth reading whole.
+        StateUnusable: it is to be kept, and can't be.
     """
-    from airworthy.diagnose import diagnose
+    from airworthy.flows.logs import pieces
 
-    diagnosis = diagnose(read(path).decode("utf-8", "replace"), facts=facts)
+    subject = say("standard input") if path == STANDARD_INPUT else path
+    report = _report(subject, _diagnose(pieces(path), facts, here=here))
+    if keep:
+        _keep(settings or Settings(), _absolute(path), report)
+    return report
+
+
+def diagnose_command(
+    argv: Sequence[str],
+    *,
+    facts: Facts | None = None,
+    here: bool = True,
+    settings: Settings | None = None,
+    keep: bool = False,
+) -> Ran:
+    """Run a command unchanged, and tell from what it printed why it failed.
+
+    Args:
+        argv: the command and its arguments.
+        facts: what is known about this machine.
+        here: whether the facts that decide are read where none are given.
+        settings: where diagnoses are kept.
+        keep: whether this one is; a success resolves what is open for the same command.
+
+    Raises:
+        StateUnusable: it is to be kept, and can't be.
+    """
+    import shlex
+
+    from airworthy.flows.command import run
+
+    line = shlex.join(argv)
+    ended = run(argv)
+    if ended.status == 0:
+        if keep:
+            _keep(settings or Settings(), line, None)
+        return Ran(0, None)
+    if ended.problem:
+        return Ran(ended.status, None, say("{command}: {problem}", command=argv[0], problem=ended.problem))
+    if ended.asked_to_end or ended.signal in NOT_FAILURES:
+        return Ran(ended.status, None)
+    printed = ended.printed + _last_words(argv[0], ended.status).encode()
+    report = _report(line, _diagnose((printed,), facts, here=here), status=ended.status)
+    if keep:
+        _keep(settings or Settings(), line, report)
+    return Ran(ended.status, report)
+
+
+def diagnose_events(path: str, *, facts: Facts | None = None) -> Report:
+    """Recognise causes in what `kubectl describe`, `get events` or `get pod -o yaml|json` printed.
+
+    Args:
+        path: the file; `-` is standard input.
+        facts: what is known about the machine it comes from.
+
+    Raises:
+        InputNotFound: there is no such file.
+        InputUnreadable: it can't be read.
+        InputTooLarge: it is larger than anything a cluster says of a pod.
+    """
+    from airworthy.diagnose.events import plain
+    from airworthy.flows.files import read
+
+    text = plain(read(path).decode("utf-8", "replace"))
+    subject = say("standard input") if path == STANDARD_INPUT else path
+    return _report(subject, _diagnose((text.encode("utf-8", "replace"),), facts))
+
+
+def diagnose_pod(name: str, *, namespace: str = "", context: str = "", facts: Facts | None = None) -> Report:
+    """Ask the cluster about a pod, through `kubectl`, and recognise causes in its answers.
+
+    Raises:
+        PodUnreadable: the cluster told nothing.
+    """
+    from airworthy.probes.local import LocalHost
+    from airworthy.probes.pods import read_pod
+
+    texts, problem = read_pod(LocalHost(), name, namespace=namespace, context=context)
+    if not texts:
+        raise PodUnreadable(name=name, reason=problem)
+    parts = (f"$ {each.source}\n{each.text}\n".encode("utf-8", "replace") for each in texts)
+    return _report(say("pod {name}", name=name), _diagnose(parts, facts))
+
+
+def follow(path: str, *, facts: Facts | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+    """Watch a log, and tell each failure once it has told all it has to tell; `-` is standard input.
+
+    Args:
+        path: the log.
+        facts: what is known about the machine it comes from.
+        stop: asked between looks; the watch ends when it is true, or standard input does.
+
+    Raises:
+        InputNotFound: there is no such file.
+        InputUnreadable: it can't be read.
+    """
+    from airworthy.flows.logs import follow as pieces
+
+    more = join_local()
+    entries = catalogue()
+    scan = Scan(entries)
+    told: dict[str, int] = {}
+    for piece in pieces(path, stop=stop):
+        if piece:
+            scan.feed(piece)
+            continue
+        diagnosis = conclude(scan, entries, facts, more=more)
+        if diagnosis.findings and _is_news(diagnosis.findings[0], told):
+            yield _report(path, diagnosis)
+            # What was told is over: the next failure is one of its own.
+            scan = scan.fresh()
+    scan.close()
+    diagnosis = conclude(scan, entries, facts, more=more)
+    if diagnosis.findings and _is_news(diagnosis.findings[0], told):
+        yield _report(path, diagnosis)
+
+
+def _is_news(finding: Finding, told: dict[str, int]) -> bool:
+    line = finding.evidence[0].line or 0
+    last = told.get(finding.cause)
+    if last is not None and (line == last or line - last < SOONEST_AGAIN):
+        return False
+    told[finding.cause] = line
+    return True
+
+
+def _diagnose(parts: Iterable[bytes], facts: Facts | None, *, here: bool = False) -> Diagnosis:
+    more = join_local()
+    entries = catalogue()
+    kept = _First(parts)
+    scan = gone_through(kept, entries)
+    if not scan.hits and kept.whole is not None:
+        scan = unwrapped(kept.whole, entries) or scan
+    if facts is None and here and scan.hits:
+        facts = _facts_for(scan.hits)
+    return conclude(scan, entries, facts, more=more)
+
+
+class _First:
+    """Pieces passed on, the first one kept where it is the only one."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = parts
+        self.whole: bytes | None = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number, part in enumerate(self._parts):
+            self.whole = part if number == 0 else None
+            yield part
+
+
+def _facts_for(slugs: Iterable[str]) -> Facts | None:
+    """The facts of this machine by which the causes can be confirmed, and no others: reading all takes a while."""
+    from airworthy.causes.registry import CAUSES
+    from airworthy.flows.facts import gather
+    from airworthy.probes.registry import PROBES
+
+    wanted = {key.name for slug in slugs for key in (*CAUSES.get(slug).needs, *CAUSES.get(slug).uses)}
+    probes = [probe.name for probe in PROBES if wanted & {key.name for key in probe.provides}]
+    return gather(only=probes) if probes else None
+
+
+def _last_words(command: str, status: int) -> str:
+    """What a shell would say of the end, which stands in no output of the command's own."""
+    if status <= 128:
+        return ""
+    import signal
+
+    try:
+        words = signal.strsignal(status - 128) or ""
+    except ValueError:
+        return ""
+    return say("{words}\n{command} exited with code {status}\n", words=words, command=command, status=status)
+
+
+def _absolute(path: str) -> str:
+    from pathlib import Path
+
+    return path if path == STANDARD_INPUT else str(Path(path).absolute())
+
+
+def _keep(settings: Settings, source: str, report: Report | None) -> None:
+    from airworthy.flows.record import record
+
+    findings = report.findings if report is not None else ()
+    if not findings and report is not None and report.answer.get("unknown"):
+        return  # something is wrong, and nobody knows what: that resolves nothing
+    record(settings, source, findings[0] if findings else None)
+
+
+def _report(subject: str, diagnosis: Diagnosis, *, status: int | None = None) -> Report:
     found: tuple[CheckResult, ...] = tuple(Failed(finding.cause, (finding,)) for finding in diagnosis.findings)
     return Report(
         verb="diagnose",
-        subject=say("standard input") if path == STANDARD_INPUT else path,
+        subject=subject,
         results=(*found, *diagnosis.undecided),
-        answer={"cause": diagnosis.findings[0].cause if diagnosis.findings else None},
+        answer=_answer(diagnosis, status),
         ranked=True,
     )
+
+
+def _answer(diagnosis: Diagnosis, status: int | None) -> dict[str, Any]:
+    answer: dict[str, Any] = {"cause": diagnosis.findings[0].cause if diagnosis.findings else None}
+    if status is not None:
+        answer["exit_status"] = status
+    if diagnosis.unknown is not None:
+        answer["unknown"] = msgspec.to_builtins(diagnosis.unknown)
+    return answer

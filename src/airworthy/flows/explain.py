@@ -24,7 +24,9 @@ def explain(slug: str) -> Explanation:
     """
     from airworthy.causes.pages import page
     from airworthy.causes.registry import CAUSES
+    from airworthy.flows.causes import join_local
 
+    join_local()
     cause = CAUSES.get(slug)
     return Explanation(slug=cause.slug, title=cause.title, page=page(slug))
 
@@ -32,5 +34,7 @@ def explain(slug: str) -> Explanation:
 def catalogue() -> tuple[tuple[str, str, str], ...]:
     """Every cause: family, slug and title, families together."""
     from airworthy.causes.registry import CAUSES
+    from airworthy.flows.causes import join_local
 
+    join_local()
     return tuple(sorted((cause.family, cause.slug, cause.title) for cause in CAUSES))

@@ -6,20 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from airworthy.check import predict
-from airworthy.core.keys import Area
+from airworthy.core.keys import MODEL_CODE, Area
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.flows.weights import Depth, look_deeper
 from airworthy.report.plain import builtins
+
+HEADERS = Depth()
+"""Nothing is read but headers."""
 
 
 def inspect(
     path: str | Path,
     *,
     settings: Settings | None = None,
+    depth: Depth = HEADERS,
     progress: Progress = SILENT,
 ) -> Report:
     """Tell what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
@@ -29,11 +34,13 @@ def inspect(
     Args:
         path: a model file or folder.
         settings: which causes are turned off; none when None.
+        depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
         progress: told the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
         NotAModel: there is no model in it.
+        ExtraMissing: what `depth` asks for needs a library that is not installed.
     """
     from airworthy.artifacts.identify import inspect as identify
     from airworthy.causes.registry import CAUSES
@@ -42,9 +49,14 @@ def inspect(
     with model_path(path) as found:
         progress.stage(say("reading {path}", path=path))
         inspection = identify(found)
+        answer: dict[str, Any] = {"model": model_data(inspection.model)}
+        answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
+        if depth.any:
+            inspection, more = look_deeper(inspection, depth, progress)
+            answer |= more
     ignore = (settings or Settings()).check.ignore
-    results = predict(inspection.facts, CAUSES, Knowledge(), areas=(Area.MODEL,), ignore=ignore)
-    answer = {"model": model_data(inspection.model)}
+    areas = (Area.MODEL, Area.WEIGHTS) if depth.reads_weights else (Area.MODEL,)
+    results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)
     return Report(verb="inspect", subject=str(path), results=results, answer=answer)
 
 

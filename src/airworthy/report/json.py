@@ -40,7 +40,20 @@ def finding_data(finding: Finding) -> dict[str, Any]:
         "params": builtins(finding.params),
         "evidence": [_evidence(item) for item in finding.evidence],
         "remedies": [_remedy(remedy) for remedy in finding.remedies],
+        **_diagnosed(finding),
     }
+
+
+def _diagnosed(finding: Finding) -> dict[str, Any]:
+    """What only a finding from a log has."""
+    data: dict[str, Any] = {}
+    if finding.standing is not None:
+        data["standing"] = finding.standing.value
+        if finding.standing_why:
+            data["standing_why"] = builtins(finding.standing_why)
+    if finding.passed_over:
+        data["passed_over"] = builtins(finding.passed_over)
+    return data
 
 
 def _evidence(item: Evidence) -> dict[str, Any]:

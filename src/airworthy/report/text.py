@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
+from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity, Standing
 from airworthy.core.registry import Registry
 from airworthy.core.report import Crashed, Failed, Passed, Report, Skipped
 from airworthy.core.words import say
@@ -32,6 +32,12 @@ MOST_VALUE = 160
 
 _HEADINGS = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.INFO: "Notes"}
 _DOUBTS = {Confidence.LOW: "a guess", Confidence.MEDIUM: "likely", Confidence.HIGH: ""}
+
+_STANDINGS = {
+    Standing.CONFIRMED: ("the facts confirm it", "good"),
+    Standing.REFUTED: ("the facts speak against it", "warning"),
+    Standing.UNDECIDED: ("the facts can't tell", "dim"),
+}
 
 
 def render(report: Report, options: RenderOptions) -> str:
@@ -74,6 +80,12 @@ def _finding(finding: Finding, options: RenderOptions) -> Iterator[Line]:
     shown = finding.evidence if options.verbose else finding.evidence[:MOST_EVIDENCE]
     for item in shown:
         yield line((_evidence(item, options), "dim"), indent=4, hang=2)
+    if finding.standing is not None:
+        yield line((_standing(finding), _STANDINGS[finding.standing][1]), indent=4, hang=2)
+    if finding.passed_over:
+        yield line((say("not the root: {why}", why=finding.passed_over), "dim"), indent=4, hang=2)
+        if not options.verbose:
+            return  # what ends the root ends this as well
     for remedy in finding.remedies if options.verbose else finding.remedies[:1]:
         yield from _remedy(remedy, options)
     others = len(finding.remedies) - 1
@@ -82,6 +94,12 @@ def _finding(finding: Finding, options: RenderOptions) -> Iterator[Line]:
             "ways out not shown: {count} (-v, or `airworthy explain {cause}`)", count=others, cause=finding.cause
         )
         yield line((text, "dim"), indent=4, hang=2)
+
+
+def _standing(finding: Finding) -> str:
+    assert finding.standing is not None
+    text = say(_STANDINGS[finding.standing][0])
+    return say("{text} ({why})", text=text, why=finding.standing_why) if finding.standing_why else text
 
 
 def _evidence(item: Evidence, options: RenderOptions) -> str:

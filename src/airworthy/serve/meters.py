@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from airworthy.serve.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
+from airworthy.serve.tallies import Answers, Histogram, Tally
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -18,33 +19,18 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._counts: dict[tuple[str, int], Callable[[], None]] = {}
-        self.requests = Counter(
-            "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], registry=self.registry
+        self.requests = Answers(
+            "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], self.registry
         )
-        self._calls = Counter(
-            "airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], registry=self.registry
-        )
+        self.calls = Answers("airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], self.registry)
         self.duration = Histogram(
-            "airworthy_request_duration_seconds",
-            "From admission to the model's answer.",
-            ["model"],
-            buckets=SECONDS,
-            registry=self.registry,
+            "airworthy_request_duration_seconds", "From admission to the model's answer.", SECONDS, self.registry
         )
-        self.queued = Histogram(
-            "airworthy_queue_duration_seconds", "Time in the queue.", ["model"], buckets=SECONDS, registry=self.registry
-        )
+        self.queued = Histogram("airworthy_queue_duration_seconds", "Time in the queue.", SECONDS, self.registry)
         self.compute = Histogram(
-            "airworthy_batch_duration_seconds",
-            "Time that the runtime took for a batch.",
-            ["model"],
-            buckets=SECONDS,
-            registry=self.registry,
+            "airworthy_batch_duration_seconds", "Time that the runtime took for a batch.", SECONDS, self.registry
         )
-        self.rows = Histogram(
-            "airworthy_batch_rows", "Rows of a batch.", ["model"], buckets=ROWS, registry=self.registry
-        )
+        self.rows = Histogram("airworthy_batch_rows", "Rows of a batch.", ROWS, self.registry)
         self.refused = Counter(
             "airworthy_requests_refused",
             "Requests that ended without a result, by reason.",
@@ -68,18 +54,6 @@ class Meters:
         self.waiting = Gauge("airworthy_requests_waiting", "Requests in the queue.", ["model"], registry=self.registry)
         self.running = Gauge("airworthy_requests_running", "Requests in workers.", ["model"], registry=self.registry)
 
-    def answered(self, route: str, status: int) -> None:
-        """An HTTP request was answered; 499 where the client had gone."""
-        key = (route, status)
-        count = self._counts.get(key)
-        if count is None:
-            count = self._counts[key] = self.requests.labels(route, str(status)).inc
-        count()
-
-    def called(self, method: str, code: str) -> None:
-        """A gRPC call was answered."""
-        self._calls.labels(method, code).inc()
-
     def page(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -91,23 +65,23 @@ class ModelMeters:
     def __init__(self, meters: Meters, model: str) -> None:
         self._meters = meters
         self._model = model
-        self._duration = meters.duration.labels(model).observe
-        self._queued = meters.queued.labels(model).observe
-        self._compute = meters.compute.labels(model).observe
-        self._rows = meters.rows.labels(model).observe
+        self._duration = meters.duration.of(model)
+        self._queued = meters.queued.of(model)
+        self._compute = meters.compute.of(model)
+        self._rows = meters.rows.of(model)
         self._batches = Batches()
 
     def answered(self, queued: float, total: float) -> None:
         """A request got its answer; times in seconds."""
-        self._queued(queued)
-        self._duration(total)
+        self._queued.observe(queued)
+        self._duration.observe(total)
 
     def batch(self, rows: int, seconds: float) -> None:
         """A batch came back."""
         if rows >= sys.maxsize:  # a request that shares its run with nobody, whatever its shape
             rows = 1
-        self._rows(rows)
-        self._compute(seconds)
+        self._rows.observe(rows)
+        self._compute.observe(seconds)
         self._batches.add(rows, seconds)
 
     def rejected(self, reason: str) -> None:
@@ -139,8 +113,8 @@ class ModelMeters:
 
     def statistics(self, version: str) -> ModelStatistics:
         """The same, as the Open Inference Protocol tells it."""
-        success, queue, compute = (self._sum(each) for each in ("request_duration", "queue_duration", "batch_duration"))
-        hits, misses, joined = (int(self._sample("cache_requests_total", result=r)) for r in ("hit", "miss", "joined"))
+        success, queue, compute = (_duration(tally) for tally in (self._duration, self._queued, self._compute))
+        hits, misses, joined = (self._cached(result) for result in ("hit", "miss", "joined"))
         success.count += hits + joined
         none = Duration()
         stats = InferenceStatistics(
@@ -157,14 +131,16 @@ class ModelMeters:
             name=self._model,
             version=version,
             last_inference=int(self._batches.last * 1000),
-            inference_count=int(self._sample("batch_rows_sum")),
+            inference_count=int(self._rows.sum),
             execution_count=compute.count,
             inference_stats=stats,
             batch_stats=self._batches.describe(),
         )
 
-    def _sum(self, name: str) -> Duration:
-        return Duration(int(self._sample(f"{name}_seconds_count")), int(self._sample(f"{name}_seconds_sum") * 1e9))
+    def _cached(self, result: str) -> int:
+        labels = {"model": self._model, "result": result}
+        return int(self._meters.registry.get_sample_value("airworthy_cache_requests_total", labels) or 0)
 
-    def _sample(self, name: str, **labels: str) -> float:
-        return self._meters.registry.get_sample_value(f"airworthy_{name}", {"model": self._model, **labels}) or 0.0
+
+def _duration(tally: Tally) -> Duration:
+    return Duration(tally.count, int(tally.sum * 1e9))

@@ -41,8 +41,8 @@ from typing import Any
 from airworthy.causes.commands import command, model_file, on_windows
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Finding, Remedy, Severity
-from airworthy.core.keys import MODEL_DEFECTS, MODEL_LFS_POINTERS, MODEL_PATH
+from airworthy.core.finding import Confidence, Finding, Remedy, Severity
+from airworthy.core.keys import MODEL_DEFECTS, MODEL_LFS_POINTERS, MODEL_PATH, WEIGHT_FAULTS
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -50,7 +50,7 @@ CAUSE = Cause(
     slug="file-corrupt",
     severity=Severity.ERROR,
     needs=(MODEL_DEFECTS,),
-    uses=(MODEL_LFS_POINTERS, MODEL_PATH),
+    uses=(MODEL_LFS_POINTERS, MODEL_PATH, WEIGHT_FAULTS),
     message="{member} is damaged ({kind}): {detail}",
     signatures=(
         Signature("failed finding central directory"),
@@ -96,6 +96,13 @@ _WHOLE = frozenset({"bomb", "link", "path"})
 """Kinds by which nothing is damaged: the message must not say so."""
 
 
+_NUMBERS = {
+    **dict.fromkeys(("zero", "constant", "scale", "differs"), Severity.WARNING),
+    **dict.fromkeys(("constant-rows", "duplicate", "subnormal"), Severity.INFO),
+}
+"""What numbers can show of damage, and how much it matters: a file may be whole, and its weights still not be."""
+
+
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Every place where a file disagrees with its format, unless what is wrong has a name of its own."""
@@ -113,6 +120,20 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             kind=defect.kind,
             detail=defect.detail,
         )
+    for fault in facts.get_value(WEIGHT_FAULTS, ()):
+        if fault.kind in _NUMBERS:
+            yield CAUSE.finding(
+                facts,
+                fault.member,
+                evidence=(WEIGHT_FAULTS,),
+                severity=_NUMBERS[fault.kind],
+                confidence=Confidence.LOW,
+                message="{tensor} in {member}: {detail}",
+                member=fault.member,
+                tensor=fault.tensor,
+                kind=fault.kind,
+                detail=fault.detail,
+            )
 
 
 @CAUSE.remedy

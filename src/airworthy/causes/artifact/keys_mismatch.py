@@ -42,14 +42,16 @@ from typing import Any
 from airworthy.causes.commands import command, model_file
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.core.finding import Finding, Remedy, Severity
+from airworthy.core.keys import WEIGHT_FAULTS
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
     slug="keys-mismatch",
     severity=Severity.ERROR,
     message="the weights and the model do not name their tensors alike: {key}",
-    unpredictable="the names that a model expects are known only to its code, which a check does not run",
+    needs=(WEIGHT_FAULTS,),
     signatures=(
         Signature("Missing key(s) in state_dict", r"Missing key\(s\) in state_dict: \\?[\"'](?P<key>[\w.]{1,200})"),
         Signature(
@@ -87,6 +89,25 @@ CAUSE = Cause(
     ),
     related=("shape-mismatch-weights", "architecture-unknown", "shard-missing", "quant-backend-missing"),
 )
+
+
+_KINDS = frozenset({"absent", "surplus"})
+
+
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """What a given reference has otherwise; what a model's code expects is known only to that code."""
+    for fault in facts.value(WEIGHT_FAULTS):
+        if fault.kind in _KINDS:
+            yield CAUSE.finding(
+                facts,
+                fault.member,
+                evidence=(WEIGHT_FAULTS,),
+                message="{key} in {member}: {detail}",
+                member=fault.member,
+                key=fault.tensor,
+                detail=fault.detail,
+            )
 
 
 @CAUSE.remedy

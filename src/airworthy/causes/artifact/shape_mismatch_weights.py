@@ -43,14 +43,16 @@ from typing import Any
 from airworthy.causes.commands import command, model_file
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.core.finding import Finding, Remedy, Severity
+from airworthy.core.keys import WEIGHT_FAULTS
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
     slug="shape-mismatch-weights",
     severity=Severity.ERROR,
     message="the weight {name} does not have the shape that the model gives it",
-    unpredictable="the shapes that a model expects are known only to its code, which a check does not run",
+    needs=(WEIGHT_FAULTS,),
     signatures=(
         Signature("size mismatch for", r"size mismatch for (?P<name>[\w.]{1,200}): copying a param"),
         Signature("Attempted to load weight", r"Attempted to load weight \(.{0,100}\) into parameter"),
@@ -73,6 +75,25 @@ CAUSE = Cause(
     ),
     related=("keys-mismatch", "architecture-unknown", "quant-backend-missing"),
 )
+
+
+_KINDS = frozenset({"shape"})
+
+
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """What a given reference has otherwise; what a model's code expects is known only to that code."""
+    for fault in facts.value(WEIGHT_FAULTS):
+        if fault.kind in _KINDS:
+            yield CAUSE.finding(
+                facts,
+                fault.member,
+                evidence=(WEIGHT_FAULTS,),
+                message="{name} in {member}: {detail}",
+                member=fault.member,
+                name=fault.tensor,
+                detail=fault.detail,
+            )
 
 
 @CAUSE.remedy

@@ -41,14 +41,16 @@ from typing import Any
 
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.core.finding import Finding, Remedy, Severity
+from airworthy.core.keys import WEIGHT_FAULTS
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
     slug="nan-in-output",
     severity=Severity.ERROR,
+    needs=(WEIGHT_FAULTS,),
     message="numbers that are not finite where finite ones are needed",
-    unpredictable="it depends on weights and inputs together",
     signatures=(
         Signature("probability tensor contains either"),
         Signature("Assertion `", r"Assertion `!?\(?[\w:<>]*(?:isinf|isnan|isfinite)\(\w+\)[^`]{0,80}` failed"),
@@ -87,6 +89,25 @@ CAUSE = Cause(
     ),
     related=("device-assert", "dtype-unsupported", "file-corrupt"),
 )
+
+
+_KINDS = frozenset({"nan", "infinite"})
+
+
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """Weights that are no numbers; what inputs add to sound ones cannot be known beforehand."""
+    for fault in facts.value(WEIGHT_FAULTS):
+        if fault.kind in _KINDS:
+            yield CAUSE.finding(
+                facts,
+                fault.member,
+                evidence=(WEIGHT_FAULTS,),
+                message="{tensor} in {member}: {detail}",
+                member=fault.member,
+                tensor=fault.tensor,
+                detail=fault.detail,
+            )
 
 
 @CAUSE.remedy

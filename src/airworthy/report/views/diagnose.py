@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from airworthy.core.report import Report
 from airworthy.core.words import say
@@ -12,6 +13,26 @@ from airworthy.report.layout import Line, line
 
 def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy diagnose` before its findings."""
-    del options
-    if not report.findings:
-        yield line(say("No known cause is recognised in {subject}.", subject=report.subject))
+    if "exit_status" in report.answer:
+        text = say(
+            "{command} failed with exit status {status}.", command=report.subject, status=report.answer["exit_status"]
+        )
+        yield line((text, "title"))
+    if report.findings:
+        return
+    yield line(say("No known cause is recognised in {subject}.", subject=report.subject))
+    unknown: dict[str, Any] | None = report.answer.get("unknown")
+    if unknown is None:
+        return
+    yield line()
+    yield line((say("The line that tells most"), "title"))
+    yield line((say("line {number}: {text}", number=unknown["line"], text=unknown["text"]), "dim"), indent=2, hang=2)
+    if options.verbose:
+        yield line((say("template: {template}", template=unknown["template"]), "dim"), indent=2, hang=2)
+    if unknown["guesses"]:
+        yield line()
+        yield line((say("Entries with words like these"), "title"), (say("  (guesses)"), "dim"))
+        for guess in unknown["guesses"]:
+            yield line((guess["cause"], "name"), f"  {guess['title']}", indent=2, hang=2)
+    yield line()
+    yield line((say("`airworthy causes new NAME --from LOG` makes an entry of it."), "dim"))

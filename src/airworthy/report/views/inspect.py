@@ -28,6 +28,10 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     yield from _section("Operators", operators, 0 if options.verbose else MOST_OPERATORS)
     files = [(f["path"], say("{size:bytes}", size=f["size"]), f.get("format", "")) for f in model["files"]]
     yield from _section("Files", files, 0 if options.verbose else MOST_FILES)
+    if report.answer.get("code"):
+        parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
+        yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
+    yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
 
 
 def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -40,6 +44,9 @@ def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ("architecture", model["architecture"]),
         ("size", say("{size:bytes}", size=model["size"])),
         ("parameters", say("{count:count}", count=count) if count is not None else ""),
+        ("tensors", str(model["tensors"]) if model.get("tensors") else ""),
+        ("quantised", model.get("quantization", "")),
+        ("licence", model.get("license", "")),
         ("weights", weights),
         ("versions", versions),
         ("producer", model["producer"]),
@@ -47,6 +54,42 @@ def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ("tokenizer", model["tokenizer"]),
     )
     return ((say(name), text) for name, text in rows if text)
+
+
+def _deeper(answer: dict[str, Any], most: int) -> Iterator[Line]:
+    """What was read beyond headers: hashes, the figures of weights, differences."""
+    for entry in answer.get("digests", ())[: most or None]:
+        hashes = [(f"{name} {value}", "dim") for name, value in entry.items() if name != "path"]
+        yield line(entry["path"], "  ", *hashes)
+    if "manifest" in answer:
+        manifest = answer["manifest"]
+        yield line(say("{files} files in {path}, {differ} differ", **manifest))
+    if "digests" in answer or "manifest" in answer:
+        yield line()
+    if "health" in answer:
+        health = answer["health"]
+        tensors = health["tensors"]
+        unread = sum(bool(each.get("note")) for each in tensors)
+        told = say("{count} tensors, {bytes:bytes} in {seconds:seconds}", count=len(tensors), **_figures(health))
+        yield line((say("Weights"), "title"), f"  {told}", (say("  {count} not read", count=unread) if unread else ""))
+        if not most:
+            yield from table([_weight(each) for each in tensors], indent=2)
+        yield line()
+    if "differences" in answer:
+        rows = sorted(answer["differences"], key=lambda each: -each["relative"])
+        shown = [(each["name"], f"{each['relative']:.2%}", f"{each['largest']:.3g}") for each in rows]
+        yield from _section("Differences", shown, most)
+
+
+def _figures(health: dict[str, Any]) -> dict[str, Any]:
+    return {"bytes": health["bytes"], "seconds": health["seconds"]}
+
+
+def _weight(tensor: dict[str, Any]) -> tuple[str, ...]:
+    shape = f"[{', '.join(str(size) for size in tensor['shape'])}]"
+    figures = [tensor.get(name) for name in ("mean", "deviation", "low", "high")]
+    shown = (f"{value:.3g}" if isinstance(value, (int, float)) else "" for value in figures)
+    return tensor["name"], tensor["datatype"], shape, *shown, tensor.get("note", "")
 
 
 def _tensor(spec: dict[str, Any]) -> tuple[str, ...]:

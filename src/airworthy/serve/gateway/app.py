@@ -99,7 +99,7 @@ class App:
         try:
             response = await self._answer(request, route)
         except refusals.ClientGone:
-            self._meters.answered(route.name if route else OTHER, 499)
+            self._meters.requests.add(route.name if route else OTHER, 499)
             return
         body = response.body
         headers: list[Header] = [*response.headers]
@@ -112,7 +112,7 @@ class App:
             headers.append((b"x-request-id", given))
         if self._cors is not None:
             headers.extend(self._cors.headers(request))
-        self._meters.answered(route.name if route else OTHER, response.status)
+        self._meters.requests.add(route.name if route else OTHER, response.status)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -131,21 +131,21 @@ class Gateway:
             try:
                 response = await handle(_parse(kind, data), context)
             except asyncio.CancelledError:
-                self._meters.called(name, grpc.StatusCode.CANCELLED.name)
+                self._meters.calls.add(name, grpc.StatusCode.CANCELLED.name)
                 raise
             except AirworthyError as error:
                 await self._refuse(name, context, error)
             except Exception:  # noqa: BLE001 - whatever breaks, the client gets a status
                 _log.exception("a handler failed")
                 await self._refuse(name, context, refusals.Failed(detail=_INTERNAL))
-            self._meters.called(name, grpc.StatusCode.OK.name)
+            self._meters.calls.add(name, grpc.StatusCode.OK.name)
             return response
 
         return call
 
     async def _refuse(self, name: str, context: Any, error: AirworthyError) -> NoReturn:
         code = _CODES.get(status_of(error), grpc.StatusCode.INTERNAL)
-        self._meters.called(name, code.name)
+        self._meters.calls.add(name, code.name)
         trailing: tuple[tuple[str, str], ...] = ()
         if isinstance(error, refusals.Refusal) and error.retry_after:
             trailing = (("grpc-retry-pushback-ms", str(1000 * error.retry_after)),)
@@ -216,7 +216,7 @@ class Gateway:
         try:
             while (task := await self._next(waiting, taking)) is not None:
                 yield await task
-            self._meters.called("ModelStreamInfer", grpc.StatusCode.OK.name)
+            self._meters.calls.add("ModelStreamInfer", grpc.StatusCode.OK.name)
         finally:
             for each in (taking, *running):
                 each.cancel()

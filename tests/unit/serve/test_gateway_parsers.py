@@ -1,0 +1,108 @@
+"""What clients send to the gateway, in any shape: it is read, or refused in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.model import DATATYPES, TensorSpec
+from airworthy.core.settings import ServeSettings
+from airworthy.serve import refusals
+from airworthy.serve.gateway import encoding
+from airworthy.serve.gateway.admin import Admin
+from airworthy.serve.gateway.grpc_tensors import CONTENTS, read_inputs, write_outputs
+from airworthy.serve.gateway.proto import messages
+from airworthy.serve.gateway.v2 import _read_request, raw_tensor
+from airworthy.serve.tensors import check_size, unpack
+
+KEY = "a-key-of-more-than-sixteen-characters"
+
+
+@given(st.binary(max_size=200), st.sampled_from(list(encoding.ENCODINGS)), st.integers(0, 100))
+def test_any_compressed_body_is_unpacked_or_refused(body: bytes, coding: bytes, limit: int) -> None:
+    try:
+        content = asyncio.run(encoding.unpack(body, coding, limit))
+    except (refusals.InvalidRequest, refusals.BodyTooLarge):
+        return
+    assert len(content) <= limit
+
+
+@given(st.binary(max_size=2000), st.sampled_from(list(encoding.ENCODINGS)))
+def test_what_is_packed_is_unpacked(content: bytes, coding: bytes) -> None:
+    packed = asyncio.run(encoding.pack(content, coding))
+    assert asyncio.run(encoding.unpack(packed, coding, len(content))) == content
+    assert (gzip.decompress(packed) if coding == b"gzip" else zlib.decompress(packed)) == content
+
+
+@given(st.binary(max_size=60) | st.text("gzipdeflate;q=0.15, *", max_size=40).map(str.encode))
+def test_any_accepted_coding_is_ours_or_none(accept: bytes) -> None:
+    assert encoding.wanted(accept) in (None, b"gzip", b"deflate")
+
+
+@given(st.binary(max_size=300), st.none() | st.integers(0, 400))
+def test_any_body_is_a_request_or_refused(body: bytes, header: int | None) -> None:
+    with pytest.raises(AirworthyError):  # random bytes are no JSON object with inputs
+        _read_request(body, header)
+
+
+shapes = st.lists(st.integers(-1, 4), max_size=4).map(tuple)
+
+
+@given(st.binary(max_size=64), st.sampled_from(DATATYPES), shapes)
+def test_a_raw_body_fits_its_tensor_or_is_refused(body: bytes, datatype: str, shape: tuple[int, ...]) -> None:
+    try:
+        tensor = raw_tensor((TensorSpec("x", datatype, shape),), body)
+        check_size(tensor.meta)
+    except AirworthyError:
+        return
+    assert len(tensor.meta.shape) == len(shape)
+    assert len(unpack(datatype, tensor.data) if datatype != "BYTES" else [0]) >= 0
+
+
+@given(st.binary(max_size=300))
+def test_any_message_is_a_request_or_refused(data: bytes) -> None:
+    from google.protobuf.message import DecodeError
+
+    try:
+        request = messages()["inference.ModelInferRequest"].FromString(data)
+        read_inputs(request)
+    except (DecodeError, AirworthyError):
+        return
+
+
+@given(st.sampled_from(sorted(CONTENTS)), st.lists(st.integers(0, 1), max_size=6), st.integers(0, 6))
+def test_typed_contents_survive_the_way_through(datatype: str, values: list[int], count: int) -> None:
+    request = messages()["inference.ModelInferRequest"]()
+    entry = request.inputs.add(name="x", datatype=datatype, shape=[count])
+    given_values = [b"%d" % value for value in values] if datatype == "BYTES" else values
+    getattr(entry.contents, CONTENTS[datatype]).extend(given_values)
+    try:
+        (tensor,) = read_inputs(request)
+    except AirworthyError:
+        assert len(values) != count
+        return
+    response = messages()["inference.ModelInferResponse"]()
+    write_outputs(response, [tensor], raw=False)
+    assert list(getattr(response.outputs[0].contents, CONTENTS[datatype])) == given_values
+
+
+@given(st.none() | st.binary(max_size=80) | st.text(max_size=80))
+def test_no_other_header_is_the_key(header: bytes | str | None) -> None:
+    admin = Admin(ServeSettings(admin=True, admin_key=KEY))
+    with pytest.raises(refusals.Unauthorized):
+        admin.check(header)
+
+
+def test_the_key_is_the_key() -> None:
+    admin = Admin(ServeSettings(admin=True, admin_key=f"{KEY}\n"))
+    admin.check(f"Bearer {KEY}")
+    admin.check(f"bearer  {KEY}".encode())
+    assert KEY not in repr(vars(admin)), "what is kept is its digest"
+    with pytest.raises(refusals.AdminOff):
+        Admin(ServeSettings()).check(f"Bearer {KEY}")
