@@ -54,11 +54,7 @@ print(time.perf_counter() - begun)
 def write(path: Path, dtype: str) -> None:
     """A file of matrices of random weights, of the size above."""
     width = {"F32": 4, "F16": 2, "BF16": 2}[dtype]
-    values = (np.random.default_rng(0).standard_normal(1 << 24, dtype=np.float32) * 0.02).astype(np.float32)
-    if dtype == "F16":
-        values = values.astype(np.float16)
-    elif dtype == "BF16":
-        values = (values.view(np.uint32) >> 16).astype(np.uint16)
+    noise = np.random.default_rng(0).standard_normal(1 << 24, dtype=np.float32)
     entries = {}
     at = number = 0
     while at < SIZE:
@@ -69,8 +65,15 @@ def write(path: Path, dtype: str) -> None:
     header += b" " * (-len(header) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(header)) + header)
-        for _ in entries:
-            file.write(values.tobytes())
+        for number in range(len(entries)):
+            values = noise * np.float32(0.02 + number / 10_000)  # no tensor is the twin of another
+            file.write(_as(values, dtype).tobytes())
+
+
+def _as(values: np.ndarray, dtype: str) -> np.ndarray:
+    if dtype == "BF16":
+        return (values.view(np.uint32) >> 16).astype(np.uint16)
+    return values.astype(np.float16) if dtype == "F16" else values
 
 
 def run(python: str, code: str, path: Path) -> float:

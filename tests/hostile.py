@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import struct
 import zipfile
 import zlib
@@ -228,11 +229,12 @@ def _containers() -> Iterator[Sample]:
         "11",
         "a member's other suffix",
         "pt",
-        zipped(pickle.dumps({}), member="archive/data.pkl")[:0] + _second_member(),
+        _second_member(),
     )
     yield "11", "under another suffix", "bin", whole
     yield "11", "under no model's suffix", "txt", call("os.system", protocol=b"\x80\x04")
     yield "11", "deflated", "pt", zipped(call("os.system"), compression=zipfile.ZIP_DEFLATED)
+    yield "11", "a packed member without a telling name", "pt", _hidden_member()
     yield "11", "7-Zip", "pt", b"7z\xbc\xaf\x27\x1c\x00\x04" + call("os.system")
     yield "11", "packed by zlib", "joblib", zlib.compress(b"\x80\x04" + call("os.system"))
     array = io.BytesIO()
@@ -253,6 +255,18 @@ def _second_member() -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({}))
         archive.writestr("archive/config.dat", call("os.system"))
+    return file.getvalue()
+
+
+def _hidden_member() -> bytes:
+    """A deflated member without a telling name, whose packed tables are longer than a short look."""
+    chance = random.Random(1)
+    parts = [bytes(chance.choices(range(256), weights=[n % 97 + 1 for n in range(256)], k=250)) for _ in range(60)]
+    noise = b"".join(b"C" + bytes((len(part),)) + part + b"0" for part in parts)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}))
+        archive.writestr("archive/extra", b"\x80\x04" + noise + call("os.system"))
     return file.getvalue()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from airworthy.core.values import Defect
 from airworthy.core.words import say
@@ -16,43 +15,54 @@ MOST_DEPTH = 3
 """Folders below the model's that are listed."""
 
 
-def walk(folder: Path) -> Iterator[Path]:
-    """Files below a folder, hidden ones left out; links to files are taken, links to folders not.
+def names(folder: Path) -> list[str]:
+    """Paths of the files below a folder, relative to it, with slashes, sorted; hidden ones left out.
+
+    Links to files are taken, links to folders not.
 
     Raises:
         OSError: the folder itself can't be listed.
     """
-    seen = 0
-    for root, folders, names in os.walk(folder, onerror=_raise_top(folder)):
-        depth = len(Path(root).relative_to(folder).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < MOST_DEPTH else []
-        for name in sorted(names):
+    found: list[str] = []
+    pending = [("", str(folder), 0)]
+    while pending and len(found) < MOST_FILES:
+        prefix, place, depth = pending.pop(0)
+        try:
+            with os.scandir(place) as entries:
+                here = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError:
+            if not prefix:
+                raise
+            continue
+        for name, is_folder in here:
             if name.startswith("."):
                 continue
-            seen += 1
-            if seen > MOST_FILES:
-                return
-            yield Path(root) / name
+            if is_folder:
+                if depth < MOST_DEPTH:
+                    pending.append((f"{prefix}{name}/", f"{place}/{name}", depth + 1))
+            elif not (os.path.islink(f"{place}/{name}") and os.path.isdir(f"{place}/{name}")):  # noqa: PTH112, PTH114
+                found.append(f"{prefix}{name}")
+    return sorted(found[:MOST_FILES], key=lambda name: (name.count("/"), name))
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """The files below a folder, as `names` gives them."""
+    return (folder / name for name in names(folder))
 
 
 def links_out(folder: Path) -> Iterator[Defect]:
     """The symbolic links in a folder that lead out of it; those of a hub's cache, to its own blobs, are at home."""
     whole = folder.resolve()
     home = whole.parent.parent if whole.parent.name == "snapshots" else whole
-    for path in walk(folder):
-        if path.is_symlink() and path.exists():
+    for name in names(folder):
+        if os.path.islink(f"{folder}/{name}"):  # noqa: PTH114 - many files, few links
+            path = folder / name
+            if not path.exists():
+                continue
             try:
                 target = path.resolve()
             except (OSError, RuntimeError):  # a ring
                 continue
             if not target.is_relative_to(home):
                 detail = say("it is a link to {target}, outside of the folder", target=target)
-                yield Defect(member=path.relative_to(folder).as_posix(), kind="link", detail=detail)
-
-
-def _raise_top(folder: Path) -> Any:
-    def raise_top(error: OSError) -> None:
-        if error.filename == str(folder):
-            raise error
-
-    return raise_top
+                yield Defect(member=name, kind="link", detail=detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.coreml import PACKAGE as COREML
-from airworthy.artifacts.folders import links_out, walk
+from airworthy.artifacts.folders import links_out, names
 from airworthy.artifacts.generation import facts_of
 from airworthy.artifacts.gguf import FORMAT as GGUF
 from airworthy.artifacts.gguf import SPLIT
@@ -81,7 +82,9 @@ def entries(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder can't be listed.
     """
-    files = {path.relative_to(folder).as_posix(): path for path in walk(folder)}
+    suffixes = (".onnx", ".safetensors", ".gguf", ".json", *_LAST)
+    # Of thousands of files few can be weights: only those are made paths.
+    files = {name: folder / name for name in names(folder) if name.lower().endswith(suffixes)}
     found = [files[name] for name in _ONNX_FIRST if name in files]
     graphs = [p for n, p in files.items() if n.lower().endswith(".onnx") and n.count("/") <= 1]
     found += sorted(graphs, key=lambda p: (len(p.parts), p.name))
@@ -164,7 +167,16 @@ def _unknown(fact: Any) -> Unknown:
 
 
 def _files(folder: Path, formats: dict[Path, str]) -> tuple[FileInfo, ...]:
-    return files_of(folder, [(path, formats.get(path.absolute(), "")) for path in walk(folder)])
+    base = folder.absolute()
+    by_name = {path.relative_to(base).as_posix(): format_ for path, format_ in formats.items() if base in path.parents}
+    found = []
+    for name in names(folder):
+        try:
+            size = os.stat(f"{folder}/{name}").st_size  # noqa: PTH116 - there may be thousands
+        except OSError:
+            size = 0
+        found.append(FileInfo(name, size, by_name.get(name, "")))
+    return tuple(found)
 
 
 def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:

@@ -28,7 +28,18 @@ MOST_HEADER = 100_000_000
 """Bytes of a header; the reference implementation refuses a larger one."""
 MOST_RANK = 64
 """Axes of one tensor."""
+LARGE_HEADER = 8 * 1024 * 1024
+"""Bytes from which a header is read entry by entry: some hundred thousand tensors."""
 _METADATA = "__metadata__"
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    dtype: str
+    shape: list[int]
+    data_offsets: list[int]
+
+
+_decode_entry = msgspec.json.Decoder(_Entry).decode
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -101,13 +112,29 @@ def read_header(source: Source) -> Header:
     if prefix[8:] != b"{":
         return _broken(source, "header", say("the header does not begin with a brace"), 8)
     try:
-        entries = json.loads(source.read(8, length).decode("utf-8"), object_pairs_hook=_unique)
+        entries = _parse(source.read(8, length))
     except _Duplicate as error:
         return _broken(source, "header", say("the header names {name!r} twice", name=str(error)[:200]), 8)
     except (ValueError, RecursionError) as error:
         told = say("the header is not JSON: {problem}", problem=" ".join(str(error).split())[:200])
         return _broken(source, "header", told, 8)
     return _read_entries(source, entries, 8 + length)
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    """The header's entries; those of a large one are still to be read.
+
+    A name that is there twice is found exactly in small headers, and in large ones by counting.
+    """
+    if len(raw) > LARGE_HEADER:
+        try:
+            entries: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        except msgspec.DecodeError as error:
+            raise ValueError(str(error)) from None
+        if raw.count(b'"data_offsets"') <= len(entries):
+            return {name: msgspec.json.decode(entry) if name == _METADATA else entry for name, entry in entries.items()}
+    found: dict[str, Any] = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+    return found
 
 
 class _Duplicate(Exception):
@@ -137,12 +164,14 @@ def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
         damaged("header", say("the metadata is not a table of texts"), 8)
         metadata = {}
     placed = []
-    for name, entry in entries.items():
-        tensor = _tensor(name, entry)
+    for name in list(entries):
+        entry = entries.pop(name)  # of a million tensors each goes as its description comes
+        plain = _plain(entry) if isinstance(entry, msgspec.Raw) else entry
+        tensor = _tensor(name, plain)
         if isinstance(tensor, str):
             damaged("header", say("tensor {name!r}: {problem}", name=name[:200], problem=tensor), 8)
         else:
-            placed.append((entry["data_offsets"][0], tensor))
+            placed.append((plain["data_offsets"][0], tensor))
     placed.sort(key=lambda item: (item[0], item[0] + item[1].size))
     at = 0
     for start, tensor in placed:
@@ -160,6 +189,14 @@ def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
         told = say("tensors end at {end}, the file goes on to {size}", end=end, size=source.size)
         damaged("padded", told, end)
     return Header(tuple(tensor for _, tensor in placed), metadata, tuple(defects))
+
+
+def _plain(raw: msgspec.Raw) -> Any:
+    try:
+        entry = _decode_entry(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return {"dtype": entry.dtype, "shape": entry.shape, "data_offsets": entry.data_offsets}
 
 
 def _tensor(name: str, entry: Any) -> TensorInfo | str:

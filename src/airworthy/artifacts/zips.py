@@ -29,6 +29,7 @@ _LOCAL = struct.Struct("<4s2xHH4x3L2H")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _STORED, _DEFLATED = 0, 8
+_TABLES = 4096
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _PATCHED = 0x20
 _FULL = 0xFFFFFFFF
@@ -179,7 +180,9 @@ def read_start(source: Source, member: Member, count: int) -> bytes:
     start = place(source, member)
     if member.flags & (_ENCRYPTED | _PATCHED):
         raise Damaged("structure", say("it is encrypted"), member.header)
-    raw = source.read(start, min(member.packed, count))
+    # A packed block begins with its own tables, of some hundred bytes, before anything comes out.
+    ahead = 0 if member.method == _STORED else _TABLES
+    raw = source.read(start, min(member.packed, count + ahead))
     if member.method == _STORED:
         return raw
     if member.method != _DEFLATED:
