@@ -100,6 +100,11 @@ def command(path: Path) -> tuple[float, float, int]:
     return time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
 
+def has_torch(python: str) -> bool:
+    """Whether an interpreter can import torch."""
+    return subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 0
+
+
 def main() -> None:
     """Write the files, take turns, print seconds and ratios."""
     torch = os.environ.get("PYTORCH", "/tmp/minilm/bin/python")
