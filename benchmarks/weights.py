@@ -100,10 +100,15 @@ def command(path: Path) -> tuple[float, float, int]:
     return time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
 
+def has_torch(python: str) -> bool:
+    """Whether an interpreter can import torch."""
+    return subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 0
+
+
 def main() -> None:
     """Write the files, take turns, print seconds and ratios."""
-    torch = os.environ.get("PYTORCH", "/tmp/minilm/bin/python")
-    naive = Path(torch).exists()
+    torch = os.environ.get("PYTORCH", sys.executable)
+    naive = has_torch(torch)
     print(f"one file of {SIZE / 1e9:.1f} GB, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         for dtype in ("F32", "BF16", "F16"):

@@ -23,8 +23,10 @@ _HOST = (
     "host-oom",
     "no-kernel-image",
     "permission-denied",
+    "policy-violation",
     "port-in-use",
     "ptx-too-new",
+    "requirement-unmet",
     "shm-too-small",
 )
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+import msgspec
 
 from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
 from airworthy.cli.output import finish, render_options
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
+from airworthy.core.finding import Finding, Remedy
+from airworthy.core.report import Report
 from airworthy.core.words import say
+from airworthy.report.plain import printable
 
 _PAIR = re.compile(r"[A-Za-z][\w.-]{0,60}=")
 _HELP = """
@@ -37,8 +42,22 @@ With --given it decides about a machine that isn't there:
     help="Judge by a description in place of this host: pairs, or a JSON file of them; - is standard input.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="Ask as well whether a service could listen on this port.")
+@click.option("--storage", metavar="DIR", help="Measure how fast the storage of this folder is; writes a file there.")
+@click.option("--fix", is_flag=True, help="Show and run the remedies that can be run here, and check again after each.")
+@click.option("--yes", is_flag=True, help="With --fix, run them without asking.")
+@click.option("--unsafe", is_flag=True, help="With --fix, also those that change what others may rely on.")
 @finding_options
-def command(model: tuple[str, ...], facts: str | None, given: tuple[str, ...], port: int | None, chosen: Chosen) -> int:
+def command(
+    model: tuple[str, ...],
+    facts: str | None,
+    given: tuple[str, ...],
+    port: int | None,
+    storage: str | None,
+    fix: bool,
+    yes: bool,
+    unsafe: bool,
+    chosen: Chosen,
+) -> int:
     """Predict what will go wrong."""
     from airworthy.flows.check import check
     from airworthy.flows.facts import load
@@ -46,19 +65,29 @@ def command(model: tuple[str, ...], facts: str | None, given: tuple[str, ...], p
     path, pairs = _divide(model, bool(given))
     if facts is not None and given:
         raise click.UsageError(say("--facts and --given both say which machine it is; give one of them"))
+    if storage is not None and (facts is not None or given):
+        raise click.UsageError(say("--storage measures this machine; --facts and --given are about another"))
     files = [text for text in given if not _PAIR.match(text)]
     only_one_reads_standard_input(path, facts, chosen.config, *files)
     described = _described([text for text in given if _PAIR.match(text)] + pairs, files) if given else None
     settings = chosen.settings(path)
-    with LateProgress() as progress:
-        report = check(
-            path,
-            facts=load(facts) if facts is not None else None,
-            given=described,
-            settings=settings,
-            endpoint=(settings.serve.host, port) if port is not None else None,
-            progress=progress,
-        )
+    _only_here(fix, yes, unsafe, elsewhere=facts is not None or bool(given))
+
+    def look() -> Report:
+        with LateProgress() as progress:
+            return check(
+                path,
+                facts=load(facts) if facts is not None else None,
+                given=described,
+                settings=settings,
+                endpoint=(settings.serve.host, port) if port is not None else None,
+                storage=storage,
+                progress=progress,
+            )
+
+    report = look()
+    if fix:
+        report = _fixed(report, look, yes=yes, unsafe=unsafe)
     options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
     return finish(report, chosen.format, options, settings.check)
 
@@ -82,3 +111,46 @@ def _described(pairs: Iterable[str], files: Iterable[str]) -> dict[str, Any]:
         found.update(parse_document(read(file), file))
     found.update(parse_pairs(pairs))
     return found
+
+
+def _only_here(fix: bool, yes: bool, unsafe: bool, *, elsewhere: bool) -> None:
+    """Refuse what makes no sense of `--fix` and its flags."""
+    if (yes or unsafe) and not fix:
+        raise click.UsageError(say("--yes and --unsafe say how --fix goes about it; give --fix too"))
+    if fix and elsewhere:
+        raise click.UsageError(say("--fix works on this machine; --facts and --given are about another"))
+    if fix and not yes and not sys.stdin.isatty():
+        raise click.UsageError(say("--fix asks before each step, and nobody is at the terminal; give --yes"))
+
+
+def _fixed(report: Report, look: Callable[[], Report], *, yes: bool, unsafe: bool) -> Report:
+    """The report after the remedies; what is done is told on standard error as it happens."""
+    import subprocess
+
+    from airworthy.flows.fix import fix
+
+    def agree(finding: Finding, remedy: Remedy) -> bool:
+        _tell(f"{finding.cause}: {finding.message}")
+        for command in remedy.commands:
+            _tell(f"  $ {command}")
+        for edit in remedy.edits:
+            _tell(say("  in {path}: {new}", path=edit.path, new=edit.new))
+        _tell(f"  {remedy.why}" if remedy.safe else say("  unsafe: {why}", why=remedy.why))
+        return yes or click.confirm(say("run it?"), default=False, err=True)
+
+    def run(command: str) -> int:
+        # What a remedy prints belongs beside the questions: standard output is the report.
+        return subprocess.run(command, shell=True, check=False, stdout=sys.stderr).returncode  # noqa: S602 - shown first
+
+    report, steps = fix(report, again=look, agree=agree, run=run, unsafe=unsafe)
+    for step in steps:
+        rest = f": {step.detail}" if step.detail else ""
+        _tell(f"{step.cause} {step.subject}: {say(step.outcome)}{rest}")
+    if not steps:
+        _tell(say("nothing here can be run as it stands; the remedies are in the report"))
+    return msgspec.structs.replace(report, answer={**report.answer, "fixes": [step._asdict() for step in steps]})
+
+
+def _tell(text: str) -> None:
+    """One line on standard error."""
+    click.echo(printable(text), err=True)

@@ -25,8 +25,11 @@ from airworthy.core.values import (
     NumpyUse,
     PciDevice,
     PickleImport,
+    Policy,
+    Requirements,
     Shadow,
     SharedLibrary,
+    StorageSpeed,
     WeightFault,
     Xid,
 )
@@ -50,6 +53,8 @@ class Area(str, Enum):
     """What is to be started: address, engine."""
     PLAN = "plan"
     """What is meant to be installed and run, and is not there to be looked at."""
+    SETTINGS = "settings"
+    """What the settings ask of a machine."""
 
 
 KEYS: dict[str, Key[Any]] = {}
@@ -267,6 +272,11 @@ TARGET_TENSOR_PARALLEL: Key[int] = Key(
 )
 
 
+STORAGE: Key[StorageSpeed] = Key(
+    "target.storage", StorageSpeed, Area.TARGET, "How fast the storage is that a model is to be loaded from."
+)
+
+
 def _plan(name: str, type_: type[T], doc: str) -> Key[T]:
     return Key(name, type_, Area.PLAN, doc)
 
@@ -288,3 +298,15 @@ PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent whe
 PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
 PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")
 PLAN_SYSTEM_TOOLKIT = _plan("plan.system_toolkit", Version, "The CUDA toolkit of the system, which the loader finds.")
+
+REQUIREMENTS: Key[Requirements] = Key(
+    "settings.requirements", Requirements, Area.SETTINGS, "What the settings ask a machine to have at least."
+)
+POLICY: Key[Policy] = Key(
+    "settings.policy", Policy, Area.SETTINGS, "Which accelerators and drivers the settings allow."
+)
+
+DEVICES: tuple[Key[tuple[Device, ...]], ...] = tuple(k for k in KEYS.values() if k.type == tuple[Device, ...])
+"""The accelerators of every maker."""
+DRIVERS: tuple[Key[Version], ...] = tuple(k for k in KEYS.values() if k.name.endswith(".driver"))
+"""The drivers of every maker."""

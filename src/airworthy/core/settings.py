@@ -25,9 +25,15 @@ else:
 ENVIRONMENT_PREFIX = "AIRWORTHY_"
 """`AIRWORTHY_SERVE_PORT=9000` sets `[serve] port`."""
 
-_LISTS = ("ignore", "cors_origins")
 S = TypeVar("S", bound="Section")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\-\[\]:_]+")
+
+DRIVER = re.compile(
+    r"(?:(?P<maker>[A-Za-z]{2,20})\s+)?(?P<compare>[<>]=?|==?)?\s*(?P<version>\d{1,6}(?:\.\d{1,6}){0,5})(?:\.[x*])?"
+)
+"""How `policy.drivers` names a version."""
+_LISTS = frozenset({"ignore", "cors_origins", "accelerators", "drivers"})
+"""Settings that are lists; their variables hold them with commas between."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +108,40 @@ class ServeSettings(Section, frozen=True):
     """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""
 
 
+class RequirementSettings(Section, frozen=True):
+    """`[requirements]`: what a machine must have at least; `airworthy check` says which of it is missing."""
+
+    cores: int = 0
+    """Processors that may be used, after affinity and quota."""
+    memory: int = 0
+    """Bytes of memory that may be used, after the container's limit."""
+    disk: int = 0
+    """Bytes free in the folder that is worked in."""
+    devices: int = 0
+    """Accelerators."""
+    device_memory: int = 0
+    """Bytes of memory of the accelerator that has most."""
+    storage_read: int = 0
+    """Bytes a second that `--storage` reads in order."""
+    storage_writes: int = 0
+    """Random writes of 4 KiB a second that `--storage` makes."""
+    capability: str = ""
+    """Compute capability of the newest NVIDIA device, `8.0`."""
+    driver: str = ""
+    """NVIDIA driver, `535`."""
+    python: str = ""
+    """Interpreter, `3.10`."""
+
+
+class PolicySettings(Section, frozen=True):
+    """`[policy]`: what a machine may have; anything else is an error of `airworthy check`."""
+
+    accelerators: tuple[str, ...] = ()
+    """Accelerators that are allowed, by maker, name, part of the name or architecture: `H100`, `sm_90`, `ascend`."""
+    drivers: tuple[str, ...] = ()
+    """Drivers that are allowed: `535`, `>=550`; with a maker before it, `ascend 24.1`, only for that maker's."""
+
+
 class StateSettings(Section, frozen=True):
     """`[state]`: what is kept between runs."""
 
@@ -116,6 +156,10 @@ class Settings(Section, frozen=True):
     """`[check]`."""
     serve: ServeSettings = ServeSettings()
     """`[serve]`."""
+    requirements: RequirementSettings = RequirementSettings()
+    """`[requirements]`."""
+    policy: PolicySettings = PolicySettings()
+    """`[policy]`."""
     state: StateSettings = StateSettings()
     """`[state]`."""
 
@@ -212,3 +256,24 @@ def _check_ranges(settings: Settings, source: str) -> None:
         if port is not None and not 0 <= port <= 65535:
             problem = say("`serve.{name}` is {port}, and ports go from 0 to 65535", name=name, port=port)
             raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
+    _check_demands(settings, source)
+
+
+def _check_demands(settings: Settings, source: str) -> None:
+    asked = settings.requirements
+    for name in ("cores", "memory", "disk", "devices", "device_memory", "storage_read", "storage_writes"):
+        if getattr(asked, name) < 0:
+            problem = say("`requirements.{name}` cannot be negative", name=name)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
+    for name in ("capability", "driver", "python"):
+        value = getattr(asked, name)
+        if value and not re.fullmatch(r"\d{1,6}(\.\d{1,6}){0,5}", value):
+            problem = say("`requirements.{name}` is {value!r}, which is no version", name=name, value=value)
+            raise SettingInvalid(source=source, problem=problem, suggestion="write numbers with dots, `8.0`")
+    for value in settings.policy.drivers:
+        if not DRIVER.fullmatch(value.strip()):
+            problem = say("`policy.drivers` holds {value!r}, which is no version", value=value)
+            raise SettingInvalid(source=source, problem=problem, suggestion="write `535`, `>=550` or `ascend 24.1`")
+    if any(not value.strip() for value in settings.policy.accelerators):
+        problem = say("`policy.accelerators` holds an empty text")
+        raise SettingInvalid(source=source, problem=problem, suggestion="name a maker, a device or an architecture")

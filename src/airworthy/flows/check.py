@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from airworthy.check import predict
-from airworthy.core.errors import SettingInvalid
+from airworthy.core.errors import InputNotFound, SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
-from airworthy.core.keys import MODEL_PATH, TARGET_ENDPOINT, Area
+from airworthy.core.keys import MODEL_PATH, MODEL_SIZE, POLICY, REQUIREMENTS, STORAGE, TARGET_ENDPOINT, Area
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
-from airworthy.core.settings import Settings
+from airworthy.core.settings import PolicySettings, RequirementSettings, Settings
+from airworthy.core.values import Policy, Requirements
+from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
 
@@ -43,6 +45,7 @@ def check(
     settings: Settings | None = None,
     endpoint: tuple[str, int] | None = None,
     given: Mapping[str, Any] | None = None,
+    storage: str | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Predict what will go wrong.
@@ -53,6 +56,7 @@ def check(
         settings: how findings are judged; the defaults when None, no file is looked for.
         endpoint: address and port that a service is to listen on, or None where that is not in question.
         given: a description of a machine that isn't there, `{"gpu": "RTX 5090", "driver": "570"}`, in place of facts.
+        storage: a folder whose speed is measured, which writes and removes a file there; None to measure nothing.
         progress: told the stages.
 
     Raises:
@@ -61,7 +65,9 @@ def check(
         SettingInvalid: the settings turn off a cause that doesn't exist.
         GivenInvalid: the description has a key that doesn't exist, or contradicts itself.
     """
-    return examine(model, facts=facts, settings=settings, endpoint=endpoint, given=given, progress=progress).report
+    return examine(
+        model, facts=facts, settings=settings, endpoint=endpoint, given=given, storage=storage, progress=progress
+    ).report
 
 
 def examine(
@@ -71,6 +77,7 @@ def examine(
     settings: Settings | None = None,
     endpoint: tuple[str, int] | None = None,
     given: Mapping[str, Any] | None = None,
+    storage: str | None = None,
     progress: Progress = SILENT,
 ) -> Examined:
     """Check, and keep what the checks were made from; arguments and errors are those of `check`."""
@@ -102,11 +109,18 @@ def examine(
         facts = facts.merged({TARGET_ENDPOINT.name: _target(*endpoint, elsewhere=elsewhere)})
     if TARGET_ENDPOINT.name in facts:
         areas.add(Area.TARGET)
+    if storage is not None:
+        progress.stage(say("measuring the storage of {path}", path=storage))
+        facts = facts.merged({STORAGE.name: _storage(storage)})
+    demands = dict(_demands(settings))
+    if demands:
+        facts = facts.merged(demands)
+        areas.add(Area.SETTINGS)
     progress.stage(say("asking the catalogue"))
     if given is not None:
         areas = set(Area)
     results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
-    answer = _answer(results, facts)
+    answer = {**_answer(results, facts), **_load_time(facts)}
     if given is not None:
         results = _only_what_was_said(_with_plans(results, facts, settings.check.ignore))
         answer = _foretold(results, described)
@@ -125,6 +139,16 @@ def _with_plans(results: tuple[CheckResult, ...], facts: Facts, ignore: Collecti
     found = {result.check for result in results if isinstance(result, (Failed, Crashed))}
     kept = tuple(each for each in results if each.check not in said or each.check in found)
     return (*kept, *(each for each in foretold if isinstance(each, (Failed, Crashed)) or each.check not in found))
+
+
+def _demands(settings: Settings) -> Iterator[tuple[str, Known]]:
+    """What the settings ask of a machine, as facts; nothing where they ask nothing."""
+    if settings.requirements != RequirementSettings():
+        asked = msgspec.structs.asdict(settings.requirements)
+        versions = {name: Version(asked[name]) if asked[name] else None for name in ("capability", "driver", "python")}
+        yield REQUIREMENTS.name, Known(Requirements(**{**asked, **versions}), say("the settings, [requirements]"))
+    if settings.policy != PolicySettings():
+        yield POLICY.name, Known(Policy(**msgspec.structs.asdict(settings.policy)), say("the settings, [policy]"))
 
 
 def _only_what_was_said(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
@@ -163,6 +187,26 @@ def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:
     from airworthy.probes.local import LocalHost
 
     return read_endpoint(LocalHost(), address, port)
+
+
+def _storage(path: str) -> Known | Unknown:
+    from airworthy.probes.local import LocalHost
+    from airworthy.probes.storage import measure
+
+    if not Path(path).is_dir():
+        raise InputNotFound(path=path, cwd=Path.cwd())
+    return measure(LocalHost(), path)
+
+
+def _load_time(facts: Facts) -> dict[str, Any]:
+    """What was measured of the storage, and how long it takes to read this model from it once."""
+    if STORAGE.name not in facts:
+        return {}
+    speed, size = facts.get_value(STORAGE, None), facts.get_value(MODEL_SIZE, None)
+    if speed is None:
+        return {"storage": {"unknown": facts.source(STORAGE)}}
+    told: dict[str, Any] = msgspec.to_builtins(speed)
+    return {"storage": told if size is None else {**told, "load_seconds": round(size / speed.read, 3)}}
 
 
 def _check_slugs(ignored: Iterable[str], known: tuple[str, ...]) -> None:

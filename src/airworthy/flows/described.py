@@ -272,8 +272,25 @@ class _Described:
             )
             if self.vendor == "amd" and "source" in self.get("build").lower() and self.number("rocm") is not None:
                 yield self._rocblas()
+        yield from self._torch_below()
         if not self.framework or self.get("cuda_compiler") or self.get("cuda_toolkit_build"):
             yield from self._unnamed_builds(told)
+
+    def _torch_below(self) -> Iterator[FrameworkBuild]:
+        """The PyTorch that an engine runs on, or that is named among the packages."""
+        text = self.get("torch") or self.given.get("packages", {}).get("torch", "")
+        if self.vendor != "nvidia" or self.framework in {"torch", "torch-npu"} or not re.match(r"\d", text):
+            return
+        tag = text.partition("+")[2] or (self.tag if self.get("torch") else "")
+        plain = text.partition("+")[0]
+        if tag in {"", "cpu"} or cuda_of_tag(tag) is not None:
+            yield FrameworkBuild(
+                name="torch",
+                version=version(f"{plain}+{tag}" if tag else plain),
+                accelerator="cpu" if tag == "cpu" else "cuda",
+                runtime=cuda_of_tag(tag),
+                origin=SOURCE,
+            )
 
     def _rocblas(self) -> FrameworkBuild:
         """ROCm's own libraries have their list of targets, whatever the framework was compiled for."""
@@ -381,6 +398,8 @@ class _Described:
                 continue
             seen.add(normal)
             yield Distribution(name=normal, version=version(text), tags=self._tags() if not self.framework else ())
+        if not seen and self._tags():
+            yield Distribution(name=PROGRAM, version=Version("0"), tags=self._tags())
         cudnn = self.number("cudnn")
         if cudnn is not None:
             major = (self.number("cuda_runtime") or cuda_of_tag(self.tag) or Version("12")).major

@@ -152,6 +152,15 @@ def capability_row(architecture: str) -> Capability | None:
     return next((row for row in _capabilities() if row.capability == capability), None)
 
 
+def first_for(architecture: str) -> Capability | None:
+    """The row of the first toolkit that makes machine code which runs on a device, be it for an older sibling."""
+    capability = capability_of(architecture)
+    if capability is None:
+        return None
+    family = [row for row in _capabilities() if row.capability.major == capability.major]
+    return min((row for row in family if row.capability <= capability), key=lambda row: row.first, default=None)
+
+
 def compiler_default(toolkit: Version) -> tuple[str, ...]:
     """What nvcc of a toolkit makes code for when it is not told; empty where that is not known."""
     table = rows("cuda_architectures", "default", Default)

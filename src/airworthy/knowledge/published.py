@@ -29,6 +29,19 @@ class Support(Row, frozen=True):
     """Whether there is no wheel at all."""
 
 
+class Platform(Row, frozen=True):
+    """The C library that a package's wheels need."""
+
+    package: str
+    """The distribution."""
+    since: Version
+    """The first release."""
+    glibc: Version
+    """The oldest glibc."""
+    tag: str = ""
+    """The local version that the row is about, `cu126`; empty for all."""
+
+
 class Need(Row, frozen=True):
     """The libraries that a published GPU build looks for on the system."""
 
@@ -79,7 +92,7 @@ class TensorflowWheel(Row, frozen=True):
 def supported_pythons(package: str, version: Version, platform: str = "", machine: str = "") -> Support | None:
     """The row that says which interpreters a release has wheels for on a system; None where the table doesn't say."""
     post = _post(version)
-    fitting = (
+    fitting = [
         row
         for row in rows("python_support", "support", Support)
         if row.package == package
@@ -87,6 +100,18 @@ def supported_pythons(package: str, version: Version, platform: str = "", machin
         and post >= row.post
         and row.platform in {"", platform}
         and row.machine in {"", machine}
+    ]
+    # What is said of one system comes before what is said of all.
+    return next(iter(sorted(fitting, key=lambda row: not row.platform)), None)
+
+
+def wheel_platform(package: str, version: Version) -> Platform | None:
+    """What the wheels of a release need of the C library; None where the table doesn't say."""
+    local = version.text.partition("+")[2]
+    fitting = (
+        row
+        for row in rows("wheel_platforms", "platform", Platform)
+        if row.package == package and version >= row.since and row.tag in {"", local}
     )
     return next(fitting, None)
 

@@ -110,3 +110,30 @@ def test_any_values_are_settings_or_one_error(values: dict[str, object]) -> None
     else:
         assert 0 <= settings.serve.port <= 65535
         assert settings.serve.max_batch > 0
+
+
+def test_what_a_machine_must_and_may_have() -> None:
+    file = parse('[requirements]\ncores = 8\ncapability = "8.0"\n[policy]\naccelerators = ["H100"]\n', "airworthy.toml")
+    environment = from_environment(
+        {"AIRWORTHY_POLICY_DRIVERS": "535,>=550", "AIRWORTHY_REQUIREMENTS_DEVICE_MEMORY": "9"}
+    )
+    settings = resolve(file, environment)
+    assert (settings.requirements.cores, settings.requirements.capability) == (8, "8.0")
+    assert settings.requirements.device_memory == 9
+    assert settings.policy.accelerators == ("H100",)
+    assert settings.policy.drivers == ("535", ">=550")
+
+
+@pytest.mark.parametrize(
+    ("layer", "problem"),
+    [
+        ({"requirements": {"cores": -1}}, "requirements.cores"),
+        ({"requirements": {"driver": "new"}}, "requirements.driver"),
+        ({"requirements": {"capability": "sm_80"}}, "requirements.capability"),
+        ({"policy": {"drivers": ["newest"]}}, "policy.drivers"),
+        ({"policy": {"accelerators": [" "]}}, "policy.accelerators"),
+    ],
+)
+def test_demands_that_mean_nothing(layer: dict[str, dict[str, object]], problem: str) -> None:
+    with pytest.raises(SettingInvalid, match=problem):
+        resolve(layer)

@@ -11,10 +11,11 @@ import pytest
 
 import airworthy
 from airworthy.core.errors import InputNotFound, SettingInvalid
-from airworthy.core.facts import FactsUnreadable, dump
+from airworthy.core.facts import FactsUnreadable, Known, Unknown, dump
 from airworthy.core.keys import TARGET_ENDPOINT
 from airworthy.core.report import Failed, Passed, Report, Skipped
 from airworthy.core.settings import CheckSettings, Settings
+from airworthy.core.values import StorageSpeed
 from airworthy.flows import facts as facts_flow
 from airworthy.flows import files
 from airworthy.flows.check import check, verdict
@@ -164,3 +165,20 @@ def test_own_names_survive_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("getpass.getuser", nobody)
     assert isinstance(facts_flow.own_names(), tuple)
+
+
+def test_storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    speed = StorageSpeed(path=str(tmp_path), read=100, writes=7, by="fio")
+    monkeypatch.setattr("airworthy.probes.storage.measure", lambda host, path: Known(speed, f"{host} {path}"))
+    model = tmp_path / "digits.onnx"
+    model.write_bytes(bytes(1000))
+    report = check(storage=str(tmp_path))
+    assert report.answer["storage"] == {"path": str(tmp_path), "read": 100, "writes": 7, "by": "fio"}
+    assert check(model, storage=str(tmp_path)).answer["storage"]["load_seconds"] == 10.0
+    text = FORMATS.get("text")(check(model, storage=str(tmp_path)), RenderOptions())
+    assert "reads 100 B a second and takes 7 random writes a second (fio)" in text
+    assert "reading this model from it takes 10" in text
+    monkeypatch.setattr("airworthy.probes.storage.measure", lambda host, path: Unknown("it is read-only"))
+    assert check(storage=str(tmp_path)).answer["storage"] == {"unknown": "it is read-only"}
+    with pytest.raises(InputNotFound):
+        check(storage=str(tmp_path / "no"))

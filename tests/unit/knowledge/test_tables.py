@@ -48,6 +48,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("torch_wheels", "wheel", pytorch.Wheel),
     ("onnx", "onnxruntime", onnx.Ceiling),
     ("glibc", "release", glibc.Release),
+    ("wheel_platforms", "platform", published.Platform),
     ("numpy", "package", numpy.Package),
     ("ascend", "pair", ascend.Pair),
     ("rocm", "wheel", rocm.Wheel),

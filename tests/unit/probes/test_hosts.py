@@ -57,7 +57,7 @@ KNOWN: dict[str, dict[Key[Any], Any]] = {
         keys.OS_NAME: "Alpine Linux v3.20",
         keys.PCI_DEVICES: (),
     },
-    "firecracker-debian-12": {
+    "microvm-debian-12": {
         keys.CPU_MODEL: "AMD EPYC",
         keys.CPU_CORES: 2,
         keys.LIBC_VERSION: Version("2.36"),
@@ -72,7 +72,7 @@ ABSENT: dict[str, tuple[Key[Any], ...]] = {
     "laptop-without-gpu": (keys.NVIDIA_DRIVER, keys.NVIDIA_CUDA, keys.NVIDIA_DEVICES),
     "container-cgroup-v2": (keys.NVIDIA_DRIVER,),
     "alpine-musl": (keys.NVIDIA_DEVICES, keys.CPU_QUOTA),
-    "firecracker-debian-12": (keys.NVIDIA_DEVICES, keys.CPU_QUOTA, keys.MEMORY_LIMIT),
+    "microvm-debian-12": (keys.NVIDIA_DEVICES, keys.CPU_QUOTA, keys.MEMORY_LIMIT),
 }
 UNKNOWN: dict[str, dict[Key[Any], str]] = {
     "driver-library-mismatch": {
@@ -178,7 +178,7 @@ def test_pod_with_a_read_only_root() -> None:
 
 
 def test_recorded_machine_keeps_its_binaries() -> None:
-    facts = facts_of("firecracker-debian-12")
+    facts = facts_of("microvm-debian-12")
     binaries = {binary.distribution: binary for binary in facts.value(keys.BINARIES)}
     assert set(binaries) == {"markupsafe", "msgspec"}
     assert all(binary.machine == "x86_64" and binary.glibc and not binary.missing for binary in binaries.values())

@@ -48,6 +48,7 @@ from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL
 from airworthy.core.values import Device, FrameworkBuild
+from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -124,6 +125,9 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable(undecided)
 
 
+_NO_PTX = Version("1.7")
+
+
 class _Lack(NamedTuple):
     """What a build lacks for a device."""
 
@@ -156,6 +160,13 @@ def _lacks(build: FrameworkBuild, device: str, known: Knowledge) -> _Lack | None
         row = known.capability_row(device)
         evidence = (row.evidence("cuda_architectures"),) if row else ()
         return _Lack("toolkit", (say("CUDA {cuda}", cuda=build.runtime),), evidence)
+    first = known.first_that_runs_on(device)
+    # PyTorch's wheels hold no PTX that would be compiled for devices newer than their toolkit.
+    if build.name == "torch" and build.runtime is not None and build.version >= _NO_PTX and first is not None:
+        made = build.runtime.numbers[:2]
+        if made < first.first.numbers[:2]:
+            built = say("CUDA {cuda}, older than the device", cuda=build.runtime)
+            return _Lack("toolkit", (built,), (first.evidence("cuda_architectures"),))
     wheels = known.torch_wheels_of(build.version) if build.name == "torch" and build.runtime is None else ()
     if wheels and not any(known.runs_on(each, device) for wheel in wheels for each in wheel.architectures):
         # Whichever of the release's wheels it is, none has the code.

@@ -37,6 +37,7 @@ def no_wheel(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """No wheel of the release is for this Python, this system or this C library."""
     for package in facts.value(PLAN_PACKAGES):
         yield from _by_tag(cause, package, facts)
+        yield from _by_platform(cause, package, facts, known)
         yield from _by_table(cause, package, facts, known)
 
 
@@ -52,9 +53,10 @@ def _by_table(cause: Cause, package: Distribution, facts: Facts, known: Knowledg
     if row.none:
         message = "there is no {requirement} for {system} on {machine}"
         yield _none(cause, package, facts, evidence, message, system=system, machine=machine or say("this processor"))
-    elif python is not None and row.lowest is not None and row.highest is not None:
+    elif python is not None and row.highest is not None:
         here = python.numbers[:2]
-        if len(here) == 2 and not row.lowest.numbers[:2] <= here <= row.highest.numbers[:2]:
+        lowest = row.lowest or Version("3")
+        if len(here) == 2 and not lowest.numbers[:2] <= here <= row.highest.numbers[:2]:
             message = "there is no {requirement} for Python {python}; its wheels are for {lowest} to {highest}"
             yield _none(
                 cause,
@@ -63,14 +65,19 @@ def _by_table(cause: Cause, package: Distribution, facts: Facts, known: Knowledg
                 (*evidence, PYTHON_VERSION),
                 message,
                 python=python.text,
-                lowest=row.lowest.text,
+                lowest=lowest.text,
                 highest=row.highest.text,
             )
 
 
 def _by_tag(cause: Cause, package: Distribution, facts: Facts) -> Iterator[Finding]:
     here = facts.get_value(LIBC_VERSION, None)
+    python = facts.get_value(PYTHON_VERSION, None)
     for tag in package.tags:
+        if python is not None and not _runs_on_python(tag, python):
+            message = "the wheel {tag} of {requirement} is not for Python {python}"
+            evidence = (PLAN_PACKAGES, PYTHON_VERSION)
+            yield _none(cause, package, facts, evidence, message, tag=tag, python=python.text)
         needed = _glibc_of(tag)
         if needed is not None and here is not None and needed > here:
             message = "the wheel {tag} of {requirement} is for glibc {needed} and newer, and this system has {found}"
@@ -84,6 +91,26 @@ def _by_tag(cause: Cause, package: Distribution, facts: Facts) -> Iterator[Findi
                 needed=needed.text,
                 found=here.text,
             )
+
+
+def _by_platform(cause: Cause, package: Distribution, facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """What a release's wheels need of the C library, where the wheel itself was not named."""
+    here, row = facts.get_value(LIBC_VERSION, None), known.wheel_platform(package.name, package.version)
+    if row is None or here is None or package.tags or here >= row.glibc:
+        return
+    message = "the wheels of {requirement} are for glibc {needed} and newer, and this system has {found}"
+    evidence = (PLAN_PACKAGES, LIBC_VERSION, row.evidence("wheel_platforms"))
+    yield _none(cause, package, facts, evidence, message, needed=row.glibc.text, found=here.text)
+
+
+def _runs_on_python(tag: str, python: Version) -> bool:
+    """Whether a wheel's tag takes an interpreter; what can't be read is taken."""
+    parts = tag.split("-")
+    found = re.fullmatch(r"cp(\d)(\d{1,2})", parts[0])
+    if found is None or len(parts) != 3 or len(python.numbers) < 2:
+        return True
+    wanted, here = (int(found[1]), int(found[2])), (python.numbers[0], python.numbers[1])
+    return here >= wanted if parts[1] == "abi3" else here == wanted
 
 
 def _none(cause: Cause, package: Distribution, facts: Facts, evidence: Any, message: str, **params: Any) -> Finding:

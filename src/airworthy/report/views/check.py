@@ -1,8 +1,9 @@
-"""What is said of a machine that isn't there: the verdict, before the findings; a check of a machine needs none."""
+"""What is said before the findings: the verdict about a machine that isn't there, and how fast the storage is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from airworthy.core.report import Report
 from airworthy.core.words import say
@@ -18,7 +19,9 @@ _VERDICTS = {
 
 
 def view(report: Report, options: RenderOptions) -> Iterator[Line]:
-    """The lines before the findings of `airworthy check --given`."""
+    """The lines before the findings of `airworthy check`; most checks have none."""
+    if "storage" in report.answer:
+        yield from _storage(report.answer["storage"])
     if "given" not in report.answer:
         return
     text, style = _VERDICTS[report.answer["verdict"]]
@@ -29,4 +32,17 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     if rows:
         yield line((say("Not decided"), "title"))
         yield from table(rows, indent=2, styles=("name", "dim"))
+    yield line()
+
+
+def _storage(speed: dict[str, Any]) -> Iterator[Line]:
+    if "unknown" in speed:
+        yield line((say("the storage was not measured: {reason}", reason=speed["unknown"]), "warning"))
+        return
+    template = "{path} reads {read:bytes} a second and takes {writes} random writes a second ({by})"
+    yield line(say(template, path=speed["path"], read=speed["read"], writes=speed["writes"], by=speed["by"]))
+    if speed.get("cached"):
+        yield line((say("the system's cache could not be passed by: the disk itself may be slower"), "warning"))
+    if "load_seconds" in speed:
+        yield line(say("reading this model from it takes {seconds:seconds}", seconds=speed["load_seconds"]))
     yield line()
