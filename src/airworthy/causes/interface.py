@@ -115,6 +115,8 @@ class Cause:
     """Texts by which output shows it."""
     related: tuple[str, ...] = ()
     """Slugs that look like it, or go with it."""
+    blind_spot: str = ""
+    """What its `predict` can't see, for a cause of which a pass proves nothing; empty where a pass refutes it."""
     unpredictable: str = ""
     """Why nothing can be known beforehand, for a cause without `predict`."""
     status: Status = Status.PREVIEW

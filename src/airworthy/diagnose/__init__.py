@@ -21,6 +21,7 @@ from airworthy.causes.registry import CAUSES
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Standing
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
+from airworthy.core.words import say
 from airworthy.diagnose.catalogue import Catalogue, catalogue
 from airworthy.diagnose.ranking import Ranked, rank
 from airworthy.diagnose.scan import PIECE, Hit, Scan
@@ -140,7 +141,7 @@ def conclude(
     if not scan.hits:
         return Diagnosis(unknown=_unknown(scan, entries))
     known = known or Knowledge()
-    results = {} if facts is None else {slug: predict_one(facts, entries.load(slug), known) for slug in scan.hits}
+    results = {} if facts is None else {slug: _ask(entries.load(slug), facts, known) for slug in scan.hits}
     standings = {slug: _standing(result) for slug, result in results.items()}
     ranked = rank(scan.hits, ready=scan.ready, standings=standings, more=more)
     findings: list[Finding] = []
@@ -156,6 +157,14 @@ def conclude(
             findings.append(_finding(each, facts, result, remedies=False))
             undecided.append(Crashed(slug, traceback.format_exc()))
     return Diagnosis(findings=tuple(findings), undecided=tuple(undecided))
+
+
+def _ask(cause: Cause, facts: Facts, known: Knowledge) -> CheckResult:
+    """What the facts say of a cause that a log shows; a pass that proves nothing leaves it open."""
+    result = predict_one(facts, cause, known)
+    if isinstance(result, Passed) and cause.blind_spot and not result.note:
+        return Skipped(cause.slug, say(cause.blind_spot))
+    return result
 
 
 def _standing(result: CheckResult) -> Standing:

@@ -109,6 +109,7 @@ CAUSE = Cause(
             weight=0.5,
         ),
     ),
+    blind_spot="facts tell of moves that are in the tables, and not of every name",
     related=("numpy-abi", "package-missing", "resolution-impossible", "extension-abi-mismatch"),
 )
 

@@ -114,6 +114,7 @@ CAUSE = Cause(
             weight=0.7,
         ),
     ),
+    blind_spot="facts tell of requirements that packages declare, and not of every import",
     related=("api-removed", "tokenizer-broken", "quant-backend-missing", "extension-abi-mismatch"),
 )
 

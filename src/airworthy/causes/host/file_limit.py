@@ -89,6 +89,7 @@ CAUSE = Cause(
         ),
         Signature("vm.max_map_count", weight=0.8),
     ),
+    blind_spot="the limits of this process need not be those of the one that failed",
     related=("host-oom", "disk-full", "overload", "permission-denied"),
 )
 

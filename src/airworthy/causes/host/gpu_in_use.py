@@ -110,6 +110,7 @@ CAUSE = Cause(
             message="only {free} of {total} GiB of the GPU's memory are free at the start",
         ),
     ),
+    blind_spot="who held the device then may have let it go",
     related=("gpu-oom", "memory-budget-misconfigured", "gpu-oom-fragmentation"),
 )
 

@@ -114,6 +114,7 @@ CAUSE = Cause(
         Signature("killed by the OOM killer due to high memory usage", weight=0.6),
         Signature("Exit Code:", r"Exit Code:\s+137\b", weight=0.6),
     ),
+    blind_spot="memory that is free now may have been taken then",
     related=("container-oomkilled", "gpu-oom", "worker-died", "file-limit"),
 )
 
