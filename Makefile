@@ -63,5 +63,5 @@ $(VENV)/.docs: $(VENV)/.dev
 	@touch $@
 
 $(VENV)/.torch: $(VENV)/.dev
-	@$(PIP) --editable '.[dev,torch]'
+	@$(PIP) --editable '.[dev,zoo]'
 	@touch $@

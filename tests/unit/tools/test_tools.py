@@ -64,7 +64,9 @@ def test_the_readme_names_every_verb() -> None:
 
 
 def test_make_help_names_every_target() -> None:
-    done = subprocess.run(["make", "help"], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
+    )
     shown = [row.split()[1] for row in done.stdout.splitlines()]
     assert shown == ["help", "demo", "test", "test-all", "check", "bench", "docs", "clean"]
 
@@ -74,7 +76,7 @@ def test_make_says_what_an_old_python_lacks(tmp_path: Path) -> None:
     old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.8.1\nexit 1\n')
     old.chmod(0o755)
     done = subprocess.run(
-        ["make", "test", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"],
+        ["make", "--no-print-directory", "test", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"],
         capture_output=True,
         text=True,
         timeout=30,
