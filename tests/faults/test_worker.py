@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from server.running import Running, infer_body, running
 
@@ -138,9 +139,12 @@ def test_clients_that_leave_harm_nobody(linear_file: Path) -> None:
         assert _answers(service)
 
 
-def test_no_worker_outlives_a_killed_gateway(linear_file: Path) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_no_worker_outlives_a_killed_gateway(linear_file: Path, stopped: bool) -> None:
     with running("serve", linear_file) as service:
         worker = service.worker("linear")
+        if stopped:
+            os.kill(worker, signal.SIGSTOP)
         service.process.kill()
         service.process.wait(5)
         end = time.monotonic() + 5

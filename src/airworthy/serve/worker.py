@@ -23,6 +23,9 @@ from airworthy.serve.channel import Channel
 from airworthy.serve.tensors import Tensor
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, Stop, WireError, split
 
+_PR_SET_PDEATHSIG = 1
+"""From `linux/prctl.h`."""
+
 
 def work(channel: Channel, started: float) -> int:
     """Load what the first frame names and run batches until the gateway says stop or is gone."""
@@ -155,11 +158,20 @@ def _one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:2000]
 
 
+def _die_with_the_gateway() -> None:
+    """Ask the kernel to kill this process when its parent is gone: one that is stopped can't see its socket close."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
 def run() -> None:
     """The process's entry: run on the socket whose number is the one argument, and exit."""
     started = time.time()
     # Ctrl-C is the gateway's to handle: it decides when a worker ends, after its last answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_the_gateway()
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.setblocking(True)
     try:
