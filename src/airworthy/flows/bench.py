@@ -54,7 +54,7 @@ def bench(
 
     Raises:
         NoSuchService: nothing answers there as a model server does.
-        LoadFailed: no connection could be made.
+        CannotAsk: no connection could be made.
         OutputFailed: the plot could not be written.
     """
     asked = target(url, model)

@@ -24,10 +24,10 @@ GIVE_UP = 30.0
 """Seconds that are waited for answers after the end of the load."""
 
 
-class LoadFailed(AirworthyError):
-    """The load could not be made."""
+class CannotAsk(AirworthyError):
+    """No connection to the service could be made."""
 
-    code = "load-failed"
+    code = "cannot-ask"
     message = "{url} cannot be asked: {reason}"
     hint = "check that the service runs there: `curl {url}/health`"
     exit = Exit.FINDINGS
@@ -284,7 +284,7 @@ def closed_loop(
         warm_up: seconds before that.
 
     Raises:
-        LoadFailed: no connection could be made.
+        CannotAsk: no connection could be made.
     """
     outcome = Outcome(mode="closed", clients=clients, offered=0.0, seconds=seconds, latencies=[], statuses={})
     return _drive(lambda: _Closed(host, port, requests, warm_up, outcome), host, port)
@@ -314,7 +314,7 @@ def open_loop(
         seed: of the arrivals.
 
     Raises:
-        LoadFailed: no connection could be made.
+        CannotAsk: no connection could be made.
     """
     outcome = Outcome(mode="open", clients=0, offered=rate, seconds=seconds, latencies=[], statuses={})
     return _drive(lambda: _Open(host, port, requests, warm_up, outcome, rate=rate, most=most, seed=seed), host, port)
@@ -340,6 +340,6 @@ def _drive(make: Callable[[], _Closed | _Open], host: str, port: int) -> Outcome
     try:
         return loop.run_until_complete(main())
     except OSError as error:
-        raise LoadFailed(url=f"http://{host}:{port}", reason=error.strerror or error) from None
+        raise CannotAsk(url=f"http://{host}:{port}", reason=error.strerror or error) from None
     finally:
         loop.close()

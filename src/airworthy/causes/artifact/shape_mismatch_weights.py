@@ -42,6 +42,7 @@ from typing import Any
 
 from airworthy.causes.commands import command, model_file
 from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.weight_faults import findings
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import WEIGHT_FAULTS
@@ -83,17 +84,7 @@ _KINDS = frozenset({"shape"})
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """What a given reference has otherwise; what a model's code expects is known only to that code."""
-    for fault in facts.value(WEIGHT_FAULTS):
-        if fault.kind in _KINDS:
-            yield CAUSE.finding(
-                facts,
-                fault.member,
-                evidence=(WEIGHT_FAULTS,),
-                message="{name} in {member}: {detail}",
-                member=fault.member,
-                name=fault.tensor,
-                detail=fault.detail,
-            )
+    yield from findings(CAUSE, facts, _KINDS, "name")
 
 
 @CAUSE.remedy

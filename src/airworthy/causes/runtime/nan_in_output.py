@@ -40,6 +40,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.weight_faults import findings
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import WEIGHT_FAULTS
@@ -97,17 +98,7 @@ _KINDS = frozenset({"nan", "infinite"})
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Weights that are no numbers; what inputs add to sound ones cannot be known beforehand."""
-    for fault in facts.value(WEIGHT_FAULTS):
-        if fault.kind in _KINDS:
-            yield CAUSE.finding(
-                facts,
-                fault.member,
-                evidence=(WEIGHT_FAULTS,),
-                message="{tensor} in {member}: {detail}",
-                member=fault.member,
-                tensor=fault.tensor,
-                detail=fault.detail,
-            )
+    yield from findings(CAUSE, facts, _KINDS, "tensor")
 
 
 @CAUSE.remedy
