@@ -24,6 +24,8 @@ MOST_INLINED = 8
 _KEPT = 8 * MOST_NUMBERS
 _INTEGERS = {6: ("i", 4), 7: ("q", 8)}
 _INT64 = 7
+_TYPED = ("to", "dtype", "output_dtype", "output_datatype")
+"""Attributes that name an element type by its number; they are kept as its name."""
 
 
 class GraphUnreadable(AirworthyError):
@@ -164,6 +166,8 @@ class _GraphReader(_Reader):
                 texts[entry.number] = self.wire.text(entry)
             elif entry.number == 5:
                 name, value = self.attribute(entry, depth + 1, graphs, tensors)
+                if name in _TYPED and isinstance(value, int):
+                    value = _element(value).name
                 if value is not None:
                     attributes[name] = value
         domain = "" if texts[7] == "ai.onnx" else texts[7]
