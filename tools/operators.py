@@ -1,6 +1,7 @@
 """Makes the tables of operators per target under `knowledge/data/operators/` from what their makers publish.
 
 python tools/operators.py kernels    OperatorKernels.md  --version V --source URL   cpu, cuda, directml
+python tools/operators.py registry   --version V --source URL     cpu, from the installed onnxruntime's own registry
 python tools/operators.py tensorrt   operators.md        --version V --source URL
 python tools/operators.py names TARGET FILE              --version V --source URL   a list in a provider's source
 python tools/operators.py registered TARGET FILE ...     --version V --source URL   kernel classes in a provider's source
@@ -163,6 +164,26 @@ def kernels(text: str, arguments: argparse.Namespace) -> list[Table]:
     return tables
 
 
+def registry(arguments: argparse.Namespace) -> Table:
+    """The CPU's table from the registry of the installed runtime: each kernel by itself, where the page joins them."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    table = Table("cpu", arguments)
+    for kernel in runtime.get_all_opkernel_def():
+        if kernel.provider != table.head["provider"] or kernel.domain == "com.microsoft.nchwc":
+            continue
+        since, until = kernel.version_range
+        types = {var: table.set(map(element, told)) for var, told in kernel.type_constraints.items()}
+        rows = table.operator(kernel.domain, kernel.op_name)["k"]
+        entry = [since, until if until < 1 << 30 else 0, types]
+        if entry not in rows:
+            rows.append(entry)
+    for each in table.operators.values():
+        for row in each.values():
+            row["k"].sort(key=lambda entry: (-entry[0], sorted(entry[2].items())))
+    return table
+
+
 def _versions(text: str) -> tuple[int, int]:
     """`13+` → (13, 0); `[7, 12]` → (7, 12); `13` → (13, 13)."""
     numbers = [int(number) for number in re.findall(r"\d+", text)]
@@ -259,23 +280,45 @@ def schemas(arguments: argparse.Namespace) -> str:
         if schema.domain in ("", "ai.onnx.ml", "com.microsoft"):
             versions = operators.setdefault(schema.domain, {}).setdefault(schema.name, {})
             flags = "d" if schema.deprecated else ""
-            inputs = [_slot(each, each.typeStr, each.isHomogeneous) for each in schema.inputs]
-            outputs = [_slot(each, each.typeStr, each.isHomogeneous) for each in schema.outputs]
+            alone = {
+                each.type_param_str: each.allowed_type_strs[0]
+                for each in schema.type_constraints
+                if len(each.allowed_type_strs) == 1
+            }
+            inputs = [_slot(each, alone.get(each.typeStr, each.typeStr), each.isHomogeneous) for each in schema.inputs]
+            outputs = [_slot(each, alone.get(each.typeStr, each.typeStr), each.isHomogeneous) for each in schema.outputs]
             versions[schema.since_version] = [flags, ",".join(inputs) + ">" + ",".join(outputs)]
     for schema in onnx.defs.get_all_schemas_with_history():
         if schema.domain in ("", "ai.onnx.ml"):
             versions = operators[schema.domain].setdefault(schema.name, {})
-            inputs = [_slot(each, each.type_str, each.is_homogeneous) for each in schema.inputs]
-            outputs = [_slot(each, each.type_str, each.is_homogeneous) for each in schema.outputs]
+            alone = {
+                each.type_param_str: each.allowed_type_strs[0]
+                for each in schema.type_constraints
+                if len(each.allowed_type_strs) == 1
+            }
+            inputs = [_slot(each, alone.get(each.type_str, each.type_str), each.is_homogeneous) for each in schema.inputs]
+            outputs = [_slot(each, alone.get(each.type_str, each.type_str), each.is_homogeneous) for each in schema.outputs]
             row = versions.setdefault(schema.since_version, ["", ",".join(inputs) + ">" + ",".join(outputs)])
-            if (schema.has_function or schema.has_context_dependent_function) and "f" not in row[0]:
-                row[0] += "f"
+            if (body := _body(schema)) and "f" not in row[0]:
+                row[0] += body
     rows = {
         domain: {name: [[since, *versions[since]] for since in sorted(versions)] for name, versions in each.items()}
         for domain, each in operators.items()
     }
     head = {"version": arguments.version, "source": arguments.source, "checked": arguments.checked}
     return dump(head, rows)
+
+
+def _body(schema: Any) -> str:
+    """`f`, the operator set that a definition is written in, and the operators that it is made of where it is fixed."""
+    if schema.has_function:
+        made = dict.fromkeys(node.op_type for node in schema.function_body.node)
+        first = min(schema.function_opset_versions, default=schema.since_version)
+        return f"f{max(first, schema.since_version)}:{','.join(sorted(set(made) - {'Constant'}))}"
+    if schema.has_context_dependent_function:
+        first = min(schema.context_dependent_function_opset_versions, default=schema.since_version)
+        return f"f{max(first, schema.since_version)}:"
+    return ""
 
 
 def _slot(parameter: Any, type_: str, homogeneous: bool) -> str:
@@ -316,7 +359,7 @@ def torch(text: str, arguments: argparse.Namespace) -> str:
 def main(argv: list[str]) -> int:
     """Make tables; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("kind", choices=("kernels", "tensorrt", "names", "registered", "torch", "schemas"))
+    parser.add_argument("kind", choices=("kernels", "registry", "tensorrt", "names", "registered", "torch", "schemas"))
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--version", required=True)
     parser.add_argument("--source", required=True)
@@ -326,6 +369,8 @@ def main(argv: list[str]) -> int:
     given = chosen.arguments
     if chosen.kind == "kernels":
         written = [table.write() for table in kernels(Path(given[0]).read_text(), chosen)]
+    elif chosen.kind == "registry":
+        written = [registry(chosen).write()]
     elif chosen.kind == "tensorrt":
         written = [tensorrt(Path(given[0]).read_text(), chosen).write()]
     elif chosen.kind in ("names", "registered"):

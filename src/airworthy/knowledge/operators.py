@@ -55,8 +55,11 @@ class Schema(NamedTuple):
     """The operator set in which it took this form."""
     deprecated: bool
     """Whether it is no operator any more from here on."""
-    function: bool
-    """Whether its definition is made of other operators, which a runtime may run in its place."""
+    function: int
+    """The first operator set in which its definition is made of other operators, which a runtime may run in its place;
+    0 where it is made of none."""
+    parts: tuple[str, ...]
+    """Those operators; empty as well where they depend on how it is used."""
     signature: Signature
     """Its inputs and outputs."""
 
@@ -133,7 +136,9 @@ def schema(domain: str, name: str, opset: int) -> Schema | None:
     if not held:
         return None
     since, flags, text = held[-1]
-    return Schema(since, "d" in flags, "f" in flags, signature(text))
+    first, _, parts = flags.partition("f")[2].partition(":")
+    told = tuple(parts.split(",")) if parts else ()
+    return Schema(since, flags.startswith("d"), int(first or 0), told, signature(text))
 
 
 @functools.cache

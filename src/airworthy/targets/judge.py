@@ -182,7 +182,8 @@ def _place(
         made = _works_sizes_out(node, graph, sized, outputs)
         if made:
             sized |= set(node.outputs)
-        level.append(_Placed(node, key, _cells(key, form, known), operations(state, node), made))
+        opset = opsets.get(node.domain, 1)
+        level.append(_Placed(node, key, _cells(key, form, opset, known), operations(state, node), made))
 
 
 def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[str, ...]) -> bool:
@@ -200,7 +201,7 @@ def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[s
 _Key = tuple[str, str, int, tuple[str, ...], tuple[str, ...]]
 
 
-def _cells(key: _Key, form: Schema | None, known: dict[str, Target]) -> dict[str, Cell]:
+def _cells(key: _Key, form: Schema | None, opset: int, known: dict[str, Target]) -> dict[str, Cell]:
     """What each target does with a use."""
     found = {name: _own(key, form, where) for name, where in known.items()}
     cells = {}
@@ -210,12 +211,33 @@ def _cells(key: _Key, form: Schema | None, known: dict[str, Target]) -> dict[str
             taker = next((each for each in where.falls_to if found[each].verdict in (RUNS, CASTS)), "")
             if taker:
                 own = msgspec.structs.replace(own, verdict=FALLS, to=taker)
-            elif form is not None and form.function:
-                own = msgspec.structs.replace(own, verdict=PARTS)
+            elif form is not None and 0 < form.function <= opset:
+                chain = [where, *(known[each] for each in where.falls_to)]
+                own = msgspec.structs.replace(own, verdict=_as_parts(key, form, opset, chain))
             elif any(found[each].verdict == UNKNOWN for each in where.falls_to):
                 own = msgspec.structs.replace(own, verdict=UNKNOWN)
         cells[name] = own
     return cells
+
+
+def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target]) -> str:
+    """Whether the operators that one is made of run somewhere in a chain of targets with the type of its first input.
+
+    A definition that casts may go on in another type, and one that depends on its use is not in the table.
+    """
+    if not form.parts:
+        return UNKNOWN
+    type_ = (key[3] or key[4] or ("",))[0]
+    for name in form.parts:
+        part = tables.schema(key[0], name, opset)
+        if part is None:
+            return UNKNOWN
+        leading = part.signature.input(0)
+        inputs = tuple(type_ if slot.rstrip("*~") == leading else tables.OMITTED for slot in part.signature.inputs)
+        cells = [_own((key[0], name, part.since, inputs, ()), part, where) for where in chain]
+        if not any(cell.verdict in (RUNS, CASTS) for cell in cells):
+            return UNKNOWN if "Cast" in form.parts or "CastLike" in form.parts else MISSING
+    return PARTS
 
 
 def _own(key: _Key, form: Schema | None, where: Target) -> Cell:
@@ -234,8 +256,8 @@ def _own(key: _Key, form: Schema | None, where: Target) -> Cell:
         return Cell(UNKNOWN, reason="opset" if told.since else "type", types=told.types, newest=told.since)
     if told.kind == "type" and where.target == "cpu" and "FP16" in (*inputs, *outputs):
         wider = tables.support(where, domain, name, form, _widened(inputs), _widened(outputs))
-        if wider.kind == "yes":
-            return Cell(CASTS, types=told.types)
+        if wider.kind in ("yes", "unknown"):
+            return Cell(CASTS if wider.kind == "yes" else UNKNOWN, reason="type", types=told.types)
     return _lacking(told)
 
 
@@ -340,7 +362,7 @@ def _gaps(uses: Sequence[Use], targets: Sequence[str], total: int, known: dict[s
                 has_types=cell.types,
                 newest=cell.newest,
                 earlier=_earlier(known[name], use) if cell.reason == "opset" else 0,
-                made_of_others=form is not None and form.function,
+                made_of_others=form is not None and form.function > 0,
             )
 
 
