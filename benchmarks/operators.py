@@ -196,12 +196,12 @@ def main(arguments: list[str]) -> int:
     print(f"ONNX Runtime {onnxruntime.__version__}; tables of {tables.target('cpu').version}")
     with contextlib.ExitStack() as stack:
         if not arguments:
-            import model_files
+            import graphs
 
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             arguments = [
-                str(model_files.convolutional(folder / "convolutional.onnx")),
-                str(model_files.transformer(folder / "transformer.onnx")),
+                str(graphs.convolutional(folder / "convolutional.onnx")),
+                str(graphs.transformer(folder / "transformer.onnx")),
             ]
         models(arguments)
     agreeing, held, apart, differences = agreement()

@@ -223,12 +223,14 @@ def _cells(key: _Key, form: Schema | None, opset: int, known: dict[str, Target])
 def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target]) -> str:
     """Whether the operators that one is made of run somewhere in a chain of targets with the type of its first input.
 
-    A definition that casts may go on in another type, and one that depends on its use is not in the table.
+    A definition that casts may go on in another type, and one that depends on its use is not in the table. `CastLike`
+    gives constants the type of the input; it is a `Cast` by the time that it runs.
     """
     if not form.parts:
         return UNKNOWN
     type_ = (key[3] or key[4] or ("",))[0]
-    for name in form.parts:
+    for told in form.parts:
+        name = "Cast" if told == "CastLike" else told
         part = tables.schema(key[0], name, opset)
         if part is None:
             return UNKNOWN
@@ -236,7 +238,7 @@ def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target]) -> s
         inputs = tuple(type_ if slot.rstrip("*~") == leading else tables.OMITTED for slot in part.signature.inputs)
         cells = [_own((key[0], name, part.since, inputs, ()), part, where) for where in chain]
         if not any(cell.verdict in (RUNS, CASTS) for cell in cells):
-            return UNKNOWN if "Cast" in form.parts or "CastLike" in form.parts else MISSING
+            return UNKNOWN if "Cast" in form.parts else MISSING
     return PARTS
 
 
