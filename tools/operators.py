@@ -310,14 +310,14 @@ def schemas(arguments: argparse.Namespace) -> str:
 
 
 def _body(schema: Any) -> str:
-    """`f`, the operator set that a definition is written in, and the operators that it is made of where it is fixed."""
+    """`f`, the operator sets that definitions are written in, and the operators they are made of where those are fixed."""
     if schema.has_function:
         made = dict.fromkeys(node.op_type for node in schema.function_body.node)
-        first = min(schema.function_opset_versions, default=schema.since_version)
-        return f"f{max(first, schema.since_version)}:{','.join(sorted(set(made) - {'Constant'}))}"
+        sets = "+".join(str(each) for each in sorted(schema.function_opset_versions) or [schema.since_version])
+        return f"f{sets}:{','.join(sorted(set(made) - {'Constant'}))}"
     if schema.has_context_dependent_function:
-        first = min(schema.context_dependent_function_opset_versions, default=schema.since_version)
-        return f"f{max(first, schema.since_version)}:"
+        sets = sorted(schema.context_dependent_function_opset_versions) or [schema.since_version]
+        return f"f{'+'.join(map(str, sets))}:"
     return ""
 
 

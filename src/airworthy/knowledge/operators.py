@@ -55,9 +55,9 @@ class Schema(NamedTuple):
     """The operator set in which it took this form."""
     deprecated: bool
     """Whether it is no operator any more from here on."""
-    function: int
-    """The first operator set in which its definition is made of other operators, which a runtime may run in its place;
-    0 where it is made of none."""
+    written: tuple[int, ...]
+    """The operator sets in which there are definitions of it made of other operators, which a runtime may run in its
+    place; none where it is made of none."""
     parts: tuple[str, ...]
     """Those operators; empty as well where they depend on how it is used."""
     signature: Signature
@@ -136,9 +136,27 @@ def schema(domain: str, name: str, opset: int) -> Schema | None:
     if not held:
         return None
     since, flags, text = held[-1]
-    first, _, parts = flags.partition("f")[2].partition(":")
+    sets, _, parts = flags.partition("f")[2].partition(":")
+    written = tuple(int(each) for each in sets.split("+")) if sets else ()
     told = tuple(parts.split(",")) if parts else ()
-    return Schema(since, flags.startswith("d"), int(first or 0), told, signature(text))
+    return Schema(since, flags.startswith("d"), written, told, signature(text))
+
+
+def definition(domain: str, form: Schema, opset: int) -> int:
+    """The operator set of the definition that a runtime can run in place of an operator; 0 where there is none.
+
+    A definition is in the words of its own operator set: one whose operators took another form since then is not used
+    (`ValidateReferencedOpsInFunctionBody` in onnxruntime/core/graph/graph.cc and its like).
+    """
+    for written in reversed(form.written):
+        if written <= opset and all(_same(domain, name, written, opset) for name in form.parts):
+            return written
+    return 0
+
+
+def _same(domain: str, name: str, first: int, second: int) -> bool:
+    before, after = schema(domain, name, first), schema(domain, name, second)
+    return before is not None and after is not None and before.since == after.since
 
 
 @functools.cache

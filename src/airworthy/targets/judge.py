@@ -28,6 +28,8 @@ RUNS, PARTS, CASTS, SHAPE, FALLS, MISSING, UNKNOWN = "runs", "parts", "casts", "
 on another target · nowhere · can't be told."""
 _SHORT = ("FP16", "BF16")
 _STORED = "Constant"
+MOST_NESTED = 4
+"""Definitions within definitions."""
 MOST_BORDERS = 1000
 """Values that cross a border and are named."""
 
@@ -211,7 +213,7 @@ def _cells(key: _Key, form: Schema | None, opset: int, known: dict[str, Target])
             taker = next((each for each in where.falls_to if found[each].verdict in (RUNS, CASTS)), "")
             if taker:
                 own = msgspec.structs.replace(own, verdict=FALLS, to=taker)
-            elif form is not None and 0 < form.function <= opset:
+            elif form is not None and tables.definition(key[0], form, opset):
                 chain = [where, *(known[each] for each in where.falls_to)]
                 own = msgspec.structs.replace(own, verdict=_as_parts(key, form, opset, chain))
             elif any(found[each].verdict == UNKNOWN for each in where.falls_to):
@@ -220,7 +222,7 @@ def _cells(key: _Key, form: Schema | None, opset: int, known: dict[str, Target])
     return cells
 
 
-def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target]) -> str:
+def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target], depth: int = 0) -> str:
     """Whether the operators that one is made of run somewhere in a chain of targets with the type of its first input.
 
     A definition that casts may go on in another type, and one that depends on its use is not in the table. `CastLike`
@@ -236,9 +238,13 @@ def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target]) -> s
             return UNKNOWN
         leading = part.signature.input(0)
         inputs = tuple(type_ if slot.rstrip("*~") == leading else tables.OMITTED for slot in part.signature.inputs)
-        cells = [_own((key[0], name, part.since, inputs, ()), part, where) for where in chain]
-        if not any(cell.verdict in (RUNS, CASTS) for cell in cells):
-            return UNKNOWN if "Cast" in form.parts else MISSING
+        use = (key[0], name, part.since, inputs, ())
+        if any(_own(use, part, where).verdict in (RUNS, CASTS) for where in chain):
+            continue
+        nested = depth < MOST_NESTED and tables.definition(key[0], part, opset)
+        verdict = _as_parts(use, part, opset, chain, depth + 1) if nested else MISSING
+        if verdict != PARTS:
+            return UNKNOWN if "Cast" in form.parts else verdict
     return PARTS
 
 
@@ -364,7 +370,7 @@ def _gaps(uses: Sequence[Use], targets: Sequence[str], total: int, known: dict[s
                 has_types=cell.types,
                 newest=cell.newest,
                 earlier=_earlier(known[name], use) if cell.reason == "opset" else 0,
-                made_of_others=form is not None and form.function > 0,
+                made_of_others=form is not None and bool(form.written),
             )
 
 
