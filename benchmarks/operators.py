@@ -185,7 +185,9 @@ def agreement(limit: int = 0, every: int = 1) -> tuple[int, int, Counter[str], l
             if expected == real:
                 agreeing += 1
             else:
-                differences.append(f"{schema.name}-{schema.since_version} {ONNX[number].name}: judged {verdict}, is {real}")
+                differences.append(
+                    f"{schema.name}-{schema.since_version} {ONNX[number].name}: judged {verdict}, is {real}"
+                )
             if limit and held >= limit:
                 break
     return agreeing, held, apart, differences

@@ -82,7 +82,9 @@ def convolutional(path: Path, *, dtype: Any = np.float32, opset: int = 18) -> Pa
     x = build.add("Flatten", build.add("GlobalAveragePool", x))
     build.add("Gemm", x, build.weight(16, 10), build.weight(10))
     element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    return build.save(path, [("pixels", element, ["batch", 3, 32, 32])], ("logits", element, ["batch", 10]), opset=opset)
+    return build.save(
+        path, [("pixels", element, ["batch", 3, 32, 32])], ("logits", element, ["batch", 10]), opset=opset
+    )
 
 
 def transformer(path: Path, *, layers: int = 2, width: int = 32, heads: int = 4, opset: int = 18) -> Path:

@@ -4,7 +4,7 @@ python tools/operators.py kernels    OperatorKernels.md  --version V --source UR
 python tools/operators.py registry   --version V --source URL     cpu, from the installed onnxruntime's own registry
 python tools/operators.py tensorrt   operators.md        --version V --source URL
 python tools/operators.py names TARGET FILE              --version V --source URL   a list in a provider's source
-python tools/operators.py registered TARGET FILE ...     --version V --source URL   kernel classes in a provider's source
+python tools/operators.py registered TARGET FILE ...     --version V --source URL   kernel classes in its source
 python tools/operators.py torch      native_functions.yaml --version V --source URL
 python tools/operators.py schemas    --version V --source URL     from the installed onnx and onnxruntime
 
@@ -222,7 +222,7 @@ def tensorrt(text: str, arguments: argparse.Namespace) -> Table:
 
 
 def names(target: str, text: str, arguments: argparse.Namespace) -> Table:
-    """The table of a list of names: `{"Abs", V_2020_4, {"CPU"}}`, `CreateConvOpBuilder("Conv", …)`, `| ai.onnx:Abs |`."""
+    """The table of a list of names: `{"Abs", V_2020_4, {"CPU"}}`, `CreateConvOpBuilder("Conv", …)`."""
     table = Table(target, arguments)
     row: dict[str, int] = {"*": table.set(table.types)} if table.types else {}
     contributed = _contributed()
@@ -286,7 +286,9 @@ def schemas(arguments: argparse.Namespace) -> str:
                 if len(each.allowed_type_strs) == 1
             }
             inputs = [_slot(each, alone.get(each.typeStr, each.typeStr), each.isHomogeneous) for each in schema.inputs]
-            outputs = [_slot(each, alone.get(each.typeStr, each.typeStr), each.isHomogeneous) for each in schema.outputs]
+            outputs = [
+                _slot(each, alone.get(each.typeStr, each.typeStr), each.isHomogeneous) for each in schema.outputs
+            ]
             versions[schema.since_version] = [flags, ",".join(inputs) + ">" + ",".join(outputs)]
     for schema in onnx.defs.get_all_schemas_with_history():
         if schema.domain in ("", "ai.onnx.ml"):
@@ -296,8 +298,12 @@ def schemas(arguments: argparse.Namespace) -> str:
                 for each in schema.type_constraints
                 if len(each.allowed_type_strs) == 1
             }
-            inputs = [_slot(each, alone.get(each.type_str, each.type_str), each.is_homogeneous) for each in schema.inputs]
-            outputs = [_slot(each, alone.get(each.type_str, each.type_str), each.is_homogeneous) for each in schema.outputs]
+            inputs = [
+                _slot(each, alone.get(each.type_str, each.type_str), each.is_homogeneous) for each in schema.inputs
+            ]
+            outputs = [
+                _slot(each, alone.get(each.type_str, each.type_str), each.is_homogeneous) for each in schema.outputs
+            ]
             row = versions.setdefault(schema.since_version, ["", ",".join(inputs) + ">" + ",".join(outputs)])
             if (body := _body(schema)) and "f" not in row[0]:
                 row[0] += body
@@ -310,7 +316,7 @@ def schemas(arguments: argparse.Namespace) -> str:
 
 
 def _body(schema: Any) -> str:
-    """`f`, the operator sets that definitions are written in, and the operators they are made of where those are fixed."""
+    """`f`, the operator sets of the definitions, and the operators they are made of where those are fixed."""
     if schema.has_function:
         made = dict.fromkeys(node.op_type for node in schema.function_body.node)
         sets = "+".join(str(each) for each in sorted(schema.function_opset_versions) or [schema.since_version])
@@ -332,7 +338,7 @@ _COMPOSITE = ("CompositeImplicitAutograd", "CompositeExplicitAutograd", "Composi
 
 
 def torch(text: str, arguments: argparse.Namespace) -> str:
-    """ATen's operators with the back ends that have kernels of their own: `c` CPU, `g` CUDA, `m` MPS, `*` made of others.
+    """ATen's operators with the back ends that have kernels: `c` CPU, `g` CUDA, `m` MPS, `*` made of others.
 
     A structured operator has the kernels of the one that it delegates to.
     """

@@ -55,9 +55,7 @@ class _Making:
     def made(self) -> Graph:
         """The finished graph."""
         inputs = tuple(name for name in self.inputs if name not in self.weights)
-        return Graph(
-            tuple(self.nodes), inputs, tuple(self.outputs), self.values, frozenset(self.weights), self.numbers
-        )
+        return Graph(tuple(self.nodes), inputs, tuple(self.outputs), self.values, frozenset(self.weights), self.numbers)
 
 
 def read_program(path: Path) -> Program:

@@ -29,7 +29,9 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
 @click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
 @click.option("--targets", metavar="NAMES", help="Hold its operators against cpu,cuda,tensorrt,…, or all.")
-@click.option("--size", "sizes", multiple=True, metavar="NAME=NUMBER", help="What an open size is taken for; see --targets.")
+@click.option(
+    "--size", "sizes", multiple=True, metavar="NAME=NUMBER", help="What an open size is taken for; see --targets."
+)
 @click.option("--ask-runtime", is_flag=True, help="Load the graph in ONNX Runtime as well, and tell what it assigns.")
 @finding_options
 def command(

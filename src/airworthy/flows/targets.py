@@ -124,7 +124,12 @@ def assigned(model: ModelInfo) -> dict[str, Any]:
     command = [sys.executable, "-m", "airworthy.engines.assignment", model.entry, str(model.size)]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return {"problem": say("it did not answer within {seconds:seconds}", seconds=SECONDS)}

@@ -172,9 +172,9 @@ def signature(text: str) -> Signature:
     return Signature(*(tuple(part.split(",")) if part else () for part in (inputs, outputs)))
 
 
-def support(where: Target, domain: str, name: str, form: Schema, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> (
-    Support
-):
+def support(
+    where: Target, domain: str, name: str, form: Schema, inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> Support:
     """Whether a target has kernels for an operator.
 
     Types are those of `core.model.DATATYPES`, empty where not known. ONNX Runtime takes a kernel whose first version is
@@ -184,7 +184,7 @@ def support(where: Target, domain: str, name: str, form: Schema, inputs: tuple[s
     rows = where.operators.get(domain, {}).get(name)
     if rows is None:
         return Support("no")
-    first, last = where.opsets
+    last = where.opsets[1]
     if domain == "" and last and form.since > last:
         return Support("unknown", since=last)
     fitting = [row for row in rows.k if not where.kernels or _holds(row[0], row[1], form.since)]

@@ -1,8 +1,8 @@
 """How many operations a node computes, from the sizes of what it takes and gives.
 
 A multiplication with its addition counts as two, as in https://arxiv.org/abs/1703.09039 (section III) and
-https://arxiv.org/abs/2001.08361 (section 2.1): a product of (m, k) and (k, n) is 2·m·k·n, a convolution 2 · its output ·
-the weights that make one of its numbers, attention 4 · batch · queries · keys · width. A function of one number counts
+https://arxiv.org/abs/2001.08361 (section 2.1): a product of (m, k) and (k, n) is 2·m·k·n, a convolution 2 · its
+output · the weights that make one of its numbers, attention 4 · batch · queries · keys · width. A function of one number counts
 one, a softmax or a normalisation `PASSES` a number; moving numbers counts none.
 """
 
@@ -11,20 +11,20 @@ from __future__ import annotations
 import math
 
 from airworthy.core.graph import Node
-from airworthy.targets.infer import Inference, Shape
+from airworthy.targets.infer import Inference, Shape, named
 
 PASSES = 5
 """Operations a number of a softmax or a normalisation: about one for each pass over the row."""
-_MOVES = set(
+_MOVES = named(
     "Cast CastLike Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten Gather "
     "GatherElements GatherND GatherBlockQuantized Identity OneHot Pad Range Reshape Resize ReverseSequence Scatter "
     "ScatterElements ScatterND SequenceAt SequenceConstruct Shape Size Slice SpaceToDepth Split SplitToSequence Squeeze "
-    "Tile Transpose Trilu Unsqueeze Upsample If Loop Scan NonZero Unique EmbedLayerNormalization".split()
+    "Tile Transpose Trilu Unsqueeze Upsample If Loop Scan NonZero Unique EmbedLayerNormalization"
 )
-_ROWS = set(
+_ROWS = named(
     "BatchNormalization GroupNormalization InstanceNormalization LRN LayerNormalization LogSoftmax LpNormalization "
     "MeanVarianceNormalization RMSNormalization SimplifiedLayerNormalization SkipLayerNormalization "
-    "SkipSimplifiedLayerNormalization Softmax Hardmax".split()
+    "SkipSimplifiedLayerNormalization Softmax Hardmax"
 )
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
@@ -43,7 +43,15 @@ def operations(state: Inference, node: Node) -> int | None:
 def _operations(state: Inference, node: Node, name: str) -> int | None:
     first = state.shape(node.inputs[0]) if node.inputs and node.inputs[0] else None
     out = state.shape(node.outputs[0]) if node.outputs and node.outputs[0] else None
-    if name in ("MatMul", "FusedMatMul", "MatMulInteger", "Gemm", "MatMulNBits", "QLinearMatMul", "DynamicQuantizeMatMul"):
+    if name in (
+        "MatMul",
+        "FusedMatMul",
+        "MatMulInteger",
+        "Gemm",
+        "MatMulNBits",
+        "QLinearMatMul",
+        "DynamicQuantizeMatMul",
+    ):
         return _product(node, first, out)
     if name in ("Conv", "FusedConv", "ConvInteger", "QLinearConv", "NhwcConv"):
         weight = state.shape(node.inputs[3 if name == "QLinearConv" else 1])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airworthy.core.graph import Graph, Node
+from airworthy.core.graph import Node
 
 
-def borders(
-    graph: Graph, nodes: Sequence[Node], places: Sequence[str], target: str
-) -> tuple[int, list[tuple[str, str, str]]]:
+def borders(nodes: Sequence[Node], places: Sequence[str], target: str) -> tuple[int, list[tuple[str, str, str]]]:
     """How many sub-graphs of a graph run on a target, and the values that cross to and from it.
 
     A target's nodes make one sub-graph as long as none of them waits for a node elsewhere that waits for one of them:

@@ -17,18 +17,24 @@ Shape = tuple[int, ...]
 MOST_NUMBERS = 64
 """Whole numbers of a list that is worked out."""
 
-_SAME = set(
+
+def named(text: str) -> frozenset[str]:
+    """The names that a text lists."""
+    return frozenset(text.split())
+
+
+_SAME = named(
     "Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization BiasGelu Cast CastLike Ceil Celu Clip Cos Cosh CumSum "
     "DequantizeLinear Dropout Elu Erf Exp FastGelu Floor Gelu GroupNormalization HardSigmoid HardSwish Hardmax Identity "
     "InstanceNormalization IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax LpNormalization "
     "MeanVarianceNormalization Mish Neg Not PRelu QuantizeLinear QuickGelu RMSNormalization Reciprocal Relu "
     "RotaryEmbedding Round ScatterElements ScatterND Selu Shrink Sigmoid Sign SimplifiedLayerNormalization Sin Sinh "
     "SkipLayerNormalization SkipSimplifiedLayerNormalization Softmax Softplus Softsign Sqrt Swish Tan Tanh "
-    "ThresholdedRelu Trilu DynamicQuantizeLinear BiasAdd".split()
+    "ThresholdedRelu Trilu DynamicQuantizeLinear BiasAdd"
 )
-_BROADCAST = set(
+_BROADCAST = named(
     "Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod "
-    "Mul Or Pow Sub Sum Where Xor".split()
+    "Mul Or Pow Sub Sum Where Xor"
 )
 
 
@@ -377,7 +383,9 @@ def _squeeze(state: Inference, node: Node, first: Shape | None) -> list[Shape | 
     axes = _axes(state, node)
     if first is None or (axes is None and len(node.inputs) > 1):
         return [None]
-    gone = {axis % len(first) for axis in axes} if axes is not None else {i for i, size in enumerate(first) if size == 1}
+    gone = (
+        {axis % len(first) for axis in axes} if axes is not None else {i for i, size in enumerate(first) if size == 1}
+    )
     return [tuple(size for axis, size in enumerate(first) if axis not in gone)]
 
 

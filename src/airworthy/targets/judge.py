@@ -135,9 +135,9 @@ def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None
     taken = assumed(program.graph, sizes or {})
     open_sizes = bool(taken)
     known = {name: tables.target(name) for name in _needed(targets)}
-    levels: list[tuple[Graph, list[_Placed]]] = []
+    levels: list[list[_Placed]] = []
     _place(program.graph, program.opsets, Inference(taken), known, levels)
-    everything = [placed for _, level in levels for placed in level]
+    everything = [placed for level in levels for placed in level]
     total = sum(placed.work or 0 for placed in everything)
     shares = tuple(_share(known[name], everything, levels, total, open_sizes) for name in targets)
     uses = tuple(_uses(everything, targets))
@@ -164,12 +164,12 @@ def _place(
     opsets: dict[str, int],
     state: Inference,
     known: dict[str, Target],
-    levels: list[tuple[Graph, list[_Placed]]],
+    levels: list[list[_Placed]],
 ) -> None:
     """Judge every node of a graph and of those within it."""
     state.begin(graph)
     level: list[_Placed] = []
-    levels.append((graph, level))
+    levels.append(level)
     sized: set[str] = set()
     for node in graph.nodes:
         state.node(node, opsets)
@@ -191,8 +191,8 @@ def _place(
 def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[str, ...]) -> bool:
     """Whether a node only works sizes out: it starts from `Shape` or `Size` and goes on in whole numbers.
 
-    A node's own `Shape` runs anywhere; ONNX Runtime's `GetCpuPreferredNodes` (core/framework/fallback_cpu_capability.cc)
-    moves what follows it.
+    A node's own `Shape` runs anywhere; what follows it is moved by ONNX Runtime's `GetCpuPreferredNodes` (in
+    core/framework/fallback_cpu_capability.cc).
     """
     if node.operator in ("Shape", "Size"):
         return True
@@ -281,12 +281,14 @@ def _widened(types: tuple[str, ...]) -> tuple[str, ...]:
 
 def _verdict(placed: _Placed, where: Target) -> str:
     verdict = placed.cells[where.target].verdict
-    aside = placed.sizes_only and where.kernels and where.target != "cpu" and placed.node.operator not in ("Shape", "Size")
+    aside = (
+        placed.sizes_only and where.kernels and where.target != "cpu" and placed.node.operator not in ("Shape", "Size")
+    )
     return SHAPE if aside and verdict in (RUNS, FALLS) else verdict
 
 
 def _share(
-    where: Target, everything: list[_Placed], levels: list[tuple[Graph, list[_Placed]]], total: int, open_sizes: bool
+    where: Target, everything: list[_Placed], levels: list[list[_Placed]], total: int, open_sizes: bool
 ) -> Share:
     """How much of the graph stays on a target."""
     counts = Counter(_verdict(placed, where) for placed in everything)
@@ -298,9 +300,9 @@ def _share(
     )
     subgraphs = crossings = 0
     crossing: list[tuple[str, str, str]] = []
-    for graph, level in levels:
+    for level in levels:
         places = [_place_of(placed, where) for placed in level]
-        runs, values = borders(graph, [placed.node for placed in level], places, name)
+        runs, values = borders([placed.node for placed in level], places, name)
         subgraphs += runs
         crossings += len(values)
         crossing += values[: MOST_BORDERS - len(crossing)]

@@ -11,7 +11,7 @@ from onnx import helper
 
 import graphs
 from airworthy.artifacts.onnx_graph import read_program
-from airworthy.core.graph import Graph, Node
+from airworthy.core.graph import Node
 from airworthy.core.model import Operator
 from airworthy.knowledge import operators as tables
 from airworthy.targets.aten import judge_aten
@@ -85,7 +85,7 @@ def test_an_operator_of_ones_own_is_unknown(tmp_path: Path) -> None:
 
 
 def test_an_operator_made_of_others_runs_as_those(tmp_path: Path) -> None:
-    # ONNX Runtime's CPU has no kernel for Swish; it is x · sigmoid(α · x).
+    # ONNX Runtime's CPU has no kernel for Swish; it is x · sigmoid(x).
     path = graphs.one(tmp_path / "m.onnx", "Swish", (graphs.FLOAT, [2]), opset=24)
     form = tables.schema("", "Swish", 24)
     assert form is not None
@@ -133,25 +133,20 @@ def test_graphs_within_nodes_are_judged(tmp_path: Path) -> None:
     assert next(use for use in judged.uses if use.operator == "Erf").inputs == ("FP32",)
 
 
-def chain(*places: str) -> tuple[Graph, list[Node]]:
-    nodes = [Node("", "", "Relu", (f"v{at}",), (f"v{at + 1}",)) for at in range(len(places))]
-    return Graph(tuple(nodes)), nodes
-
-
 @pytest.mark.parametrize(
     ("places", "runs", "crossing"),
     [("ttt", 1, 0), ("tct", 2, 2), ("cc", 0, 0), ("tctct", 3, 4), ("t.t", 1, 0), ("t.c", 1, 0), ("ctc", 1, 2)],
 )
 def test_sub_graphs_are_counted(places: str, runs: int, crossing: int) -> None:
     named = ["" if each == "." else {"t": "npu", "c": "cpu"}[each] for each in places]
-    graph, nodes = chain(*places)
-    count, values = borders(graph, nodes, named, "npu")
+    nodes = [Node("", "", "Relu", (f"v{at}",), (f"v{at + 1}",)) for at in range(len(places))]
+    count, values = borders(nodes, named, "npu")
     assert (count, len(values)) == (runs, crossing)
 
 
 def test_branches_side_by_side_are_one_sub_graph() -> None:
     nodes = [Node("", "", "Relu", ("x",), (f"v{at}",)) for at in range(3)]
-    assert borders(Graph(tuple(nodes)), nodes, ["npu", "cpu", "npu"], "npu") == (1, [])
+    assert borders(nodes, ["npu", "cpu", "npu"], "npu") == (1, [])
 
 
 def test_pytorch_operators_are_held_against_dispatch_keys() -> None:

@@ -42,13 +42,15 @@ from typing import Any
 from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Confidence, Finding, Remedy, Severity
+from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import OPERATOR_GAPS
 from airworthy.core.values import OperatorGap
 from airworthy.core.words import say
-from airworthy.knowledge import Knowledge
+from airworthy.knowledge import Knowledge, operators
 
-_NOWHERE = "{operator} of operator set {opset} for {types} has no implementation on {device}, nor on what it falls back to"
+_NOWHERE = (
+    "{operator} of operator set {opset} for {types} has no implementation on {device}, nor on what it falls back to"
+)
 _UNDISPATCHED = "{operator} has no implementation on {device}"
 _FALLS = "{device} lacks {operators}: {nodes} nodes with {share} of the arithmetic run on {to} instead"
 MATTERS = 0.01
@@ -157,7 +159,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         yield CAUSE.finding(
             facts,
             gap.operator,
-            evidence=(OPERATOR_GAPS,),
+            evidence=(_shown([gap], facts),),
             confidence=Confidence.MEDIUM,
             message=_UNDISPATCHED if gap.reason == "dispatch" else _NOWHERE,
             operator=gap.operator,
@@ -173,7 +175,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         yield CAUSE.finding(
             facts,
             target,
-            evidence=(OPERATOR_GAPS,),
+            evidence=(_shown(gaps, facts),),
             severity=Severity.WARNING if share >= MATTERS else Severity.INFO,
             confidence=Confidence.MEDIUM,
             message=_FALLS,
@@ -184,6 +186,14 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             to=to,
             gap=_told(max(gaps, key=lambda gap: (gap.share, gap.nodes))),
         )
+
+
+def _shown(gaps: list[OperatorGap], facts: Facts) -> Evidence:
+    """The table that a target was held against, and what of the model isn't in it."""
+    used = [{"operator": gap.operator, "types": list(gap.types), "nodes": gap.nodes} for gap in gaps]
+    table = operators.dispatch() if gaps[0].reason == "dispatch" else operators.target(gaps[0].target)
+    source = f"{facts.source(OPERATOR_GAPS)} against {table.version}, {table.source} (looked up {table.checked})"
+    return Evidence(fact=OPERATOR_GAPS.name, value=used, source=source)
 
 
 def _told(gap: OperatorGap) -> dict[str, Any]:

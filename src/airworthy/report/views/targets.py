@@ -12,6 +12,7 @@ from airworthy.report.layout import Line, line, table
 MOST_ROWS = 40
 """Operators shown unless everything is asked for; those that a target lacks come first."""
 _SIGNS = {"runs": "yes", "parts": "parts", "casts": "casts", "missing": "no", "unknown": "?"}
+_COLUMNS = ("target", "runs", "falls", "nowhere", "unknown", "arithmetic that leaves", "sub-graphs", "crossings", "")
 _LEGEND = (
     ("parts", "made of other operators, which run"),
     ("casts", "computed in 32 bit between casts"),
@@ -40,18 +41,27 @@ def targets_view(matrix: dict[str, Any], *, verbose: bool) -> Iterator[Line]:
             yield line((f"{sign}  ", "name"), (say(meaning), "dim"), indent=2)
     yield line()
     yield line((say("What stays on each"), "title"))
-    columns = ("target", "runs", "falls", "nowhere", "unknown", "arithmetic that leaves", "sub-graphs", "crossings", "")
+    shaped = any(share["arithmetic_leaving"] is not None for share in shares)
+    columns = _COLUMNS if shaped else _COLUMNS[:5]
     told = tuple(say(name) if name else "" for name in columns)
-    yield from table([told, *(_share(share) for share in shares)], indent=2)
-    if matrix["sizes"]:
+    yield from table([told, *(_share(share)[: len(columns)] for share in shares)], indent=2)
+    if shaped and not matrix["sizes"]:
+        yield line((say("{operations:count} operations", operations=matrix["arithmetic"]), "dim"), indent=2)
+    elif shaped:
         sizes = ", ".join(f"{name} = {size}" for name, size in matrix["sizes"].items())
-        text = say("{operations:count} operations with {sizes}; --size changes that", operations=matrix["arithmetic"], sizes=sizes)
+        text = say(
+            "{operations:count} operations with {sizes}; --size changes that",
+            operations=matrix["arithmetic"],
+            sizes=sizes,
+        )
         yield line((text, "dim"), indent=2)
     if matrix["uncounted"]:
         text = say("the arithmetic of {count} nodes is not known: their sizes can't be told", count=matrix["uncounted"])
         yield line((text, "dim"), indent=2)
     if matrix["unheld"]:
-        yield line((say("not held against {names}: no table for this format", names=tuple(matrix["unheld"])), "dim"), indent=2)
+        yield line(
+            (say("not held against {names}: no table for this format", names=tuple(matrix["unheld"])), "dim"), indent=2
+        )
     if verbose:
         for share in shares:
             yield line((f"{share['target']}: {share['version']}, {share['source']}", "dim"), indent=2)
