@@ -31,7 +31,8 @@ from airworthy.artifacts.datatypes import ONNX
 from airworthy.artifacts.identify import inspect
 from airworthy.artifacts.onnx_graph import read_program
 from airworthy.knowledge import operators as tables
-from airworthy.targets.judge import CASTS, MISSING, PARTS, RUNS, UNKNOWN, judge
+from airworthy.targets.comparison import compare
+from airworthy.targets.judge import MISSING, RUNS, UNKNOWN, judge
 
 PROVIDERS = {tables.target(name).provider: name for name in tables.TARGETS}
 OLDEST = 7
@@ -62,32 +63,24 @@ def models(paths: list[str]) -> None:
             if "problem" in told:
                 print(f"  {provider}: {told['problem']}")
                 continue
-            compare(matrix, PROVIDERS[provider], provider, told["nodes"])
+            show(matrix, PROVIDERS[provider], provider, told["nodes"])
 
 
-def compare(matrix: Any, target: str, provider: str, nodes: list[dict[str, str]]) -> None:
+def show(matrix: Any, target: str, provider: str, nodes: list[dict[str, str]]) -> None:
     """Judgement beside assignment, an operator a row, and the figure of agreement by node."""
-    ours: dict[str, Counter[str]] = {}
-    for use in matrix.uses:
-        name = f"{use.domain}:{use.operator}" if use.domain else use.operator
-        here = use.targets[target].verdict in (RUNS, PARTS, CASTS)
-        ours.setdefault(name, Counter())[provider if here else "CPUExecutionProvider"] += use.nodes
-    theirs: dict[str, Counter[str]] = {}
-    for node in nodes:
-        name = f"{node['domain']}:{node['operator']}" if node["domain"] not in ("", "ai.onnx") else node["operator"]
-        theirs.setdefault(name, Counter())[node["provider"]] += 1
+    rows = compare(matrix, target, provider, nodes)
     share = next(each for each in matrix.shares if each.target == target)
-    agreeing = sum((ours.get(name, Counter()) & theirs[name]).total() for name in theirs)
-    total = sum(counts.total() for counts in theirs.values())
-    print(f"  {provider} {onnxruntime.__version__}: {agreeing} of {total} nodes as judged", end="")
+    print(
+        f"  {provider} {onnxruntime.__version__}: {sum(row.agreeing for row in rows)} of {len(nodes)} nodes as judged",
+        end="",
+    )
     print(f" ({share.runs} run, {share.shape} on the CPU on purpose, {share.falls} fall back, {share.missing} nowhere)")
-    for name in sorted({*ours, *theirs}, key=lambda each: -theirs.get(each, Counter()).total()):
-        mine, real = ours.get(name, Counter()), theirs.get(name, Counter())
-        mark = "" if mine == real else "   <-- differs"
-        print(f"    {name:<24} judged {_told(mine):<36} assigned {_told(real)}{mark}")
+    for row in rows:
+        mark = "" if row.judged == row.assigned else "   <-- differs"
+        print(f"    {row.operator:<24} judged {_told(row.judged):<24} assigned {_told(row.assigned)}{mark}")
 
 
-def _told(counts: Counter[str]) -> str:
+def _told(counts: dict[str, int]) -> str:
     return ", ".join(f"{name.removesuffix('ExecutionProvider')} {number}" for name, number in counts.items()) or "-"
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from airworthy.core.errors import AirworthyError, UnknownName
 from airworthy.core.facts import Known
+from airworthy.core.graph import Program
 from airworthy.core.keys import OPERATOR_GAPS
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.words import say
@@ -91,9 +92,10 @@ def look_at_targets(inspection: Inspection, against: Against) -> tuple[Inspectio
         from airworthy.artifacts.onnx_graph import read_program
         from airworthy.targets.judge import judge
 
-        matrix = judge(read_program(Path(model.entry)), _held(against.targets, TARGETS), against.sizes)
+        program = read_program(Path(model.entry))
+        matrix = judge(program, _held(against.targets, TARGETS), against.sizes)
         if against.ask_runtime:
-            answer["assigned"] = assigned(model)
+            answer["assigned"] = _beside(program, assigned(model))
     elif any(operator.domain == "aten" for operator in model.operators):
         from airworthy.targets.aten import judge_aten
 
@@ -104,6 +106,20 @@ def look_at_targets(inspection: Inspection, against: Against) -> tuple[Inspectio
     del answer["targets"]["gaps"]
     facts = inspection.facts.merged({OPERATOR_GAPS.name: Known(matrix.gaps, model.entry)})
     return Inspection(model, facts), answer
+
+
+def _beside(program: Program, told: dict[str, Any]) -> dict[str, Any]:
+    """The runtime's assignment with what was judged for its first provider: `compared`, `agreeing`."""
+    from airworthy.knowledge.operators import target
+    from airworthy.targets.comparison import compare
+    from airworthy.targets.judge import judge
+
+    provider = next(iter(told.get("providers", ())), "")
+    name = next((each for each in TARGETS if target(each).provider == provider), "")
+    if "nodes" not in told or not name:
+        return told
+    rows = compare(judge(program, (name,)), name, provider, told["nodes"])
+    return {**told, "target": name, "agreeing": sum(row.agreeing for row in rows), "compared": builtins(rows)}
 
 
 def _held(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

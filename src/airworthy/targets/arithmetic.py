@@ -2,8 +2,8 @@
 
 A multiplication with its addition counts as two, as in https://arxiv.org/abs/1703.09039 (section III) and
 https://arxiv.org/abs/2001.08361 (section 2.1): a product of (m, k) and (k, n) is 2·m·k·n, a convolution 2 · its
-output · the weights that make one of its numbers, attention 4 · batch · queries · keys · width. A function of one number counts
-one, a softmax or a normalisation `PASSES` a number; moving numbers counts none.
+output · the weights that make one of its numbers, attention 4 · batch · queries · keys · width. A function of one
+number counts one, a softmax or a normalisation `PASSES` a number; moving numbers counts none.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ PASSES = 5
 _MOVES = named(
     "Cast CastLike Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten Gather "
     "GatherElements GatherND GatherBlockQuantized Identity OneHot Pad Range Reshape Resize ReverseSequence Scatter "
-    "ScatterElements ScatterND SequenceAt SequenceConstruct Shape Size Slice SpaceToDepth Split SplitToSequence Squeeze "
-    "Tile Transpose Trilu Unsqueeze Upsample If Loop Scan NonZero Unique EmbedLayerNormalization"
+    "ScatterElements ScatterND SequenceAt SequenceConstruct Shape Size Slice SpaceToDepth Split SplitToSequence "
+    "Squeeze Tile Transpose Trilu Unsqueeze Upsample If Loop Scan NonZero Unique EmbedLayerNormalization"
 )
 _ROWS = named(
     "BatchNormalization GroupNormalization InstanceNormalization LRN LayerNormalization LogSoftmax LpNormalization "

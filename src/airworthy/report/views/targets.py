@@ -68,6 +68,29 @@ def targets_view(matrix: dict[str, Any], *, verbose: bool) -> Iterator[Line]:
     yield line()
 
 
+def assigned_view(told: dict[str, Any]) -> Iterator[Line]:
+    """The lines of the answer's `assigned`: what the runtime did, and where that is not what was judged."""
+    yield line((say("What ONNX Runtime {version} assigns", version=told.get("version", "")).rstrip(), "title"))
+    if "problem" in told:
+        yield line(told["problem"], indent=2)
+        yield line()
+        return
+    counts = Counter(node["provider"] for node in told["nodes"])
+    yield from table([(name, say("{count} nodes", count=count)) for name, count in counts.most_common()], indent=2)
+    if "compared" in told:
+        text = say("{agreeing} of them as judged for {target}", agreeing=told["agreeing"], target=told["target"])
+        yield line((text, "dim"), indent=2)
+        rows = [row for row in told["compared"] if row["judged"] != row["assigned"]]
+        yield from table(
+            [(row["operator"], _counts(row["judged"]), _counts(row["assigned"])) for row in rows], indent=4
+        )
+    yield line()
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.removesuffix('ExecutionProvider')} {count}" for name, count in counts.items()) or "-"
+
+
 def _rows(matrix: dict[str, Any], names: list[str]) -> Iterator[tuple[tuple[str, ...], bool]]:
     """A row an operator with its types, and whether a target lacks it."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
