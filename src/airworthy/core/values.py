@@ -302,7 +302,8 @@ class OperatorGap(Value, frozen=True):
     target: str
     """The target, `cuda`."""
     operator: str
-    """The operator, with its set where that is not the standard one: `com.microsoft:Gelu`, `aten::linear`."""
+    """The operator, with its set where that is not the standard one: `com.microsoft:Gelu`, `aten::linear`; empty for
+    what is about the whole graph."""
     opset: int
     """The operator set in which it took the form in use; 0 where that is not known or there are none."""
     types: tuple[str, ...]
@@ -314,7 +315,10 @@ class OperatorGap(Value, frozen=True):
     to: str
     """The target that takes it in place of this one; empty where none does and the model can't run."""
     reason: str
-    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator)."""
+    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
+    kernel under its dispatch key), `sizes` (it takes fixed sizes alone)."""
+    sizes: tuple[str, ...] = ()
+    """For `sizes`: the open ones, with what they were taken for, `batch=1`."""
     has_types: tuple[str, ...] = ()
     """The element types that the target has it for."""
     newest: int = 0

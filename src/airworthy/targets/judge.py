@@ -147,7 +147,7 @@ def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None
         sizes=taken,
         arithmetic=total,
         uncounted=sum(placed.work is None for placed in everything),
-        gaps=tuple(_gaps(uses, targets, total, known)),
+        gaps=(*_open_sizes(shares, taken), *_gaps(uses, targets, total, known)),
     )
 
 
@@ -351,6 +351,23 @@ def _uses(everything: Iterable[_Placed], targets: Sequence[str]) -> Iterable[Use
         for key, group in groups.items()
     ]
     return sorted(rows, key=lambda use: (-use.arithmetic, -use.nodes, use.domain, use.operator))
+
+
+def _open_sizes(shares: Sequence[Share], sizes: dict[str, int]) -> Iterable[OperatorGap]:
+    """What targets lack that take fixed sizes alone."""
+    for share in shares:
+        if share.fixed_shapes:
+            yield OperatorGap(
+                target=share.target,
+                operator="",
+                opset=0,
+                types=(),
+                nodes=share.nodes,
+                share=1.0,
+                to="cpu",
+                reason="sizes",
+                sizes=tuple(f"{name}={size}" for name, size in sizes.items()),
+            )
 
 
 def _gaps(uses: Sequence[Use], targets: Sequence[str], total: int, known: dict[str, Target]) -> Iterable[OperatorGap]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -62,8 +63,22 @@ def test_what_runs_nowhere_is_an_error_with_its_ways_out(tmp_path: Path) -> None
 def test_falling_back_is_told_once_a_target(tmp_path: Path) -> None:
     report = inspect(graphs.transformer(tmp_path / "m.onnx"), against=Against(("nnapi", "coreml", "cuda")))
     found = [each for each in report.findings if each.cause == "op-not-implemented"]
-    assert sorted(each.subject for each in found) == ["coreml", "nnapi"]
+    assert sorted(each.subject for each in found) == ["coreml", "nnapi", "nnapi"]
     assert {each.severity for each in found} <= {Severity.INFO, Severity.WARNING}
+
+
+def test_open_sizes_are_fixed_by_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = graphs.transformer(tmp_path / "m.onnx")
+    finding = inspect(path, against=Against(("qnn",))).findings[0]
+    assert finding.severity == Severity.WARNING
+    assert "batch, sequence are open" in finding.message
+    monkeypatch.chdir(tmp_path)
+    for command in finding.remedies[0].commands:
+        words = shlex.split(command)
+        subprocess.run([sys.executable, *words[1:]], check=True, timeout=100)
+    report = inspect("fixed.onnx", against=Against(("qnn",)))
+    assert not report.answer["targets"]["shares"][0]["fixed_shapes"]
+    assert all("are open" not in each.message for each in report.findings)
 
 
 def test_without_targets_nothing_is_held(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.commands import pip_install
+from airworthy.causes.commands import pip_install, python
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
@@ -53,6 +53,7 @@ _NOWHERE = (
 )
 _UNDISPATCHED = "{operator} has no implementation on {device}"
 _FALLS = "{device} lacks {operators}: {nodes} nodes with {share} of the arithmetic run on {to} instead"
+_OPEN = "{device} takes nodes of fixed sizes alone, and {sizes} are open: all {nodes} nodes run on {to}"
 MATTERS = 0.01
 """The share of a model's arithmetic from which falling back is worth a warning."""
 MOST_NAMED = 5
@@ -153,6 +154,20 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """What targets lack: an operator that runs nowhere each, those that fall back together."""
     falling: dict[tuple[str, str], list[OperatorGap]] = {}
     for gap in facts.value(OPERATOR_GAPS):
+        if gap.reason == "sizes":
+            yield CAUSE.finding(
+                facts,
+                gap.target,
+                evidence=(_shown([gap], facts),),
+                severity=Severity.WARNING,
+                message=_OPEN,
+                device=gap.target,
+                sizes=tuple(each.rpartition("=")[0] for each in gap.sizes),
+                nodes=gap.nodes,
+                to=gap.to,
+                gap=_told(gap),
+            )
+            continue
         if gap.to:
             falling.setdefault((gap.target, gap.to), []).append(gap)
             continue
@@ -182,15 +197,23 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             device=target,
             operators=names[:MOST_NAMED] + more,
             nodes=sum(gap.nodes for gap in gaps),
-            share=f"{share:.1%}" if share >= 0.0005 or share == 0 else "under 0.1%",
+            share=_share(share),
             to=to,
             gap=_told(max(gaps, key=lambda gap: (gap.share, gap.nodes))),
         )
 
 
+def _share(share: float) -> str:
+    if share == 0:
+        return say("none")
+    return f"{share:.1%}" if share >= 0.0005 else say("under 0.1%")
+
+
 def _shown(gaps: list[OperatorGap], facts: Facts) -> Evidence:
     """The table that a target was held against, and what of the model isn't in it."""
-    used = [{"operator": gap.operator, "types": list(gap.types), "nodes": gap.nodes} for gap in gaps]
+    used: Any = [{"operator": gap.operator, "types": list(gap.types), "nodes": gap.nodes} for gap in gaps]
+    if gaps[0].reason == "sizes":
+        used = list(gaps[0].sizes)
     table = operators.dispatch() if gaps[0].reason == "dispatch" else operators.target(gaps[0].target)
     source = f"{facts.source(OPERATOR_GAPS)} against {table.version}, {table.source} (looked up {table.checked})"
     return Evidence(fact=OPERATOR_GAPS.name, value=used, source=source)
@@ -207,6 +230,7 @@ def _told(gap: OperatorGap) -> dict[str, Any]:
         "has_types": gap.has_types,
         "earlier": gap.earlier,
         "made_of_others": gap.made_of_others,
+        "sizes": gap.sizes,
     }
 
 
@@ -216,9 +240,16 @@ _OF_LIBRARIES = ("cudnn_", "miopen_", "mkldnn_", "mps_")
 """How names begin of operators of PyTorch that belong to one library."""
 
 
-def _ways_out(gap: dict[str, Any]) -> Iterator[Remedy]:
+def _ways_out(gap: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """What ends a gap that was read off tables."""
     operator, target = str(gap["operator"]), str(gap["target"])
+    if gap["reason"] == "sizes":
+        yield Remedy(
+            why=say("Fix the open sizes, for good, at those that the service sends; the file written is another."),
+            commands=tuple(_fixing(facts, gap["sizes"])),
+            safe=True,
+        )
+        return
     name = operator.rpartition(":")[2]
     if gap["earlier"]:
         yield Remedy(
@@ -267,12 +298,26 @@ def _ways_out(gap: dict[str, Any]) -> Iterator[Remedy]:
         )
 
 
+def _fixing(facts: Facts, sizes: tuple[str, ...]) -> Iterator[str]:
+    """Commands that fix one named size after the other; sizes without a name (`pixels.0`) are left to the reader."""
+    source = facts.source(OPERATOR_GAPS)
+    for each in sizes:
+        name, _, size = each.rpartition("=")
+        if name.rpartition(".")[2].isdigit():
+            continue
+        tool = ("-m", "onnxruntime.tools.make_dynamic_shape_fixed")
+        yield python(facts, *tool, "--dim_param", name, "--dim_value", size, source, "fixed.onnx")
+        source = "fixed.onnx"
+
+
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """The library that has it, the CPU, or another graph."""
     operator, device = str(params.get("operator", "")), str(params.get("device", ""))
     if isinstance(params.get("gap"), dict):
-        yield from _ways_out(params["gap"])
+        yield from _ways_out(params["gap"], facts)
+        if params["gap"]["reason"] == "sizes":
+            return
     elif operator.startswith("torchvision::"):
         yield Remedy(
             why=say("Install the torchvision that belongs to this PyTorch, from the same index."),
