@@ -14,6 +14,8 @@ def borders(nodes: Sequence[Node], places: Sequence[str], target: str) -> tuple[
     each node stands one step after those that it waits for elsewhere, and the steps in which the target works are
     counted. A node without a place (one that works sizes out) is seen through.
     """
+    if {*places} <= {target, ""}:
+        return int(target in places), []
     made: dict[str, tuple[int, str]] = {}
     through: dict[str, list[tuple[int, str]]] = {}
     steps: set[int] = set()

@@ -122,9 +122,12 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """What targets lack, for the catalogue."""
 
 
+_Key = tuple[str, str, int, tuple[str, ...], tuple[str, ...]]
+
+
 class _Placed(msgspec.Struct):
     node: Node
-    key: tuple[str, str, int, tuple[str, ...], tuple[str, ...]]
+    key: _Key
     cells: dict[str, Cell]
     work: int | None
     sizes_only: bool
@@ -136,7 +139,7 @@ def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None
     open_sizes = bool(taken)
     known = {name: tables.target(name) for name in _needed(targets)}
     levels: list[list[_Placed]] = []
-    _place(program.graph, program.opsets, Inference(taken), known, levels)
+    _place(program.graph, Inference(taken), _Bench(program.opsets, known), levels)
     everything = [placed for level in levels for placed in level]
     total = sum(placed.work or 0 for placed in everything)
     shares = tuple(_share(known[name], everything, levels, total, open_sizes) for name in targets)
@@ -159,33 +162,46 @@ def _needed(targets: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _place(
-    graph: Graph,
-    opsets: dict[str, int],
-    state: Inference,
-    known: dict[str, Target],
-    levels: list[list[_Placed]],
-) -> None:
+class _Bench:
+    """What judges a use, once for all nodes that use an operator the same way."""
+
+    def __init__(self, opsets: dict[str, int], known: dict[str, Target]) -> None:
+        self.opsets = opsets
+        self._known = known
+        self._judged: dict[_Key, tuple[_Key, dict[str, Cell]]] = {}
+
+    def judge(
+        self, domain: str, operator: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
+    ) -> tuple[_Key, dict[str, Cell]]:
+        """The row that a node belongs to, and what each target does with it."""
+        asked = (domain, operator, 0, inputs, outputs)
+        if asked not in self._judged:
+            opset = self.opsets.get(domain, 1)
+            form = tables.schema(domain, operator, opset)
+            key = (domain, operator, form.since if form else 0, inputs, outputs)
+            self._judged[asked] = key, _cells(key, form, opset, self._known)
+        return self._judged[asked]
+
+
+def _place(graph: Graph, state: Inference, bench: _Bench, levels: list[list[_Placed]]) -> None:
     """Judge every node of a graph and of those within it."""
     state.begin(graph)
     level: list[_Placed] = []
     levels.append(level)
     sized: set[str] = set()
     for node in graph.nodes:
-        state.node(node, opsets)
+        state.node(node, bench.opsets)
         for inner in node.graphs:
-            _place(inner, opsets, Inference(state.sizes, state), known, levels)
+            _place(inner, Inference(state.sizes, state), bench, levels)
         if node.operator == _STORED and not node.domain:
             continue
-        form = tables.schema(node.domain, node.operator, opsets.get(node.domain, 1))
         inputs = tuple(state.type(name) for name in node.inputs)
         outputs = tuple(state.type(name) for name in node.outputs)
-        key = (node.domain, node.operator, form.since if form else 0, inputs, outputs)
+        key, cells = bench.judge(node.domain, node.operator, inputs, outputs)
         made = _works_sizes_out(node, graph, sized, outputs)
         if made:
             sized |= set(node.outputs)
-        opset = opsets.get(node.domain, 1)
-        level.append(_Placed(node, key, _cells(key, form, opset, known), operations(state, node), made))
+        level.append(_Placed(node, key, cells, operations(state, node), made))
 
 
 def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[str, ...]) -> bool:
@@ -198,9 +214,6 @@ def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[s
         return True
     told = [name for name in node.inputs if name and name not in graph.weights]
     return bool(told) and all(name in sized for name in told) and all(each in ("INT64", "INT32") for each in outputs)
-
-
-_Key = tuple[str, str, int, tuple[str, ...], tuple[str, ...]]
 
 
 def _cells(key: _Key, form: Schema | None, opset: int, known: dict[str, Target]) -> dict[str, Cell]:
