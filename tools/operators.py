@@ -75,6 +75,32 @@ _WIDE: dict[str, dict[str, Any]] = {
     "cuda": {"provider": "CUDAExecutionProvider"},
     "directml": {"provider": "DmlExecutionProvider"},
 }
+# What a provider asks of a node beyond its name and types, where its page says so: the axes of the first input, and
+# inputs that have to be constant, by number. From coreml_supported_mlprogram_ops.md, nnapi_supported_ops.md (both in
+# tools/ci_build/github of ONNX Runtime) and onnx-tensorrt's operators.md.
+_PLANE: dict[str, list[int]] = {"axes": [4]}
+_CONDITIONS: dict[str, dict[str, dict[str, list[int]]]] = {
+    "coreml": {
+        **dict.fromkeys(("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "GridSample"), _PLANE),
+        "Conv": {"axes": [3, 4], "constant": [2]},
+        "ConvTranspose": {"constant": [1, 2]},
+        "Gemm": {"constant": [1]},
+        "Slice": {"constant": [1, 2, 3, 4]},
+        "Split": {"constant": [1]},
+    },
+    "nnapi": {
+        **dict.fromkeys(("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "Resize"), _PLANE),
+        "Conv": {"axes": [4], "constant": [1, 2]},
+        "DequantizeLinear": {"constant": [1, 2]},
+        "Pad": {"constant": [1, 2]},
+        "QLinearConv": {"axes": [4], "constant": [1, 2, 3, 4, 5, 6, 7, 8]},
+        "QLinearMatMul": {"constant": [1, 2, 4, 5, 6, 7]},
+        "QuantizeLinear": {"constant": [1, 2]},
+        "Squeeze": {"constant": [1]},
+        "Unsqueeze": {"constant": [1]},
+    },
+    "tensorrt": {"CumSum": {"constant": [1]}},
+}
 _COMPILES = {"tensorrt", "openvino", "rocm", "cann", "coreml", "nnapi", "qnn"}
 
 _KERNELS = {"cpu", "cuda", "directml", "webgpu"}
@@ -104,6 +130,7 @@ class Table:
             "falls_to": wide.get("falls_to", ["cpu"]),
             "fixed_shapes": wide.get("fixed_shapes", False),
             "opsets": wide.get("opsets", [0, 0]),
+            "conditions": _CONDITIONS.get(target, {}),
         }
         self.sets: list[list[str]] = []
         self.operators: dict[str, dict[str, dict[str, Any]]] = {}

@@ -316,7 +316,8 @@ class OperatorGap(Value, frozen=True):
     """The target that takes it in place of this one; empty where none does and the model can't run."""
     reason: str
     """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
-    kernel under its dispatch key), `sizes` (it takes fixed sizes alone)."""
+    kernel under its dispatch key), `condition` (it asks more of a node: constant weights, two dimensions), `sizes` (it
+    takes fixed sizes alone)."""
     sizes: tuple[str, ...] = ()
     """For `sizes`: the open ones, with what they were taken for, `batch=1`."""
     has_types: tuple[str, ...] = ()

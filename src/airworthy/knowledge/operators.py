@@ -87,6 +87,8 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it takes nodes only whose shapes are all known beforehand."""
     opsets: tuple[int, int]
     """The first and last operator set that it takes; 0 for no limit."""
+    conditions: dict[str, Condition]
+    """What it asks of nodes of the standard operator set beyond name and types, where its makers say so."""
     sets: tuple[frozenset[str], ...]
     """Sets of element types that rows refer to by number."""
     operators: dict[str, dict[str, _Rows]]
@@ -95,6 +97,15 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def has(self, domain: str, name: str) -> bool:
         """Whether there is a row for an operator at all."""
         return name in self.operators.get(domain, {})
+
+
+class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a target asks of a node."""
+
+    axes: tuple[int, ...] = ()
+    """How many axes the first input may have; any number where empty."""
+    constant: tuple[int, ...] = ()
+    """The numbers of the inputs that have to be constant, where they are given."""
 
 
 class _Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ import msgspec
 from airworthy.core.graph import Graph, Node, Program
 from airworthy.core.values import OperatorGap
 from airworthy.knowledge import operators as tables
-from airworthy.knowledge.operators import Schema, Support, Target
+from airworthy.knowledge.operators import Condition, Schema, Support, Target
 from airworthy.targets.arithmetic import operations
 from airworthy.targets.borders import borders
 from airworthy.targets.infer import Inference
@@ -42,7 +42,8 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     to: str = ""
     """For `falls`: the target that takes it."""
     reason: str = ""
-    """Why the target doesn't: `operator` (it has none), `type`, `opset`, `domain` (nobody knows the operator)."""
+    """Why the target doesn't: `operator` (it has none), `type`, `opset`, `condition` (it asks more of a node, such as
+    two dimensions or constant weights), `domain` (nobody knows the operator)."""
     types: tuple[str, ...] = ()
     """The element types that the target has it for, in this operator set."""
     newest: int = 0
@@ -122,7 +123,8 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """What targets lack, for the catalogue."""
 
 
-_Key = tuple[str, str, int, tuple[str, ...], tuple[str, ...]]
+_Key = tuple[str, str, int, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""Operator set, operator, form, types of inputs, types of outputs, targets whose conditions are not met."""
 
 
 class _Placed(msgspec.Struct):
@@ -170,35 +172,57 @@ class _Bench:
         self._known = known
         self._judged: dict[_Key, tuple[_Key, dict[str, Cell]]] = {}
 
-    def judge(
-        self, domain: str, operator: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
-    ) -> tuple[_Key, dict[str, Cell]]:
+    def unmet(self, node: Node, state: Inference, constant: set[str]) -> tuple[str, ...]:
+        """The targets that ask of a node what it doesn't give; what isn't known is taken to be met."""
+        if node.domain:
+            return ()
+        return tuple(
+            name
+            for name, where in self._known.items()
+            if (asked := where.conditions.get(node.operator)) and not _met(asked, node, state, constant)
+        )
+
+    def judge(self, node: Node, state: Inference, constant: set[str]) -> tuple[_Key, dict[str, Cell]]:
         """The row that a node belongs to, and what each target does with it."""
-        asked = (domain, operator, 0, inputs, outputs)
+        domain, operator = node.domain, node.operator
+        inputs = tuple(state.type(name) for name in node.inputs)
+        outputs = tuple(state.type(name) for name in node.outputs)
+        asked = (domain, operator, 0, inputs, outputs, self.unmet(node, state, constant))
         if asked not in self._judged:
             opset = self.opsets.get(domain, 1)
             form = tables.schema(domain, operator, opset)
-            key = (domain, operator, form.since if form else 0, inputs, outputs)
+            key = (domain, operator, form.since if form else 0, *asked[3:])
             self._judged[asked] = key, _cells(key, form, opset, self._known)
         return self._judged[asked]
 
 
-def _place(graph: Graph, state: Inference, bench: _Bench, levels: list[list[_Placed]]) -> None:
-    """Judge every node of a graph and of those within it."""
+def _met(asked: Condition, node: Node, state: Inference, constant: set[str]) -> bool:
+    shape = state.value(node.inputs[0]).shape if node.inputs else None
+    if asked.axes and shape is not None and len(shape) not in asked.axes:
+        return False
+    given = (node.inputs[index] for index in asked.constant if index < len(node.inputs))
+    return all(not name or name in constant for name in given)
+
+
+def _place(
+    graph: Graph, state: Inference, bench: _Bench, levels: list[list[_Placed]], around: frozenset[str] = frozenset()
+) -> None:
+    """Judge every node of a graph and of those within it; `around` is what is constant outside of it."""
     state.begin(graph)
+    constant = {*around, *graph.weights}
     level: list[_Placed] = []
     levels.append(level)
     sized: set[str] = set()
     for node in graph.nodes:
         state.node(node, bench.opsets)
         for inner in node.graphs:
-            _place(inner, Inference(state.sizes, state), bench, levels)
+            _place(inner, Inference(state.sizes, state), bench, levels, frozenset(constant))
         if node.operator == _STORED and not node.domain:
             continue
-        inputs = tuple(state.type(name) for name in node.inputs)
-        outputs = tuple(state.type(name) for name in node.outputs)
-        key, cells = bench.judge(node.domain, node.operator, inputs, outputs)
-        made = _works_sizes_out(node, graph, sized, outputs)
+        if node.inputs and all(not name or name in constant for name in node.inputs):
+            constant |= {*node.outputs}  # runtimes work such nodes out once, before they share the graph out
+        key, cells = bench.judge(node, state, constant)
+        made = _works_sizes_out(node, graph, sized, key[4])
         if made:
             sized |= set(node.outputs)
         level.append(_Placed(node, key, cells, operations(state, node), made))
@@ -251,7 +275,7 @@ def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target], dept
             return UNKNOWN
         leading = part.signature.input(0)
         inputs = tuple(type_ if slot.rstrip("*~") == leading else tables.OMITTED for slot in part.signature.inputs)
-        use = (key[0], name, part.since, inputs, ())
+        use = (key[0], name, part.since, inputs, (), ())
         if any(_own(use, part, where).verdict in (RUNS, CASTS) for where in chain):
             continue
         nested = depth < MOST_NESTED and tables.definition(key[0], part, opset)
@@ -263,7 +287,7 @@ def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target], dept
 
 def _own(key: _Key, form: Schema | None, where: Target) -> Cell:
     """What a target itself has for a use."""
-    domain, name, _, inputs, outputs = key
+    domain, name, _, inputs, outputs, unmet = key
     if form is None:
         # An operator set of somebody's own: the library that brings it decides.
         known = domain in ("", "com.microsoft", "ai.onnx.ml")
@@ -271,6 +295,8 @@ def _own(key: _Key, form: Schema | None, where: Target) -> Cell:
     if form.deprecated:
         return Cell(MISSING, reason="opset", newest=max(form.since - 1, 1))
     told = tables.support(where, domain, name, form, inputs, outputs)
+    if told.kind in ("yes", "unknown") and where.target in unmet:
+        return Cell(MISSING, reason="condition", types=told.types)
     if told.kind == "yes":
         return Cell(RUNS, types=told.types)
     if told.kind == "unknown":

@@ -119,6 +119,24 @@ def test_an_open_kernel_does_not_reach_a_later_form() -> None:
     assert (told.kind, told.since) == ("opset", max(since for since, _, _ in rows))
 
 
+def test_conditions_on_a_node_are_held(tmp_path: Path) -> None:
+    weights = (graphs.FLOAT, [8, 3, 3, 3])
+    image = (graphs.FLOAT, [1, 3, 8, 8])
+    path = graphs.one(tmp_path / "given.onnx", "Conv", image, weights)
+    assert (verdict(path, "Conv", "nnapi").verdict, verdict(path, "Conv", "nnapi").reason) == (FALLS, "condition")
+    assert verdict(path, "Conv", "coreml").verdict == RUNS
+    # Weights that are worked out from constants are constant.
+    build = graphs.Builder()
+    build.add("Conv", "x", build.add("Transpose", build.weight(3, 3, 3, 8), perm=[3, 0, 1, 2]))
+    path = build.save(tmp_path / "folded.onnx", [("x", *image)], ("o", graphs.FLOAT, None))
+    assert verdict(path, "Conv", "nnapi").verdict == RUNS
+    build = graphs.Builder()
+    build.add("Conv", "x", build.weight(8, 3, 3, 3, 3))
+    path = build.save(tmp_path / "solid.onnx", [("x", graphs.FLOAT, [1, 3, 8, 8, 8])], ("o", graphs.FLOAT, None))
+    assert verdict(path, "Conv", "nnapi").reason == verdict(path, "Conv", "coreml").reason == "condition"
+    assert verdict(path, "Conv", "cuda").verdict == RUNS
+
+
 def test_graphs_within_nodes_are_judged(tmp_path: Path) -> None:
     def branch(operator: str) -> Any:
         node = helper.make_node(operator, ["x"], [f"out_{operator}"])
