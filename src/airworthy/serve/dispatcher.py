@@ -89,7 +89,7 @@ class _Flight(NamedTuple):
     @property
     def work(self) -> int:
         """Rows, or tokens with their padding."""
-        return self.rows * max(1, max(pending.length for pending in self.pendings))
+        return self.rows * max(1, *(pending.length for pending in self.pendings))
 
 
 class Dispatcher:
