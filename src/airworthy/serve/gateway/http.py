@@ -61,6 +61,7 @@ class Request:
         "keep",
         "method",
         "model",
+        "most_head",
         "path",
         "target",
     )
@@ -80,6 +81,8 @@ class Request:
         """Whether it says so, and must be told: clients of HTTP/1.0 do."""
         self.model = ""
         """The model that the path names."""
+        self.most_head = 0
+        """Bytes that the head has at the most."""
         self.complete = False
         """Whether all of the body is here."""
         self._line = line
