@@ -29,6 +29,11 @@ _PROVIDERS = {
     "MIGraphXExecutionProvider": AMD_DEVICES,
 }
 
+_COARSER = {"float64": ("float32", 2.0**29), "float32": ("tf32", 2.0**13)}
+"""Type → the next coarser one that a kernel may compute in, and how much larger its unit round-off is."""
+_OWN = ("copy", "matmul")
+"""The operations that the measured roofline is made of."""
+
 
 class Ceiling(NamedTuple):
     """What a device allows in a data type."""
@@ -100,6 +105,11 @@ def measured(trials: Iterable[Trial], dtype: str) -> Ceiling:
     return Ceiling(max(copies, default=None), max(products, default=None))
 
 
+def share_of_own(trial: Trial, trials: Iterable[Trial], overhead: float) -> float | None:
+    """How much of what the device's own copies and products allow a test reached; they themselves tell nothing."""
+    return None if trial.operation in _OWN else share(trial, measured(trials, trial.dtype), overhead)
+
+
 def share(trial: Trial, ceiling: Ceiling, overhead: float) -> float | None:
     """How much of what the ceiling allows a test reached; None where what bounds it is not known."""
     needs_arithmetic = trial.operation in _MATRIX
@@ -109,6 +119,12 @@ def share(trial: Trial, ceiling: Ceiling, overhead: float) -> float | None:
     if needs_arithmetic and ceiling.arithmetic:
         allowed = max(allowed, trial.flops / ceiling.arithmetic)
     return (allowed + overhead) / trial.fastest
+
+
+def coarser(trial: Trial) -> str:
+    """The coarser type that a result is as exact as; empty where it is exact enough, or not even that."""
+    name, times = _COARSER.get(trial.dtype, ("", 0.0))
+    return name if 1 < trial.error <= times else ""
 
 
 def gains(trials: Iterable[Trial]) -> tuple[Gain, ...]:

@@ -19,7 +19,7 @@ from airworthy.core.report import Report
 from airworthy.core.words import say
 from airworthy.report.plain import printable
 
-PROBE_SECONDS = 60.0
+PROBE_SECONDS = 60
 """Seconds that each device may take with `--probe`."""
 _PAIR = re.compile(r"[A-Za-z][\w.-]{0,60}=")
 _HELP = """
@@ -50,7 +50,7 @@ With --given it decides about a machine that isn't there:
 )
 @click.option(
     "--probe-seconds",
-    type=click.FloatRange(2, 3600),
+    type=click.IntRange(2, 3600),
     metavar="SECONDS",
     help="What each device may take with --probe.  [default: 60]",
 )
@@ -65,7 +65,7 @@ def command(
     port: int | None,
     storage: str | None,
     probe: bool,
-    probe_seconds: float | None,
+    probe_seconds: int | None,
     fix: bool,
     yes: bool,
     unsafe: bool,

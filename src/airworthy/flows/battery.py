@@ -1,4 +1,4 @@
-"""Trying the devices: the battery is run, its failures are put before the catalogue, its figures are told as a table."""
+"""Trying the devices: the battery is run, its failures are put before the catalogue, its figures told."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def frameworks(facts: Facts) -> tuple[str, ...]:
     return (*(("torch",) if "torch" in names else ()), *(("onnxruntime",) if runtime else ()))
 
 
-def explained(results: tuple[CheckResult, ...], facts: Facts) -> tuple[CheckResult, ...]:
+def explained(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
     """The checks with each failed test under the cause that the catalogue finds in what it said."""
     failed = next((each for each in results if isinstance(each, Failed) and each.check == FAILED), None)
     if failed is None:
         return results
     known: dict[str, list[Finding]] = {}
     for finding in failed.findings:
-        named = _explained(finding, facts)
+        named = _explained(finding)
         found = known.setdefault(named.cause, [])
         # Two groups of tests that fail for one cause on one device are one finding.
         if all(
@@ -94,7 +94,7 @@ def explained(results: tuple[CheckResult, ...], facts: Facts) -> tuple[CheckResu
     return (*kept, *(Failed(slug, tuple(found)) for slug, found in known.items()))
 
 
-def _explained(finding: Finding, facts: Facts) -> Finding:
+def _explained(finding: Finding) -> Finding:
     """A failed test as a finding of its cause, or as it is."""
     from airworthy.diagnose import diagnose
 
@@ -135,7 +135,7 @@ def _devices(facts: Facts) -> Iterator[dict[str, Any]]:
                 row["gbytes"] = round(trial.bytes / trial.seconds / 1e9, 3)
                 ceiling = battery.published(known, name, trial.dtype)
                 row["share"] = battery.share(trial, ceiling, device.overhead)
-                row["share_of_own"] = battery.share(trial, battery.measured(trials, trial.dtype), device.overhead)
+                row["share_of_own"] = battery.share_of_own(trial, trials, device.overhead)
             row["verdict"] = verdict(trial)
             rows.append(row)
         gains = {
@@ -146,7 +146,9 @@ def _devices(facts: Facts) -> Iterator[dict[str, Any]]:
 
 
 def verdict(trial: Trial) -> str:
-    """`right`, `wrong`, or the outcome of a test without a result."""
+    """`right`, `wrong`, `as tf32` for what is no better than that, or the outcome of a test without a result."""
     if trial.outcome != "ok":
         return trial.outcome
+    if name := battery.coarser(trial):
+        return f"as {name}"
     return "wrong" if trial.error > 1 else "right"

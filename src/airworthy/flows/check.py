@@ -148,7 +148,7 @@ def examine(
     if BATTERY_TRIALS.name in facts:
         from airworthy.flows import battery
 
-        results = battery.explained(results, facts)
+        results = battery.explained(results)
     answer = {**_answer(results, facts), **_load_time(facts)}
     if probe is not None:
         answer["battery"] = battery.answer(facts)

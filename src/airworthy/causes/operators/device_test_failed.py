@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.battery import label, on_cpu, named, tried
+from airworthy.causes.battery import label, named, on_cpu, tried
 from airworthy.causes.commands import python
 from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts
@@ -129,6 +129,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
         )
     yield Remedy(
         why=say(
-            "Bring driver, toolkit, framework and plug-in to versions that belong together; `airworthy check` says which."
+            "Bring driver, toolkit, framework and plug-in to versions that belong together; "
+            "`airworthy check` says which."
         )
     )

@@ -25,7 +25,8 @@ Run `airworthy check --probe` on a new machine and after updates, keep its JSON,
 
 ```
 slow-kernels  attention on cuda:0
-    attention in bfloat16 on cuda:0 (NVIDIA H200, torch) reaches 38 % of what its published bandwidth and arithmetic allow
+    attention in bfloat16 on cuda:0 (NVIDIA H200, torch) reaches 38 % of what
+    its published bandwidth and arithmetic allow
 ```
 
 ## References
@@ -78,8 +79,6 @@ _NO_GAIN = 0.9
 """A fused kernel that is slower by more than what measuring is uncertain."""
 _BUSY = 0.5
 """The share of the processors in use by others above which times on the CPU tell nothing."""
-_OWN = ("copy", "matmul")
-"""The operations that the measured roofline is made of."""
 _NOISY = frozenset({"float16", "bfloat16"})
 """Types that most processors convert; they are no port's fault."""
 
@@ -125,9 +124,7 @@ def _judge(trial: Trial, device: TriedDevice, trials: Sequence[Trial], facts: Fa
     """The test where it falls short: of the published figures where they are known, else of the device's own."""
     name = battery.marketing_name(device, facts)
     by_maker = battery.share(trial, battery.published(known, name, trial.dtype), device.overhead)
-    own = battery.share(trial, battery.measured(trials, trial.dtype), device.overhead)
-    if trial.operation in _OWN:
-        own = None  # what is measured against itself tells nothing
+    own = battery.share_of_own(trial, trials, device.overhead)
     decides = by_maker if by_maker is not None else own
     if decides is None or decides >= battery.ENOUGH:
         return None

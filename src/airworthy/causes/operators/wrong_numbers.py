@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.battery import label, named, tried
+from airworthy.causes.battery import coarser, label, named, tried
 from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Evidence, Finding, Remedy, Severity
@@ -70,8 +70,6 @@ CAUSE = Cause(
     related=("gpu-hardware-fault", "nan-in-output", "dtype-unsupported", "slow-kernels"),
 )
 
-_COARSER = {"float64": ("float32", 2.0**29), "float32": ("tf32", 2.0**13)}
-"""Type → the next coarser one that a kernel may compute in, and how much larger its unit round-off is."""
 _ONLY = "{test} on {device}: no better than {coarser}"
 _INFINITE = 1e29
 
@@ -87,8 +85,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             compared = True
             if trial.error <= 1:
                 continue
-            coarser, times = _COARSER.get(trial.dtype, ("", 0.0))
-            only = bool(coarser) and trial.error <= times
+            only = coarser(trial)
             severity = Severity.ERROR
             if only:  # a model in float64 is rare; one in float32 was to be that exact
                 severity = Severity.INFO if trial.dtype == "float64" else Severity.WARNING
@@ -101,7 +98,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 test=named(trial),
                 device=label(device),
                 times=say("infinitely many") if trial.error >= _INFINITE else f"{trial.error:.3g}",
-                coarser=coarser,
+                coarser=only,
                 operation=trial.operation,
                 dtype=trial.dtype,
                 variant=trial.variant,

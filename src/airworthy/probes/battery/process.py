@@ -52,9 +52,9 @@ class Child:
             env=dict(environment),
             start_new_session=True,
         )
-        assert self._process.stdin is not None  # noqa: S101 - three pipes were asked for
-        assert self._process.stdout is not None  # noqa: S101
-        assert self._process.stderr is not None  # noqa: S101
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self._lines: queue.Queue[bytes | None] = queue.Queue(maxsize=1000)
         self._tail: collections.deque[bytes] = collections.deque()
         self._readers = (

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-
 from airworthy.core.facts import Absent, Fact, Known
 from airworthy.core.keys import BATTERY_DEVICES, BATTERY_TRIALS
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.values import TriedDevice, Trial
+from airworthy.core.values import Trial, TriedDevice
 from airworthy.core.words import say
 from airworthy.probes.battery.process import Child
 
@@ -196,8 +195,16 @@ class _Run:
     def _add(self, outcome: str, **told: Any) -> None:
         operation, dtype, variant = (*self.in_flight.split("/"), "", "")[:3]
         told = {name: value for name, value in told.items() if value}
-        about = {"framework": self.framework, "device": self.name}
-        self.trials.append(Trial(**about, operation=operation, dtype=dtype, variant=variant, outcome=outcome, **told))
+        trial = Trial(
+            framework=self.framework,
+            device=self.name,
+            operation=operation,
+            dtype=dtype,
+            outcome=outcome,
+            variant=variant,
+            **told,
+        )
+        self.trials.append(trial)
         self.ended.add(self.in_flight)
         self.in_flight = ""
 

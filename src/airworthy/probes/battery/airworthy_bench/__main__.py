@@ -1,6 +1,6 @@
 """Reads what is asked as one line of JSON, and answers line by line as it goes, so that a crash loses one test.
 
-Asked: `{"framework": "torch", "device": "cpu", "seconds": 10, "skip": ["matmul/float32/"], "list": true, "counts": {}}`.
+Asked: `{"framework": "torch", "device": "cpu", "seconds": 10, "skip": ["copy/float32/"], "list": true, "counts": {}}`.
 Answers: `devices` and what each is, `device` and what the tested one is, `plan` with the names of all tests, then for
 each test `begin` with its name and `end` with its result; at last `done`, or `again` where a fresh process has to go
 on because this one's device may be in no state to be used.

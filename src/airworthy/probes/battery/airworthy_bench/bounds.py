@@ -68,7 +68,7 @@ def normalised(xp: Any, value: Any, length: int, dtype: str) -> Any:
     return (PARTIAL * unit + SURE * math.sqrt(length) * sums) * (xp.abs(value) + 1.0) + _tiny(dtype)
 
 
-def softmax(xp: Any, value: Any, distance: Any, length: int, dtype: str) -> Any:
+def softmax(value: Any, distance: Any, length: int, dtype: str) -> Any:
     """The bound for softmax: `distance` is how far each element lies below the largest of its row."""
     unit = OUTPUTS[dtype]
     sums = SUMS["float64"] if dtype == "float64" else SUMS["float32"]

@@ -26,7 +26,7 @@ def _judged(xp: Any, got: Any, wanted: Any, bound: Any) -> Judged:
     error = xp.abs(got - wanted)
     ratio, largest = float((error / bound).max()), float(error.max())
     # Not a number compares as false with everything, and is as wrong as can be.
-    return (ratio if ratio == ratio else math.inf), (largest if largest == largest else math.inf)  # noqa: PLR0124
+    return (ratio if ratio == ratio else math.inf), (largest if largest == largest else math.inf)
 
 
 def product(xp: Any, a: Any, b: Any, got: Any, dtype: str) -> Judged:
@@ -66,7 +66,7 @@ def softmax(xp: Any, x: Any, got: Any, dtype: str) -> Judged:
     distance = xp.amax(x, -1)[:, None] - x
     power = xp.exp(-distance)
     wanted = power / power.sum(-1)[:, None]
-    return _judged(xp, got, wanted, bounds.softmax(xp, wanted, distance, x.shape[-1], dtype))
+    return _judged(xp, got, wanted, bounds.softmax(wanted, distance, x.shape[-1], dtype))
 
 
 def attention(xp: Any, query: Any, key: Any, value: Any, got: Any, dtype: str) -> Judged:

@@ -67,7 +67,7 @@ class OnnxRunner:
         run = self._bound(session, {"x": self.np.ones(16, "float32")})
         overhead = pacing.times(run, self.settle, 0.1)[1]
         about = {"id": self._id, "name": "", "kind": self.provider, "version": str(self.ort.__version__)}
-        return {**about, "overhead": overhead, "memory": None}
+        return {**about, "overhead": overhead}
 
     def settle(self) -> None:
         """Every run ends with an idle device."""

@@ -35,13 +35,13 @@ def devices(counts: dict[str, int]) -> list[dict[str, Any]]:
     """All accelerators that this PyTorch sees."""
     del counts
     torch = _torch()
-    found = []
+    found: list[dict[str, Any]] = []
     for kind in TYPES:
         room = _room(torch, kind)
         if room is None:
             continue
-        for index in range(int(room.device_count()) if hasattr(room, "device_count") else 1):
-            found.append({"id": kind if kind == "mps" else f"{kind}:{index}"})
+        count = int(room.device_count()) if hasattr(room, "device_count") else 1
+        found.extend({"id": kind if kind == "mps" else f"{kind}:{index}"} for index in range(count))
     return found
 
 
@@ -74,35 +74,34 @@ class TorchRunner:
         self.accelerator = self.kind != "cpu"
         self._id = device
         self._device = torch.device(device)
-        self._room = getattr(torch, self.kind, None)
+        self._room: Any = getattr(torch, self.kind, None)
         self._lengths: dict[str, int] = {}
         torch.manual_seed(20)
         torch.set_grad_enabled(False)
-        if self.accelerator and hasattr(self._room, "set_device"):
-            self._room.set_device(self._device)
+        if self.accelerator:
+            choose = getattr(self._room, "set_device", None)
+            if choose is not None:  # Apple's has one device and nothing to choose
+                choose(self._device)
 
     # --- the device -----------------------------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
         """What the device is, and how long it takes to start a kernel that does nothing to speak of."""
         torch = self.torch
-        name, memory = "", None
+        name = ""
         if self.accelerator:
             with contextlib.suppress(AttributeError, RuntimeError, NotImplementedError):
                 name = str(self._room.get_device_name(self._device))
-            with contextlib.suppress(AttributeError, RuntimeError, NotImplementedError):
-                memory = int(self._room.get_device_properties(self._device).total_memory)
         small = torch.ones(16, device=self._device)
         self.settle()
         overhead = pacing.times(lambda: small.add_(1.0), self.settle, 0.1)[1]
-        about = {
+        return {
             "id": self._id,
             "name": name,
             "kind": self._maker(),
             "version": str(torch.__version__),
             "overhead": overhead,
         }
-        return {**about, "memory": memory}
 
     def _maker(self) -> str:
         """The device type; ROCm has that of CUDA."""
@@ -389,7 +388,7 @@ class TorchRunner:
             for item, number in {(0, 0), (batch - 1, heads - 1)}:
                 parts = [self._exact(each[item, number]) for each in (key, value)]
                 query_part, got = (self._exact(each[item, number], _0=picked) for each in (query, result))
-                judged = reference.attention(torch, query_part, *parts, got, dtype)
+                judged = reference.attention(torch, query_part, parts[0], parts[1], got, dtype)
                 worst = max(worst, judged)
             return self._finite(result, worst)
 
