@@ -22,6 +22,10 @@ UNFUSED = ("unfused", "math")
 CPU_KINDS = ("cpu", "CPUExecutionProvider")
 _MATRIX = ("matmul", "convolution", "attention")
 """Operations that are bound by arithmetic on matrix units."""
+_STREAMS = ("copy", "layer-norm", "softmax")
+"""Operations that are bound by memory."""
+BUSY = 0.5
+"""The share of the processors in use by others above which times on the CPU tell nothing."""
 _PROVIDERS = {
     "CUDAExecutionProvider": NVIDIA_DEVICES,
     "TensorrtExecutionProvider": NVIDIA_DEVICES,
@@ -69,6 +73,11 @@ def on_cpu(device: TriedDevice) -> bool:
     return device.kind in CPU_KINDS or device.device in CPU_KINDS
 
 
+def is_busy(device: TriedDevice) -> bool:
+    """Whether other programs used the processors so much that times on them tell nothing."""
+    return on_cpu(device) and device.load > BUSY
+
+
 def label(device: TriedDevice | Trial, name: str = "") -> str:
     """A device as findings call it: `cuda:0 (NVIDIA H200, torch)`."""
     name = name or getattr(device, "name", "")
@@ -98,10 +107,13 @@ def published(known: Knowledge, name: str, dtype: str) -> Ceiling:
 
 
 def measured(trials: Iterable[Trial], dtype: str) -> Ceiling:
-    """What the device's own copies and matrix products reached."""
+    """What the device's own copies and matrix products reached, those of attention among them.
+
+    Not convolutions: some ways of convolving need fewer operations than are counted.
+    """
     ran = [trial for trial in trials if trial.outcome == "ok" and trial.fastest > 0]
     copies = [trial.bytes / trial.fastest for trial in ran if trial.operation == "copy"]
-    products = [t.flops / t.fastest for t in ran if t.operation == "matmul" and t.dtype == dtype]
+    products = [t.flops / t.fastest for t in ran if t.operation in ("matmul", "attention") and t.dtype == dtype]
     return Ceiling(max(copies, default=None), max(products, default=None))
 
 
@@ -113,6 +125,8 @@ def share_of_own(trial: Trial, trials: Iterable[Trial], overhead: float) -> floa
 def share(trial: Trial, ceiling: Ceiling, overhead: float) -> float | None:
     """How much of what the ceiling allows a test reached; None where what bounds it is not known."""
     needs_arithmetic = trial.operation in _MATRIX
+    if trial.operation not in (*_MATRIX, *_STREAMS):
+        return None
     if trial.fastest <= 0 or ceiling.bandwidth is None or (needs_arithmetic and ceiling.arithmetic is None):
         return None
     allowed = trial.bytes / ceiling.bandwidth
@@ -142,5 +156,5 @@ def gains(trials: Iterable[Trial]) -> tuple[Gain, ...]:
 def worth_judging(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """The tests that are to come near the roofline: of attention the best fused kernel of each type."""
     ran = [trial for trial in trials if trial.outcome == "ok" and trial.fastest > 0 and trial.dtype != "float64"]
-    plain = [t for t in ran if t.operation in ("copy", "matmul", "convolution", "layer-norm", "softmax")]
+    plain = [t for t in ran if t.operation in (*_STREAMS, "matmul", "convolution")]
     return (*plain, *(gain.fused for gain in gains(ran)))

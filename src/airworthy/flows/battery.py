@@ -142,7 +142,7 @@ def _devices(facts: Facts) -> Iterator[dict[str, Any]]:
             gain.fused.dtype: {"kernel": gain.fused.variant, "times": round(gain.times, 2)}
             for gain in battery.gains(trials)
         }
-        yield {**about, "name": name, "tests": rows, "gains": gains}
+        yield {**about, "name": name, "busy": battery.is_busy(device), "tests": rows, "gains": gains}
 
 
 def verdict(trial: Trial) -> str:

@@ -77,8 +77,6 @@ _FAR = 0.35
 """Below this share of its published figures even a copy or a matrix product is not as it should be: half of enough."""
 _NO_GAIN = 0.9
 """A fused kernel that is slower by more than what measuring is uncertain."""
-_BUSY = 0.5
-"""The share of the processors in use by others above which times on the CPU tell nothing."""
 _NOISY = frozenset({"float16", "bfloat16"})
 """Types that most processors convert; they are no port's fault."""
 
@@ -99,7 +97,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     for device, trials in battery.tried(facts):
         judged = battery.worth_judging(trials)
         if battery.on_cpu(device):
-            if device.load > _BUSY:
+            if battery.is_busy(device):
                 unsure.append(say("other programs use {share:.0%} of the processors", share=min(1.0, device.load)))
                 continue
             judged = tuple(trial for trial in judged if trial.dtype not in _NOISY)

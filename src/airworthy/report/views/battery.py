@@ -36,6 +36,9 @@ def _device(device: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
     if device.get("problem"):
         yield line((say("could not be tried: {reason}", reason=_last(device["problem"])), "error"), indent=2)
         return
+    if device["busy"]:
+        text = say("other programs use {load:.0%} of the processors: times tell little", load=min(1.0, device["load"]))
+        yield line((text, "warning"), indent=2)
     shown = [test for test in device["tests"] if options.verbose or test["verdict"] not in _SILENT]
     if shown:
         yield from table([tuple(map(say, _HEAD)), *map(_row, shown)], indent=2, styles=_STYLES)
@@ -47,6 +50,9 @@ def _device(device: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
         ]
         if names:
             yield line((say("{verdict}: {names}", verdict=say(verdict), names=tuple(names)), "dim"), indent=2, hang=2)
+    if any(test.get("share") is None and test.get("share_of_own") is not None for test in shown):
+        text = say("* of what its own copies and matrix products reached; its maker's figures are not known here")
+        yield line((text, "dim"), indent=2)
     for dtype, gain in device["gains"].items():
         template = "fused attention in {dtype}: {times} times as fast as without fusion ({kernel})"
         yield line(say(template, dtype=dtype, times=gain["times"], kernel=gain["kernel"]), indent=2)
