@@ -26,8 +26,8 @@ _FIND = "import importlib.util as u; print(*(n for n in ('torch', 'onnxruntime')
 class _Aloud:
     """Tells the stages on standard error."""
 
-    def stage(self, name: str) -> None:
-        print(name, file=sys.stderr)
+    def stage(self, text: str) -> None:
+        print(text, file=sys.stderr)
 
     def advance(self, done: int, total: int | None = None) -> None:
         """Steps within a stage are not told."""

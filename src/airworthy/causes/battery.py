@@ -28,7 +28,6 @@ BUSY = 0.5
 """The share of the processors in use by others above which times on the CPU tell nothing."""
 _PROVIDERS = {
     "CUDAExecutionProvider": NVIDIA_DEVICES,
-    "TensorrtExecutionProvider": NVIDIA_DEVICES,
     "ROCMExecutionProvider": AMD_DEVICES,
     "MIGraphXExecutionProvider": AMD_DEVICES,
 }

@@ -32,7 +32,6 @@ _WRAPPERS = frozenset({FAILED, "cause-not-in-log", "worker-died"})
 """Entries that say no more than it does."""
 _COUNTED: dict[str, Key[tuple[Device, ...]]] = {
     "CUDAExecutionProvider": NVIDIA_DEVICES,
-    "TensorrtExecutionProvider": NVIDIA_DEVICES,
     "ROCMExecutionProvider": AMD_DEVICES,
     "MIGraphXExecutionProvider": AMD_DEVICES,
     "CANNExecutionProvider": ASCEND_DEVICES,
@@ -49,12 +48,17 @@ def run(facts: Facts, seconds: float, progress: Progress) -> dict[str, Fact]:
         if not isinstance(fact, Known):
             reason = Unknown(say("{fact} is unknown: {reason}", fact=key.name, reason=facts.source(key)))
             return {BATTERY_DEVICES.name: reason, BATTERY_TRIALS.name: reason}
-    counts = {provider: len(facts.get_value(key, ())) for provider, key in _COUNTED.items()}
+    # A provider is listed where its library is installed, whether or not there is a device; a count of none says so.
+    counts = {
+        provider: len(facts.get_value(key, ()))
+        for provider, key in _COUNTED.items()
+        if not isinstance(facts.fact(key), Unknown)
+    }
     return try_devices(
         facts.value(PYTHON_EXECUTABLE),
         frameworks(facts),
         seconds=seconds,
-        counts={provider: count for provider, count in counts.items() if count},
+        counts=counts,
         progress=progress,
     )
 

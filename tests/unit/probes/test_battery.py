@@ -23,11 +23,11 @@ FAULTY = Path(__file__).parents[2] / "fakes" / "faulty_runtime"
 
 
 def tried(
-    faults: dict[str, str], *, seconds: float = 3.0, frameworks: tuple[str, ...] = ("onnxruntime",)
+    faults: dict[str, str], *, seconds: float = 60.0, frameworks: tuple[str, ...] = ("onnxruntime",)
 ) -> tuple[dict[str, TriedDevice], list[Trial]]:
     """The battery of a runtime with faults."""
     environment = {**os.environ, "PYTHONPATH": str(FAULTY), "AIRWORTHY_FAULTS": json.dumps(faults)}
-    facts = Facts(runner.run(sys.executable, frameworks, seconds=seconds, environment=environment))
+    facts = Facts(runner.run(sys.executable, frameworks, seconds=seconds, paced=1.0, environment=environment))
     # What was found can be saved and read again.
     assert load(dump(facts)) == facts
     return {device.device: device for device in facts.value(BATTERY_DEVICES)}, list(facts.value(BATTERY_TRIALS))
@@ -65,7 +65,7 @@ def test_sound_runtime() -> None:
 
 def test_crash_hang_and_wrong_numbers_lose_one_test_each() -> None:
     faults = {"Softmax": "crash", "Conv": "hang", "LayerNormalization": "wrong", "MatMulInteger": "raise:bad state"}
-    devices, trials = tried(faults, seconds=12.0)
+    devices, trials = tried(faults, seconds=16.0)
     assert devices["CPUExecutionProvider"].problem == ""
     assert outcomes(trials, "convolution") == ["hung"]
     assert outcomes(trials, "softmax") == ["crashed"]
@@ -92,7 +92,7 @@ def test_slow_fused_kernel() -> None:
 
 def test_accelerator_starts_again_after_an_error() -> None:
     text = "CUDA error: an illegal memory access was encountered"
-    devices, trials = tried({"provider": "FakeExecutionProvider", "LayerNormalization": f"raise:{text}"}, seconds=6.0)
+    devices, trials = tried({"provider": "FakeExecutionProvider", "LayerNormalization": f"raise:{text}"}, seconds=60.0)
     assert list(devices) == ["CPUExecutionProvider", "FakeExecutionProvider:0"]
     theirs = [trial for trial in trials if trial.device == "FakeExecutionProvider:0"]
     assert outcomes(theirs, "layer-norm") == ["failed"]

@@ -76,8 +76,10 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             yield _finding(facts, device, (), "failed", device.problem)
         groups: dict[tuple[str, str], list[Trial]] = {}
         for trial in trials:
-            # What PyTorch's or ONNX Runtime's own list of kernels lacks is no fault, except where all models need it.
+            # A kernel that a framework does not list is no fault, except where all models need it; ONNX Runtime takes
+            # the CPU's then.
             missing = trial.outcome == "unsupported" and trial.dtype == "float32" and trial.variant in ("", "unfused")
+            missing = missing and trial.framework == "torch"
             if missing or trial.outcome in ("failed", "crashed", "hung"):
                 groups.setdefault((trial.outcome, last_line(trial.detail)), []).append(trial)
         for (outcome, _), same in groups.items():

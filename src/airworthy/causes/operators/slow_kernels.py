@@ -77,6 +77,8 @@ _FAR = 0.35
 """Below this share of its published figures even a copy or a matrix product is not as it should be: half of enough."""
 _NO_GAIN = 0.9
 """A fused kernel that is slower by more than what measuring is uncertain."""
+_LONG = 10
+"""How many times as long as a kernel's start a run has to take before its time tells something of the kernel."""
 _NOISY = frozenset({"float16", "bfloat16"})
 """Types that most processors convert; they are no port's fault."""
 
@@ -120,6 +122,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
 
 def _judge(trial: Trial, device: TriedDevice, trials: Sequence[Trial], facts: Facts, known: Knowledge) -> _Short | None:
     """The test where it falls short: of the published figures where they are known, else of the device's own."""
+    if trial.fastest < _LONG * device.overhead:
+        return None
     name = battery.marketing_name(device, facts)
     by_maker = battery.share(trial, battery.published(known, name, trial.dtype), device.overhead)
     own = battery.share_of_own(trial, trials, device.overhead)

@@ -20,9 +20,13 @@ from airworthy.probes.battery.process import Child
 SECONDS = 60.0
 """Seconds that a device has in all unless told otherwise, loading the framework included."""
 PACED = 8.0
-"""Seconds that the tests of a device are paced for at the most; the limit is for what does not keep to it."""
+"""Seconds that the tests on the CPU are paced for at the most; the limit is for what does not keep to it."""
+PACED_ACCELERATOR = 16.0
+"""The same for an accelerator, which has more tests and loads a library for many of them."""
 MOST_STARTS = 4
 """Processes that a device gets: the first, and one after each test that took its process along."""
+SETTLE = 0.05
+"""Seconds until what a child wrote to standard error before an answer is here as well."""
 PATIENT = 4.0
 """Seconds after which a test that the end of the time cut short counts as one that hangs."""
 ACCELERATORS = "accelerators"
@@ -45,6 +49,7 @@ def run(
     frameworks: Iterable[str],
     *,
     seconds: float = SECONDS,
+    paced: float | None = None,
     counts: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
@@ -55,6 +60,7 @@ def run(
         python: the interpreter of the examined environment.
         frameworks: those of `FRAMEWORKS` that are installed there.
         seconds: what each device may take in all.
+        paced: what the tests of a device are paced for; `PACED` and `PACED_ACCELERATOR`, or less, when None.
         counts: execution provider → how many devices it has, for ONNX Runtime, which does not tell.
         environment: variables of the children; this process's when None.
         progress: told which device is tried.
@@ -63,7 +69,7 @@ def run(
     if not named:
         absent = Absent(say("neither torch nor ONNX Runtime is installed for {python}", python=python))
         return {BATTERY_DEVICES.name: absent, BATTERY_TRIALS.name: absent}
-    tried = _Tried(python, seconds, dict(counts or {}), dict(os.environ if environment is None else environment))
+    tried = _Tried(python, seconds, paced, dict(counts or {}), dict(os.environ if environment is None else environment))
     for framework in named:
         progress.stage(say("trying the CPU through {framework}", framework=framework))
         listed = tried.device(framework, "cpu", first=True)
@@ -80,10 +86,13 @@ def run(
 class _Tried:
     """What has been found so far."""
 
-    def __init__(self, python: str, seconds: float, counts: dict[str, int], environment: dict[str, str]) -> None:
+    def __init__(
+        self, python: str, seconds: float, paced: float | None, counts: dict[str, int], environment: dict[str, str]
+    ) -> None:
         self.devices: list[TriedDevice] = []
         self.trials: list[Trial] = []
         self._python, self._seconds, self._counts = python, seconds, counts
+        self._paced = paced
         # Messages in English, as the catalogue knows them; faults told by the interpreter itself.
         self._environment = {**environment, "LC_ALL": "C", "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -97,7 +106,7 @@ class _Tried:
             request = {
                 "framework": framework,
                 "device": device,
-                "seconds": min(PACED, self._seconds / 3),
+                "seconds": self._pace(device),
                 "skip": sorted(run.ended),
                 "list": listing,
                 "counts": self._counts,
@@ -117,6 +126,11 @@ class _Tried:
         self.trials.extend(run.trials)
         return run.others
 
+    def _pace(self, device: str) -> float:
+        if self._paced is not None:
+            return self._paced
+        return min(PACED, self._seconds / 3) if device == "cpu" else min(PACED_ACCELERATOR, self._seconds / 2)
+
     def _child(self, run: _Run, request: Mapping[str, Any], until: float) -> bool:
         """One process; whether another one is to go on."""
         argv = (self._python, "-c", _START, str(Path(__file__).parent))
@@ -129,7 +143,7 @@ class _Tried:
         # Loading a framework may take as long as all of its tests; one test may not.
         child.patience = max(1.0, self._seconds / 2)
         for message in child.messages(until):
-            run.take(message)
+            run.take(_with_errors(message, child) if message.get("outcome") == "failed" else message)
             if run.in_flight:
                 child.patience = max(1.0, self._seconds / 4)
             if run.finished:
@@ -247,6 +261,13 @@ class _Run:
             seconds=round(seconds, 3),
             problem="" if self.trials else self.problem,
         )
+
+
+def _with_errors(message: Mapping[str, Any], child: Child) -> dict[str, Any]:
+    """A failure with what libraries wrote to standard error just before it: there they say why they can't be loaded."""
+    time.sleep(SETTLE)
+    detail = f"{child.errors[-MOST_DETAIL // 2 :]}\n{_text(message.get('detail'))}"
+    return {**message, "detail": detail.strip()}
 
 
 def how_it_ended(child: Child) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -41,8 +42,8 @@ def once(run: Callable[[], Any], settle: Callable[[], None]) -> float:
 def largest(sizes: Iterable[int], make: Callable[[int], Case], settle: Callable[[], None], seconds: float) -> Case:
     """The kernel at the largest size of which a run takes no more than its share of the time."""
     case: Case | None = None
+    until = math.inf
     for size in sizes:
-        began = time.perf_counter()
         try:
             bigger = make(size)
             once(bigger.run, settle)  # kernels are chosen, compiled and loaded on the first run
@@ -52,8 +53,10 @@ def largest(sizes: Iterable[int], make: Callable[[int], Case], settle: Callable[
                 raise
             break  # no room for this size: the one before it will do
         growth = 1.0 if case is None else max(1.0, max(bigger.flops, bigger.bytes) / max(case.flops, case.bytes, 1.0))
+        # What the first run of all loads is no measure of how long the others take.
+        until = time.perf_counter() + seconds if case is None else until
         case = bigger
-        if took * max(growth, 4.0) > seconds / 6 or time.perf_counter() - began > seconds / 3:
+        if took * max(growth, 4.0) > seconds / 6 or time.perf_counter() > until:
             break
     if case is None:
         raise ValueError("no size was given")
