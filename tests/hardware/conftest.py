@@ -1,6 +1,6 @@
 """What tests on real accelerators share: they run as `pytest tests/hardware`, in the environment that models run in.
 
-Facts, a recording of the host and the battery's report are kept in the folder that AIRWORTHY_HARDWARE_OUT names, so
+Facts, a recording of the host and the battery's report are kept in the folder that HARDWARE_TESTS_OUT names, so
 that the machine can become one of `tests/hosts`. Everything is redacted.
 """
 
@@ -27,7 +27,7 @@ LIMIT = 1800
 @pytest.fixture(scope="session")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where facts and figures are kept."""
-    wanted = os.environ.get("AIRWORTHY_HARDWARE_OUT")
+    wanted = os.environ.get("HARDWARE_TESTS_OUT")
     folder = Path(wanted) if wanted else tmp_path_factory.mktemp("hardware")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

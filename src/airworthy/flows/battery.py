@@ -9,7 +9,7 @@ import msgspec
 
 from airworthy.causes import battery
 from airworthy.core.facts import Fact, Facts, Known, Unknown
-from airworthy.core.finding import Evidence, Finding, Standing
+from airworthy.core.finding import Evidence, Finding
 from airworthy.core.keys import (
     AMD_DEVICES,
     ASCEND_DEVICES,
@@ -112,7 +112,6 @@ def _explained(finding: Finding) -> Finding:
         subject=finding.subject,
         evidence=(*cause.evidence, told),
         params={**finding.params, **cause.params},
-        standing=Standing.CONFIRMED,  # it happened here and now
         passed_over="",
     )
 

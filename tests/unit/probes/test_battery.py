@@ -26,7 +26,7 @@ def tried(
     faults: dict[str, str], *, seconds: float = 60.0, frameworks: tuple[str, ...] = ("onnxruntime",)
 ) -> tuple[dict[str, TriedDevice], list[Trial]]:
     """The battery of a runtime with faults."""
-    environment = {**os.environ, "PYTHONPATH": str(FAULTY), "AIRWORTHY_FAULTS": json.dumps(faults)}
+    environment = {**os.environ, "PYTHONPATH": str(FAULTY), "FAULTY_RUNTIME": json.dumps(faults)}
     facts = Facts(runner.run(sys.executable, frameworks, seconds=seconds, paced=1.0, environment=environment))
     # What was found can be saved and read again.
     assert load(dump(facts)) == facts
@@ -81,10 +81,13 @@ def test_crash_hang_and_wrong_numbers_lose_one_test_each() -> None:
     assert len({(t.operation, t.dtype, t.variant) for t in trials}) == len(trials) == 23
 
 
-def test_slow_fused_kernel() -> None:
+def test_slow_fused_kernel_and_lines_that_are_no_answers() -> None:
     from airworthy.causes.battery import gains
 
-    _, trials = tried({"MultiHeadAttention": "slow", "Attention": "slow"})
+    faults = {"import": "noise", "Conv": "noise", "MultiHeadAttention": "slow", "Attention": "slow"}
+    devices, trials = tried(faults)
+    assert devices["CPUExecutionProvider"].problem == ""
+    assert outcomes(trials, "convolution") == ["ok"]
     gain = next(gain for gain in gains(trials) if gain.fused.dtype == "float32")
     assert gain.times < 1
     assert gain.fused.fastest > 0.04
@@ -115,12 +118,6 @@ def test_runtime_that_cannot_be_loaded(fault: str, said: str) -> None:
     assert trials == []
     assert said in devices["cpu"].problem
     assert time.monotonic() - began < 15
-
-
-def test_noise_is_no_answer() -> None:
-    devices, trials = tried({"import": "noise", "Conv": "noise"})
-    assert devices["CPUExecutionProvider"].problem == ""
-    assert outcomes(trials, "convolution") == ["ok"]
 
 
 def test_no_framework_and_no_interpreter() -> None:

@@ -103,6 +103,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 dtype=trial.dtype,
                 variant=trial.variant,
                 framework=trial.framework,
+                kind=device.kind,
             )
     if not compared:
         raise Undecidable("no test of the battery came to a result")
@@ -134,4 +135,9 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
             safe=True,
         )
     yield Remedy(why=say("Update the framework and the accelerator's libraries; a fault of a kernel is fixed there."))
-    yield Remedy(why=say("If it is not the same every time, test the hardware."), commands=("dcgmi diag -r 3",))
+    # A log doesn't say what the device is; for all but NVIDIA's there is the maker's own test.
+    nvidia = params.get("kind") in ("cuda", "CUDAExecutionProvider")
+    yield Remedy(
+        why=say("If it is not the same every time, test the hardware with its maker's tool."),
+        commands=("dcgmi diag -r 3",) if nvidia else (),
+    )

@@ -13,6 +13,8 @@ _HEAD = ("test", "type", "kernel", "time", "reached", "of the device", "error", 
 _STYLES = ("name", "", "", "", "", "", "", "dim")
 _SILENT = frozenset({"unsupported", "not-run"})
 """Verdicts that are told in one line for all tests, unless everything is asked for."""
+_BY_FLOPS = frozenset({"matmul", "convolution", "attention"})
+"""Operations that are told by their arithmetic; the others by their bytes."""
 
 
 def lines(answer: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
@@ -41,7 +43,9 @@ def _device(device: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
         yield line((text, "warning"), indent=2)
     shown = [test for test in device["tests"] if options.verbose or test["verdict"] not in _SILENT]
     if shown:
-        yield from table([tuple(map(say, _HEAD)), *map(_row, shown)], indent=2, styles=_STYLES)
+        yield from table(
+            [tuple(map(say, _HEAD)), *(_row(test, device["busy"]) for test in shown)], indent=2, styles=_STYLES
+        )
     for verdict in () if options.verbose else sorted(_SILENT):
         names = [
             f"{t['operation']} {t['dtype']} {t.get('variant', '')}".strip()
@@ -50,6 +54,8 @@ def _device(device: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
         ]
         if names:
             yield line((say("{verdict}: {names}", verdict=say(verdict), names=tuple(names)), "dim"), indent=2, hang=2)
+    if device["busy"]:
+        return
     if any(test.get("share") is None and test.get("share_of_own") is not None for test in shown):
         text = say("* of what its own copies and matrix products reached; its maker's figures are not known here")
         yield line((text, "dim"), indent=2)
@@ -58,23 +64,17 @@ def _device(device: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
         yield line(say(template, dtype=dtype, times=gain["times"], kernel=gain["kernel"]), indent=2)
 
 
-def _row(test: dict[str, Any]) -> tuple[str, ...]:
+def _row(test: dict[str, Any], busy: bool) -> tuple[str, ...]:
     name = (test["operation"], test["dtype"], test.get("variant") or "-")
     if "gflops" not in test:
         return (*name, "-", "-", "-", "-", say(test["verdict"]))
-    rate = (
-        _rate(test["gflops"], "FLOP/s")
-        if test["gflops"] and test["operation"] in _BY_FLOPS
-        else _rate(test["gbytes"], "B/s")
-    )
+    by_flops = test["gflops"] and test["operation"] in _BY_FLOPS
+    rate = _rate(test["gflops"], "FLOP/s") if by_flops else _rate(test["gbytes"], "B/s")
     share = test["share"] if test["share"] is not None else test["share_of_own"]
     # A share of what its own copies and products reached is marked: the maker's figures are not known.
-    told = "-" if share is None else f"{share:.0%}" + ("" if test["share"] is not None else " *")
+    told = "-" if share is None or busy else f"{share:.0%}" + ("" if test["share"] is not None else " *")
     wrong = test.get("error", 0.0)
     return (*name, say("{s:seconds}", s=test["seconds"]), rate, told, f"{wrong:.2g}", say(test["verdict"]))
-
-
-_BY_FLOPS = frozenset({"matmul", "convolution", "attention"})
 
 
 def _rate(giga: float, unit: str) -> str:

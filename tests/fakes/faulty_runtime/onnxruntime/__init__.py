@@ -1,4 +1,4 @@
-"""ONNX Runtime with faults: put before the real one on PYTHONPATH, it breaks as AIRWORTHY_FAULTS says.
+"""ONNX Runtime with faults: put before the real one on PYTHONPATH, it breaks as FAULTY_RUNTIME says.
 
 The variable holds JSON: operator → fault, as in `{"Softmax": "crash"}`, for models that take float32; and `import` →
 fault for what happens when it is loaded. Faults: `crash`, `hang`, `wrong`, `slow`, `raise:TEXT`, `noise`, `exit`.
@@ -13,7 +13,7 @@ import pathlib
 import sys
 import time
 
-_FAULTS = json.loads(os.environ.get("AIRWORTHY_FAULTS", "{}"))
+_FAULTS = json.loads(os.environ.get("FAULTY_RUNTIME", "{}"))
 
 
 def _break(fault: str) -> None:

@@ -89,7 +89,7 @@ class OnnxRunner:
         if operation == "attention":
             return self._attention(dtype, variant, seconds)
         makers: dict[str, tuple[Callable[[int, str], Case], tuple[int, ...]]] = {
-            "copy": (self._copy, (32, 128)),
+            "copy": (self._copy, (8, 32, 128)),
             "host-to-device": (self._to_device, (32, 256)),
             "device-to-host": (self._to_host, (32, 256)),
             "matmul": (self._matmul, (256, 512, 1024, 2048, 4096)),
