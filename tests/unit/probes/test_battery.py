@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -93,9 +94,10 @@ def test_slow_fused_kernel_and_lines_that_are_no_answers() -> None:
     assert gain.fused.fastest > 0.04
 
 
-def test_accelerator_starts_again_after_an_error() -> None:
+@pytest.mark.slow
+def test_device_that_is_stuck_after_an_error_gets_a_fresh_process() -> None:
     text = "CUDA error: an illegal memory access was encountered"
-    devices, trials = tried({"provider": "FakeExecutionProvider", "LayerNormalization": f"raise:{text}"}, seconds=60.0)
+    devices, trials = tried({"provider": "FakeExecutionProvider", "LayerNormalization": f"stick:{text}"}, seconds=60.0)
     assert list(devices) == ["CPUExecutionProvider", "FakeExecutionProvider:0"]
     theirs = [trial for trial in trials if trial.device == "FakeExecutionProvider:0"]
     assert outcomes(theirs, "layer-norm") == ["failed"]
@@ -137,6 +139,26 @@ def test_framework_that_is_not_there() -> None:
     facts = Facts(runner.run(str(base), ("onnxruntime",), environment=environment))
     assert "No module named 'onnxruntime'" in facts.value(BATTERY_DEVICES)[0].problem
     assert facts.value(BATTERY_TRIALS) == ()
+
+
+def test_child_ends_with_whoever_asked() -> None:
+    folder = Path(runner.__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(FAULTY), "FAULTY_RUNTIME": json.dumps({"import": "hang"})}
+    process = subprocess.Popen(
+        [sys.executable, "-c", runner._START, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    with process:
+        assert process.stdin is not None
+        process.stdin.write(b'{"framework": "onnxruntime", "device": "cpu", "seconds": 1}\n')
+        process.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        process.stdin.close()
+        assert process.wait(20) == 3
 
 
 def child(code: str) -> Child:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airworthy.probes.battery.airworthy_bench import pacing, reference
 from airworthy.probes.battery.airworthy_bench.onnx_graph import Node, Tensor, model
-from airworthy.probes.battery.airworthy_bench.testing import is_out_of_memory, is_unsupported
+from airworthy.probes.battery.airworthy_bench.testing import is_unsupported
 
 TYPES = ("float16", "float32")
 Array = Any
@@ -185,11 +185,11 @@ def test_times() -> None:
         (RuntimeError("No available kernel. Aborting execution."), True),
         (RuntimeError("CUDA error: operation not supported"), False),
         (RuntimeError("CUDA error: no kernel image is available for execution on the device"), False),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"), False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling cublasLtMatmul"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasGemmEx"), False),
         (TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."), True),
         (ValueError("nothing of the kind"), False),
     ],
 )
 def test_what_a_framework_lacks_is_no_failure(error: Exception, unsupported: bool) -> None:
     assert is_unsupported(error) is unsupported
-    assert is_out_of_memory(error) is False

@@ -1,7 +1,8 @@
 """ONNX Runtime with faults: put before the real one on PYTHONPATH, it breaks as FAULTY_RUNTIME says.
 
 The variable holds JSON: operator → fault, as in `{"Softmax": "crash"}`, for models that take float32; and `import` →
-fault for what happens when it is loaded. Faults: `crash`, `hang`, `wrong`, `slow`, `raise:TEXT`, `noise`, `exit`.
+fault for what happens when it is loaded. Faults: `crash`, `hang`, `wrong`, `slow`, `raise:TEXT`, `stick:TEXT`
+(raised ever after), `noise`, `exit`.
 `provider` → a name adds an execution provider, which is the CPU under that name.
 """
 
@@ -16,6 +17,9 @@ import time
 _FAULTS = json.loads(os.environ.get("FAULTY_RUNTIME", "{}"))
 
 
+_stuck: list[str] = []
+
+
 def _break(fault: str) -> None:
     if fault == "crash":
         ctypes.string_at(0)
@@ -28,6 +32,9 @@ def _break(fault: str) -> None:
     elif fault == "noise":
         os.write(1, b"\xff\xfe no answer\n" * 3 + b'{"end": "never begun", "outcome": "ok"}\n[]\n')
     elif fault.startswith("raise:"):
+        raise RuntimeError(fault[6:])
+    elif fault.startswith("stick:"):
+        _stuck.append(fault[6:])
         raise RuntimeError(fault[6:])
 
 
@@ -55,7 +62,7 @@ class _Faulty(_Session):
         return [self.renamed] if self.renamed else super().get_providers()
 
     def run_with_iobinding(self, binding, options=None):
-        _break(self.fault)
+        _break(f"raise:{_stuck[0]}" if _stuck else self.fault)
         super().run_with_iobinding(binding, options)
 
     def io_binding(self):

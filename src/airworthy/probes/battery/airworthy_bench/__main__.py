@@ -20,7 +20,7 @@ import warnings
 from typing import Any, TextIO
 
 from . import pacing
-from .testing import Broken, Runner, Unsupported, is_out_of_memory, is_unsupported, name_of
+from .testing import Broken, Runner, Unsupported, is_unsupported, name_of
 
 LEAST = 0.03
 """Seconds that a test is paced for at the least."""
@@ -92,6 +92,15 @@ def _answer(answers: TextIO, asked: dict[str, Any]) -> None:
     _say(answers, done=True)
 
 
+def _alive(runner: Runner) -> bool:
+    """Whether the device can be gone on with: after some errors every call fails until the process ends."""
+    try:
+        runner.alive()
+    except Exception:  # noqa: BLE001 - whatever it is, a fresh process will tell more
+        return False
+    return True
+
+
 def _one(runner: Runner, test: tuple[str, str, str], seconds: float) -> dict[str, Any]:
     began = time.perf_counter()
     try:
@@ -105,8 +114,7 @@ def _one(runner: Runner, test: tuple[str, str, str], seconds: float) -> dict[str
         text = traceback.format_exc()[-LONGEST:]
         if isinstance(error, Unsupported) or is_unsupported(error):
             return {"outcome": "unsupported", "detail": f"{type(error).__name__}: {error}"[:LONGEST]}
-        fresh = runner.accelerator and not is_out_of_memory(error)
-        return {"outcome": "failed", "detail": text, "broken": fresh}
+        return {"outcome": "failed", "detail": text, "broken": not _alive(runner)}
     finally:
         runner.release()
     return {

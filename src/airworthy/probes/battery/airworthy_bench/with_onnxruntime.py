@@ -59,14 +59,19 @@ class OnnxRunner:
 
     def about(self) -> dict[str, Any]:
         """What the provider is, and how long it takes to run a model that does nothing to speak of."""
-        shape = (16,)
-        session = self._session(
-            [Node("Add", ("x", "x"), ("y",))], [Tensor("x", "float32", shape)], [Tensor("y", "float32", shape)]
-        )
-        run = self._bound(session, {"x": self.np.ones(16, "float32")})
+        run = self._small()
         overhead = pacing.times(run, self.settle, 0.1)[1]
         about = {"id": self._id, "name": "", "kind": self.provider, "version": str(self.ort.__version__)}
         return {**about, "overhead": overhead}
+
+    def _small(self) -> Callable[[], Any]:
+        inputs, outputs = [Tensor("x", "float32", (16,))], [Tensor("y", "float32", (16,))]
+        session = self._session([Node("Add", ("x", "x"), ("y",))], inputs, outputs)
+        return self._bound(session, {"x": self.np.ones(16, "float32")})
+
+    def alive(self) -> None:
+        """Run a model that adds."""
+        self._small()()
 
     def settle(self) -> None:
         """Every run ends with an idle device."""

@@ -112,6 +112,11 @@ class TorchRunner:
         if self.accelerator:
             self._room.synchronize()
 
+    def alive(self) -> None:
+        """Add two small tensors."""
+        self.torch.ones(16, device=self._device).add_(1.0)
+        self.settle()
+
     def release(self) -> None:
         """Give memory back that the last test held."""
         if self.accelerator and hasattr(self._room, "empty_cache"):
