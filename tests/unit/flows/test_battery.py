@@ -52,7 +52,7 @@ def test_failures_come_out_as_their_cause(monkeypatch: pytest.MonkeyPatch) -> No
     report = checked(monkeypatch, *failed, trial("copy", "ok", seconds=1.0, fastest=1.0, bytes=1e9))
     found = outcome(report, "no-kernel-image")
     assert isinstance(found, Failed)
-    assert found.findings[0].subject == "matmul in float32 on cuda:0"
+    assert found.findings[0].subject == "matmul in float32 and 1 more on cuda:0"
     assert found.findings[0].params["tests"] == ("matmul in float32", "softmax in float32")
     assert isinstance(outcome(report, "device-test-failed"), Passed)
     assert len([result for result in report.results if result.check == "no-kernel-image"]) == 1

@@ -99,9 +99,10 @@ def last_line(text: str) -> str:
 def _finding(facts: Facts, device: TriedDevice, same: list[Trial] | tuple[()], outcome: str, detail: str) -> Finding:
     first = named(same[0]) if same else say("loading {framework}", framework=device.framework)
     key = BATTERY_TRIALS if same else BATTERY_DEVICES
+    template = "{test} and {more} more on {device}" if len(same) > 1 else "{test} on {device}"
     return CAUSE.finding(
         facts,
-        say("{test} on {device}", test=first, device=device.device),
+        say(template, test=first, more=len(same) - 1, device=device.device),
         evidence=(Evidence(fact=key.name, value=detail, source=facts.source(key)),),
         test=first,
         tests=tuple(named(trial) for trial in same),
