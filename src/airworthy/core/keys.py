@@ -31,6 +31,8 @@ from airworthy.core.values import (
     Shadow,
     SharedLibrary,
     StorageSpeed,
+    Trial,
+    TriedDevice,
     WeightFault,
     Xid,
 )
@@ -54,6 +56,8 @@ class Area(str, Enum):
     """A model's operators held against targets, which is done only when asked for."""
     TARGET = "target"
     """What is to be started: address, engine."""
+    BATTERY = "battery"
+    """How devices did in the battery of `check --probe`, which is run only when asked for."""
     PLAN = "plan"
     """What is meant to be installed and run, and is not there to be looked at."""
     SETTINGS = "settings"
@@ -284,6 +288,12 @@ TARGET_TENSOR_PARALLEL: Key[int] = Key(
 
 STORAGE: Key[StorageSpeed] = Key(
     "target.storage", StorageSpeed, Area.TARGET, "How fast the storage is that a model is to be loaded from."
+)
+BATTERY_DEVICES: Key[tuple[TriedDevice, ...]] = Key(
+    "battery.devices", tuple[TriedDevice, ...], Area.BATTERY, "Devices that the battery was run on; absent without any."
+)
+BATTERY_TRIALS: Key[tuple[Trial, ...]] = Key(
+    "battery.trials", tuple[Trial, ...], Area.BATTERY, "What each test of the battery gave, in the order of the tests."
 )
 
 
