@@ -57,6 +57,8 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("rocm", "generic", rocm.Generic),
     ("rocm", "override", rocm.Override),
     ("libstdcxx", "release", libraries.Compiler),
+    ("libstdcxx", "system", libraries.System),
+    ("binary_needs", "need", libraries.Need),
     ("system_libraries", "library", libraries.SystemLibrary),
     ("cpu_instructions", "wheel", builds.Wheel),
     ("torch_companions", "companion", builds.Companion),
