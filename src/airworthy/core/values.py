@@ -46,6 +46,8 @@ class DeviceHealth(Value, frozen=True):
     """Why its clocks are held down now, other than for idleness: `hw-thermal`, `sw-power-cap`."""
     mig: str = ""
     """Whether it is partitioned (MIG): `enabled` or `disabled`; empty where it can't be."""
+    instances: int | None = None
+    """Its MIG instances that programs can use; None where it is not partitioned, or the tool does not tell."""
     persistence: str = ""
     """Whether the driver keeps it initialised without users: `enabled` or `disabled`."""
     compute_mode: str = ""

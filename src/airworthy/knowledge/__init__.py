@@ -19,6 +19,7 @@ from airworthy.knowledge import (
     rocm,
     specifications,
     transformers,
+    xids,
 )
 from airworthy.knowledge.tables import Row
 
@@ -84,4 +85,5 @@ class Knowledge:
     stand_ins = staticmethod(packages.stand_ins)
     floors = staticmethod(packages.floors)
     insistent = staticmethod(packages.insistent)
+    device_fault = staticmethod(xids.device_fault)
     moved_module = staticmethod(packages.moved)

@@ -28,6 +28,7 @@ from airworthy.knowledge import (
     rocm,
     specifications,
     transformers,
+    xids,
 )
 from airworthy.knowledge.tables import Row, read_table, rows
 
@@ -66,6 +67,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("quantization", "method", transformers.Method),
     ("variants", "library", packages.Library),
     ("framework_floors", "floor", packages.Floor),
+    ("xids", "xid", xids.Xid),
     ("moved_modules", "module", packages.Module),
 ]
 KNOWN = Knowledge()
