@@ -155,7 +155,8 @@ def _torch_by_files(host: Host) -> str:
 
 # A single gfx target may be any literal of the library; several in a row are the list.
 _ARCHITECTURES = re.compile(
-    rb"\0((?:sm|compute)_\d{2,3}[af]?(?: (?:sm|compute)_\d{2,3}[af]?){0,40}|gfx[0-9a-f]{3,4}(?: gfx[0-9a-f]{3,4}){1,40})\0"
+    rb"\0((?:sm|compute)_\d{2,3}[af]?(?: (?:sm|compute)_\d{2,3}[af]?){0,40}"
+    rb"|gfx[0-9a-f]{3,4}(?: gfx[0-9a-f]{3,4}){1,40})\0"
 )
 
 
