@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from airworthy.core.values import (
     Access,
+    AttentionCache,
     Binary,
     Defect,
     Device,
@@ -247,6 +248,10 @@ MODEL_DATATYPES = _model(
 )
 MODEL_ATTENTION_HEADS = _model(
     "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
+)
+MODEL_WEIGHTS = _model("model.weights", int, "Bytes of the weights that an engine loads; absent where none are told.")
+MODEL_CACHE = _model(
+    "model.cache", AttentionCache, "What it keeps of each token; absent for any other model than a text generator."
 )
 MODEL_CHAT_TEMPLATE = _model(
     "model.chat_template",

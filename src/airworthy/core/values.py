@@ -326,6 +326,25 @@ class ModelConfiguration(Value, frozen=True):
     """The files beside it that a tokenizer is made of."""
 
 
+class AttentionCache(Value, frozen=True):
+    """What a text generator keeps of each token that it has seen, by the layers that look back."""
+
+    layers: int
+    """Layers that look back at the whole context."""
+    heads: int
+    """Key and value heads of each."""
+    head_size: int
+    """Numbers in a key, and in a value, of a head."""
+    windowed: int = 0
+    """Layers that look back at the newest tokens only."""
+    window: int = 0
+    """How many tokens those see."""
+    latent: int = 0
+    """Numbers that are kept of a token in place of keys and values (MLA); 0 where those are kept."""
+    longest: int = 0
+    """The longest context that the model was made for, in tokens; 0 where that is not told."""
+
+
 class FormatVersion(Value, frozen=True):
     """A version that a model file demands of the runtime that reads it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from airworthy.knowledge import (
     ascend,
     builds,
+    cache,
     cuda,
     datatypes,
     devices,
@@ -85,5 +86,7 @@ class Knowledge:
     stand_ins = staticmethod(packages.stand_ins)
     floors = staticmethod(packages.floors)
     insistent = staticmethod(packages.insistent)
+    cache_size = staticmethod(cache.size)
+    longest_context = staticmethod(cache.longest)
     device_fault = staticmethod(xids.device_fault)
     moved_module = staticmethod(packages.moved)
