@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airworthy.knowledge import ascend, builds, cuda, devices, libraries, onnx, published, transformers
+from airworthy.knowledge import ascend, builds, cuda, devices, libraries, onnx, published, rocm, transformers
 from airworthy.knowledge import tables as knowledge_tables
 from refresh.differ import Row
 from refresh.reader import PageError, cells, the_table
@@ -133,6 +133,21 @@ def ascend_pairs(text: str) -> list[Row]:
                 yield {"torch_npu": own[0], "torch": made_for, "cann": goes_with[0]}
 
     return _some(rows(), "release of torch-npu")
+
+
+def rocm_drivers(text: str) -> list[Row]:
+    """The user space that AMD tested with each kernel driver, from its matrix."""
+    table = the_table(text, "KMD|KFD", "Tested user")
+
+    def rows() -> Iterator[Row]:
+        for driver, listed in cells(table, "KMD|KFD", "Tested user"):
+            releases = sorted(
+                re.findall(r"\d{1,2}\.\d{1,2}", listed), key=lambda text: [int(n) for n in text.split(".")]
+            )
+            if re.match(r"\d{1,2}\.\d{1,2}\.x$", driver) and releases:
+                yield {"driver": _two(driver), "oldest": releases[0], "newest": releases[-1]}
+
+    return _some(rows(), "kernel driver")
 
 
 def torchvision(text: str) -> list[Row]:
@@ -325,6 +340,16 @@ SOURCES: dict[str, dict[str, list[Source]]] = {
                 ascend_pairs,
                 ascend.Pair,
                 ("torch_npu", "cann"),
+            )
+        ],
+    },
+    "rocm_drivers": {
+        "driver": [
+            Source(
+                "https://rocm.docs.amd.com/projects/install-on-linux/en/latest/reference/user-kernel-space-compat-matrix.html",
+                rocm_drivers,
+                rocm.Driver,
+                ("driver",),
             )
         ],
     },

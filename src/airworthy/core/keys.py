@@ -299,6 +299,7 @@ PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights a
 PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
 PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
 PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
+PLAN_ROCM_DRIVER = _plan("plan.rocm_driver", Version, "The ROCm release that the amdgpu kernel driver comes from.")
 PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")
 PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
 PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")

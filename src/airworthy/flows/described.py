@@ -219,7 +219,7 @@ class _Described:
         key = {"nvidia": keys.NVIDIA_DEVICES, "amd": keys.AMD_DEVICES, "ascend": keys.ASCEND_DEVICES}.get(self.vendor)
         if key is not None:
             yield key, Known((device,), source)
-        visible = self.given.get("visible")
+        visible = self.given.get("visible", self.given.get("env", {}).get("CUDA_VISIBLE_DEVICES"))
         if visible is not None and self.vendor == "nvidia":
             yield keys.CUDA_VISIBLE, Known(str(visible), SOURCE)
 
@@ -506,6 +506,7 @@ class _Described:
             yield keys.ROCM_VERSION, Known(user, SOURCE)
         if self.get("rocm_kmd"):
             yield keys.AMD_DRIVER, Known(version(self.get("rocm_kmd")), SOURCE)
+            yield keys.PLAN_ROCM_DRIVER, Known(version(self.get("rocm_kmd")), SOURCE)
         if self.get("cann"):
             yield keys.ASCEND_CANN, Known(Version(self.get("cann")), SOURCE)
         if self.vendor == "ascend" and self.get("driver"):

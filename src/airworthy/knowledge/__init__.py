@@ -78,6 +78,7 @@ class Knowledge:
     rocm_architectures = staticmethod(rocm.architectures)
     rocm_runs_on = staticmethod(rocm.runs_on)
     rocm_overridden = staticmethod(rocm.overridden)
+    rocm_tested = staticmethod(rocm.tested)
     rocm_override = staticmethod(rocm.override)
     knows_model_type = staticmethod(transformers.knows)
     first_with_model_type = staticmethod(transformers.first_with)

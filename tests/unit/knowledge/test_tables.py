@@ -55,6 +55,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("numpy", "package", numpy.Package),
     ("ascend", "pair", ascend.Pair),
     ("rocm", "wheel", rocm.Wheel),
+    ("rocm_drivers", "driver", rocm.Driver),
     ("rocm", "generic", rocm.Generic),
     ("rocm", "override", rocm.Override),
     ("libstdcxx", "release", libraries.Compiler),

@@ -65,6 +65,10 @@ ASCEND = """
 | 99.1.0 | v99.1.0-40.0.0 | 99.1.0 | CANN 20.0.0 |
 | 2.12.0 | v2.12.0-26.1.0 | 2.12.0 | CANN 9.1.0 |
 """
+ROCM = """
+<table><tr><th>KMD</th><th>Tested user space versions</th></tr>
+<tr><td>99.0.x</td><td>98.2.x, 99.0.x, 98.10.x</td></tr><tr><td>6.3.x</td><td>6.1.x, 6.2.x, 6.3.x</td></tr></table>
+"""
 VISION = """
 | `torch`            | `torchvision`      | Python              |
 | ------------------ | ------------------ | ------------------- |
@@ -127,6 +131,7 @@ PAGES: dict[tuple[str, str, str], tuple[str, str, int]] = {
     ("cuda_architectures", "capability", ""): (MATRIX, "+ capability=99.1  first=99.2\n", 2),
     ("devices", "device", ""): (DEVICES, "kind=geforce  capability=99.0  names=['RTX 9090']\n", 3),
     ("ascend", "pair", ""): (ASCEND, "+ torch_npu=99.1.0  torch=99.1.0  cann=20.0.0\n", 1),
+    ("rocm_drivers", "driver", ""): (ROCM, "+ driver=99.0  oldest=98.2  newest=99.0\n", 1),
     ("torch_companions", "companion", ""): (VISION, "+ package=torchvision  version=88.0  torch=99.0\n", 1),
     ("libstdcxx", "release", ""): (ABI, "+ glibcxx=3.4.99  cxxabi=1.3.99  gcc=99.1.0\n", 1),
     ("onnx", "onnxruntime", ""): (ONNX, "+ release=99.0  ir=98  opset=99\n", 1),
