@@ -45,7 +45,7 @@ def _needs(needs: dict[str, Any]) -> Iterator[Line]:
         size, tokens = needs["device_memory_longest_context"], needs["longest_context"]
         parts.append(say(template, size=size, tokens=tokens))
     if "capability" in needs:
-        template = "compute capability {capability} for {datatype} on NVIDIA"
+        template = "on NVIDIA compute capability {capability}, to compute in {datatype} as it is stored"
         parts.append(say(template, capability=needs["capability"], datatype=needs["datatype"]))
     yield line((say("this model needs {parts}", parts="; ".join(parts)), "dim"))
     yield line()
