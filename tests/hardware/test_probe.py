@@ -88,7 +88,7 @@ def test_known_devices_come_near_their_figures(tried: list[dict[str, Any]]) -> N
         and (test["operation"] == "copy" or (test["operation"] == "matmul" and test["dtype"] in SHORT))
     ]
     if not judged:
-        pytest.skip("the table of device speeds has none of these devices: add them with their source")
+        pytest.skip("the table device_specifications has none of these devices: add them with their source")
     assert all(0.5 <= test["share"] <= 1.1 for _, test in judged), judged
 
 

@@ -48,6 +48,10 @@ def conclude(
         keys.MODEL_ENTRY_FORMAT.name: Known(model.entry_format, source if by_content else guess),
         keys.MODEL_SIZE.name: Known(model.size, source),
         keys.MODEL_DATATYPES.name: Known(tuple(sorted(model.datatypes, key=lambda t: -model.datatypes[t])), source),
+        keys.MODEL_WEIGHTS.name: Known(weights, source)
+        if (weights := sum(model.datatypes.values()))
+        else Absent(source),
+        keys.MODEL_CACHE.name: Absent(source),
         # Only a folder with a configuration tells these; its format puts them in.
         keys.MODEL_ATTENTION_HEADS.name: Absent(source),
         keys.MODEL_CHAT_TEMPLATE.name: Absent(source),

@@ -101,8 +101,8 @@ def marketing_name(device: TriedDevice, facts: Facts) -> str:
 
 def published(known: Knowledge, name: str, dtype: str) -> Ceiling:
     """What the maker says of a device."""
-    row = known.device_speed(name) if name else None
-    return Ceiling(None, None) if row is None else Ceiling(row.bandwidth, row.arithmetic(dtype))
+    row = known.specification(name) if name else None
+    return Ceiling(None, None) if row is None else Ceiling(row.bytes_a_second, row.arithmetic(dtype))
 
 
 def measured(trials: Iterable[Trial], dtype: str) -> Ceiling:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from airworthy.core.values import (
     Access,
+    AttentionCache,
     Binary,
     Defect,
     Device,
@@ -255,6 +256,10 @@ MODEL_DATATYPES = _model(
 MODEL_ATTENTION_HEADS = _model(
     "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
 )
+MODEL_WEIGHTS = _model("model.weights", int, "Bytes of the weights that an engine loads; absent where none are told.")
+MODEL_CACHE = _model(
+    "model.cache", AttentionCache, "What it keeps of each token; absent for any other model than a text generator."
+)
 MODEL_CHAT_TEMPLATE = _model(
     "model.chat_template",
     str,
@@ -314,6 +319,7 @@ PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights a
 PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
 PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
 PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
+PLAN_ROCM_DRIVER = _plan("plan.rocm_driver", Version, "The ROCm release that the amdgpu kernel driver comes from.")
 PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")
 PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
 PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")

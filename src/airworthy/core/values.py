@@ -46,6 +46,8 @@ class DeviceHealth(Value, frozen=True):
     """Why its clocks are held down now, other than for idleness: `hw-thermal`, `sw-power-cap`."""
     mig: str = ""
     """Whether it is partitioned (MIG): `enabled` or `disabled`; empty where it can't be."""
+    instances: int | None = None
+    """Its MIG instances that programs can use; None where it is not partitioned, or the tool does not tell."""
     persistence: str = ""
     """Whether the driver keeps it initialised without users: `enabled` or `disabled`."""
     compute_mode: str = ""
@@ -356,6 +358,25 @@ class ModelConfiguration(Value, frozen=True):
     """The method that its weights are quantised with, `gptq`; empty where they are not."""
     tokenizer_files: tuple[str, ...] = ()
     """The files beside it that a tokenizer is made of."""
+
+
+class AttentionCache(Value, frozen=True):
+    """What a text generator keeps of each token that it has seen, by the layers that look back."""
+
+    layers: int
+    """Layers that look back at the whole context."""
+    heads: int
+    """Key and value heads of each."""
+    head_size: int
+    """Numbers in a key, and in a value, of a head."""
+    windowed: int = 0
+    """Layers that look back at the newest tokens only."""
+    window: int = 0
+    """How many tokens those see."""
+    latent: int = 0
+    """Numbers that are kept of a token in place of keys and values (MLA); 0 where those are kept."""
+    longest: int = 0
+    """The longest context that the model was made for, in tokens; 0 where that is not told."""
 
 
 class FormatVersion(Value, frozen=True):

@@ -15,8 +15,11 @@ from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
 from airworthy.core.keys import (
     BATTERY_TRIALS,
+    MODEL_CACHE,
+    MODEL_DATATYPES,
     MODEL_PATH,
     MODEL_SIZE,
+    MODEL_WEIGHTS,
     POLICY,
     REQUIREMENTS,
     STORAGE,
@@ -149,7 +152,7 @@ def examine(
         from airworthy.flows import battery
 
         results = battery.explained(results)
-    answer = {**_answer(results, facts), **_load_time(facts)}
+    answer = {**_answer(results, facts), **_load_time(facts), **_needs(facts)}
     if probe is not None:
         answer["battery"] = battery.answer(facts)
     if given is not None:
@@ -238,6 +241,31 @@ def _load_time(facts: Facts) -> dict[str, Any]:
         return {"storage": {"unknown": facts.source(STORAGE)}}
     told: dict[str, Any] = msgspec.to_builtins(speed)
     return {"storage": told if size is None else {**told, "load_seconds": round(size / speed.read, 3)}}
+
+
+def _needs(facts: Facts) -> dict[str, Any]:
+    """What this model needs of a machine at least, in bytes, tokens and versions; nothing without a model.
+
+    Cores are not among it: with few it is slow and works.
+    """
+    from airworthy.knowledge import Knowledge
+
+    known = Knowledge()
+    size, weights = facts.get_value(MODEL_SIZE, None), facts.get_value(MODEL_WEIGHTS, None)
+    if size is None:
+        return {}
+    needs: dict[str, Any] = {"disk": size, "memory": weights or size}
+    if weights is not None:
+        needs["device_memory"] = weights
+    cache = facts.get_value(MODEL_CACHE, None)
+    if cache is not None and weights is not None and cache.longest:
+        needs["longest_context"] = cache.longest
+        needs["device_memory_longest_context"] = weights + known.cache_size(cache, cache.longest)
+    types = [row for name in facts.get_value(MODEL_DATATYPES, ()) if (row := known.datatype(name)) is not None]
+    if types:
+        newest = max(types, key=lambda row: row.capability)
+        needs |= {"datatype": newest.name, "capability": newest.capability.text}
+    return {"needs": needs}
 
 
 def _check_slugs(ignored: Iterable[str], known: tuple[str, ...]) -> None:
