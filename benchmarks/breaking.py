@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BASE = ("torch==2.13.0", "onnxruntime==1.31.1", "transformers==5.23.0", "numpy==2.4.6")
 """What all have. Where the index has a GPU build of torch under this number, it draws gigabytes; see `--pip`."""
 READY = "ready"
-"""The file that is written last: an environment without it is made anew."""
+"""The file written last, with the checkout that the environment runs: one without it, or of another checkout, is made
+anew."""
 
 
 class Environment:
@@ -42,6 +43,12 @@ class Environment:
     def packages(self) -> Path:
         """Its site-packages."""
         return next((self.path / "lib").glob("python*")) / "site-packages"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was made to its end, and for this checkout."""
+        file = self.path / READY
+        return file.exists() and file.read_text() == str(ROOT)
 
     def install(self, *words: str) -> None:
         """`pip install`."""
@@ -265,13 +272,13 @@ def build(cache: Path, pip: tuple[str, ...] = (), names: tuple[str, ...] = ()) -
     """
     wheels = cache / "wheels"
     base = Environment(cache / "base", wheels, pip)
-    if not (base.path / READY).exists():
+    if not base.ready:
         shutil.rmtree(base.path, ignore_errors=True)
         run([sys.executable, "-m", "venv", base.path])
         base.install("--upgrade", "pip")
         base.install(*BASE)
         base.install("--editable", str(ROOT))
-        (base.path / READY).touch()
+        (base.path / READY).write_text(str(ROOT))
     made = {HEALTHY: _copy(base, cache / HEALTHY, wheels, pip, lambda _: None)}
     for fault in FAULTS:
         if not names or fault.name in names:
@@ -283,7 +290,7 @@ def _copy(
     base: Environment, path: Path, wheels: Path, pip: tuple[str, ...], make: Callable[[Environment], None]
 ) -> Environment:
     env = Environment(path, wheels, pip)
-    if (path / READY).exists():
+    if env.ready:
         return env
     shutil.rmtree(path, ignore_errors=True)
     run([base.python, "-m", "venv", "--without-pip", path])
@@ -295,5 +302,5 @@ def _copy(
         (path / "bin" / script).chmod(0o755)
     env.work.mkdir()
     make(env)
-    (path / READY).touch()
+    (path / READY).write_text(str(ROOT))
     return env
