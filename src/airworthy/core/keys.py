@@ -26,6 +26,7 @@ from airworthy.core.values import (
     ModelConfiguration,
     NumaNode,
     NumpyUse,
+    OperatorGap,
     PciDevice,
     PickleImport,
     Policy,
@@ -52,6 +53,8 @@ class Area(str, Enum):
     """The model file or folder."""
     WEIGHTS = "weights"
     """The numbers in a model's files, which are read only when asked for."""
+    OPERATORS = "operators"
+    """A model's operators held against targets, which is done only when asked for."""
     TARGET = "target"
     """What is to be started: address, engine."""
     PLAN = "plan"
@@ -278,6 +281,13 @@ MODEL_CONFIGURATION = _model(
 
 WEIGHT_FAULTS: Key[tuple[WeightFault, ...]] = Key(
     "weights.faults", tuple[WeightFault, ...], Area.WEIGHTS, "What is remarkable in its numbers; empty when sound."
+)
+
+OPERATOR_GAPS: Key[tuple[OperatorGap, ...]] = Key(
+    "operators.gaps",
+    tuple[OperatorGap, ...],
+    Area.OPERATORS,
+    "What the targets in question lack of its operators; empty when nothing.",
 )
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(

@@ -351,6 +351,40 @@ class WeightFault(Value, frozen=True):
     """What was found, one line."""
 
 
+class OperatorGap(Value, frozen=True):
+    """An operator of a model that a target lacks."""
+
+    target: str
+    """The target, `cuda`."""
+    operator: str
+    """The operator, with its set where that is not the standard one: `com.microsoft:Gelu`, `aten::linear`; empty for
+    what is about the whole graph."""
+    opset: int
+    """The operator set in which it took the form in use; 0 where that is not known or there are none."""
+    types: tuple[str, ...]
+    """The element types that it is used with."""
+    nodes: int
+    """How many nodes use it so."""
+    share: float
+    """Their share of the model's arithmetic, from 0 to 1."""
+    to: str
+    """The target that takes it in place of this one; empty where none does and the model can't run."""
+    reason: str
+    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
+    kernel under its dispatch key), `condition` (it asks more of a node: constant weights, two dimensions), `sizes` (it
+    takes fixed sizes alone)."""
+    sizes: tuple[str, ...] = ()
+    """For `sizes`: the open ones, with what they were taken for, `batch=1`."""
+    has_types: tuple[str, ...] = ()
+    """The element types that the target has it for."""
+    newest: int = 0
+    """For `opset`: the newest form of the operator that the target has."""
+    earlier: int = 0
+    """The newest operator set in which the target has it with these types; 0 where there is none."""
+    made_of_others: bool = False
+    """Whether its definition is made of other operators."""
+
+
 class Misnamed(Value, frozen=True):
     """A file whose suffix names another format than its content."""
 
