@@ -52,6 +52,7 @@ _DEPENDENCIES = (
     "externally-managed",
     "framework-too-old-refused",
     "hash-mismatch",
+    "installation-damaged",
     "no-matching-distribution",
     "numpy-abi",
     "package-index-unreachable",

@@ -10,6 +10,7 @@ from airworthy.core.values import (
     Access,
     AttentionCache,
     Binary,
+    Damage,
     Defect,
     Device,
     DeviceHealth,
@@ -19,7 +20,9 @@ from airworthy.core.values import (
     Endpoint,
     FormatVersion,
     FrameworkBuild,
+    HiddenModule,
     LfsPointer,
+    LinkFault,
     Misnamed,
     ModelConfiguration,
     NumaNode,
@@ -227,7 +230,20 @@ LIBSTDCXX_ABI = _environment("libstdcxx.cxxabi", Version, "The newest `CXXABI_x.
 LOADER_SHADOWED = _environment(
     "loader.shadowed",
     tuple[Shadow, ...],
-    "CUDA libraries that the loader takes from elsewhere than their package.",
+    "Libraries that the loader takes from elsewhere than their package.",
+)
+LINK_FAULTS = _environment(
+    "loader.faults",
+    tuple[LinkFault, ...],
+    "Needs of installed shared objects that the loader does not meet.",
+)
+DISTRIBUTIONS_DAMAGED = _environment(
+    "distributions.damaged", tuple[Damage, ...], "Installed packages that lack what their own records list."
+)
+HIDDEN_MODULES = _environment(
+    "python.hidden_modules",
+    tuple[HiddenModule, ...],
+    "Modules in whose place the working directory has files by the same name.",
 )
 NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensions that use NumPy's C interface.")
 

@@ -198,6 +198,61 @@ class Shadow(Value, frozen=True):
     """The package that brought the asker."""
 
 
+class LinkFault(Value, frozen=True):
+    """A need of a shared object that the loader does not meet, or meets with what it then refuses."""
+
+    kind: str
+    """`missing`: it finds none. `architecture`: what lies there is for another one. `version`: what it takes lacks a
+    version symbol."""
+    binary: str
+    """The shared object that asks."""
+    distribution: str
+    """The package that brought it."""
+    soname: str = ""
+    """The name that is asked for, `libssl.so.3`; empty where the asker itself is of another architecture."""
+    version: str = ""
+    """The first version symbol that is lacking, `OPENSSL_3.2.0`."""
+    used: str = ""
+    """The file that the loader takes or passes over, with links followed."""
+    found_by: str = ""
+    """What led to it: `RPATH`, `RUNPATH`, `LD_LIBRARY_PATH`, `ld.so.cache`, `default path`."""
+    machine: str = ""
+    """The architecture of what lies there."""
+    held: str = ""
+    """A copy in an installed package that would do, where the loader does not look."""
+    held_by: str = ""
+    """That package."""
+
+
+class Damage(Value, frozen=True):
+    """What an installed package lacks of what its own records list."""
+
+    kind: str
+    """`gone`: nothing of it is there. `files`: some files are not. `cut-short`: a library ends before its last part.
+    `metadata`: the description that installers left is not readable, or names no package."""
+    distribution: str
+    """The package; for `metadata` as far as the folder's name tells."""
+    path: str
+    """The first of the files, or the description."""
+    count: int = 1
+    """How many files it is."""
+    imported: bool = False
+    """Whether importing the package needs one of them."""
+    needed_by: str = ""
+    """A shared object that asks for one of them; empty where none does."""
+
+
+class HiddenModule(Value, frozen=True):
+    """A file in the working directory that is imported in place of a module by the same name."""
+
+    module: str
+    """The name, `random`."""
+    path: str
+    """The file or package that comes first."""
+    hides: str
+    """What it hides: a directory of packages, or `the standard library`."""
+
+
 class Access(Value, frozen=True):
     """What this user may do at one path."""
 

@@ -10,10 +10,10 @@ from airworthy.core.facts import Known
 from airworthy.core.keys import FRAMEWORKS
 from airworthy.core.values import FrameworkBuild
 from airworthy.core.version import Version
-from airworthy.probes.binaries import shared_objects
 from airworthy.probes.distributions import Environment, Installed, environment
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
+from airworthy.probes.objects import shared_objects
 
 TEXT_LIMIT = 256 * 1024
 LARGEST = 128 * 1024 * 1024
