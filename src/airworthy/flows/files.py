@@ -36,6 +36,14 @@ class OutputFailed(AirworthyError):
     hint = "choose a directory that exists, has room, and that this user may write to"
 
 
+class OutputExists(AirworthyError):
+    """A file or folder that would be overwritten."""
+
+    code = "output-exists"
+    message = "{path} exists already"
+    hint = "choose another name, or give --force to replace it"
+
+
 def read(path: str, limit: int = MOST_INPUT) -> bytes:
     """The bytes of a file, or of standard input for `-`.
 
