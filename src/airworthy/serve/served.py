@@ -71,7 +71,7 @@ class Served:
         self.score: TensorSpec | None = None
         self._padding: dict[str, bytes] = {}
         if model.task in TEXT_TASKS:
-            self.codec = TextCodec(model.tokenizer)
+            self.codec = _codec(model)
             self._padding = {
                 spec.name: int64([self.codec.pad_id if spec.name == "input_ids" else 0]) for spec in model.inputs
             }
@@ -285,3 +285,11 @@ def _hold_against(meta: TensorMeta, spec: TensorSpec) -> None:
         )
         raise BadTensor(name=meta.name, problem=problem)
     check_size(meta)
+
+
+def _codec(model: ModelInfo) -> TextCodec:
+    if model.sealed is None:
+        return TextCodec(model.tokenizer)
+    from airworthy.serve.sealed import read_tokenizer
+
+    return TextCodec(model.tokenizer, read_tokenizer(model))
