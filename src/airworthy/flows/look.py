@@ -16,7 +16,6 @@ from airworthy.core.values import ModelSignature
 from airworthy.core.words import say
 from airworthy.flows.files import read, reason
 
-
 NOT_ALL = "signature-not-all"
 """What is wrong where a file was signed and the model is more than that file."""
 
