@@ -153,7 +153,7 @@ def test_a_signature_that_is_asked_for_is_needed(tmp_path: Path, verb: str) -> N
     refused("no signature")
     sign(folder, key=str(pair.private))
     with running(verb, folder, env=env) as service:
-        assert service.url
+        assert service.health()["models"]["text"]["signer"]
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     refused("config.json")
 

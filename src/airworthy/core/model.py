@@ -140,6 +140,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes that its embeddings were trained to be cut to; `(-1,)` for any, none where they can't be."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
+    signer: str = ""
+    """Who signed it, where that was asked for and proven: a certificate's subject, or the hash of a public key."""
     sealed: Optional[Sealed] = None
     """Where its files lie, where it is encrypted and was opened; None for any other."""
 

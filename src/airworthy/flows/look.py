@@ -45,7 +45,8 @@ def look(path: Path, settings: Settings, progress: Progress) -> Inspection:
             detail = say(template, path=path.name, other=other)
             signature = ModelSignature(path=signature.path, state="invalid", kind=NOT_ALL, detail=detail)
         facts = inspection.facts.merged({MODEL_SIGNATURE.name: Known(signature, signature.path)})
-        inspection = msgspec.structs.replace(inspection, facts=facts)
+        model = msgspec.structs.replace(inspection.model, signer=signature.signer if signature.state == "valid" else "")
+        inspection = Inspection(model, facts)
     return inspection
 
 

@@ -122,7 +122,7 @@ class Served:
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
-        return {**self.dispatcher.describe(), "state": self.state}
+        return {**self.dispatcher.describe(), "state": self.state, "signer": self.model.signer}
 
     def check_room(self) -> None:
         """Refuse at once what would be refused after its body was read.
