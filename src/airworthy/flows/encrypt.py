@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.words import say
-from airworthy.flows.files import STANDARD_INPUT, OutputExists, OutputFailed, model_path, reason, write_private
+from airworthy.flows.files import (
+    STANDARD_INPUT,
+    OutputExists,
+    OutputFailed,
+    model_path,
+    output_path,
+    reason,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from airworthy.artifacts.encryption.unseal import Container
@@ -67,7 +75,7 @@ def keygen(path: str | Path, *, force: bool = False) -> NewKey:
     """
     from airworthy.artifacts.encryption import primitives
 
-    private, public = Path(path), Path(f"{path}.pub")
+    private, public = output_path(path), output_path(f"{path}.pub")
     for each in (private, public):
         if os.path.lexists(each) and not force:
             raise OutputExists(path=each)
@@ -112,7 +120,9 @@ def encrypt(
     if STANDARD_INPUT in (str(path), str(output)):
         raise NoStreams(verb="encrypt")
     with model_path(path) as model:
-        place = Path(output) if output is not None else model.absolute().with_name(model.absolute().name + SUFFIX)
+        place = (
+            output_path(output) if output is not None else model.absolute().with_name(model.absolute().name + SUFFIX)
+        )
         if os.path.lexists(place) and not force:
             raise OutputExists(path=place)
         if model.is_dir() and place.resolve().is_relative_to(model.resolve()):
@@ -162,7 +172,7 @@ def decrypt(
             raise InputNotFound(path=path, cwd=Path.cwd()) from None
         except (OSError, ValueError) as error:
             raise InputUnreadable(path=path, reason=reason(error)) from None
-        place = Path(output) if output is not None else where.absolute().parent / container.manifest.name
+        place = output_path(output) if output is not None else where.absolute().parent / container.manifest.name
         if os.path.lexists(place) and not force:
             raise OutputExists(path=place)
         progress.stage(say("decrypting {path}", path=path))

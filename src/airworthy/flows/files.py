@@ -125,6 +125,17 @@ def write_private(path: Path, data: bytes) -> None:
         raise
 
 
+def output_path(path: str | Path) -> Path:
+    """A path to write to.
+
+    Raises:
+        OutputFailed: no file system takes such a name.
+    """
+    if "\0" in str(path):
+        raise OutputFailed(path=repr(str(path)), reason=say("a name cannot hold a NUL character"))
+    return Path(path)
+
+
 def reason(error: Exception) -> str:
     """Why the system refused, without the path that is told anyway."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -10,7 +10,7 @@ from airworthy.artifacts.signatures import Statement, signature_of
 from airworthy.core.errors import AirworthyError
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.words import say
-from airworthy.flows.files import OutputExists, model_path, read, write_private
+from airworthy.flows.files import OutputExists, model_path, output_path, read, write_private
 
 
 class NoSecret(AirworthyError):
@@ -58,7 +58,7 @@ def sign(
     from airworthy.artifacts.signing import sign as make
 
     with model_path(path) as model:
-        place = Path(signature) if signature else signature_of(model)
+        place = output_path(signature) if signature else signature_of(model)
         if place.exists() and not force:
             raise OutputExists(path=place)
         progress.stage(say("hashing {path}", path=path))
@@ -105,7 +105,7 @@ def verify(
     from airworthy.artifacts.signing import verify as prove
 
     with model_path(path) as model:
-        place = Path(signature) if signature else signature_of(model)
+        place = output_path(signature) if signature else signature_of(model)
         progress.stage(say("hashing {path}", path=path))
         roots = [Path(each) for each in certificates]
         return prove(model, place, key=Path(key) if key else None, certificates=roots, expired=expired)
