@@ -110,9 +110,13 @@ def check_process(process: Path, secret: bytes, size: int) -> None:
 def test_texts_are_embedded_as_by_the_plain_model(tmp_path: Path, key: NewKey) -> None:
     folder = models.text_folder(tmp_path / "text")
     sealed = encrypt(folder, [str(key.public)]).path
+    pair = key_pair(tmp_path)
+    sign(sealed, key=str(pair.private))
     answers = []
-    for path in (folder, sealed):
-        with running("up", path, "--name", "text", env=settings(tmp_path, key)) as service:
+    for path, trusted in ((folder, ""), (sealed, str(pair.public))):
+        env = {**settings(tmp_path, key), "AIRWORTHY_SERVE_REQUIRE_SIGNATURE": trusted}
+        with running("up", path, "--name", "text", env=env) as service:
+            assert bool(service.health()["models"]["text"]["signer"]) == bool(trusted)
             body = {"model": "text", "input": ["fit to fly", "a recipe"]}
             answers.append(httpx.post(f"{service.url}/v1/embeddings", json=body, timeout=30).json())
     assert answers[0] == answers[1]
@@ -128,14 +132,18 @@ def test_without_or_with_another_key_it_is_not_served(tmp_path: Path, key: NewKe
             assert told in service.rest()
 
 
-def test_a_container_that_is_changed_under_the_service_is_not_loaded(tmp_path: Path, key: NewKey) -> None:
-    sealed = encrypt(models.text_folder(tmp_path / "text"), [str(key.public)]).path
+@pytest.mark.parametrize("member", ["model.onnx", "tokenizer.json"])
+def test_a_part_that_was_changed_is_not_loaded(tmp_path: Path, key: NewKey, member: str) -> None:
+    """The worker finds it in the weights, the gateway in the tokenizer."""
+    folder = models.text_folder(tmp_path / "text")
+    sealed = encrypt(folder, [str(key.public)]).path
     data = bytearray(sealed.read_bytes())
-    data[-40] ^= 1
+    after = {"model.onnx": (folder / "tokenizer.json").stat().st_size + 16, "tokenizer.json": 0}
+    data[-after[member] - 20] ^= 1
     sealed.write_bytes(data)
     with running("serve", sealed, env=settings(tmp_path, key), wait=False) as service:
         assert service.process.wait(30) in (1, 2)
-        assert "was changed after it was encrypted" in service.rest()
+        assert f"chunk 1 of {member} was changed after it was encrypted" in service.rest()
 
 
 @pytest.mark.parametrize("verb", ["up", "serve"])
