@@ -78,6 +78,7 @@ _ARTIFACT = (
     "serialized-code-incompatible",
     "shape-mismatch-weights",
     "shard-missing",
+    "signature-invalid",
     "tokenizer-broken",
     "unsafe-embedded-code",
     "unsafe-pickle",

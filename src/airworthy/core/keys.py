@@ -25,6 +25,7 @@ from airworthy.core.values import (
     LinkFault,
     Misnamed,
     ModelConfiguration,
+    ModelSignature,
     NumaNode,
     NumpyUse,
     OperatorGap,
@@ -283,6 +284,9 @@ MODEL_CHAT_TEMPLATE = _model(
 )
 MODEL_MISNAMED = _model(
     "model.misnamed", tuple[Misnamed, ...], "Its files whose suffix names another format than their content."
+)
+MODEL_SIGNATURE = _model(
+    "model.signature", ModelSignature, "The signature that lies with it, and whether it holds; absent without one."
 )
 MODEL_CONFIGURATION = _model(
     "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."

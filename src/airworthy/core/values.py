@@ -398,6 +398,21 @@ class Misnamed(Value, frozen=True):
     """What it holds, by its first bytes: `GGUF`, `HDF5`, `safetensors`, `a ZIP archive`, `a pickle`."""
 
 
+class ModelSignature(Value, frozen=True):
+    """The signature of a model, and whether it holds."""
+
+    path: str
+    """The file."""
+    state: str
+    """`unproven` where nobody was named who is trusted, `valid`, `invalid`, or `missing` where one is asked for."""
+    kind: str = ""
+    """For one that does not hold, the code of the reason: `signed-file-changed`, `signature-other-key`."""
+    detail: str = ""
+    """That reason, one line."""
+    signer: str = ""
+    """For one that holds, who signed: the subject of a certificate, or the hash of a public key."""
+
+
 class ModelConfiguration(Value, frozen=True):
     """What a Hugging Face folder's `config.json` asks of the program that loads it, and the tokenizer beside it."""
 

@@ -34,6 +34,7 @@ from airworthy.core.values import Policy, Requirements
 from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.flows.look import look
 
 _NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
 """How the reason of a check ends that was skipped for want of a fact that was not given."""
@@ -109,7 +110,7 @@ def examine(
     settings = settings or Settings()
     _check_slugs(settings.check.ignore, CAUSES.names())
     # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
-    inspection = None if model is None else _inspect(model, progress)
+    inspection = None if model is None else _inspect(model, settings, progress)
     elsewhere = facts is not None or given is not None
     described: dict[str, Any] = {}
     if given is not None:
@@ -205,12 +206,9 @@ def _foretold(results: tuple[CheckResult, ...], described: Mapping[str, Any]) ->
     return {"verdict": answer, "given": dict(described), "decided": sorted(decided), "undecided": undecided}
 
 
-def _inspect(model: str | Path, progress: Progress) -> Inspection:
-    from airworthy.artifacts.identify import inspect
-
+def _inspect(model: str | Path, settings: Settings, progress: Progress) -> Inspection:
     with model_path(model) as path:
-        progress.stage(say("reading {model}", model=model))
-        return inspect(path)
+        return look(path, settings, progress)
 
 
 def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airworthy.check import predict
-from airworthy.core.keys import MODEL_CODE, Area
+from airworthy.core.keys import MODEL_CODE, MODEL_SIGNATURE, Area
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
@@ -54,6 +54,9 @@ def inspect(
         progress.stage(say("reading {path}", path=path))
         inspection = identify(found)
         answer: dict[str, Any] = {"model": model_data(inspection.model)}
+        signature = inspection.facts.get_value(MODEL_SIGNATURE, None)
+        if signature is not None:
+            answer["signature"] = builtins(signature)
         answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
         if depth.any:
             inspection, more = look_deeper(inspection, depth, progress)

@@ -21,7 +21,8 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy inspect`."""
     model: dict[str, Any] = report.answer["model"]
     yield line((model["name"], "title"), (f"  {model['path']}", "dim"))
-    yield from table(list(_summary(model)), indent=2, styles=("dim", ""))
+    rows = [*_summary(model), *_signature(report.answer)]
+    yield from table(rows, indent=2, styles=("dim", ""))
     yield line()
     for heading, key in (("Inputs", "inputs"), ("Outputs", "outputs")):
         yield from _section(heading, [_tensor(spec) for spec in model[key]], 0)
@@ -57,8 +58,15 @@ def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ("producer", model["producer"]),
         ("longest input", say("{count} tokens", count=model["max_length"]) if model["max_length"] else ""),
         ("tokenizer", model["tokenizer"]),
+        ("encrypted for", model["metadata"].get("recipients", "") if model["format"] == "encrypted" else ""),
     )
     return ((say(name), text) for name, text in rows if text)
+
+
+def _signature(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if "signature" in answer:
+        told = say("{path}, not proven here: `airworthy verify` does", path=answer["signature"]["path"])
+        yield say("signature"), told
 
 
 def _deeper(answer: dict[str, Any], most: int) -> Iterator[Line]:
