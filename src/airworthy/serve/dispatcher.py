@@ -6,7 +6,6 @@ Everything here runs on one event loop. Each request ends in exactly one way: wi
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -201,7 +200,7 @@ class Dispatcher:
         wait = self._forecast.wait(self._queue.work) if self._queue else 0.0
         if len(self._queue) >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
             self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1, math.ceil(wait)))
+            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1.0, wait))
 
     def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
@@ -357,7 +356,7 @@ class Dispatcher:
         for pending in flight.pendings:
             if pending.tries >= MOST_TRIES:
                 status = error.params.get("status", error.text)
-                self._refuse(pending, refusals.WorkerLost(name=self.name, status=status, retry_after=1))
+                self._refuse(pending, refusals.WorkerLost(name=self.name, status=status, retry_after=0.5))
         self._again(again, solo=True)
 
     # --- time -----------------------------------------------------------------------------------------------------
@@ -412,7 +411,7 @@ class Dispatcher:
         self._meters.rejected("not-ready")
         failure = next((slot.failure for slot in self.slots if slot.failure is not None), None)
         state = self.state if failure is None else say("{state} ({reason})", state=self.state, reason=failure.text)
-        return refusals.NotReady(name=self.name, state=state, retry_after=1)
+        return refusals.NotReady(name=self.name, state=state, retry_after=0.5)
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""

@@ -123,19 +123,23 @@ class Service:
 
         meters = Meters()
         make_link = self._make_link or ProcessLink
+        store = self._make_store(meters)
         models = {
-            plan.model.name: Served(plan.model, plan.engine, plan.options, self.settings, make_link, meters)
+            plan.model.name: Served(plan.model, plan.engine, plan.options, self.settings, make_link, meters, store)
             for plan in self.plans
         }
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
+        from airworthy.serve.gateway.admission import Admission
         from airworthy.serve.gateway.app import App
         from airworthy.serve.gateway.server import make_server
         from airworthy.serve.models import Models
 
         served_models = Models(models)
-        self._server = make_server(App(served_models, self.settings, meters, self._admin), self.settings)
+        admission = Admission(self.settings, meters)
+        app = App(served_models, self.settings, meters, self._admin, admission)
+        self._server = make_server(app, self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
         grpc: Any = None
@@ -143,7 +147,7 @@ class Service:
             if self.settings.grpc_port is not None:
                 from airworthy.serve.gateway.grpc import Gateway
 
-                grpc = Gateway(served_models, self.settings, meters, self._admin)
+                grpc = Gateway(served_models, self.settings, meters, self._admin, admission)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
                 await self._server.serve(sockets=[sock])
@@ -156,6 +160,18 @@ class Service:
             await asyncio.gather(*(served.stop(self._grace) for served in models.values()))
             for served in models.values():
                 served.close()
+            if store is not None:
+                await store.close()
+
+    def _make_store(self, meters: Any) -> Any:
+        if not self.settings.cache_url:
+            return None
+        from airworthy.serve.answers_redis import RedisAnswers
+
+        def count(result: str) -> None:
+            meters.stored.labels(result).inc()
+
+        return RedisAnswers(self.settings.cache_url, self.settings.cache_ttl, self.settings.cache_timeout, count)
 
     async def _listen_grpc(self, grpc: Any, port: int) -> int:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -35,13 +36,14 @@ class Response(NamedTuple):
 class Request:
     """A request whose body is read on demand, within bounds."""
 
-    __slots__ = ("_headers", "_receive", "model", "path", "scope")
+    __slots__ = ("_headers", "model", "path", "receive", "scope", "tenant")
 
-    def __init__(self, scope: Scope, receive: Receive, model: str = "") -> None:
+    def __init__(self, scope: Scope, receive: Receive, model: str = "", tenant: str = "") -> None:
         self.scope = scope
         self.model = model
+        self.tenant = tenant
         self.path: str = scope["path"]
-        self._receive = receive
+        self.receive = receive
         self._headers: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> bytes | None:
@@ -97,7 +99,7 @@ class Request:
         chunks: list[bytes] = []
         size = 0
         while True:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] != "http.request":
                 raise refusals.ClientGone
             chunk: bytes = message.get("body", b"")
@@ -110,7 +112,7 @@ class Request:
 
     async def gone(self) -> None:
         """Wait until the client is gone; only after the body was read."""
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass
 
 
@@ -158,7 +160,9 @@ def headers_of(error: AirworthyError) -> tuple[Header, ...]:
     """The headers of an error's response."""
     headers = [JSON]
     if isinstance(error, refusals.Refusal) and error.retry_after:
-        headers.append((b"retry-after", str(error.retry_after).encode()))
+        # The standard's header has whole seconds; OpenAI's clients look for theirs with milliseconds first.
+        headers.append((b"retry-after", str(math.ceil(error.retry_after)).encode()))
+        headers.append((b"retry-after-ms", str(math.ceil(1000 * error.retry_after)).encode()))
     if isinstance(error, refusals.MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.params["allowed"]).encode()))
     if isinstance(error, refusals.Unauthorized):
