@@ -40,7 +40,7 @@ def work(channel: Channel, started: float) -> int:
     except AirworthyError as error:
         channel.send(_failure(0, error))
         return 1
-    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.time() - started))
+    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
     lanes = _Lanes(channel, runner) if runner.lanes > 1 else None
     try:
         while (frame := channel.receive()) is not None:
@@ -168,7 +168,7 @@ def _die_with_the_gateway() -> None:
 
 def run() -> None:
     """The process's entry: run on the socket whose number is the one argument, and exit."""
-    started = time.time()
+    started = time.monotonic()
     # Ctrl-C is the gateway's to handle: it decides when a worker ends, after its last answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_the_gateway()
