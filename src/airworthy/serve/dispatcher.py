@@ -15,6 +15,7 @@ from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
 from airworthy.serve.cache import Watch
+from airworthy.serve.costs import RunCosts
 from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
 from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
@@ -77,6 +78,17 @@ class _Flight(NamedTuple):
     slot: Slot
     pendings: tuple[Pending, ...]
     sent: float
+    alone: bool
+
+    @property
+    def rows(self) -> int:
+        """Rows of the batch."""
+        return sum(pending.rows for pending in self.pendings)
+
+    @property
+    def work(self) -> int:
+        """Rows, or tokens with their padding."""
+        return self.rows * max(1, *(pending.length for pending in self.pendings))
 
 
 class Dispatcher:
@@ -105,6 +117,7 @@ class Dispatcher:
         self._draining = False
         self._first: asyncio.Future[Ready] | None = None
         self._forecast = Forecast()
+        self._costs = RunCosts()
         self.slots = tuple(
             Slot(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
             for _ in range(settings.workers)
@@ -231,15 +244,17 @@ class Dispatcher:
 
     def _pump(self) -> None:
         self._pumping = False
+        free = sum(self._lanes(slot) - slot.running for slot in self.slots if slot.state is State.READY)
         for slot in self.slots:
             while slot.state is State.READY and slot.running < self._lanes(slot):
                 while self._queue and self._queue[0].answer.done():
                     self._queue.take((self._queue[0],))
-                decision = self._scheduler.step(self._loop.time(), self._queue)
+                decision = self._scheduler.step(self._loop.time(), self._queue, max(1, free))
                 if isinstance(decision, Wait):
                     self._set_alarm(decision.until)
                     return
                 self._send(slot, decision)
+                free -= 1
 
     def _lanes(self, slot: Slot) -> int:
         """How many runs a runner gets at the same time: several only where a run lasts long enough to be worth it.
@@ -274,7 +289,7 @@ class Dispatcher:
         alone = not self._flights and not self._queue
         budget = max(pending.deadline for pending in live) - now
         run = Run(self._number, metas, budget, live[0].wanted, alone)
-        self._flights[self._number] = _Flight(slot, live, now)
+        self._flights[self._number] = _Flight(slot, live, now, alone)
         slot.running += 1
         slot.suspected = live[0].solo
         assert slot.link is not None
@@ -317,12 +332,22 @@ class Dispatcher:
             return
         now = self._loop.time()
         self._forecast.learn(flight.sent, now, sum(pending.work for pending in pendings), answer.seconds)
-        self._meters.batch(sum(pending.rows for pending in pendings), answer.seconds)
+        self._learn(flight, answer.seconds)
+        self._meters.batch(flight.rows, answer.seconds)
         for pending, part in zip(pendings, parts, strict=True):
             if not pending.answer.done():
                 pending.answer.set_result(part)
                 self._meters.answered(pending.sent - pending.arrived, now - pending.arrived)
             self._forget(pending)
+
+    def _learn(self, flight: _Flight, seconds: float) -> None:
+        """Correct what padding is worth. Runs that had all threads to themselves tell nothing of those side by side."""
+        if not flight.pendings[0].length or (flight.alone and self._lanes(flight.slot) > 1):
+            return
+        self._costs.learn(flight.work, seconds)
+        line = self._costs.line
+        if line is not None:
+            self._scheduler.worth = line.worth
 
     def _blame(self, flight: _Flight, error: AirworthyError) -> None:
         """A batch failed: a single request is told, several are tried again one by one."""

@@ -133,13 +133,13 @@ class Service:
         self._models = models
         from airworthy.serve.gateway.admission import Admission
         from airworthy.serve.gateway.app import App
-        from airworthy.serve.gateway.server import make_server
+        from airworthy.serve.gateway.server import Server
         from airworthy.serve.models import Models
 
         served_models = Models(models)
         admission = Admission(self.settings, meters)
         app = App(served_models, self.settings, meters, self._admin, admission)
-        self._server = make_server(app, self.settings)
+        self._server = Server(app.answer, self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
         grpc: Any = None
@@ -150,7 +150,7 @@ class Service:
                 grpc = Gateway(served_models, self.settings, meters, self._admin, admission)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
-                await self._server.serve(sockets=[sock])
+                await self._server.serve(sock)
         finally:
             loading.cancel()
             if self._draining is not None:
@@ -187,12 +187,12 @@ class Service:
         """Begin the drain: no new connections, an answer for everybody inside, then the end. Called again: at once."""
         if self._server is None:
             return
-        self._server.should_exit = True
         if self._draining is None:
+            self._server.stop()
             self._draining = asyncio.get_running_loop().create_task(self._drain(self.settings.drain))
         else:
             self._grace = 0.0
-            self._server.force_exit = True
+            self._server.stop(now=True)
             self._draining.cancel()
             self._draining = asyncio.get_running_loop().create_task(self._drain(0.0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +12,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.callers import Callers, name_of
-from airworthy.serve.gateway.http import Receive, Request, Response
+from airworthy.serve.gateway.http import Request, Response
 from airworthy.serve.meters import Meters
 
 TOO_MANY_AT_A_TIME = 1.0
@@ -42,17 +42,14 @@ class Admission:
         Raises:
             TooManyRequests: its caller is over a limit.
         """
-        client = request.scope.get("client")
-        caller = name_of(client[0] if client else "", request.header(self._header) if self._header else None)
+        caller = name_of(request.address, request.header(self._header) if self._header else None)
         size = request.length(b"content-length")
         with self.let_in(caller, size or 0):
-            if size is not None:
-                return await handler(request)
-            counter = _Counter(request.receive)
             try:
-                return await handler(Request(request.scope, counter, request.model, request.tenant))
+                return await handler(request)
             finally:
-                self._callers.charge(caller, asyncio.get_running_loop().time(), counter.size)
+                if size is None:
+                    self._callers.charge(caller, asyncio.get_running_loop().time(), request.size)
 
     def caller_of_call(self, context: Any) -> str:
         """Who makes a gRPC call."""
@@ -88,19 +85,6 @@ class Admission:
             yield
         finally:
             self._callers.leave(caller)
-
-
-class _Counter:
-    """Counts the bytes of a body whose length was not declared."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.size = 0
-
-    async def __call__(self) -> MutableMapping[str, Any]:
-        message = await self._receive()
-        self.size += len(message.get("body", b""))
-        return message
 
 
 def _address(peer: str) -> str:
