@@ -30,6 +30,8 @@ MOST_WAIT = 0.8
 """The share of the deadline that a request may be foretold to wait; the rest is for running and for being wrong."""
 LONG_RUN = 0.0015
 """Seconds from which on a run is worth a lane of its own."""
+AHEAD = 8
+"""Full batches of short runs that a runner may have at the same time."""
 MOST_TRIES = 2
 """How often a request is given to a worker that dies of it or of a neighbour."""
 
@@ -246,7 +248,7 @@ class Dispatcher:
         self._pumping = False
         free = sum(self._lanes(slot) - slot.running for slot in self.slots if slot.state is State.READY)
         for slot in self.slots:
-            while slot.state is State.READY and slot.running < self._lanes(slot):
+            while slot.state is State.READY and (slot.running < self._lanes(slot) or self._may_send_ahead(slot)):
                 while self._queue and self._queue[0].answer.done():
                     self._queue.take((self._queue[0],))
                 decision = self._scheduler.step(self._loop.time(), self._queue, max(1, free))
@@ -266,6 +268,16 @@ class Dispatcher:
         if slot.suspected or (self._queue and self._queue[0].solo):
             return 1
         return slot.ready.lanes if self._forecast.run_time > LONG_RUN else 1
+
+    def _may_send_ahead(self, slot: Slot) -> bool:
+        """Whether a runner gets a full batch while it has others.
+
+        Under overload one turn of the event loop reads many requests, and a runner of a small model would have done its
+        one batch long before the turn is over.
+        """
+        full = len(self._queue) >= self._scheduler.limits.rows > 1
+        alone = slot.suspected or not self._queue or self._queue[0].solo
+        return full and not alone and slot.running < AHEAD and 0 < self._forecast.run_time <= LONG_RUN
 
     def _set_alarm(self, until: float | None) -> None:
         if self._alarm is not None:

@@ -20,8 +20,8 @@ from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.slot import MakeLink
 
-BACKLOG = 2048
-"""Connections that the kernel holds until they are accepted."""
+BACKLOG = 65535
+"""Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
 
 
 class CannotListen(AirworthyError):
