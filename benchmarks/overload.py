@@ -56,7 +56,9 @@ def main() -> int:
     parser.add_argument("--minilm", type=Path, help="the folder of the exported model")
     parser.add_argument("--only", choices=("digits", "minilm"))
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--calibrate", type=float, default=4.0, help="seconds for each strength that finds the capacity")
+    parser.add_argument(
+        "--calibrate", type=float, default=4.0, help="seconds for each strength that finds the capacity"
+    )
     parser.add_argument("--times", type=float, default=3.0)
     parser.add_argument("--deadline", type=float, default=5.0, help="serve.deadline in seconds")
     parser.add_argument("--loadgen", type=Path)
@@ -122,8 +124,14 @@ def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[o
         (other == 0, f"{other} answers that are neither good nor a refusal ({late} of them late)"),
         (all("retry-after" in headers for headers in told), f"{len(told)} refusals looked at say when to come back"),
         (len(spread) == len(told) or len(spread) > 5, f"{len(spread)} different times to come back"),
-        (max(peak) - before.resident <= 0.1 * before.resident + 16, f"memory {before.resident:.0f} to {max(peak):.0f} MiB"),
-        (after.descriptors <= before.descriptors + 8, f"open files {before.descriptors} before, {after.descriptors} after"),
+        (
+            max(peak) - before.resident <= 0.1 * before.resident + 16,
+            f"memory {before.resident:.0f} to {max(peak):.0f} MiB",
+        ),
+        (
+            after.descriptors <= before.descriptors + 8,
+            f"open files {before.descriptors} before, {after.descriptors} after",
+        ),
         (back <= 2.0, f"full speed {back:.1f} s after the end"),
     ]
     good = all([verdict(met, text) for met, text in demands])

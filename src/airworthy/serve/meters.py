@@ -71,6 +71,11 @@ class Meters:
         gauge = Gauge("airworthy_callers_remembered", "Callers whose rate is being held.", registry=self.registry)
         gauge.set_function(remembered)
 
+    def watch_loop(self, lag: Callable[[], float]) -> None:
+        """Read from a function, when the page is asked for, how late the event loop was."""
+        about = "The most that the event loop was late by since this page was last asked for."
+        Gauge("airworthy_loop_lag_seconds", about, registry=self.registry).set_function(lag)
+
     def page(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)

@@ -117,6 +117,7 @@ class Service:
     async def serve(self, sock: socket.socket) -> None:
         """Serve on a listening socket."""
         # Workers start first: they load while this process imports its HTTP server.
+        from airworthy.serve.lag import LoopLag
         from airworthy.serve.link.process import ProcessLink
         from airworthy.serve.meters import Meters
         from airworthy.serve.served import Served
@@ -142,6 +143,7 @@ class Service:
         self._server = Server(app.answer, self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
+        lag = loop.create_task(LoopLag(meters).watch())
         grpc: Any = None
         try:
             if self.settings.grpc_port is not None:
@@ -153,6 +155,7 @@ class Service:
                 await self._server.serve(sock)
         finally:
             loading.cancel()
+            lag.cancel()
             if self._draining is not None:
                 await self._draining
             if grpc is not None:
