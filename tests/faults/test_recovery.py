@@ -25,6 +25,7 @@ from server.running import Running, environment, infer_body, running
 STALL = {"AIRWORTHY_SERVE_STALL_TIMEOUT": "0.5"}
 BODY = infer_body("x", "FP32", [[1, 2]])
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+SLOW = pytest.mark.slow
 MEMORY = Path("/sys/fs/cgroup/memory") if Path("/sys/fs/cgroup/memory").is_dir() else Path("/sys/fs/cgroup")
 
 
@@ -44,7 +45,11 @@ def tried(service: Running, fault: str, act: object, seconds: float, clients: in
     return felt
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=SLOW), pytest.param(signal.SIGTERM, marks=SLOW)],
+    ids=lambda number: number.name,
+)
 def test_a_signal_to_the_worker(linear_file: Path, number: signal.Signals) -> None:
     with running("serve", linear_file) as service:
         felt = tried(service, number.name, lambda: os.kill(service.worker("linear"), number), 3)
@@ -63,13 +68,13 @@ def test_a_stopped_worker(linear_file: Path) -> None:
     ("fault", "seconds"),
     [
         ("segfault", 3),
-        ("abort", 3),
-        ("exit", 3),
+        pytest.param("abort", 3, marks=SLOW),
+        pytest.param("exit", 3, marks=SLOW),
         ("garbage", 3),
-        ("closed socket", 5),
+        pytest.param("closed socket", 5, marks=SLOW),
         ("hang", 4),
-        ("hang with the lock", 4),
-        ("half a frame", 4),
+        pytest.param("hang with the lock", 4, marks=SLOW),
+        pytest.param("half a frame", 4, marks=SLOW),
     ],
 )
 def test_a_run_that_ends_the_worker(linear_file: Path, faults: Faults, fault: str, seconds: float) -> None:
@@ -113,6 +118,7 @@ def little_memory(bytes_: int) -> Iterator[Path]:
             time.sleep(0.05)
 
 
+@SLOW
 def test_the_kernel_kills_for_memory(linear_file: Path, faults: Faults) -> None:
     with little_memory(300 << 20) as group, running("serve", linear_file, env=faults.environment) as service:
         worker = service.worker("linear")
@@ -172,6 +178,7 @@ def _wait_until_ready(service: Running) -> None:
     raise AssertionError("not ready")
 
 
+@SLOW
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
 @pytest.mark.parametrize("jump", ["+10y", "-10y"])
 def test_the_clock_jumps(linear_file: Path, tmp_path: Path, jump: str) -> None:

@@ -112,6 +112,7 @@ class Dispatcher:
         self._scheduler = Scheduler(limits)
         self._queue: Waiting[Pending] = Waiting()
         self._flights: dict[int, _Flight] = {}
+        self._given_up: set[int] = set()
         self._number = 0
         self._pumping = False
         self._alarm: asyncio.TimerHandle | None = None
@@ -319,6 +320,7 @@ class Dispatcher:
 
     def _take_reply(self, reply: Answer | Failure, data: memoryview) -> None:
         flight = self._flights.pop(reply.id, None)
+        self._given_up.discard(reply.id)
         if flight is None:
             return
         flight.slot.running -= 1
@@ -362,9 +364,14 @@ class Dispatcher:
             self._scheduler.worth = line.worth
 
     def _blame(self, flight: _Flight, error: AirworthyError) -> None:
-        """A batch failed: a single request is told, several are tried again one by one."""
-        if len(flight.pendings) == 1:
-            self._refuse(flight.pendings[0], error)
+        """A batch failed: several are tried again one by one, and one that ran alone once more.
+
+        What it lacked may have been memory that a neighbour had; only what fails again, or is the request's own fault,
+        is told.
+        """
+        first = flight.pendings[0]
+        if len(flight.pendings) == 1 and (error.code == "invalid-request" or first.tries >= MOST_TRIES):
+            self._refuse(first, error)
         else:
             self._again(flight.pendings, solo=True)
 
@@ -384,6 +391,7 @@ class Dispatcher:
         for number, flight in list(self._flights.items()):
             if flight.slot is slot:
                 del self._flights[number]
+                self._given_up.discard(number)
                 self._retry_or_refuse(flight, error)
         slot.running, slot.suspected = 0, False
         self._pump_soon()
@@ -401,9 +409,13 @@ class Dispatcher:
     def _sweep(self) -> None:
         now = self._loop.time()
         self._sweeper = None
-        for flight in self._flights.values():
-            for pending in flight.pendings:
-                self._look_at(pending, now)
+        for number, flight in self._flights.items():
+            gone = [self._look_at(pending, now) for pending in flight.pendings]
+            # A run is given up once, and only when all who shared it have gone.
+            if all(gone) and number not in self._given_up:
+                self._given_up.add(number)
+                if flight.slot.link is not None:
+                    flight.slot.link.cancel(number)
         self._queue.keep(lambda pending: not self._look_at(pending, now))
         stalled = {f.slot for f in self._flights.values() if now - f.sent > self._settings.stall_timeout}
         for slot in stalled:
