@@ -209,14 +209,19 @@ class Dispatcher:
         """
         if self._draining:
             raise self._not_ready()
-        if not any(slot.state is State.READY for slot in self.slots):
-            soon = [slot for slot in self.slots if slot.starts > 1 and self._starts_soon(slot)]
-            if not soon:
+        for slot in self.slots:
+            if slot.state is State.READY:
+                break
+        else:
+            if not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
                 raise self._not_ready()
-        wait = self._forecast.wait(self._queue.work) if self._queue else 0.0
-        if len(self._queue) >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
+        queued = len(self._queue)
+        if not queued:
+            return
+        wait = self._forecast.wait(self._queue.work)
+        if queued >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
             self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1.0, wait))
+            raise refusals.Overloaded(name=self.name, waiting=queued, retry_after=max(1.0, wait))
 
     def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.

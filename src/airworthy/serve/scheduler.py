@@ -14,7 +14,7 @@ from typing import Union
 class Ticket:
     """A waiting request, as far as batching is concerned."""
 
-    __slots__ = ("arrived", "deadline", "group", "length", "rows", "solo")
+    __slots__ = ("arrived", "deadline", "group", "length", "rows", "solo", "work")
 
     arrived: float
     """When it came, in seconds of a monotonic clock."""
@@ -28,6 +28,8 @@ class Ticket:
     """Size along the axis that is padded (tokens of a text); 0 where nothing is padded."""
     solo: bool
     """Whether it must run alone, because a batch that it was in failed."""
+    work: int
+    """How much there is to do, in rows, or in tokens where texts are padded."""
 
     def __init__(
         self,
@@ -44,11 +46,7 @@ class Ticket:
         self.rows = rows
         self.length = length
         self.solo = solo
-
-    @property
-    def work(self) -> int:
-        """How much there is to do, in rows, or in tokens where texts are padded."""
-        return self.rows * max(1, self.length)
+        self.work = rows * length if length else rows
 
     def __repr__(self) -> str:
         return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.solo})"

@@ -206,33 +206,36 @@ class Served:
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    def validate(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def validate(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         """A client's tensors in the model's order.
 
         Raises:
             BadTensor: a tensor that the model doesn't take, one that is missing, or one of another type or shape.
         """
+        specs = self.inputs
+        if len(tensors) != len(specs) or any(t.meta.name != spec.name for t, spec in zip(tensors, specs, strict=True)):
+            tensors = self._in_order(tensors)
+        for (meta, data), spec in zip(tensors, specs, strict=True):
+            _hold_against(meta, spec)
+            if spec.datatype == "BYTES":
+                check_strings(spec.name, meta.shape, data)
+            elif not self._settings.allow_nonfinite and not is_finite(spec.datatype, data):
+                problem = say("it holds NaN or infinity, which serve.allow_nonfinite = true would let in")
+                raise BadTensor(name=spec.name, problem=problem)
+        return tensors
+
+    def _in_order(self, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         given = {tensor.meta.name: tensor for tensor in tensors}
         if len(given) != len(tensors):
             raise BadTensor(name=_twice(tensors), problem=say("it is given twice"))
-        specs = {spec.name: spec for spec in self.inputs}
+        names = tuple(spec.name for spec in self.inputs)
         for name in given:
-            if name not in specs:
-                raise BadTensor(
-                    name=name, problem=say("the model has no such input; it takes {names}", names=tuple(specs))
-                )
-        ordered = []
-        for name, spec in specs.items():
+            if name not in names:
+                raise BadTensor(name=name, problem=say("the model has no such input; it takes {names}", names=names))
+        for name in names:
             if name not in given:
                 raise BadTensor(name=name, problem=say("it is missing"))
-            _hold_against(given[name].meta, spec)
-            if spec.datatype == "BYTES":
-                check_strings(name, given[name].meta.shape, given[name].data)
-            if not self._settings.allow_nonfinite and not is_finite(spec.datatype, given[name].data):
-                problem = say("it holds NaN or infinity, which serve.allow_nonfinite = true would let in")
-                raise BadTensor(name=name, problem=problem)
-            ordered.append(given[name])
-        return ordered
+        return [given[name] for name in names]
 
     def submit(
         self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), watch: Watch | None = None, tenant: str = ""

@@ -149,9 +149,10 @@ class App:
         """Refuse a head that is out of proportion; the server below has already bounded it in memory."""
         if len(request.target) > self._settings.max_url:
             raise refusals.UrlTooLong(most=self._settings.max_url)
-        headers = request.headers
-        if len(headers) > MOST_HEADERS or sum(map(len, chain.from_iterable(headers))) > self._settings.max_headers:
-            raise refusals.HeadersTooLarge(most=self._settings.max_headers, count=MOST_HEADERS)
+        headers, most = request.headers, self._settings.max_headers
+        is_large = request.most_head > most and sum(map(len, chain.from_iterable(headers))) > most
+        if is_large or len(headers) > MOST_HEADERS:
+            raise refusals.HeadersTooLarge(most=most, count=MOST_HEADERS)
 
     async def _compressed(self, request: Request, body: bytes, headers: list[Header]) -> bytes:
         """The body as the client asks for it; the headers say what was done."""

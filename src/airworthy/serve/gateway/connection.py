@@ -7,12 +7,13 @@ not read. The parser keeps a header's bytes until the header is whole, so they a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Optional, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
@@ -38,6 +39,9 @@ _KEEP = b"connection: keep-alive\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+Answer = Callable[[Request], Coroutine[Any, Any, Optional[Response]]]
+
+
 class TooMuch(Exception):
     """A request out of proportion; raised inside of the parser, which ends the connection."""
 
@@ -60,8 +64,8 @@ class Bounds(Protocol):
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
 
-    async def answer(self, request: Request) -> Response | None:
-        """The answer to a request; None where there is nobody to answer any more."""
+    answer: Answer
+    """Gives the answer to a request; None where there is nobody to answer any more."""
 
 
 class Part(Enum):
@@ -82,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._part = Part.NOTHING
         self._size = 0
+        self._piece = 0
         self._chunks = 0
         self._target = b""
         self._headers: list[Header] = []
@@ -134,6 +139,7 @@ class Connection(asyncio.Protocol):
             if self._size > (self._server.max_head if in_head else self._server.max_wire):
                 self._refuse(431 if in_head else 413)
                 return
+        self._piece = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -181,13 +187,14 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request can be answered, its body will be asked for."""
-        self._part, self._size = Part.BODY, 0
+        self._part = Part.BODY
         self._head_due = math.inf
         keep = self._parser.should_keep_alive()
         method = self._parser.get_method().decode("ascii")
         request = Request(self, method, self._target, _path(self._target), self._headers, keep)
         request.asks_to_keep = self._asks_to_keep and keep
-        self._incoming = request
+        request.most_head = self._size + self._piece
+        self._incoming, self._size = request, 0
         if self._answering is not None or self._ahead or self._writing_paused:
             if len(self._ahead) >= MOST_AHEAD:
                 raise TooMuch
@@ -371,10 +378,8 @@ async def _wait_for(watcher: asyncio.Future[None]) -> None:
 def _path(target: bytes) -> str:
     """The path of a URL, unquoted; without a path, the URL itself, at which nothing is."""
     if not target.startswith(b"/"):
-        try:
+        with contextlib.suppress(httptools.HttpParserInvalidURLError):
             target = httptools.parse_url(target).path or target
-        except httptools.HttpParserInvalidURLError:
-            pass
     path = target.partition(b"?")[0].decode("latin-1")
     return unquote(path) if "%" in path else path
 

@@ -66,6 +66,7 @@ class Request:
         "keep",
         "method",
         "model",
+        "most_head",
         "path",
         "target",
         "tenant",
@@ -88,6 +89,8 @@ class Request:
         """The model that the path names."""
         self.tenant = ""
         """Whose kept answers it may be given."""
+        self.most_head = 0
+        """Bytes that the head has at the most."""
         self.complete = False
         """Whether all of the body is here."""
         self._line = line

@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.gateway.connection import FRAMING, Connection
-from airworthy.serve.gateway.http import Request, Response
+from airworthy.serve.gateway.connection import FRAMING, Answer, Connection
 
 BACKLOG = 65535
 """Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
@@ -23,8 +21,6 @@ RESERVE = 128
 MOST_CONNECTIONS = 1 << 16
 """Connections that are held at the same time, where the limit of open files allows it."""
 
-Answer = Callable[[Request], Awaitable["Response | None"]]
-
 
 class Server:
     """Serves an application until it is told to stop."""
@@ -36,14 +32,10 @@ class Server:
         self.stopping = False
         self.connections: set[Connection] = set()
         """The connections that are open."""
-        self._answer = answer
+        self.answer = answer
         self._grace = settings.drain + MARGIN
         self._most = _most_connections()
         self._changed = asyncio.Event()
-
-    async def answer(self, request: Request) -> Response | None:
-        """The application's answer."""
-        return await self._answer(request)
 
     def opened(self, connection: Connection) -> bool:
         """A connection is there; whether there is room for it."""
