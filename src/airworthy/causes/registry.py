@@ -85,9 +85,12 @@ _ARTIFACT = (
 
 _OPERATORS = (
     "attention-backend-unsupported",
+    "device-test-failed",
     "dtype-unsupported",
     "op-not-exportable",
     "op-not-implemented",
+    "slow-kernels",
+    "wrong-numbers",
 )
 
 _RUNTIME = (

@@ -28,6 +28,11 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 unless told.")
 @click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
 @click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
+@click.option("--targets", metavar="NAMES", help="Hold its operators against cpu,cuda,tensorrt,…, or all.")
+@click.option(
+    "--size", "sizes", multiple=True, metavar="NAME=NUMBER", help="What an open size is taken for; see --targets."
+)
+@click.option("--ask-runtime", is_flag=True, help="Load the graph in ONNX Runtime as well, and tell what it assigns.")
 @finding_options
 def command(
     path: str,
@@ -37,6 +42,9 @@ def command(
     write_manifest: str | None,
     health: bool,
     compare: str | None,
+    targets: str | None,
+    sizes: tuple[str, ...],
+    ask_runtime: bool,
     chosen: Chosen,
 ) -> int:
     """Tell what a model is."""
@@ -50,7 +58,12 @@ def command(
 
         algorithms = (default_algorithm(),)
     depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "")
+    against = None
+    if targets is not None or ask_runtime:
+        from airworthy.flows.targets import asked
+
+        against = asked(targets or "cpu", sizes, ask_runtime)
     with LateProgress() as progress:
-        report = inspect(path, settings=settings, depth=depth, progress=progress)
+        report = inspect(path, settings=settings, depth=depth, against=against, progress=progress)
     options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
     return finish(report, chosen.format, options, settings.check)

@@ -23,6 +23,7 @@ from airworthy.core.values import (
     ModelConfiguration,
     NumaNode,
     NumpyUse,
+    OperatorGap,
     PciDevice,
     PickleImport,
     Policy,
@@ -30,6 +31,8 @@ from airworthy.core.values import (
     Shadow,
     SharedLibrary,
     StorageSpeed,
+    Trial,
+    TriedDevice,
     WeightFault,
     Xid,
 )
@@ -49,8 +52,12 @@ class Area(str, Enum):
     """The model file or folder."""
     WEIGHTS = "weights"
     """The numbers in a model's files, which are read only when asked for."""
+    OPERATORS = "operators"
+    """A model's operators held against targets, which is done only when asked for."""
     TARGET = "target"
     """What is to be started: address, engine."""
+    BATTERY = "battery"
+    """How devices did in the battery of `check --probe`, which is run only when asked for."""
     PLAN = "plan"
     """What is meant to be installed and run, and is not there to be looked at."""
     SETTINGS = "settings"
@@ -264,6 +271,13 @@ WEIGHT_FAULTS: Key[tuple[WeightFault, ...]] = Key(
     "weights.faults", tuple[WeightFault, ...], Area.WEIGHTS, "What is remarkable in its numbers; empty when sound."
 )
 
+OPERATOR_GAPS: Key[tuple[OperatorGap, ...]] = Key(
+    "operators.gaps",
+    tuple[OperatorGap, ...],
+    Area.OPERATORS,
+    "What the targets in question lack of its operators; empty when nothing.",
+)
+
 TARGET_ENDPOINT: Key[Endpoint] = Key(
     "target.endpoint", Endpoint, Area.TARGET, "The address to listen on, and who is there."
 )
@@ -274,6 +288,12 @@ TARGET_TENSOR_PARALLEL: Key[int] = Key(
 
 STORAGE: Key[StorageSpeed] = Key(
     "target.storage", StorageSpeed, Area.TARGET, "How fast the storage is that a model is to be loaded from."
+)
+BATTERY_DEVICES: Key[tuple[TriedDevice, ...]] = Key(
+    "battery.devices", tuple[TriedDevice, ...], Area.BATTERY, "Devices that the battery was run on; absent without any."
+)
+BATTERY_TRIALS: Key[tuple[Trial, ...]] = Key(
+    "battery.trials", tuple[Trial, ...], Area.BATTERY, "What each test of the battery gave, in the order of the tests."
 )
 
 

@@ -296,6 +296,40 @@ class WeightFault(Value, frozen=True):
     """What was found, one line."""
 
 
+class OperatorGap(Value, frozen=True):
+    """An operator of a model that a target lacks."""
+
+    target: str
+    """The target, `cuda`."""
+    operator: str
+    """The operator, with its set where that is not the standard one: `com.microsoft:Gelu`, `aten::linear`; empty for
+    what is about the whole graph."""
+    opset: int
+    """The operator set in which it took the form in use; 0 where that is not known or there are none."""
+    types: tuple[str, ...]
+    """The element types that it is used with."""
+    nodes: int
+    """How many nodes use it so."""
+    share: float
+    """Their share of the model's arithmetic, from 0 to 1."""
+    to: str
+    """The target that takes it in place of this one; empty where none does and the model can't run."""
+    reason: str
+    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
+    kernel under its dispatch key), `condition` (it asks more of a node: constant weights, two dimensions), `sizes` (it
+    takes fixed sizes alone)."""
+    sizes: tuple[str, ...] = ()
+    """For `sizes`: the open ones, with what they were taken for, `batch=1`."""
+    has_types: tuple[str, ...] = ()
+    """The element types that the target has it for."""
+    newest: int = 0
+    """For `opset`: the newest form of the operator that the target has."""
+    earlier: int = 0
+    """The newest operator set in which the target has it with these types; 0 where there is none."""
+    made_of_others: bool = False
+    """Whether its definition is made of other operators."""
+
+
 class Misnamed(Value, frozen=True):
     """A file whose suffix names another format than its content."""
 
@@ -395,3 +429,64 @@ class StorageSpeed(Value, frozen=True):
     """What measured it: `fio` or `airworthy`."""
     cached: bool = False
     """Whether the system's cache could not be passed by, so that the disk may be slower."""
+
+
+class TriedDevice(Value, frozen=True):
+    """A device that the battery of `check --probe` was run on, or was to be."""
+
+    framework: str
+    """What ran it: `torch` or `onnxruntime`."""
+    device: str
+    """What the framework calls it: `cpu`, `cuda:0`, `CUDAExecutionProvider:0`; `accelerators` where looking for them
+    failed."""
+    name: str = ""
+    """Its marketing name, where the framework tells."""
+    kind: str = ""
+    """Its type: `cpu`, `cuda`, `rocm`, `npu`, or the execution provider."""
+    version: str = ""
+    """The framework's version."""
+    overhead: float = 0.0
+    """Seconds that it takes to start a kernel and see it end."""
+    load: float = 0.0
+    """The share of this machine's processors that other programs used in the minute before."""
+    seconds: float = 0.0
+    """Seconds that its battery took in all."""
+    problem: str = ""
+    """Why there is no result at all; empty where there are."""
+
+
+class Trial(Value, frozen=True):
+    """One test of the battery: an operation in a data type on a device."""
+
+    framework: str
+    """What ran it: `torch` or `onnxruntime`."""
+    device: str
+    """What the framework calls the device."""
+    operation: str
+    """`allocate`, `copy`, `host-to-device`, `device-to-host`, `matmul`, `convolution`, `layer-norm`, `softmax`,
+    `attention`."""
+    dtype: str
+    """The data type, `bfloat16`; `tf32` for float32 that may be multiplied with ten bits."""
+    outcome: str
+    """`ok`: it ran; `unsupported`: the framework has no such kernel for the device; `failed`: it raised an error;
+    `crashed`: it took its process along; `hung`: it did not end in time; `not-run`: it never came to its turn."""
+    variant: str = ""
+    """Which kernel, where there are several: `unfused`, `flash`, `efficient`, `cudnn`, `math`, `default`,
+    `multi-head`, `onnx-23`."""
+    shape: str = ""
+    """The size that was run, `512 x 512 x 512`."""
+    seconds: float = 0.0
+    """Seconds of a run, the median of several."""
+    fastest: float = 0.0
+    """Seconds of the shortest run."""
+    flops: float = 0.0
+    """Arithmetic operations of a run."""
+    bytes: float = 0.0
+    """Bytes that a run has to read and write at the least."""
+    error: float = 0.0
+    """The largest difference from the float64 reference in units of what the type's rounding allows; above 1 is
+    wrong."""
+    largest: float = 0.0
+    """The largest difference itself."""
+    detail: str = ""
+    """What was said where it is not `ok`: the error, or how the process ended."""

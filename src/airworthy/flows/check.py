@@ -13,7 +13,16 @@ from airworthy.check import predict
 from airworthy.core.errors import InputNotFound, SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
-from airworthy.core.keys import MODEL_PATH, MODEL_SIZE, POLICY, REQUIREMENTS, STORAGE, TARGET_ENDPOINT, Area
+from airworthy.core.keys import (
+    BATTERY_TRIALS,
+    MODEL_PATH,
+    MODEL_SIZE,
+    POLICY,
+    REQUIREMENTS,
+    STORAGE,
+    TARGET_ENDPOINT,
+    Area,
+)
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
@@ -46,6 +55,7 @@ def check(
     endpoint: tuple[str, int] | None = None,
     given: Mapping[str, Any] | None = None,
     storage: str | None = None,
+    probe: float | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Predict what will go wrong.
@@ -57,6 +67,7 @@ def check(
         endpoint: address and port that a service is to listen on, or None where that is not in question.
         given: a description of a machine that isn't there, `{"gpu": "RTX 5090", "driver": "570"}`, in place of facts.
         storage: a folder whose speed is measured, which writes and removes a file there; None to measure nothing.
+        probe: seconds that each device may take to run the battery of kernels; None to try nothing.
         progress: told the stages.
 
     Raises:
@@ -66,7 +77,14 @@ def check(
         GivenInvalid: the description has a key that doesn't exist, or contradicts itself.
     """
     return examine(
-        model, facts=facts, settings=settings, endpoint=endpoint, given=given, storage=storage, progress=progress
+        model,
+        facts=facts,
+        settings=settings,
+        endpoint=endpoint,
+        given=given,
+        storage=storage,
+        probe=probe,
+        progress=progress,
     ).report
 
 
@@ -78,6 +96,7 @@ def examine(
     endpoint: tuple[str, int] | None = None,
     given: Mapping[str, Any] | None = None,
     storage: str | None = None,
+    probe: float | None = None,
     progress: Progress = SILENT,
 ) -> Examined:
     """Check, and keep what the checks were made from; arguments and errors are those of `check`."""
@@ -112,6 +131,12 @@ def examine(
     if storage is not None:
         progress.stage(say("measuring the storage of {path}", path=storage))
         facts = facts.merged({STORAGE.name: _storage(storage)})
+    if probe is not None:
+        from airworthy.flows import battery
+
+        facts = facts.merged(battery.run(facts, probe, progress))
+    if BATTERY_TRIALS.name in facts:
+        areas.add(Area.BATTERY)
     demands = dict(_demands(settings))
     if demands:
         facts = facts.merged(demands)
@@ -120,7 +145,13 @@ def examine(
     if given is not None:
         areas = set(Area)
     results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
+    if BATTERY_TRIALS.name in facts:
+        from airworthy.flows import battery
+
+        results = battery.explained(results)
     answer = {**_answer(results, facts), **_load_time(facts)}
+    if probe is not None:
+        answer["battery"] = battery.answer(facts)
     if given is not None:
         results = _only_what_was_said(_with_plans(results, facts, settings.check.ignore))
         answer = _foretold(results, described)

@@ -13,6 +13,7 @@ from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.flows.targets import Against, look_at_targets
 from airworthy.flows.weights import Depth, look_deeper
 from airworthy.report.plain import builtins
 
@@ -25,6 +26,7 @@ def inspect(
     *,
     settings: Settings | None = None,
     depth: Depth = HEADERS,
+    against: Against | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Tell what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
@@ -35,11 +37,13 @@ def inspect(
         path: a model file or folder.
         settings: which causes are turned off; none when None.
         depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
+        against: the targets that its operators are held against; none when None.
         progress: told the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
         NotAModel: there is no model in it.
+        NoGraph: `against` is given and the file holds no graph.
         ExtraMissing: what `depth` asks for needs a library that is not installed.
     """
     from airworthy.artifacts.identify import inspect as identify
@@ -54,8 +58,14 @@ def inspect(
         if depth.any:
             inspection, more = look_deeper(inspection, depth, progress)
             answer |= more
+        if against is not None:
+            progress.stage(say("holding its operators against targets"))
+            inspection, more = look_at_targets(inspection, against)
+            answer |= more
     ignore = (settings or Settings()).check.ignore
-    areas = (Area.MODEL, Area.WEIGHTS) if depth.reads_weights else (Area.MODEL,)
+    areas = [Area.MODEL]
+    areas += [Area.WEIGHTS] if depth.reads_weights else []
+    areas += [Area.OPERATORS] if against is not None else []
     results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)
     return Report(verb="inspect", subject=str(path), results=results, answer=answer)
 

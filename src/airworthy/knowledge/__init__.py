@@ -17,6 +17,7 @@ from airworthy.knowledge import (
     published,
     pytorch,
     rocm,
+    speeds,
     transformers,
 )
 from airworthy.knowledge.tables import Row
@@ -44,6 +45,7 @@ class Knowledge:
     capability_of = staticmethod(cuda.capability_of)
     device_models = staticmethod(devices.models)
     device_floor = staticmethod(devices.floor)
+    device_speed = staticmethod(speeds.speed)
     supported_pythons = staticmethod(published.supported_pythons)
     wheel_platform = staticmethod(published.wheel_platform)
     gpu_need = staticmethod(published.gpu_need)

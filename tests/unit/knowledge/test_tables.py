@@ -26,6 +26,7 @@ from airworthy.knowledge import (
     published,
     pytorch,
     rocm,
+    speeds,
     transformers,
 )
 from airworthy.knowledge.tables import Row, read_table, rows
@@ -39,6 +40,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_libraries", "library", cuda.Library),
     ("devices", "device", devices.Model),
     ("device_floors", "floor", devices.Floor),
+    ("device_speeds", "speed", speeds.Speed),
     ("gpu_needs", "need", published.Need),
     ("python_support", "support", published.Support),
     ("quantised_kernels", "kernel", kernels.Quantised),

@@ -10,6 +10,7 @@ from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 from airworthy.report.plain import value_text
+from airworthy.report.views.battery import lines as battery_lines
 
 _VERDICTS = {
     "works": ("it works, as far as what was given decides", "good"),
@@ -22,6 +23,8 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     """The lines before the findings of `airworthy check`; most checks have none."""
     if "storage" in report.answer:
         yield from _storage(report.answer["storage"])
+    if "battery" in report.answer:
+        yield from battery_lines(report.answer["battery"], options)
     if "given" not in report.answer:
         return
     text, style = _VERDICTS[report.answer["verdict"]]

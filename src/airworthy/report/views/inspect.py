@@ -9,6 +9,7 @@ from airworthy.core.report import Report
 from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
+from airworthy.report.views.targets import assigned_view, targets_view
 
 MOST_OPERATORS = 10
 """Operators shown unless everything is asked for."""
@@ -32,6 +33,10 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
         yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
     yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
+    if "targets" in report.answer:
+        yield from targets_view(report.answer["targets"], verbose=options.verbose)
+    if "assigned" in report.answer:
+        yield from assigned_view(report.answer["assigned"])
 
 
 def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
