@@ -9,7 +9,17 @@ from pathlib import Path
 
 NAMES = ("startup", "scheduler", "gateway")
 """Those that run by default."""
-ON_DEMAND = ("battery", "diagnose", "encryption", "environments", "operators", "pickle_scanners", "weights")
+ON_DEMAND = (
+    "battery",
+    "diagnose",
+    "encryption",
+    "environments",
+    "operators",
+    "overload",
+    "pickle_scanners",
+    "soak",
+    "weights",
+)
 """Those that take minutes, gigabytes or other programs; their docstrings say which."""
 
 

@@ -83,15 +83,18 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(*arguments: str | Path, env: dict[str, str] | None = None, wait: bool = True) -> Iterator[Running]:
+def running(
+    *arguments: str | Path, env: dict[str, str] | None = None, wait: bool = True, through: Sequence[str] = ()
+) -> Iterator[Running]:
     """A service for the length of a block; it is killed at the end if it still runs.
 
     Args:
         arguments: of the command line, `serve`, the models, options; the port is chosen by the system.
         env: settings as environment variables.
         wait: whether to wait until it is ready.
+        through: a command that starts it, `prlimit` with its options.
     """
-    command = [sys.executable, "-m", "airworthy", *map(str, arguments), "--port", "0"]
+    command = [*through, sys.executable, "-m", "airworthy", *map(str, arguments), "--port", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(**(env or {}))
     )

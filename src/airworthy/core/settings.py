@@ -27,6 +27,8 @@ ENVIRONMENT_PREFIX = "AIRWORTHY_"
 
 S = TypeVar("S", bound="Section")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.\-\[\]:_]+")
+_CACHE_URL = re.compile(r"(?:rediss?|unix)://.")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 DRIVER = re.compile(
     r"(?:(?P<maker>[A-Za-z]{2,20})\s+)?(?P<compare>[<>]=?|==?)?\s*(?P<version>\d{1,6}(?:\.\d{1,6}){0,5})(?:\.[x*])?"
@@ -88,6 +90,20 @@ class ServeSettings(Section, frozen=True):
     """Bytes of answers that each model keeps for requests that come again; 0 keeps none."""
     cache_ttl: float = 3600.0
     """Seconds that a kept answer is good for."""
+    cache_url: str = ""
+    """A Redis that keeps answers as well, for other processes and the next start: `redis://host:6379/0`."""
+    cache_timeout: float = 0.05
+    """Seconds that Redis gets to answer; then the model does."""
+    caller_rate: float = 0.0
+    """Requests a second that one caller may make on average; more are answered with 429. 0 sets no limit."""
+    caller_burst: int = 0
+    """Requests that a caller may make at once after a pause; 0 for as many as in a second."""
+    caller_bytes: float = 0.0
+    """Bytes of bodies a second that one caller may send on average; 0 sets no limit."""
+    caller_requests: int = 0
+    """Requests that one caller may have running or waiting at a time; 0 sets no limit."""
+    caller_header: str = ""
+    """The header in which a proxy that checks who asks names the caller; without it a caller is an IP address."""
     allow_nonfinite: bool = False
     """Whether inputs may hold NaN or infinity."""
     grpc_port: int | None = None
@@ -245,14 +261,22 @@ def _suggestion(name: str, known: list[str], prefix: str) -> str:
 def _check_ranges(settings: Settings, source: str) -> None:
     serve = settings.serve
     positive = ("max_body", "max_queue", "max_batch", "deadline", "workers", "stall_timeout")
-    for name in (*positive, "body_timeout", "load_timeout", "max_headers", "max_url", "header_timeout"):
+    times = ("body_timeout", "load_timeout", "header_timeout", "cache_timeout")
+    for name in (*positive, *times, "max_headers", "max_url"):
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
             raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
-    for name in ("batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from"):
+    not_negative = ("batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from")
+    for name in (*not_negative, "caller_rate", "caller_burst", "caller_bytes", "caller_requests"):
         if getattr(serve, name) < 0:
             problem = say("`serve.{name}` cannot be negative", name=name)
             raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
+    if serve.cache_url and not _CACHE_URL.match(serve.cache_url):
+        problem = say("`serve.cache_url` is no URL of a Redis")
+        raise SettingInvalid(source=source, problem=problem, suggestion="write it as redis://host:6379/0")
+    if serve.caller_header and not _HEADER.fullmatch(serve.caller_header):
+        problem = say("`serve.caller_header` is {name!r}, which is no header's name", name=serve.caller_header)
+        raise SettingInvalid(source=source, problem=problem, suggestion="write the bare name, `x-api-key`")
     for origin in serve.cors_origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             problem = say("`serve.cors_origins` holds {origin!r}, which is no origin", origin=origin)

@@ -88,6 +88,9 @@ class Runner(Protocol):
     def stream(self, request: Tensors) -> Iterator[Tensors]:
         """Run one request and give its pieces as they come; for a one-shot runner the one answer of `run`."""
 
+    def interrupt(self, thread: int) -> None:
+        """Let the run of a thread, by its identifier, fail soon, if the runtime can; called by another thread."""
+
     def close(self) -> None:
         """Release the model. Calling it twice is harmless."""
 

@@ -73,6 +73,9 @@ class NullRunner:
         """Give the one answer of `run`."""
         yield self.run(request)
 
+    def interrupt(self, thread: int) -> None:
+        """Do nothing: its runs are over before anybody could."""
+
     def close(self) -> None:
         """Close it: it answers no more."""
         self._open = False

@@ -7,6 +7,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterator
+from threading import get_ident
 from typing import Any
 
 from airworthy.core import keys
@@ -200,6 +201,7 @@ class OnnxRuntimeRunner:
         self.inputs = inputs
         self.outputs = outputs
         self._names = [spec.name for spec in outputs]
+        self._running: dict[int, Any] = {}
         self._by_value = any(spec.datatype == "BF16" for spec in (*inputs, *outputs))
 
     def run(self, batch: Tensors) -> Tensors:
@@ -216,15 +218,28 @@ class OnnxRuntimeRunner:
             raise RunFailed(detail=say("the model was closed"))
         check_inputs(self.inputs, batch)
         feed = {spec.name: _as_text(batch[spec.name], spec) for spec in self.inputs}
+        options = _run_options()
+        self._running[get_ident()] = options
         try:
-            answers = self._run_values(session, feed) if self._by_value else session.run(self._names, feed)
+            if self._by_value:
+                answers = self._run_values(session, feed, options)
+            else:
+                answers = session.run(self._names, feed, options)
         except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
             raise RunFailed(detail=_one_line(error)) from None
+        finally:
+            del self._running[get_ident()]
         return {spec.name: _as_bytes(answer, spec) for spec, answer in zip(self.outputs, answers, strict=True)}
 
     def stream(self, request: Tensors) -> Iterator[Tensors]:
         """Give the one answer of `run`."""
         yield self.run(request)
+
+    def interrupt(self, thread: int) -> None:
+        """Let the run of a thread end before its next operator."""
+        options = self._running.get(thread)
+        if options is not None:
+            options.terminate = True
 
     def close(self) -> None:
         """Release the sessions."""
@@ -232,7 +247,7 @@ class OnnxRuntimeRunner:
         if self._narrow is not None:
             self._narrow.close()
 
-    def _run_values(self, session: Any, batch: dict[str, Any]) -> list[Any]:
+    def _run_values(self, session: Any, batch: dict[str, Any], options: Any) -> list[Any]:
         """Run with the runtime's own values: it passes no bfloat16 through NumPy, so bits go in and come out."""
         from onnxruntime import OrtValue
 
@@ -242,11 +257,17 @@ class OnnxRuntimeRunner:
             else OrtValue.ortvalue_from_numpy(batch[spec.name])
             for spec in self.inputs
         }
-        values = session.run_with_ort_values(self._names, feed)
+        values = session.run_with_ort_values(self._names, feed, options)
         return [
             _bits(value) if spec.datatype == "BF16" else value.numpy()
             for spec, value in zip(self.outputs, values, strict=True)
         ]
+
+
+def _run_options() -> Any:
+    from onnxruntime import RunOptions
+
+    return RunOptions()
 
 
 def _bits(value: Any) -> Any:

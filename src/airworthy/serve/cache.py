@@ -1,7 +1,8 @@
 """Answers that were given before, and one run for all who ask the same at the same time.
 
-The key is a SHA-256 over the release, the wanted outputs and the inputs' types, shapes and bytes, so that nothing can
-be told from it and nothing collides. What was refused is not kept.
+The key is a SHA-256 over the tenant, the release, the wanted outputs and the inputs' types, shapes and bytes, so that
+nothing can be told from it and nothing collides. What was refused is not kept. Beside the memory of this process there
+may be a store that others share.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from airworthy.serve.tensors import Tensor
 
@@ -23,10 +25,20 @@ OVERHEAD = 400
 """Bytes that an entry costs beside its tensors' data."""
 
 
-def key_of(release: str, wanted: Sequence[str], tensors: Sequence[Tensor]) -> bytes:
+class Store(Protocol):
+    """Keeps answers beyond this process, and never fails."""
+
+    async def get(self, key: bytes) -> Answer | None:
+        """A kept answer, soon, or None."""
+
+    def put(self, key: bytes, answer: Answer) -> None:
+        """Keep an answer."""
+
+
+def key_of(release: str, wanted: Sequence[str], tensors: Sequence[Tensor], tenant: str = "") -> bytes:
     """The key of a request."""
     digest = hashlib.sha256()
-    for part in (release, *wanted):
+    for part in (tenant, release, *wanted):
         digest.update(len(part).to_bytes(4, "little"))
         digest.update(part.encode())
     for meta, data in tensors:
@@ -57,13 +69,20 @@ class AnswerCache:
         self.size = 0
         """Bytes that it holds."""
 
-    def ask(self, key: bytes, run: Callable[[], asyncio.Future[Answer]], watch: Watch | None) -> asyncio.Future[Answer]:
+    def ask(
+        self,
+        key: bytes,
+        run: Callable[[], asyncio.Future[Answer]],
+        watch: Watch | None,
+        store: Store | None = None,
+    ) -> asyncio.Future[Answer]:
         """The answer to a request: one that is kept, that of a run under way, or that of a new run.
 
         Args:
             key: what `key_of` made of the request.
             run: starts the run; its future is cancelled when nobody waits for it any more.
             watch: returns when this client is gone.
+            store: where else the answer may be kept.
 
         Returns:
             A future of this caller's own: cancelling it takes nobody else's answer away.
@@ -76,9 +95,15 @@ class AnswerCache:
             own.set_result(kept)
             return own
         flight = self._flights.get(key)
-        self._count("miss" if flight is None else "joined")
-        if flight is None:
-            flight = self._flights[key] = _Flight(run())
+        if flight is not None:
+            self._count("joined")
+        else:
+            if store is None:
+                self._count("miss")
+                future = run()
+            else:
+                future = asyncio.ensure_future(self._through(key, run, store))
+            flight = self._flights[key] = _Flight(future)
             flight.future.add_done_callback(lambda done: self._land(key, done))
         flight.join(own, watch)
         return own
@@ -87,6 +112,17 @@ class AnswerCache:
         """Drop what is kept; runs under way end as they are."""
         self._entries.clear()
         self.size = 0
+
+    async def _through(self, key: bytes, run: Callable[[], asyncio.Future[Answer]], store: Store) -> Answer:
+        """The answer that the store has, or that of a run."""
+        kept = await store.get(key)
+        if kept is not None:
+            self._count("hit")
+            return kept
+        self._count("miss")
+        answer = await run()
+        store.put(key, answer)
+        return answer
 
     def _get(self, key: bytes, now: float) -> Answer | None:
         entry = self._entries.get(key)

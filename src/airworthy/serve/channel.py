@@ -12,6 +12,8 @@ from airworthy.serve.tensors import Buffer
 from airworthy.serve.wire import AnyMessage, Cancel, Reader, Stop, encode
 
 _CHUNK = 1 << 20
+_KEEP_CANCELLED = 512
+"""Runs that are remembered as given up; numbers only grow, so the largest are those that may still run."""
 _JOINED = 1 << 16
 """Bytes up to which a frame's parts are joined: one call to the kernel costs more than copying them."""
 
@@ -70,6 +72,8 @@ class Channel:
         for frame in self._reader.feed(data):
             if isinstance(frame[0], Cancel):
                 self._cancelled.add(frame[0].id)
+                if len(self._cancelled) > 2 * _KEEP_CANCELLED:
+                    self._cancelled = set(sorted(self._cancelled)[-_KEEP_CANCELLED:])
             else:
                 self._waiting.append(frame)
         return bool(data)

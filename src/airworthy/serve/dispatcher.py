@@ -6,7 +6,6 @@ Everything here runs on one event loop. Each request ends in exactly one way: wi
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,6 +32,8 @@ MOST_WAIT = 0.8
 """The share of the deadline that a request may be foretold to wait; the rest is for running and for being wrong."""
 LONG_RUN = 0.0015
 """Seconds from which on a run is worth a lane of its own."""
+AHEAD = 8
+"""Full batches of short runs that a runner may have at the same time."""
 MOST_TRIES = 2
 """How often a request is given to a worker that dies of it or of a neighbour."""
 
@@ -130,6 +131,7 @@ class Dispatcher:
         self._scheduler = Scheduler(limits)
         self._queue: Waiting[Pending] = Waiting()
         self._flights: dict[int, _Flight] = {}
+        self._given_up: set[int] = set()
         self._number = 0
         self._pumping = False
         self._alarm: asyncio.TimerHandle | None = None
@@ -243,7 +245,7 @@ class Dispatcher:
         wait = self._forecast.wait(self._queue.work)
         if queued >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
             self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=queued, retry_after=max(1, math.ceil(wait)))
+            raise refusals.Overloaded(name=self.name, waiting=queued, retry_after=max(1.0, wait))
 
     def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
@@ -326,7 +328,7 @@ class Dispatcher:
         self._pumping = False
         free = sum(self._lanes(slot) - slot.running for slot in self.slots if slot.state is State.READY)
         for slot in self.slots:
-            while slot.state is State.READY and slot.running < self._lanes(slot):
+            while slot.state is State.READY and (slot.running < self._lanes(slot) or self._may_send_ahead(slot)):
                 while self._queue and self._queue[0].answer.done():
                     self._queue.take((self._queue[0],))
                 decision = self._scheduler.step(self._loop.time(), self._queue, max(1, free))
@@ -346,6 +348,16 @@ class Dispatcher:
         if slot.suspected or (self._queue and self._queue[0].solo):
             return 1
         return min(slot.ready.lanes, self._lanes_wanted) if self._forecast.run_time > LONG_RUN else 1
+
+    def _may_send_ahead(self, slot: Slot) -> bool:
+        """Whether a runner gets a full batch while it has others.
+
+        Under overload one turn of the event loop reads many requests, and a runner of a small model would have done its
+        one batch long before the turn is over.
+        """
+        full = len(self._queue) >= self._scheduler.limits.rows > 1
+        alone = slot.suspected or not self._queue or self._queue[0].solo
+        return full and not alone and slot.running < AHEAD and 0 < self._forecast.run_time <= LONG_RUN
 
     def _set_alarm(self, until: float | None) -> None:
         if self._alarm is not None:
@@ -387,6 +399,7 @@ class Dispatcher:
 
     def _take_reply(self, reply: Answer | Failure, data: memoryview) -> None:
         flight = self._flights.pop(reply.id, None)
+        self._given_up.discard(reply.id)
         if flight is None:
             return
         flight.slot.running -= 1
@@ -432,9 +445,14 @@ class Dispatcher:
             self._scheduler.worth = line.worth
 
     def _blame(self, flight: _Flight, error: AirworthyError) -> None:
-        """A batch failed: a single request is told, several are tried again one by one."""
-        if len(flight.pendings) == 1:
-            self._refuse(flight.pendings[0], error)
+        """A batch failed: several are tried again one by one, and one that ran alone once more.
+
+        What it lacked may have been memory that a neighbour had; only what fails again, or is the request's own fault,
+        is told.
+        """
+        first = flight.pendings[0]
+        if len(flight.pendings) == 1 and (error.code == "invalid-request" or first.tries >= MOST_TRIES):
+            self._refuse(first, error)
         else:
             self._again(flight.pendings, solo=True)
 
@@ -454,6 +472,7 @@ class Dispatcher:
         for number, flight in list(self._flights.items()):
             if flight.slot is slot:
                 del self._flights[number]
+                self._given_up.discard(number)
                 if flight.trials is not None:
                     flight.trials.take(None)
                 self._retry_or_refuse(flight, error)
@@ -465,7 +484,7 @@ class Dispatcher:
         for pending in flight.pendings:
             if pending.tries >= MOST_TRIES:
                 status = error.params.get("status", error.text)
-                self._refuse(pending, refusals.WorkerLost(name=self.name, status=status, retry_after=1))
+                self._refuse(pending, refusals.WorkerLost(name=self.name, status=status, retry_after=0.5))
         self._again(again, solo=True)
 
     # --- time -----------------------------------------------------------------------------------------------------
@@ -473,9 +492,13 @@ class Dispatcher:
     def _sweep(self) -> None:
         now = self._loop.time()
         self._sweeper = None
-        for flight in self._flights.values():
-            for pending in flight.pendings:
-                self._look_at(pending, now)
+        for number, flight in self._flights.items():
+            gone = [self._look_at(pending, now) for pending in flight.pendings]
+            # A run is given up once, and only when all who shared it have gone.
+            if gone and all(gone) and number not in self._given_up:
+                self._given_up.add(number)
+                if flight.slot.link is not None:
+                    flight.slot.link.cancel(number)
         self._queue.keep(lambda pending: not self._look_at(pending, now))
         stalled = {f.slot for f in self._flights.values() if now - f.sent > self._settings.stall_timeout}
         for slot in stalled:
@@ -520,7 +543,7 @@ class Dispatcher:
         self._meters.rejected("not-ready")
         failure = next((slot.failure for slot in self.slots if slot.failure is not None), None)
         state = self.state if failure is None else say("{state} ({reason})", state=self.state, reason=failure.text)
-        return refusals.NotReady(name=self.name, state=state, retry_after=1)
+        return refusals.NotReady(name=self.name, state=state, retry_after=0.5)
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""

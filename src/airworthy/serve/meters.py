@@ -50,9 +50,31 @@ class Meters:
         self.stalls = Counter(
             "airworthy_worker_stalls", "Workers killed for making no progress.", ["model"], registry=self.registry
         )
+        self.limited = Counter(
+            "airworthy_requests_limited",
+            "Requests of callers over a limit: of their rate, or of what they may have running.",
+            ["limit"],
+            registry=self.registry,
+        )
+        self.stored = Counter(
+            "airworthy_cache_store_requests",
+            "Requests to Redis by what came of them: hit, miss, kept, failed, or skipped while it is down.",
+            ["result"],
+            registry=self.registry,
+        )
         self.load = Gauge("airworthy_load_seconds", "Time that the last load took.", ["model"], registry=self.registry)
         self.waiting = Gauge("airworthy_requests_waiting", "Requests in the queue.", ["model"], registry=self.registry)
         self.running = Gauge("airworthy_requests_running", "Requests in workers.", ["model"], registry=self.registry)
+
+    def watch_callers(self, remembered: Callable[[], float]) -> None:
+        """Read from a function, when the page is asked for, how many callers are remembered."""
+        gauge = Gauge("airworthy_callers_remembered", "Callers whose rate is being held.", registry=self.registry)
+        gauge.set_function(remembered)
+
+    def watch_loop(self, lag: Callable[[], float]) -> None:
+        """Read from a function, when the page is asked for, how late the event loop was."""
+        about = "The most that the event loop was late by since this page was last asked for."
+        Gauge("airworthy_loop_lag_seconds", about, registry=self.registry).set_function(lag)
 
     def page(self) -> bytes:
         """The text that Prometheus reads."""

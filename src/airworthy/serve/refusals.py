@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import random
 from typing import Any, ClassVar
 
 from airworthy.core.errors import AirworthyError
+
+LEAST_SPREAD = 2.0
+"""Seconds at least over which those who were refused at the same time are spread."""
 
 
 class ClientGone(Exception):
@@ -16,12 +21,23 @@ class Refusal(AirworthyError):
 
     http_status: ClassVar[int] = 400
     """The status of the response."""
-    retry_after: int = 0
-    """Seconds after which another try makes sense; 0 to say nothing."""
+    retry_after: float = 0.0
+    """Seconds after which another try makes sense, other ones for each who is refused; 0 to say nothing."""
 
-    def __init__(self, *, retry_after: int = 0, **params: Any) -> None:
-        self.retry_after = retry_after
+    def __init__(self, *, retry_after: float = 0.0, **params: Any) -> None:
+        """Refuse.
+
+        Args:
+            retry_after: seconds until another try makes sense; 0 to say nothing.
+            params: what the message says.
+        """
+        self.retry_after = spread(retry_after) if retry_after else 0.0
         super().__init__(**params)
+
+
+def spread(seconds: float) -> float:
+    """A time to come back, so that those who were refused together don't all come back together."""
+    return seconds + random.uniform(0, max(LEAST_SPREAD, seconds))  # noqa: S311 - no secret
 
 
 class InvalidRequest(Refusal):
@@ -139,9 +155,22 @@ class Overloaded(Refusal):
     hint = "try again after {retry_after} s, or raise serve.max_queue"
     http_status = 503
 
-    def __init__(self, *, retry_after: int, **params: Any) -> None:
+    def __init__(self, *, retry_after: float, **params: Any) -> None:
         super().__init__(retry_after=retry_after, **params)
-        self.params["retry_after"] = retry_after
+        self.params["retry_after"] = math.ceil(self.retry_after)
+
+
+class TooManyRequests(Refusal):
+    """The caller asks more than it may."""
+
+    code = "rate-limit-exceeded"
+    message = "this caller asks for more than it may: {limit}"
+    hint = "try again after {retry_after} s"
+    http_status = 429
+
+    def __init__(self, *, retry_after: float, **params: Any) -> None:
+        super().__init__(retry_after=retry_after, **params)
+        self.params["retry_after"] = math.ceil(self.retry_after)
 
 
 class NotReady(Refusal):

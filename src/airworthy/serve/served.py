@@ -14,10 +14,11 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals, trials
-from airworthy.serve.cache import AnswerCache, Watch, key_of
+from airworthy.serve.cache import AnswerCache, Store, Watch, key_of
 from airworthy.serve.dispatcher import Asked, Dispatcher
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
+from airworthy.serve.release import digest_of, stamp_of
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
@@ -64,6 +65,7 @@ class Served:
         make_link: MakeLink,
         meters: Meters,
         profile: Profile | None = None,
+        store: Store | None = None,
     ) -> None:
         self.model = model
         self.name = model.name
@@ -104,7 +106,11 @@ class Served:
         """Whether it was taken out of service by an administrator, until it is loaded again."""
         # What a file holds decides what it answers; one that changes under a running service is read again by `load`.
         self._loads = 1
-        self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if settings.cache else None
+        keeps = settings.cache or store is not None
+        self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if keeps else None
+        self._store = store
+        self._digest = ""
+        self._stamp = stamp_of(model) if store is not None else ()
         self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
 
     async def loaded(self, keep: Callable[[Profile], None] | None = None) -> Ready:
@@ -115,6 +121,7 @@ class Served:
         """
         ready = await self.dispatcher.loaded()
         self.inputs, self.outputs = ready.inputs, ready.outputs
+        await self._name_release()
         if self._profile is not None:
             self._run_as(self._profile)
         elif keep is not None and self.batchable:
@@ -135,6 +142,18 @@ class Served:
         if self.codec is not None and not self._settings.max_batch_tokens:
             limits = replace(limits, tokens=max(LEAST_TOKENS, profile.batch))
         self.dispatcher.take_profile(profile, limits)
+
+    async def _name_release(self) -> None:
+        """Take the digest of what was loaded; without one nothing goes to the store, nor comes from it."""
+        if self._store is None or not self._stamp:
+            return
+        try:
+            digest = await asyncio.get_running_loop().run_in_executor(None, digest_of, self.model, self.engine)
+        except OSError:
+            return
+        # A file that was replaced since the load began would name what the runners don't have.
+        if self._stamp == stamp_of(self.model):
+            self._digest = digest
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -174,6 +193,7 @@ class Served:
         """
         async with self._changing:
             new = self._make()
+            stamp = stamp_of(self.model) if self._store is not None else ()
             self._others.add(new)
             new.begin()
             try:
@@ -192,6 +212,8 @@ class Served:
             self._loads += 1  # runs of the old one that are under way are kept under a key that nobody asks for
             if self._cache is not None:
                 self._cache.clear()
+            self._digest, self._stamp = "", stamp
+            await self._name_release()
             was_unloaded, self.unloaded = self.unloaded, False
             if not was_unloaded:
                 await self._end(old, self._settings.drain)
@@ -252,17 +274,24 @@ class Served:
         return [given[name] for name in names]
 
     def submit(
-        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), watch: Watch | None = None
+        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), watch: Watch | None = None, tenant: str = ""
     ) -> asyncio.Future[tuple[Tensor, ...]]:
-        """Let validated tensors in."""
+        """Let validated tensors in.
+
+        Args:
+            tensors: the inputs.
+            wanted: the outputs that are needed; empty for all.
+            watch: returns when the client is gone.
+            tenant: who may be given an answer that was kept for this request.
+        """
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch)
+            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch, tenant)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
-        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch)
+        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch, tenant)
 
     def submit_tokens(
-        self, ids: Sequence[int], watch: Watch | None = None, types: Sequence[int] = ()
+        self, ids: Sequence[int], watch: Watch | None = None, types: Sequence[int] = (), tenant: str = ""
     ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let one text's token ids in, for its embedding or its score.
 
@@ -270,6 +299,7 @@ class Served:
             ids: the token ids.
             watch: returns when the client is gone.
             types: which of a pair's two texts each token belongs to; empty for a single text.
+            tenant: who may be given an answer that was kept for this request.
 
         Raises:
             Refusal: more tokens than the model takes.
@@ -289,13 +319,14 @@ class Served:
             for spec in self.inputs
         ]
         wanted = (output.name,)
-        return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch)
+        return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch, tenant)
 
-    def _ask(self, asked: Asked, watch: Watch | None) -> asyncio.Future[tuple[Tensor, ...]]:
+    def _ask(self, asked: Asked, watch: Watch | None, tenant: str) -> asyncio.Future[tuple[Tensor, ...]]:
         if self._cache is None:
             return self.dispatcher.submit(asked, watch)
-        key = key_of(self._release, asked.wanted, asked.tensors)
-        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None), watch)
+        release, store = (self._digest, self._store) if self._digest else (self._release, None)
+        key = key_of(release, asked.wanted, asked.tensors, tenant)
+        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None), watch, store)
 
     def close(self) -> None:
         """Release what it holds beside its runners."""

@@ -23,8 +23,8 @@ from airworthy.serve.link.interface import STOP
 from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
 
-BACKLOG = 2048
-"""Connections that the kernel holds until they are accepted."""
+BACKLOG = 65535
+"""Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
 
 
 class CannotListen(AirworthyError):
@@ -135,40 +135,47 @@ class Service:
     async def serve(self, sock: socket.socket) -> None:
         """Serve on a listening socket."""
         # Workers start first: they load while this process imports its HTTP server.
+        from airworthy.serve.lag import LoopLag
         from airworthy.serve.link.process import ProcessLink
         from airworthy.serve.meters import Meters
         from airworthy.serve.served import Served
 
         meters = Meters()
         make_link = self._make_link or ProcessLink
+        store = self._make_store(meters)
         models = {
             plan.model.name: Served(
-                plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile
+                plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile, store
             )
             for plan in self.plans
         }
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
+        from airworthy.serve.gateway.admission import Admission
         from airworthy.serve.gateway.app import App
         from airworthy.serve.gateway.server import Server
         from airworthy.serve.models import Models
 
         served_models = Models(models)
-        self._server = Server(App(served_models, self.settings, meters, self._admin).answer, self.settings)
+        admission = Admission(self.settings, meters)
+        app = App(served_models, self.settings, meters, self._admin, admission)
+        self._server = Server(app.answer, self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
+        lag = loop.create_task(LoopLag(meters).watch())
         grpc: Any = None
         try:
             if self.settings.grpc_port is not None:
                 from airworthy.serve.gateway.grpc import Gateway
 
-                grpc = Gateway(served_models, self.settings, meters, self._admin)
+                grpc = Gateway(served_models, self.settings, meters, self._admin, admission)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
                 await self._server.serve(sock)
         finally:
             loading.cancel()
+            lag.cancel()
             if self._draining is not None:
                 await self._draining
             if grpc is not None:
@@ -176,6 +183,18 @@ class Service:
             await asyncio.gather(*(served.stop(self._grace) for served in models.values()))
             for served in models.values():
                 served.close()
+            if store is not None:
+                await store.close()
+
+    def _make_store(self, meters: Any) -> Any:
+        if not self.settings.cache_url:
+            return None
+        from airworthy.serve.answers_redis import RedisAnswers
+
+        def count(result: str) -> None:
+            meters.stored.labels(result).inc()
+
+        return RedisAnswers(self.settings.cache_url, self.settings.cache_ttl, self.settings.cache_timeout, count)
 
     async def _listen_grpc(self, grpc: Any, port: int) -> int:
         try:

@@ -19,6 +19,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.engines.interface import LoadFailed, Runner, RunnerKind
 from airworthy.serve.channel import Channel
 from airworthy.serve.tensors import Tensor
+from airworthy.serve.unwanted import Unwanted
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
 
 _PR_SET_PDEATHSIG = 1
@@ -38,7 +39,7 @@ def work(channel: Channel, started: float) -> int:
     except AirworthyError as error:
         channel.send(_failure(0, error))
         return 1
-    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.time() - started))
+    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
     try:
         _Lanes(channel, runner).run()
     finally:
@@ -55,6 +56,7 @@ class _Lanes:
     def __init__(self, channel: Channel, runner: Runner) -> None:
         self._channel = channel
         self._runner = runner
+        self._unwanted = Unwanted(channel, runner)
 
     def run(self) -> None:
         """Run until the gateway says stop or is gone; runs of other lanes are not waited for then.
@@ -82,7 +84,12 @@ class _Lanes:
             message, data = frame
             if not isinstance(message, Run):
                 raise WireError(f"unexpected {type(message).__name__}")
-            _run(self._channel, self._runner, message, data)
+            began = time.monotonic()
+            self._unwanted.begin(message.id)
+            try:
+                _run(self._channel, self._runner, message, data)
+            finally:
+                self._unwanted.end(time.monotonic() - began)
 
 
 def _load(load: Load) -> Runner:
@@ -173,7 +180,7 @@ def _die_with_the_gateway() -> None:
 
 def run() -> None:
     """The process's entry: run on the socket whose number is the one argument, and exit."""
-    started = time.time()
+    started = time.monotonic()
     # Ctrl-C is the gateway's to handle: it decides when a worker ends, after its last answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_the_gateway()

@@ -19,6 +19,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.serve import refusals
 from airworthy.serve.gateway import encoding, openai, v2
 from airworthy.serve.gateway.admin import Admin
+from airworthy.serve.gateway.admission import Admission
 from airworthy.serve.gateway.cors import Cors
 from airworthy.serve.gateway.health import Health
 from airworthy.serve.gateway.http import JSON, Header, Request, Response, headers_of, status_of
@@ -56,16 +57,21 @@ class Route(NamedTuple):
     """How its protocol tells errors."""
     model: str = ""
     """The model that the path names."""
+    limited: bool = False
+    """Whether its callers' limits hold, which probes and scrapers are not held against."""
 
 
 class App:
     """The application."""
 
-    def __init__(self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin) -> None:
+    def __init__(
+        self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin, admission: Admission
+    ) -> None:
         self._settings = settings
         self._meters = meters
         self._models = models
         self._admin = admin
+        self._admission = admission
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self._rows = rows(
             Health(models, meters),
@@ -127,6 +133,9 @@ class App:
             if handler is None:
                 allowed = tuple(route.handlers)
                 raise refusals.MethodNotAllowed(path=request.path, method=request.method, allowed=allowed)
+            request.tenant = self._admission.tenant(request)
+            if self._admission.on and route.limited:
+                return await self._admission.answer(request, handler)
             return await handler(request)
         except AirworthyError as error:
             return Response(status_of(error), error_body(error), headers_of(error))
@@ -182,7 +191,7 @@ def _table(every: Iterable[Row], models: Iterable[str]) -> dict[str, Route]:
         label = row.template.replace("/versions/{version}", "")
         for name in names if "{name}" in row.template else ("",):
             path = row.template.replace("{name}", name).replace("{version}", VERSION)
-            table[path] = Route(label, handlers, error_body, name)
+            table[path] = Route(label, handlers, error_body, name, row.operation.limited)
     return table
 
 

@@ -244,6 +244,12 @@ class Connection(asyncio.Protocol):
             self._watchers.append(watcher)
         return watcher
 
+    @property
+    def address(self) -> str:
+        """The IP address that the client connects from."""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) and peer else ""
+
     # --- answers ----------------------------------------------------------------------------------------------------
 
     def _begin(self, request: Request) -> None:

@@ -8,7 +8,10 @@ from airworthy.serve.gateway.http import Header, Request, Response
 
 _METHODS = b"GET, POST, HEAD, OPTIONS"
 _HEADERS = b"authorization, content-type, content-encoding, inference-header-content-length, x-request-id"
-_EXPOSED: Header = (b"access-control-expose-headers", b"inference-header-content-length, retry-after, x-request-id")
+_EXPOSED: Header = (
+    b"access-control-expose-headers",
+    b"inference-header-content-length, retry-after, retry-after-ms, x-request-id",
+)
 _MAX_AGE = b"600"
 _VARY: Header = (b"vary", b"origin")
 

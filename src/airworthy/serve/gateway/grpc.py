@@ -14,6 +14,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.gateway.admin import Admin
+from airworthy.serve.gateway.admission import Admission
 from airworthy.serve.gateway.grpc_tensors import read_inputs, write_outputs
 from airworthy.serve.gateway.http import message_of, status_of
 from airworthy.serve.gateway.proto import messages, methods
@@ -60,9 +61,11 @@ _CODES = {
     401: grpc.StatusCode.UNAUTHENTICATED,
     403: grpc.StatusCode.PERMISSION_DENIED,
     404: grpc.StatusCode.NOT_FOUND,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+_PROBES = frozenset({"ServerLive", "ServerReady", "ModelReady", "Check"})
 _INTERNAL = "the service failed on this request; its log says more"
 _log = logging.getLogger("airworthy.serve")
 _m: dict[str, Any] = messages()
@@ -71,10 +74,13 @@ _m: dict[str, Any] = messages()
 class Gateway:
     """The gRPC server: the same models, limits and refusals as over HTTP."""
 
-    def __init__(self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin) -> None:
+    def __init__(
+        self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin, admission: Admission
+    ) -> None:
         self._models = models
         self._meters = meters
         self._admin = admin
+        self._admission = admission
         self._stopping = asyncio.Event()
         options = (
             ("grpc.max_receive_message_length", settings.max_body),
@@ -129,7 +135,8 @@ class Gateway:
     def _unary(self, name: str, kind: Any, handle: Callable[[Any, Any], Awaitable[Any]]) -> Any:
         async def call(data: bytes, context: Any) -> Any:
             try:
-                response = await handle(_parse(kind, data), context)
+                with self._let_in(name, data, context):
+                    response = await handle(_parse(kind, data), context)
             except asyncio.CancelledError:
                 self._meters.calls.add(name, grpc.StatusCode.CANCELLED.name)
                 raise
@@ -143,12 +150,18 @@ class Gateway:
 
         return call
 
+    def _let_in(self, name: str, data: bytes, context: Any) -> contextlib.AbstractContextManager[None]:
+        """Hold a call against its caller's limits, if it is no probe's."""
+        if not self._admission.on or name in _PROBES:
+            return contextlib.nullcontext()
+        return self._admission.let_in(self._admission.caller_of_call(context), len(data))
+
     async def _refuse(self, name: str, context: Any, error: AirworthyError) -> NoReturn:
         code = _CODES.get(status_of(error), grpc.StatusCode.INTERNAL)
         self._meters.calls.add(name, code.name)
         trailing: tuple[tuple[str, str], ...] = ()
         if isinstance(error, refusals.Refusal) and error.retry_after:
-            trailing = (("grpc-retry-pushback-ms", str(1000 * error.retry_after)),)
+            trailing = (("grpc-retry-pushback-ms", str(round(1000 * error.retry_after))),)
         await context.abort(code, message_of(error), trailing)
         raise AssertionError("abort returned")
 
@@ -194,7 +207,7 @@ class Gateway:
             raise refusals.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
         tensors = served.validate(read_inputs(request))
         names = wanted_outputs(served, [each.name for each in request.outputs]) if request.outputs else ()
-        outputs = await served.submit(tensors, names)
+        outputs = await served.submit(tensors, names, tenant=self._admission.tenant_of_call(context))
         response = _m["inference.ModelInferResponse"](model_name=served.name, model_version=VERSION, id=request.id)
         write_outputs(response, in_order(outputs, names) if names else outputs, raw=bool(request.raw_input_contents))
         return response
@@ -238,7 +251,8 @@ class Gateway:
         made, request = _m["inference.ModelStreamInferResponse"](), _m["inference.ModelInferRequest"]()
         try:
             request = _parse(_m["inference.ModelInferRequest"], data)
-            made.infer_response.CopyFrom(await self.ModelInfer(request, context))
+            with self._let_in("ModelStreamInfer", data, context):
+                made.infer_response.CopyFrom(await self.ModelInfer(request, context))
         except AirworthyError as error:
             made.error_message = message_of(error)
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the stream goes on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -43,6 +44,10 @@ class Line(Protocol):
     def watch(self) -> Awaitable[None]:
         """Something that is done once the client is gone."""
 
+    @property
+    def address(self) -> str:
+        """The IP address that the client connects from; empty where that can't be told."""
+
 
 class Request:
     """A request whose body is taken on demand, within bounds."""
@@ -64,6 +69,7 @@ class Request:
         "most_head",
         "path",
         "target",
+        "tenant",
     )
 
     def __init__(self, line: Line, method: str, target: bytes, path: str, headers: list[Header], keep: bool) -> None:
@@ -81,6 +87,8 @@ class Request:
         """Whether it says so, and must be told: clients of HTTP/1.0 do."""
         self.model = ""
         """The model that the path names."""
+        self.tenant = ""
+        """Whose kept answers it may be given."""
         self.most_head = 0
         """Bytes that the head has at the most."""
         self.complete = False
@@ -151,6 +159,16 @@ class Request:
             timer.cancel()
             self._waiter = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the body that have come."""
+        return self._size
+
+    @property
+    def address(self) -> str:
+        """The IP address that the client connects from."""
+        return self._line.address
+
     def gone(self) -> Awaitable[None]:
         """Something that is done once the client is gone."""
         return self._line.watch()
@@ -220,7 +238,9 @@ def headers_of(error: AirworthyError) -> tuple[Header, ...]:
     """The headers of an error's response."""
     headers = [JSON]
     if isinstance(error, refusals.Refusal) and error.retry_after:
-        headers.append((b"retry-after", str(error.retry_after).encode()))
+        # The standard's header has whole seconds; OpenAI's clients look for theirs with milliseconds first.
+        headers.append((b"retry-after", str(math.ceil(error.retry_after)).encode()))
+        headers.append((b"retry-after-ms", str(math.ceil(1000 * error.retry_after)).encode()))
     if isinstance(error, refusals.MethodNotAllowed):
         headers.append((b"allow", ", ".join(error.params["allowed"]).encode()))
     if isinstance(error, refusals.Unauthorized):

@@ -99,7 +99,7 @@ class ErrorDetail(msgspec.Struct):
     message: str
     """The message, with the way out."""
     type: str
-    """`invalid_request_error`, `authentication_error` or `server_error`."""
+    """`invalid_request_error`, `authentication_error`, `rate_limit_error` or `server_error`."""
     param: Union[str, None]
     """What it is about."""
     code: str
@@ -117,10 +117,13 @@ _decoder = msgspec.json.Decoder(EmbeddingRequest)
 _encode = msgspec.json.Encoder().encode
 
 
+_KINDS = {401: "authentication_error", 429: "rate_limit_error"}
+
+
 def error_body(error: AirworthyError) -> bytes:
     """An error in OpenAI's shape."""
     status = status_of(error)
-    kind = "authentication_error" if status == 401 else "invalid_request_error" if status < 500 else "server_error"
+    kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "server_error")
     param = error.params.get("name") if status == 404 or error.code == "invalid-tensor" else None
     return _encode(Error(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
 
@@ -155,7 +158,10 @@ class OpenAI:
         served.check_room()
         ids = await _token_ids(served, wanted.input)
         vectors = await wait_for_all(
-            [served.submit_tokens(each, request.gone if i == 0 else None) for i, each in enumerate(ids)]
+            [
+                served.submit_tokens(each, request.gone if i == 0 else None, tenant=request.tenant)
+                for i, each in enumerate(ids)
+            ]
         )
         as_text = wanted.encoding_format == "base64"
         data = [Embedding("embedding", i, _vector(vector[0], as_text, size)) for i, vector in enumerate(vectors)]

@@ -28,6 +28,7 @@ _BINARY = {"schema": {"type": "string", "contentEncoding": "binary"}}
 _HEADERS = {
     "x-request-id": {"description": "The request's own, echoed.", "schema": {"type": "string"}},
     "retry-after": {"description": "Seconds after which another try makes sense.", "schema": {"type": "integer"}},
+    "retry-after-ms": {"description": "The same in milliseconds.", "schema": {"type": "integer"}},
     "inference-header-content-length": {
         "description": "Bytes of JSON before the tensors' data.",
         "schema": {"type": "integer", "minimum": 0},
@@ -54,6 +55,8 @@ class Operation(NamedTuple):
     """Whether the body and the response may be the binary extension's."""
     text: str = ""
     """The content type of a response that is no JSON."""
+    limited: bool = True
+    """Whether its callers' limits hold."""
     not_ready: bool = False
     """Whether a 503 has the same shape as the 200."""
 
@@ -156,14 +159,15 @@ def _responses(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, An
     if operation.not_ready:
         found["503"] = {**good, "description": "Not ready."}
     by_status: dict[int, list[type[Refusal]]] = {}
-    every: tuple[type[Refusal], ...] = (*operation.refuses, *ALWAYS)
+    limits = (refusals.TooManyRequests,) if operation.limited else ()
+    every: tuple[type[Refusal], ...] = (*operation.refuses, *limits, *ALWAYS)
     for kind in every:
         by_status.setdefault(kind.http_status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         reasons = dict.fromkeys((inspect.getdoc(kind) or "").partition("\n")[0] for kind in kinds)
         more = dict(headers)
-        if status == 503:
-            more["retry-after"] = _HEADERS["retry-after"]
+        if status in (429, 503):
+            more.update({name: _HEADERS[name] for name in ("retry-after", "retry-after-ms")})
         content = {"application/json": {"schema": schemas[repr(operation.error)]}}
         found[str(status)] = {"description": " ".join(reasons), "headers": more, "content": content}
     return found

@@ -109,7 +109,10 @@ class Rerank:
         most = served.model.max_length if wanted.truncate else None
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
         answers = await wait_for_all(
-            [served.submit_tokens(ids, request.gone if i == 0 else None, types) for i, (ids, types) in enumerate(pairs)]
+            [
+                served.submit_tokens(ids, request.gone if i == 0 else None, types, request.tenant)
+                for i, (ids, types) in enumerate(pairs)
+            ]
         )
         scores = [_score(answer[0]) for answer in answers]
         order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[: wanted.top_n]

@@ -10,8 +10,8 @@ import sys
 from airworthy.core.settings import ServeSettings
 from airworthy.serve.gateway.connection import FRAMING, Answer, Connection
 
-BACKLOG = 2048
-"""Connections that the kernel holds until they are accepted."""
+BACKLOG = 65535
+"""Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
 MARGIN = 2.0
 """Seconds beyond the drain after which what is left is cut off."""
 LOOK = 0.1

@@ -10,7 +10,7 @@ from airworthy.serve.models import ModelState
 from airworthy.serve.refusals import LoadRefused, NotThisTask, UnknownModel
 from airworthy.serve.statistics import ModelsStatistics
 
-_SERVICE = Operation("service", error=v2.Error)
+_SERVICE = Operation("service", error=v2.Error, limited=False)
 _V2 = Operation("open-inference", error=v2.Error)
 _NAMED = _V2._replace(refuses=(UnknownModel,))
 _OPENAI = Operation("openai", error=openai.Error)

@@ -1,0 +1,192 @@
+"""Three times as much as a service can do, for a while: who is accepted, what the others are told, how it comes back.
+
+    python benchmarks/overload.py --minilm FOLDER          # digits and MiniLM, 30 s each
+    python benchmarks/overload.py --only digits --seconds 5 --loadgen ./loadgen
+
+Arrivals are Poisson; latency counts from the scheduled arrival. The load generator of `airworthy bench` is written in
+Python: it can't offer three times what a small model takes on the same two cores, and says so. `--loadgen` names one
+that can, called as `loadgen -m open -r RATE -c CONNECTIONS -d SECONDS -t TIMEOUT -a HOST:PORT -u PATH -b FILE`, which
+prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+from services import Service, digits, serving, verdict
+from timing import table
+
+from airworthy.observe.load import Outcome, closed_loop, http_request, open_loop
+from airworthy.observe.requests import Target, target
+
+CLIENTS = (8, 32, 128)
+CONNECTIONS = 4096
+
+
+class Flood(msgspec.Struct):
+    """What came of the overload."""
+
+    offered: float
+    """Arrivals a second that were made."""
+    good: float
+    """Good answers a second."""
+    p99: float
+    """Seconds of the accepted requests' 99th percentile, from the scheduled arrival."""
+    statuses: dict[str, int]
+    """Answers by status."""
+    lost: int
+    """Connections that broke."""
+    unanswered: int
+    """Requests without an answer."""
+    unsent: int = 0
+    """Arrivals that found every connection busy."""
+
+
+def main() -> int:
+    """Measure and print; 1 where a demand is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--minilm", type=Path, help="the folder of the exported model")
+    parser.add_argument("--only", choices=("digits", "minilm"))
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument(
+        "--calibrate", type=float, default=4.0, help="seconds for each strength that finds the capacity"
+    )
+    parser.add_argument("--times", type=float, default=3.0)
+    parser.add_argument("--deadline", type=float, default=5.0, help="serve.deadline in seconds")
+    parser.add_argument("--loadgen", type=Path)
+    given = parser.parse_args()
+    subjects = {"digits": digits() if given.only != "minilm" else None, "minilm": given.minilm}
+    rows, met = [], True
+    for name, model in subjects.items():
+        if model is None or given.only not in (None, name):
+            continue
+        with serving(model, deadline=str(given.deadline)) as service:
+            row, good = one(name, service, given)
+        rows.append(row)
+        met = met and good
+    head = ("model", "capacity", "offered", "goodput", "share", "accepted p99 s", "429/503", "other", "back after s")
+    table(f"{given.times:g} times capacity for {given.seconds:g} s, deadline {given.deadline:g} s", head, rows)
+    return 0 if met else 1
+
+
+def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[object, ...], bool]:
+    """Overload one service; its row of the table, and whether all demands are met."""
+    asked = target(service.url)
+    requests = [http_request(asked.host, asked.path, body) for body in asked.bodies]
+    capacity = 0.0
+    for clients in CLIENTS:
+        found = closed_loop(asked.host, asked.port, requests, clients=clients, seconds=given.calibrate)
+        capacity = max(capacity, found.rate)
+    before = service.usage()
+    peak = [before.resident]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            peak.append(service.usage().resident)
+
+    told: list[dict[str, str]] = []
+
+    def ask() -> None:
+        while not over.wait(0.1):
+            status, headers = service.headers(asked.path, asked.bodies[0])
+            if status in (429, 503):
+                told.append(headers)
+
+    watchers = [threading.Thread(target=each, daemon=True) for each in (watch, ask)]
+    for each in watchers:
+        each.start()
+    rate = given.times * capacity
+    flood = _with_program(given, asked, rate) if given.loadgen else _with_ours(given, asked, requests, rate)
+    over.set()
+    back = recovered(asked, requests, capacity)
+    after = service.usage()
+    refused = sum(count for status, count in flood.statuses.items() if status in ("429", "503"))
+    late = flood.statuses.get("504", 0)
+    other = sum(flood.statuses.values()) - flood.statuses.get("200", 0) - refused
+    spread = {headers.get("retry-after-ms", "") for headers in told}
+    print(f"\n{name}: capacity {capacity:.1f}/s, offered {flood.offered:.1f}/s, answers {flood.statuses}")
+    demands = [
+        (flood.offered >= 0.95 * rate, f"{rate:.0f} requests a second were offered"),
+        (flood.p99 <= given.deadline, f"accepted p99 {flood.p99:.3f} s within the deadline"),
+        (flood.good >= 0.9 * capacity, f"goodput {flood.good / capacity:.2f} of capacity, at least 0.9"),
+        (flood.lost == 0, f"{flood.lost} connections broke"),
+        (flood.unanswered == 0, f"{flood.unanswered} requests without an answer"),
+        (flood.unsent == 0, f"{flood.unsent} arrivals found all {CONNECTIONS} connections busy"),
+        (other == 0, f"{other} answers that are neither good nor a refusal ({late} of them late)"),
+        (all("retry-after" in headers for headers in told), f"{len(told)} refusals looked at say when to come back"),
+        (len(spread) == len(told) or len(spread) > 5, f"{len(spread)} different times to come back"),
+        (
+            max(peak) <= 1.1 * before.resident + 16,
+            f"memory {before.resident:.0f} to {max(peak):.0f} MiB",
+        ),
+        (
+            after.descriptors <= before.descriptors + 8,
+            f"open files {before.descriptors} before, {after.descriptors} after",
+        ),
+        (back <= 2.0, f"full speed {back:.1f} s after the end"),
+    ]
+    verdicts = [verdict(met, text) for met, text in demands]
+    good = all(verdicts)
+    share = f"{flood.good / capacity:.2f}"
+    row = (name, f"{capacity:.0f}", f"{flood.offered:.0f}", f"{flood.good:.0f}", share, f"{flood.p99:.3f}", refused)
+    return (*row, other + flood.lost + flood.unanswered, f"{back:.1f}"), good
+
+
+def _with_ours(given: argparse.Namespace, asked: Target, requests: list[bytes], rate: float) -> Flood:
+    outcome: Outcome = open_loop(
+        asked.host, asked.port, requests, rate=rate, seconds=given.seconds, warm_up=1.0, most=CONNECTIONS
+    )
+    answers = sum(outcome.statuses.values()) + outcome.lost + outcome.unanswered
+    return Flood(
+        offered=answers / given.seconds,
+        good=outcome.goodput(given.deadline),
+        p99=outcome.percentile(0.99),
+        statuses={str(status): count for status, count in outcome.statuses.items()},
+        lost=outcome.lost,
+        unanswered=outcome.unanswered,
+    )
+
+
+def _with_program(given: argparse.Namespace, asked: Target, rate: float) -> Flood:
+    with tempfile.NamedTemporaryFile("wb", suffix=".txt") as file:
+        file.write(b"\n".join(asked.bodies) + b"\n")
+        file.flush()
+        options = {"-m": "open", "-r": rate, "-c": CONNECTIONS, "-d": given.seconds, "-t": 4 * given.deadline}
+        words = [str(word) for pair in options.items() for word in pair]
+        where = ["-a", f"{asked.host}:{asked.port}", "-u", asked.path, "-b", file.name]
+        done = subprocess.run([given.loadgen, *words, *where], capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    statuses = {str(status): int(count) for status, count in told["statuses"].items()}
+    return Flood(
+        offered=told["offered"] / given.seconds,
+        good=statuses.get("200", 0) / given.seconds,
+        p99=told["p99_ms"] / 1000,
+        statuses=statuses,
+        lost=sum(told[name] for name in ("refused", "connect_error", "reset", "bad_response")),
+        unanswered=told["timeout"] + told["left_hanging"],
+        unsent=told["unsent"],
+    )
+
+
+def recovered(asked: Target, requests: list[bytes], capacity: float) -> float:
+    """Seconds from now until a stretch of half a second has nine tenths of the capacity."""
+    began = time.perf_counter()
+    for _ in range(20):
+        at = time.perf_counter() - began
+        found = closed_loop(asked.host, asked.port, requests, clients=32, seconds=0.5, warm_up=0.0)
+        if found.rate >= 0.8 * capacity and set(found.statuses) == {200}:
+            return at
+    return float("inf")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
