@@ -198,3 +198,31 @@ def test_a_full_house_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await answer(reader))[2] == b"y"
 
     talk(conversation)
+
+
+def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while() -> None:
+    full = [True]
+
+    def turn_away(target: bytes) -> Response | None:
+        return Response(503, b"full") if full and target == b"/" else None
+
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        server.turn_away = turn_away
+        writer.write(ask("/early", method="GET"))
+        assert (await answer(reader))[0] == 200
+        one = ask("/", "content-length: 1", body=b"x")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        writer.write(one + one)
+        assert (await answer(reader))[2] == b"full"
+        assert (await answer(reader))[2] == b"full", "what had come with it is answered as well"
+        assert loop.time() - began < 0.1
+        full.clear()
+        writer.write(one)
+        assert (await answer(reader))[2] == b"x"
+        assert 0.1 < loop.time() - began < 2, "the next one is read once it could have come again"
+        full.append(True)
+        writer.write(ask("/", "content-length: 1", "x-request-id: 7", body=b"y"))
+        assert (await answer(reader))[2] == b"y", "one that hangs on its id is looked at"
+
+    talk(conversation)

@@ -53,6 +53,15 @@ class Asked(NamedTuple):
     """The outputs that are needed; empty for all."""
 
 
+class Full(NamedTuple):
+    """A queue that takes nobody more."""
+
+    waiting: int
+    """Requests in it."""
+    wait: float
+    """Seconds after which another try makes sense."""
+
+
 class Pending(Ticket):
     """A request on its way."""
 
@@ -239,13 +248,20 @@ class Dispatcher:
         else:
             if not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
                 raise self._not_ready()
+        if (full := self.full) is not None:
+            self._meters.rejected("overloaded")
+            raise refusals.Overloaded(name=self.name, waiting=full.waiting, retry_after=full.wait)
+
+    @property
+    def full(self) -> Full | None:
+        """How long its queue is; None while there is room in it, and in the time that is left for those inside."""
         queued = len(self._queue)
         if not queued:
-            return
+            return None
         wait = self._forecast.wait(self._queue.work)
-        if queued >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
-            self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=queued, retry_after=max(1.0, wait))
+        if queued < self._settings.max_queue and wait <= self._settings.deadline * MOST_WAIT:
+            return None
+        return Full(queued, max(1.0, wait))
 
     def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.

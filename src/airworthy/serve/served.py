@@ -15,7 +15,7 @@ from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals, trials
 from airworthy.serve.cache import AnswerCache, Store, Watch, key_of
-from airworthy.serve.dispatcher import Asked, Dispatcher
+from airworthy.serve.dispatcher import Asked, Dispatcher, Full
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.release import digest_of, stamp_of
@@ -184,6 +184,15 @@ class Served:
         if self.unloaded:
             raise refusals.NotReady(name=self.name, state=self.state)
         self.dispatcher.check_room()
+
+    @property
+    def full(self) -> Full | None:
+        """How long its queue is, where it takes nobody more; None where the request decides what is said."""
+        return None if self.unloaded or not self.dispatcher.ready else self.dispatcher.full
+
+    def turned_away(self) -> None:
+        """Count a request that was refused because it is full."""
+        self._meters.rejected("overloaded")
 
     async def load(self) -> None:
         """Load it, or load its file again: new runners take over once they are ready, the old ones finish their work.

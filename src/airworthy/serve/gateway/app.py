@@ -27,6 +27,7 @@ from airworthy.serve.gateway.openapi import Row, describe
 from airworthy.serve.gateway.repository import Repository
 from airworthy.serve.gateway.rerank import Rerank
 from airworthy.serve.gateway.table import rows
+from airworthy.serve.gateway.turning_away import TurningAway
 from airworthy.serve.meters import Meters
 from airworthy.serve.models import Models
 from airworthy.serve.served import VERSION
@@ -83,6 +84,17 @@ class App:
         )
         self._description = b""
         self.routes = _table(self._rows, models)
+
+    def turning_away(self) -> TurningAway | None:
+        """How full models are told of without looking at the request; None where the settings ask for a look."""
+        if self._admission.on or self._cors is not None:
+            return None
+        places = {
+            path.encode(): (route.name, self._models[route.model])
+            for path, route in self.routes.items()
+            if route.model and path.endswith("/infer")
+        }
+        return TurningAway(places, v2.error_body, self._meters)
 
     @property
     def operations(self) -> tuple[Row, ...]:

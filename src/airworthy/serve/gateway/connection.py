@@ -24,6 +24,8 @@ IDLE = 30.0
 """Seconds that a connection is kept whose client neither asks nor reads."""
 LINGER = 2.0
 """Seconds that a client gets to read a last answer, and to stop sending what nobody wants."""
+RESPITE = 0.2
+"""Seconds for which nothing more is read from a client that was turned away: it was told when to come again."""
 LINGER_SIZE = 4 << 20
 """Bytes that it may still send in that time."""
 MOST_CHUNKS = 1 << 16
@@ -40,6 +42,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 Answer = Callable[[Request], Coroutine[Any, Any, Optional[Response]]]
+TurnAway = Callable[[bytes], Optional[Response]]
 
 
 class TooMuch(Exception):
@@ -64,6 +67,8 @@ class Bounds(Protocol):
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
 
+    turn_away: Optional[TurnAway]
+    """Gives the answer to a URL at which nobody is let in now; None to look at the request. None for no such URLs."""
     answer: Answer
     """Gives the answer to a request; None where there is nobody to answer any more."""
 
@@ -90,7 +95,9 @@ class Connection(asyncio.Protocol):
         self._chunks = 0
         self._target = b""
         self._headers: list[Header] = []
-        self._expects = self._asks_to_keep = False
+        self._expects = self._asks_to_keep = self._is_named = False
+        self._turned_away: Response | None = None
+        self._respite = math.inf
         self._incoming: Request | None = None
         self._ahead: deque[Request] = deque()
         self._answering: Request | None = None
@@ -167,7 +174,7 @@ class Connection(asyncio.Protocol):
         """A request begins."""
         self._part, self._size, self._chunks = Part.HEAD, 0, 0
         self._target, self._headers = b"", []
-        self._expects = self._asks_to_keep = False
+        self._expects = self._asks_to_keep = self._is_named = False
         self._head_due = self._loop.time() + self._server.head_timeout
         if not self._writing_paused:
             self._due = math.inf
@@ -183,6 +190,8 @@ class Connection(asyncio.Protocol):
             self._expects = value.lower() == b"100-continue"
         elif name == b"connection":
             self._asks_to_keep = value.lower() == b"keep-alive"
+        elif name == b"x-request-id":
+            self._is_named = True
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -190,6 +199,11 @@ class Connection(asyncio.Protocol):
         self._part = Part.BODY
         self._head_due = math.inf
         keep = self._parser.should_keep_alive()
+        if keep and self._server.turn_away is not None and self._may_turn_away():
+            self._turned_away = self._server.turn_away(self._target)
+            if self._turned_away is not None:
+                self._size, self._due = 0, self._loop.time() + IDLE
+                return
         method = self._parser.get_method().decode("ascii")
         request = Request(self, method, self._target, _path(self._target), self._headers, keep)
         request.asks_to_keep = self._asks_to_keep and keep
@@ -219,6 +233,17 @@ class Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.end()
             self._incoming = None
+        elif self._turned_away is not None:
+            self._transport.write(_bytes_of("POST", self._turned_away, keep=True, asks_to_keep=self._asks_to_keep))
+            self._turned_away = None
+            self._expect_reading()
+            self._respite = self._loop.time() + RESPITE
+            self.wait()
+
+    def _may_turn_away(self) -> bool:
+        """Whether nothing hangs on the request itself: its turn, its id, or being told to go on."""
+        busy = self._answering is not None or self._ahead or self._writing_paused
+        return not busy and not self._expects and not self._is_named and self._parser.get_method() == b"POST"
 
     # --- what requests ask for --------------------------------------------------------------------------------------
 
@@ -272,7 +297,7 @@ class Connection(asyncio.Protocol):
             request.leave()
             # A body that is refused, or answered before it came, is not waited for: its client may never send it.
             keep = keep and response.status < 400
-        self._transport.write(_bytes_of(request, response, keep))
+        self._transport.write(_bytes_of(request.method, response, keep=keep, asks_to_keep=request.asks_to_keep))
         if not keep:
             self._end(lingers=not request.complete)
         else:
@@ -355,6 +380,9 @@ class Connection(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """End what has taken too long; the server calls it again and again."""
+        if now >= self._respite:
+            self._respite = math.inf
+            self._read_on()
         if now >= self._head_due:
             self._head_due = math.inf
             if self._part is Part.HEAD:
@@ -380,7 +408,7 @@ def _path(target: bytes) -> str:
     return unquote(path) if "%" in path else path
 
 
-def _bytes_of(request: Request, response: Response, keep: bool) -> bytes:
+def _bytes_of(method: str, response: Response, *, keep: bool, asks_to_keep: bool) -> bytes:
     """A response as it is sent."""
     status, body, headers = response
     parts = [_STATUS_LINES[status], *[b"%b: %b\r\n" % header for header in headers]]
@@ -388,9 +416,9 @@ def _bytes_of(request: Request, response: Response, keep: bool) -> bytes:
         parts.append(b"content-length: %d\r\n" % len(body))
     if not keep:
         parts.append(_CLOSE)
-    elif request.asks_to_keep:
+    elif asks_to_keep:
         parts.append(_KEEP)
     parts.append(b"\r\n")
-    if request.method != "HEAD":
+    if method != "HEAD":
         parts.append(body)
     return b"".join(parts)

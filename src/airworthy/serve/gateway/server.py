@@ -8,7 +8,7 @@ import socket
 import sys
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.gateway.connection import FRAMING, Answer, Connection
+from airworthy.serve.gateway.connection import FRAMING, Answer, Connection, TurnAway
 
 BACKLOG = 65535
 """Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
@@ -25,7 +25,14 @@ MOST_CONNECTIONS = 1 << 16
 class Server:
     """Serves an application until it is told to stop."""
 
-    def __init__(self, answer: Answer, settings: ServeSettings) -> None:
+    def __init__(self, answer: Answer, settings: ServeSettings, turn_away: TurnAway | None = None) -> None:
+        """Make a server.
+
+        Args:
+            answer: gives the answer to a request.
+            settings: its bounds.
+            turn_away: gives the answer to a URL at which nobody is let in now, before a request is made of what came.
+        """
         self.max_head = settings.max_headers + settings.max_url
         self.max_wire = settings.max_body * FRAMING + settings.max_headers
         self.head_timeout = settings.header_timeout
@@ -33,6 +40,7 @@ class Server:
         self.connections: set[Connection] = set()
         """The connections that are open."""
         self.answer = answer
+        self.turn_away = turn_away
         self._grace = settings.drain + MARGIN
         self._most = _most_connections()
         self._changed = asyncio.Event()
