@@ -130,9 +130,9 @@ def _meant(path: Path, head: bytes) -> Format | None:
 def _claims_another(path: Path, found: Format) -> bool:
     """Whether a file's suffix claims it to be of another format than its content is, and is not a vague one."""
     suffix = path.suffix.lower()
-    claimed = [each.name for each in FORMATS if suffix in each.suffixes]
-    vague = suffix in _VAGUE or (suffix, found.name) in _USUAL
-    return bool(claimed) and not path.is_dir() and found.name not in claimed and not vague
+    if suffix in found.suffixes or suffix in _VAGUE or (suffix, found.name) in _USUAL or path.is_dir():
+        return False
+    return any(suffix in each.suffixes for each in FORMATS)
 
 
 def _other(head: bytes) -> str:
