@@ -28,6 +28,8 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 unless told.")
 @click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
 @click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
+@click.option("--convert-safe", metavar="OUT", help="Rewrite a pickle's tensors as safetensors, without loading it.")
+@click.option("--force", is_flag=True, help="Replace OUT where it is there already.")
 @finding_options
 def command(
     path: str,
@@ -37,10 +39,12 @@ def command(
     write_manifest: str | None,
     health: bool,
     compare: str | None,
+    convert_safe: str | None,
+    force: bool,
     chosen: Chosen,
 ) -> int:
     """Tell what a model is."""
-    from airworthy.flows.inspect import inspect
+    from airworthy.flows.inspect import Looking, inspect
     from airworthy.flows.weights import Depth
 
     only_one_reads_standard_input(path, chosen.config, manifest)
@@ -50,7 +54,8 @@ def command(
 
         algorithms = (default_algorithm(),)
     depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "")
+    looking = Looking(convert_safe or "", force)
     with LateProgress() as progress:
-        report = inspect(path, settings=settings, depth=depth, progress=progress)
+        report = inspect(path, settings=settings, depth=depth, looking=looking, progress=progress)
     options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
     return finish(report, chosen.format, options, settings.check)

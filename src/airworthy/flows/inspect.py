@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,26 @@ HEADERS = Depth()
 """Nothing is read but headers."""
 
 
+@dataclass(frozen=True)
+class Looking:
+    """What is made of a model besides the report; nothing by default."""
+
+    convert_safe: str = ""
+    """A file or folder that the tensors of a pickle are rewritten to as safetensors."""
+    force: bool = False
+    """Whether what is there is replaced."""
+
+
+NOTHING = Looking()
+"""Only the report."""
+
+
 def inspect(
     path: str | Path,
     *,
     settings: Settings | None = None,
     depth: Depth = HEADERS,
+    looking: Looking = NOTHING,
     progress: Progress = SILENT,
 ) -> Report:
     """Tell what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
@@ -35,11 +51,14 @@ def inspect(
         path: a model file or folder.
         settings: which causes are turned off; none when None.
         depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
+        looking: what is made of it: a safe copy of its tensors.
         progress: told the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
         NotAModel: there is no model in it.
+        ConversionRefused: its tensors can't be rewritten faithfully.
+        WouldOverwrite: an output is there already.
         ExtraMissing: what `depth` asks for needs a library that is not installed.
     """
     from airworthy.artifacts.identify import inspect as identify
@@ -54,6 +73,12 @@ def inspect(
         if depth.any:
             inspection, more = look_deeper(inspection, depth, progress)
             answer |= more
+        if looking.convert_safe:
+            from airworthy.flows.convert_safe import convert_safe
+
+            answer["conversion"] = convert_safe(
+                inspection, looking.convert_safe, force=looking.force, progress=progress
+            )
     ignore = (settings or Settings()).check.ignore
     areas = (Area.MODEL, Area.WEIGHTS) if depth.reads_weights else (Area.MODEL,)
     results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)

@@ -32,6 +32,7 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
         yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
     yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
+    yield from _conversion(report.answer.get("conversion"))
 
 
 def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -79,6 +80,24 @@ def _deeper(answer: dict[str, Any], most: int) -> Iterator[Line]:
         rows = sorted(answer["differences"], key=lambda each: -each["relative"])
         shown = [(each["name"], f"{each['relative']:.2%}", f"{each['largest']:.3g}") for each in rows]
         yield from _section("Differences", shown, most)
+
+
+def _conversion(conversion: dict[str, Any] | None) -> Iterator[Line]:
+    if not conversion:
+        return
+    yield line((say("Conversion"), "title"))
+    if conversion["refused"]:
+        yield line(say("nothing is written: {reason}", reason=conversion["refused"]), indent=2)
+    for each in conversion["written"]:
+        yield line(say("{path}: {tensors} tensors, {bytes:bytes}", **each), indent=2)
+        if each["copied"]:
+            told = say("{count} shared their storage and have bytes of their own now", count=len(each["copied"]))
+            yield line((told, "dim"), indent=2)
+        if each["left_out"]:
+            yield line((say("{count} others, no weights, are left out", count=each["left_out"]), "dim"), indent=2)
+        given_up = tuple(each["given_up"])
+        yield line((say("the process that read it had given up: {given_up}", given_up=given_up), "dim"), indent=2)
+    yield line()
 
 
 def _figures(health: dict[str, Any]) -> dict[str, Any]:
