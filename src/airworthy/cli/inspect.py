@@ -28,6 +28,7 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 unless told.")
 @click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
 @click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
+@click.option("--keys", is_flag=True, help="Hold names and shapes of tensors against those its configuration asks for.")
 @click.option("--convert-safe", metavar="OUT", help="Rewrite a pickle's tensors as safetensors, without loading it.")
 @click.option("--force", is_flag=True, help="Replace OUT where it is there already.")
 @finding_options
@@ -39,6 +40,7 @@ def command(
     write_manifest: str | None,
     health: bool,
     compare: str | None,
+    keys: bool,
     convert_safe: str | None,
     force: bool,
     chosen: Chosen,
@@ -53,7 +55,7 @@ def command(
         from airworthy.artifacts.hashing import default_algorithm
 
         algorithms = (default_algorithm(),)
-    depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "")
+    depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "", keys)
     looking = Looking(convert_safe or "", force)
     with LateProgress() as progress:
         report = inspect(path, settings=settings, depth=depth, looking=looking, progress=progress)

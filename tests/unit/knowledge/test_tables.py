@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airworthy.core.version import Version
 from airworthy.knowledge import (
     Knowledge,
+    architecture_keys,
     ascend,
     builds,
     cuda,
@@ -63,6 +64,8 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("variants", "library", packages.Library),
     ("framework_floors", "floor", packages.Floor),
     ("moved_modules", "module", packages.Module),
+    ("architecture_keys", "family", architecture_keys.Family),
+    ("architecture_keys", "extra", architecture_keys.Extra),
 ]
 KNOWN = Knowledge()
 

@@ -32,6 +32,7 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
         yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
     yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
+    yield from _keys(report.answer.get("keys"), 0 if options.verbose else MOST_FILES)
     yield from _conversion(report.answer.get("conversion"))
 
 
@@ -80,6 +81,29 @@ def _deeper(answer: dict[str, Any], most: int) -> Iterator[Line]:
         rows = sorted(answer["differences"], key=lambda each: -each["relative"])
         shown = [(each["name"], f"{each['relative']:.2%}", f"{each['largest']:.3g}") for each in rows]
         yield from _section("Differences", shown, most)
+
+
+def _keys(keys: dict[str, Any] | None, most: int) -> Iterator[Line]:
+    """How names fit, and what mends them."""
+    if not keys:
+        return
+    counts = {name: len(keys[name]) for name in ("mapping", "missing", "unexpected", "misshapen", "tied")}
+    template = (
+        "{matched} fit {against} as they are, {mapping} by another name; {missing} missing, {unexpected} unexpected, "
+        "{misshapen} of other shape, {tied} tied"
+    )
+    yield line((say("Names"), "title"), "  ", say(template, matched=keys["matched"], against=keys["against"], **counts))
+    for rule in keys["rules"]:
+        yield line(rule, indent=2)
+    rows = [(name, "→", new) for name, new in keys["mapping"].items()]
+    rows += [
+        (keys["near"].get(name, ""), "≈" if name in keys["near"] else say("missing"), name) for name in keys["missing"]
+    ]
+    rows += [(our, "=", name) for name, our in keys["tied"].items()]
+    yield from table(rows[:most] if most else rows, indent=2)
+    if most and len(rows) > most:
+        yield line((say("{count} more; -v shows them", count=len(rows) - most), "dim"), indent=2)
+    yield line()
 
 
 def _conversion(conversion: dict[str, Any] | None) -> Iterator[Line]:
