@@ -64,12 +64,15 @@ def inspect(
     from airworthy.artifacts.identify import inspect as identify
     from airworthy.causes.registry import CAUSES
     from airworthy.knowledge import Knowledge
+    from airworthy.knowledge.loaders import conversions, loaders
 
     with model_path(path) as found:
         progress.stage(say("reading {path}", path=path))
         inspection = identify(found)
         answer: dict[str, Any] = {"model": model_data(inspection.model)}
         answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
+        answer["engines"] = [each._asdict() for each in loaders(inspection.model)]
+        answer["conversions"] = [each._asdict() for each in conversions(inspection.model)]
         if depth.any:
             inspection, more = look_deeper(inspection, depth, progress)
             answer |= more

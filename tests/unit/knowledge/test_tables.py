@@ -21,6 +21,7 @@ from airworthy.knowledge import (
     glibc,
     kernels,
     libraries,
+    loaders,
     numpy,
     onnx,
     packages,
@@ -64,6 +65,8 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("variants", "library", packages.Library),
     ("framework_floors", "floor", packages.Floor),
     ("moved_modules", "module", packages.Module),
+    ("format_engines", "engine", loaders.Engine),
+    ("format_engines", "conversion", loaders.Conversion),
     ("architecture_keys", "family", architecture_keys.Family),
     ("architecture_keys", "extra", architecture_keys.Extra),
 ]

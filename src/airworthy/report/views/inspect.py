@@ -28,6 +28,10 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     yield from _section("Operators", operators, 0 if options.verbose else MOST_OPERATORS)
     files = [(f["path"], say("{size:bytes}", size=f["size"]), f.get("format", "")) for f in model["files"]]
     yield from _section("Files", files, 0 if options.verbose else MOST_FILES)
+    engines = [(each["engine"], each["needs"]) for each in report.answer.get("engines", ())]
+    yield from _section("Loaded by", engines, 0)
+    ways = [(each["to"], ", ".join(each["loaders"]), each["command"]) for each in report.answer.get("conversions", ())]
+    yield from _section("Converted to", ways, 0)
     if report.answer.get("code"):
         parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
         yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
