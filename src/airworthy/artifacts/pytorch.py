@@ -387,9 +387,13 @@ def stored(path: Path) -> Iterator[Stored]:
             except Damaged:
                 continue
         for member in archive.members:
-            for name, datatype, shape, size in contents.weights:
-                if member.name.endswith(f"/data/weights/{name.partition(chr(0))[2]}") and not member.method:
-                    yield Stored(name.partition(chr(0))[0], datatype, shape, path, place(source, member), size, big)
+            try:
+                start = 0 if member.method else place(source, member)
+            except Damaged:
+                continue
+            for name, datatype, shape, size in contents.weights if start else ():
+                if member.name.endswith(f"/data/weights/{name.partition(chr(0))[2]}"):
+                    yield Stored(name.partition(chr(0))[0], datatype, shape, path, start, size, big)
 
 
 def _named(contents: Contents) -> Iterator[tuple[str, Storage, tuple[int, ...]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from airworthy.cli.options import Chosen, finding_options, only_one_reads_standard_input
@@ -31,6 +33,8 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--keys", is_flag=True, help="Hold names and shapes of tensors against those its configuration asks for.")
 @click.option("--convert-safe", metavar="OUT", help="Rewrite a pickle's tensors as safetensors, without loading it.")
 @click.option("--force", is_flag=True, help="Replace OUT where it is there already.")
+@click.option("--html", metavar="FILE", help="Also write a page with layers, sizes, histograms and findings.")
+@click.option("--view", is_flag=True, help="Open it in Netron, where that is installed, on this machine only.")
 @finding_options
 def command(
     path: str,
@@ -43,6 +47,8 @@ def command(
     keys: bool,
     convert_safe: str | None,
     force: bool,
+    html: str | None,
+    view: bool,
     chosen: Chosen,
 ) -> int:
     """Tell what a model is."""
@@ -56,8 +62,22 @@ def command(
 
         algorithms = (default_algorithm(),)
     depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "", keys)
-    looking = Looking(convert_safe or "", force)
+    looking = Looking(convert_safe or "", force, tensors=html is not None)
+    if view:
+        from airworthy.flows.netron import require
+
+        require()
     with LateProgress() as progress:
         report = inspect(path, settings=settings, depth=depth, looking=looking, progress=progress)
+    if html is not None:
+        from airworthy.flows.files import write_private
+        from airworthy.report.page.render import page
+
+        write_private(Path(html), page(report).encode())
     options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
-    return finish(report, chosen.format, options, settings.check)
+    status = finish(report, chosen.format, options, settings.check)
+    if view:
+        from airworthy.flows.netron import view as show
+
+        show(report.answer["model"]["entry"])
+    return status

@@ -29,6 +29,8 @@ class Looking:
     """A file or folder that the tensors of a pickle are rewritten to as safetensors."""
     force: bool = False
     """Whether what is there is replaced."""
+    tensors: bool = False
+    """Whether the answer lists all tensors, as a page of them needs."""
 
 
 NOTHING = Looking()
@@ -73,6 +75,8 @@ def inspect(
         answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
         answer["engines"] = [each._asdict() for each in loaders(inspection.model)]
         answer["conversions"] = [each._asdict() for each in conversions(inspection.model)]
+        if looking.tensors:
+            answer["tensors"] = _tensors(inspection.model)
         if depth.any:
             inspection, more = look_deeper(inspection, depth, progress)
             answer |= more
@@ -86,6 +90,18 @@ def inspect(
     areas = (Area.MODEL, Area.WEIGHTS) if depth.reads_weights else (Area.MODEL,)
     results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)
     return Report(verb="inspect", subject=str(path), results=results, answer=answer)
+
+
+def _tensors(model: ModelInfo) -> list[dict[str, Any]]:
+    """Names, types and sizes of all tensors, in the order in which they are measured; none without NumPy."""
+    try:
+        from airworthy.artifacts.health import stored_in
+    except ImportError:
+        return []
+    return [
+        {"name": each.name, "datatype": each.datatype, "shape": each.shape, "size": each.size}
+        for each in stored_in(model)
+    ]
 
 
 def model_data(model: ModelInfo) -> dict[str, Any]:
