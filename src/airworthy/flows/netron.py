@@ -15,11 +15,10 @@ LONGEST = 12 * 3600
 """Seconds after which a forgotten server ends."""
 _GRACE = 5
 """Seconds that it gets to end."""
-# Its start returns at once with the address; the wait is ours. A port of zero lets the system choose.
+# A port of zero lets the system choose; Netron prints the address that it got.
 _PROGRAM = """
 import sys, netron
-host, port = netron.start(sys.argv[1], address=(sys.argv[2], 0), browse=sys.argv[3] == "yes")
-print(f"http://{host}:{port}", flush=True)
+netron.start(sys.argv[1], address=(sys.argv[2], 0), browse=sys.argv[3] == "yes")
 netron.wait()
 """
 
