@@ -71,7 +71,8 @@ def inspect(path: str | Path) -> Inspection:
         if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
             return stand_in
     except OSError as error:
-        raise InputUnreadable(path=where, reason=error.strerror or str(error)) from None
+        # Of a folder it is one of its files.
+        raise InputUnreadable(path=error.filename or where, reason=error.strerror or str(error)) from None
     raise NotAModel(path=where, reason=_reason(where, head), formats=FORMATS.names())
 
 
