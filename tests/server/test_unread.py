@@ -6,21 +6,19 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.gateway import server
+from airworthy.serve.gateway import connection
+from airworthy.serve.gateway.http import Request, Response
+from airworthy.serve.gateway.server import Server
 
 SIZE = 8 << 20
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:
-    size = int(scope["path"][1:])
-    headers = [(b"content-length", str(size).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"x" * size})
+async def app(request: Request) -> Response:
+    return Response(200, b"x" * int(request.path[1:]))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -33,14 +31,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tuple[int, int, float]:
     """What a client got of its answers, the connections that are left, and the seconds until none was."""
-    monkeypatch.setattr(server, "IDLE", 0.5)
+    monkeypatch.setattr(connection, "IDLE", 0.5)
 
     async def main() -> tuple[int, int, float]:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.setblocking(False)
-            running = server.make_server(app, ServeSettings())
-            task = asyncio.create_task(running.serve(sockets=[listening]))
-            await until(lambda: running.started)
+            running = Server(app, ServeSettings())
+            task = asyncio.create_task(running.serve(listening))
             loop = asyncio.get_running_loop()
             client = socket.socket()
             if not read:
@@ -49,17 +46,17 @@ def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tu
             await loop.sock_connect(client, listening.getsockname())
             began = time.monotonic()
             await loop.sock_sendall(client, request)
-            await until(lambda: running.server_state.connections)
+            await until(lambda: running.connections)
             got = 0
             while read and (part := await loop.sock_recv(client, 1 << 16)):
                 got += len(part)
                 await asyncio.sleep(0.01)  # slow, and not stuck
                 if got >= SIZE:
                     break
-            await until(lambda: not running.server_state.connections)
-            left, seconds = len(running.server_state.connections), time.monotonic() - began
+            await until(lambda: not running.connections)
+            left, seconds = len(running.connections), time.monotonic() - began
             client.close()
-            running.should_exit = True
+            running.stop()
             await task
             return got, left, seconds
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from airworthy.serve.tensors import Buffer
-from airworthy.serve.wire import AnyMessage, Cancel, Reader, encode
+from airworthy.serve.wire import AnyMessage, Cancel, Reader, Stop, encode
 
 _CHUNK = 1 << 20
 _JOINED = 1 << 16
@@ -17,27 +17,38 @@ _JOINED = 1 << 16
 
 
 class Channel:
-    """Frames in and out. One thread receives; any may send."""
+    """Frames in and out, for any number of threads."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._reader = Reader()
         self._waiting: deque[tuple[AnyMessage, memoryview]] = deque()
+        self._receiving = threading.Lock()
+        self._ended = False
         self._sending = threading.Lock()
         self._cancelled: set[int] = set()
 
     def receive(self) -> tuple[AnyMessage, memoryview] | None:
-        """The next frame; None when the gateway is gone."""
-        while not self._waiting:
-            if not self._take():
+        """The next frame; None, for every thread that asks, once the gateway is gone or has said stop."""
+        with self._receiving:
+            while not self._ended and not self._waiting:
+                self._ended = not self._take()
+            if self._ended:
                 return None
-        return self._waiting.popleft()
+            frame = self._waiting.popleft()
+            self._ended = isinstance(frame[0], Stop)
+            return None if self._ended else frame
 
     def is_cancelled(self, number: int) -> bool:
         """Whether nobody waits for a run's answer any more; frames that lie ready are looked at, without waiting."""
-        while select.select([self._socket], [], [], 0)[0]:
-            if not self._take():
-                raise ConnectionResetError("the gateway is gone")
+        # Where another thread is receiving, it is the one that sees them.
+        if self._receiving.acquire(blocking=False):
+            try:
+                while select.select([self._socket], [], [], 0)[0]:
+                    if not self._take():
+                        raise ConnectionResetError("the gateway is gone")
+            finally:
+                self._receiving.release()
         return number in self._cancelled
 
     def send(self, message: AnyMessage, data: Sequence[Buffer] = ()) -> None:

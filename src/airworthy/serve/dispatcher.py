@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,9 +17,11 @@ from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
 from airworthy.serve.cache import Watch
+from airworthy.serve.costs import RunCosts
 from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
 from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
+from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink, Slot, State
 from airworthy.serve.tensors import Tensor
 from airworthy.serve.waiting import Waiting
@@ -72,12 +75,40 @@ class Pending(Ticket):
         self.sent = 0.0
 
 
+class _Trials:
+    """Runs that are made to be timed, side by side."""
+
+    def __init__(self, copies: int) -> None:
+        self.done: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        self._left = copies
+        self._slowest = 0.0
+
+    def take(self, seconds: float | None) -> None:
+        """One of them came back after so many seconds; None where it failed."""
+        self._left -= 1
+        self._slowest = max(self._slowest, seconds or 0.0)
+        if not self.done.done() and (seconds is None or not self._left):
+            self.done.set_result(None if seconds is None else self._slowest)
+
+
 class _Flight(NamedTuple):
     """A batch that a worker has."""
 
     slot: Slot
     pendings: tuple[Pending, ...]
     sent: float
+    alone: bool
+    trials: _Trials | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the batch."""
+        return sum(pending.rows for pending in self.pendings)
+
+    @property
+    def work(self) -> int:
+        """Rows, or tokens with their padding."""
+        return self.rows * max(1, *(pending.length for pending in self.pendings))
 
 
 class Dispatcher:
@@ -106,6 +137,9 @@ class Dispatcher:
         self._draining = False
         self._first: asyncio.Future[Ready] | None = None
         self._forecast = Forecast()
+        self._costs = RunCosts()
+        self._lanes_wanted = sys.maxsize
+        self._last_asked = 0.0
         self.slots = tuple(
             Slot(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
             for _ in range(settings.workers)
@@ -174,6 +208,9 @@ class Dispatcher:
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(slot.stop(timeout) for slot in self.slots))
+        for flight in self._flights.values():
+            if flight.trials is not None:
+                flight.trials.take(None)
         self._flights.clear()
 
     def _inside(self) -> list[Pending]:
@@ -194,14 +231,19 @@ class Dispatcher:
         """
         if self._draining:
             raise self._not_ready()
-        if not any(slot.state is State.READY for slot in self.slots):
-            soon = [slot for slot in self.slots if slot.starts > 1 and self._starts_soon(slot)]
-            if not soon:
+        for slot in self.slots:
+            if slot.state is State.READY:
+                break
+        else:
+            if not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
                 raise self._not_ready()
-        wait = self._forecast.wait(self._queue.work) if self._queue else 0.0
-        if len(self._queue) >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
+        queued = len(self._queue)
+        if not queued:
+            return
+        wait = self._forecast.wait(self._queue.work)
+        if queued >= self._settings.max_queue or wait > self._settings.deadline * MOST_WAIT:
             self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1, math.ceil(wait)))
+            raise refusals.Overloaded(name=self.name, waiting=queued, retry_after=max(1, math.ceil(wait)))
 
     def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
@@ -217,10 +259,60 @@ class Dispatcher:
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
         pending = Pending(now, now + self._settings.deadline, asked, answer, watch)
         self._queue.append(pending)
+        self._last_asked = now
         self._pump_soon()
+        self._watch_over()
+        return answer
+
+    def _watch_over(self) -> None:
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
-        return answer
+
+    # --- how it runs best -----------------------------------------------------------------------------------------
+
+    def take_profile(self, profile: Profile, limits: Limits) -> None:
+        """Run as was found to be best; what runs cost is corrected from here on.
+
+        Args:
+            profile: what a search found.
+            limits: the bounds of a batch from now on.
+        """
+        self._lanes_wanted = profile.lanes
+        if self._scheduler.limits.rows > 1:  # else its batches are known to lose rows
+            self._scheduler.limits = limits
+        self._scheduler.worth = profile.line.worth
+        self._forecast.expect(profile.each / profile.lanes, profile.fixed + profile.each)
+
+    def quiet_for(self) -> float:
+        """Seconds since the last request; 0 while one is inside or no runner is ready."""
+        if self._queue or self._flights or not self.ready:
+            return 0.0
+        return self._loop.time() - self._last_asked
+
+    async def trial(self, tensors: Sequence[Tensor], *, alone: bool, copies: int) -> float | None:
+        """Time runs that nobody asked for, side by side on one runner.
+
+        Args:
+            tensors: the inputs of each.
+            alone: whether a run may have all threads.
+            copies: how many run.
+
+        Returns:
+            The runtime's seconds for the slowest; None where one failed.
+        """
+        slot = next((slot for slot in self.slots if slot.state is State.READY), None)
+        if slot is None or slot.link is None:
+            return None
+        trials = _Trials(copies)
+        metas, now = tuple(tensor.meta for tensor in tensors), self._loop.time()
+        for _ in range(copies):
+            self._number += 1
+            self._flights[self._number] = _Flight(slot, (), now, alone, trials)
+            slot.running += 1
+            run = Run(self._number, metas, self._settings.stall_timeout, (), alone)
+            slot.link.send(run, [tensor.data for tensor in tensors])
+        self._watch_over()
+        return await trials.done
 
     # --- batches --------------------------------------------------------------------------------------------------
 
@@ -232,15 +324,17 @@ class Dispatcher:
 
     def _pump(self) -> None:
         self._pumping = False
+        free = sum(self._lanes(slot) - slot.running for slot in self.slots if slot.state is State.READY)
         for slot in self.slots:
             while slot.state is State.READY and slot.running < self._lanes(slot):
                 while self._queue and self._queue[0].answer.done():
                     self._queue.take((self._queue[0],))
-                decision = self._scheduler.step(self._loop.time(), self._queue)
+                decision = self._scheduler.step(self._loop.time(), self._queue, max(1, free))
                 if isinstance(decision, Wait):
                     self._set_alarm(decision.until)
                     return
                 self._send(slot, decision)
+                free -= 1
 
     def _lanes(self, slot: Slot) -> int:
         """How many runs a runner gets at the same time: several only where a run lasts long enough to be worth it.
@@ -251,7 +345,7 @@ class Dispatcher:
         assert slot.ready is not None
         if slot.suspected or (self._queue and self._queue[0].solo):
             return 1
-        return slot.ready.lanes if self._forecast.run_time > LONG_RUN else 1
+        return min(slot.ready.lanes, self._lanes_wanted) if self._forecast.run_time > LONG_RUN else 1
 
     def _set_alarm(self, until: float | None) -> None:
         if self._alarm is not None:
@@ -275,7 +369,7 @@ class Dispatcher:
         alone = not self._flights and not self._queue
         budget = max(pending.deadline for pending in live) - now
         run = Run(self._number, metas, budget, live[0].wanted, alone)
-        self._flights[self._number] = _Flight(slot, live, now)
+        self._flights[self._number] = _Flight(slot, live, now, alone)
         slot.running += 1
         slot.suspected = live[0].solo
         assert slot.link is not None
@@ -297,7 +391,9 @@ class Dispatcher:
             return
         flight.slot.running -= 1
         flight.slot.suspected = False
-        if isinstance(reply, Answer):
+        if flight.trials is not None:
+            flight.trials.take(reply.seconds if isinstance(reply, Answer) else None)
+        elif isinstance(reply, Answer):
             self._deliver(flight, reply, data)
         else:
             self._blame(flight, refusals.from_failure(reply.code, reply.params))
@@ -318,12 +414,22 @@ class Dispatcher:
             return
         now = self._loop.time()
         self._forecast.learn(flight.sent, now, sum(pending.work for pending in pendings), answer.seconds)
-        self._meters.batch(sum(pending.rows for pending in pendings), answer.seconds)
+        self._learn(flight, answer.seconds)
+        self._meters.batch(flight.rows, answer.seconds)
         for pending, part in zip(pendings, parts, strict=True):
             if not pending.answer.done():
                 pending.answer.set_result(part)
                 self._meters.answered(pending.sent - pending.arrived, now - pending.arrived)
             self._forget(pending)
+
+    def _learn(self, flight: _Flight, seconds: float) -> None:
+        """Correct what padding is worth. Runs that had all threads to themselves tell nothing of those side by side."""
+        if not flight.pendings[0].length or (flight.alone and self._lanes(flight.slot) > 1):
+            return
+        self._costs.learn(flight.work, seconds)
+        line = self._costs.line
+        if line is not None:
+            self._scheduler.worth = line.worth
 
     def _blame(self, flight: _Flight, error: AirworthyError) -> None:
         """A batch failed: a single request is told, several are tried again one by one."""
@@ -348,6 +454,8 @@ class Dispatcher:
         for number, flight in list(self._flights.items()):
             if flight.slot is slot:
                 del self._flights[number]
+                if flight.trials is not None:
+                    flight.trials.take(None)
                 self._retry_or_refuse(flight, error)
         slot.running, slot.suspected = 0, False
         self._pump_soon()

@@ -1,7 +1,7 @@
 """Which of the waiting requests run together next: a plain object without clock, thread or I/O.
 
-The oldest request always runs next, so nobody starves; others join it when they fit into the same tensors and the
-padding that they would cause stays within bounds.
+The oldest request always runs next, so nobody starves; others join it when they fit into the same tensors, as long as
+the padding that each of them causes costs less than the run of its own that it saves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Union
 class Ticket:
     """A waiting request, as far as batching is concerned."""
 
-    __slots__ = ("arrived", "deadline", "group", "length", "rows", "solo")
+    __slots__ = ("arrived", "deadline", "group", "length", "rows", "solo", "work")
 
     arrived: float
     """When it came, in seconds of a monotonic clock."""
@@ -28,6 +28,8 @@ class Ticket:
     """Size along the axis that is padded (tokens of a text); 0 where nothing is padded."""
     solo: bool
     """Whether it must run alone, because a batch that it was in failed."""
+    work: int
+    """How much there is to do, in rows, or in tokens where texts are padded."""
 
     def __init__(
         self,
@@ -44,11 +46,7 @@ class Ticket:
         self.rows = rows
         self.length = length
         self.solo = solo
-
-    @property
-    def work(self) -> int:
-        """How much there is to do, in rows, or in tokens where texts are padded."""
-        return self.rows * max(1, self.length)
+        self.work = rows * length if length else rows
 
     def __repr__(self) -> str:
         return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.solo})"
@@ -62,8 +60,8 @@ class Limits:
     """The most rows; 1 turns batching off. A single request may have more."""
     tokens: int = 256
     """The most elements along the padded axis times rows, padding counted. A single request may have more."""
-    waste: float = 0.25
-    """The largest share of those elements that may be padding."""
+    worth: float = 8.0
+    """Elements of padding that are worth one run less, until runs have told better."""
     wait: float = 0.0
     """Seconds that the oldest request may wait for company."""
 
@@ -89,13 +87,17 @@ class Scheduler:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        """The bounds."""
+        self.worth = limits.worth
+        """Elements of padding that are worth one run less; the caller corrects it as it learns what runs cost."""
 
-    def step(self, now: float, queue: Sequence[Ticket]) -> Union[Batch, Wait]:
+    def step(self, now: float, queue: Sequence[Ticket], free: int = 1) -> Union[Batch, Wait]:
         """What to run now.
 
         Args:
             now: the time on the clock that the tickets carry.
             queue: the waiting tickets, oldest first. It is not changed: the caller takes out what the batch holds.
+            free: runs that could start now, this one counted; with several, none takes more than its share.
         """
         if not queue:
             return Wait(None)
@@ -103,7 +105,7 @@ class Scheduler:
         oldest = queue[0]
         if oldest.solo or limits.rows <= oldest.rows:
             return Batch((oldest,))
-        chosen = self._by_arrival(queue) if not oldest.length else self._by_length(queue)
+        chosen = self._by_arrival(queue, free) if not oldest.length else self._by_length(queue, free)
         if limits.wait > 0:
             full = sum(ticket.rows for ticket in chosen) >= limits.rows
             ready_at = oldest.arrived + limits.wait
@@ -111,9 +113,11 @@ class Scheduler:
                 return Wait(ready_at)
         return Batch(tuple(chosen))
 
-    def _by_arrival(self, queue: Sequence[Ticket]) -> list[Ticket]:
+    def _by_arrival(self, queue: Sequence[Ticket], free: int) -> list[Ticket]:
         """Everything of the oldest one's group that fits, in order of arrival."""
         oldest, most = queue[0], self.limits.rows
+        if free > 1:
+            most = max(oldest.rows, min(most, -(-sum(ticket.rows for ticket in queue) // free)))
         chosen, rows, group = [], 0, oldest.group
         for ticket in queue:
             if ticket.group == group and not ticket.solo and rows + ticket.rows <= most:
@@ -123,19 +127,22 @@ class Scheduler:
                     break
         return chosen
 
-    def _by_length(self, queue: Sequence[Ticket]) -> list[Ticket]:
-        """Those whose length is nearest to the oldest one's, while tokens and padding stay within bounds."""
+    def _by_length(self, queue: Sequence[Ticket], free: int) -> list[Ticket]:
+        """Those whose length is nearest to the oldest one's, while each is better off with it than in its own run."""
         oldest, limits = queue[0], self.limits
         others = [t for t in queue if t is not oldest and t.group == oldest.group and t.length and not t.solo]
         others.sort(key=lambda ticket: abs(ticket.length - oldest.length))
-        chosen, rows, longest, tokens = [oldest], oldest.rows, oldest.length, oldest.rows * oldest.length
+        most = limits.tokens
+        if free > 1:
+            most = min(most, -(-sum(ticket.work for ticket in queue) // free))
+        chosen, rows, longest, padded = [oldest], oldest.rows, oldest.length, oldest.rows * oldest.length
         for ticket in others:
             new_rows, new_longest = rows + ticket.rows, max(longest, ticket.length)
-            padded, used = new_rows * new_longest, tokens + ticket.rows * ticket.length
-            if new_rows > limits.rows or padded > limits.tokens or padded - used > limits.waste * padded:
+            new_padded = new_rows * new_longest
+            if new_rows > limits.rows or new_padded > most or new_padded - padded - ticket.work > self.worth:
                 continue
             chosen.append(ticket)
-            rows, longest, tokens = new_rows, new_longest, used
+            rows, longest, padded = new_rows, new_longest, new_padded
             if rows == limits.rows:
                 break
         return chosen

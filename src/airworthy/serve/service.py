@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Optional
 
 import msgspec
 
@@ -18,6 +20,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.link.interface import STOP
+from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
 
 BACKLOG = 2048
@@ -42,6 +45,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's name in the registry."""
     options: RunnerOptions = RunnerOptions()
     """How its runners run."""
+    profile: Optional[Profile] = None
+    """How it runs best here, where that was found before."""
+    place: str = ""
+    """Where to keep what a search finds; empty for no search."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -76,7 +83,18 @@ class Service:
         settings: ServeSettings,
         on_ready: Callable[[Service], None] | None = None,
         make_link: MakeLink | None = None,
+        keep: Callable[[str, Profile], None] | None = None,
     ) -> None:
+        """Plan it.
+
+        Args:
+            plans: the models.
+            settings: how it runs.
+            on_ready: told when all models are loaded.
+            make_link: how workers are reached; as processes of this machine by default.
+            keep: keeps what a search found at a plan's place; called from a thread of its own.
+        """
+        self._keep = keep
         self.plans = plans
         self.settings = settings
         self._admin = Admin(settings)
@@ -124,18 +142,20 @@ class Service:
         meters = Meters()
         make_link = self._make_link or ProcessLink
         models = {
-            plan.model.name: Served(plan.model, plan.engine, plan.options, self.settings, make_link, meters)
+            plan.model.name: Served(
+                plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile
+            )
             for plan in self.plans
         }
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
         from airworthy.serve.gateway.app import App
-        from airworthy.serve.gateway.server import make_server
+        from airworthy.serve.gateway.server import Server
         from airworthy.serve.models import Models
 
         served_models = Models(models)
-        self._server = make_server(App(served_models, self.settings, meters, self._admin), self.settings)
+        self._server = Server(App(served_models, self.settings, meters, self._admin).answer, self.settings)
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
         grpc: Any = None
@@ -146,7 +166,7 @@ class Service:
                 grpc = Gateway(served_models, self.settings, meters, self._admin)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
-                await self._server.serve(sockets=[sock])
+                await self._server.serve(sock)
         finally:
             loading.cancel()
             if self._draining is not None:
@@ -171,12 +191,12 @@ class Service:
         """Begin the drain: no new connections, an answer for everybody inside, then the end. Called again: at once."""
         if self._server is None:
             return
-        self._server.should_exit = True
         if self._draining is None:
+            self._server.stop()
             self._draining = asyncio.get_running_loop().create_task(self._drain(self.settings.drain))
         else:
             self._grace = 0.0
-            self._server.force_exit = True
+            self._server.stop(now=True)
             self._draining.cancel()
             self._draining = asyncio.get_running_loop().create_task(self._drain(0.0))
 
@@ -185,15 +205,27 @@ class Service:
 
     async def _load(self) -> None:
         try:
-            for name, served in self._models.items():
-                self.load_seconds[name] = (await served.loaded()).seconds
+            for plan in self.plans:
+                name, keep = plan.model.name, self._keep
+                place = partial(keep, plan.place) if keep is not None and plan.place else None
+                self.load_seconds[name] = (await self._models[name].loaded(place)).seconds
         except AirworthyError as error:
             self._failure = error
             self.words = "\n".join((*(served.dispatcher.words for served in self._models.values()), error.text))
             self.stop()
             return
+        _spare_the_collector()
         if self._on_ready is not None:
             self._on_ready(self)
+
+
+def _spare_the_collector() -> None:
+    """Tell the garbage collector that what is here stays, and to look at new objects in larger portions.
+
+    Requests leave no cycles behind; walking everything for each few hundred of them shows in the slowest answers.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -1,13 +1,11 @@
 """The worker process: owns one runner, takes batches from one socket, answers on it, and exits when it closes.
 
-A runner with one lane is run by the thread that reads the socket, which is the shortest way for small models; one with
-several has a thread for each, and the reader only hands out.
+Each lane of the runner is a thread, which reads its runs from the socket itself.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import socket
 import sys
@@ -21,7 +19,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.engines.interface import LoadFailed, Runner, RunnerKind
 from airworthy.serve.channel import Channel
 from airworthy.serve.tensors import Tensor
-from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, Stop, WireError, split
+from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
 
 _PR_SET_PDEATHSIG = 1
 """From `linux/prctl.h`."""
@@ -41,49 +39,50 @@ def work(channel: Channel, started: float) -> int:
         channel.send(_failure(0, error))
         return 1
     channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.time() - started))
-    lanes = _Lanes(channel, runner) if runner.lanes > 1 else None
     try:
-        while (frame := channel.receive()) is not None:
-            message, data = frame
-            if isinstance(message, Run):
-                if lanes is not None:
-                    lanes.put(message, data)
-                else:
-                    _run(channel, runner, message, data)
-            elif isinstance(message, Stop):
-                break
-            else:
-                raise WireError(f"unexpected {type(message).__name__}")
+        _Lanes(channel, runner).run()
     finally:
         runner.close()
     return 0
 
 
 class _Lanes:
-    """Threads that run what the reader hands out. The gateway never sends more than there are lanes."""
+    """Threads that take turns at the socket: who has read a run lets the next one read and does it himself.
+
+    So no run is handed from thread to thread, and each lane finds its next run in the socket as soon as it is free.
+    """
 
     def __init__(self, channel: Channel, runner: Runner) -> None:
         self._channel = channel
         self._runner = runner
-        self._runs: queue.SimpleQueue[tuple[Run, memoryview]] = queue.SimpleQueue()
-        for number in range(runner.lanes):
-            threading.Thread(target=self._work, name=f"lane-{number}", daemon=True).start()
 
-    def put(self, message: Run, data: memoryview) -> None:
-        """Hand a run to the next free lane."""
-        self._runs.put((message, data))
+    def run(self) -> None:
+        """Run until the gateway says stop or is gone; runs of other lanes are not waited for then.
 
-    def _work(self) -> None:
+        Raises:
+            ConnectionError: the gateway is gone.
+            WireError: it sent something else than runs.
+        """
+        for number in range(1, self._runner.lanes):
+            threading.Thread(target=self._lane, name=f"lane-{number}", daemon=True).start()
+        self._work()
+
+    def _lane(self) -> None:
         try:
-            while True:
-                message, data = self._runs.get()
-                _run(self._channel, self._runner, message, data)
+            self._work()
         except (ConnectionError, WireError):
-            os._exit(0)  # the gateway is gone, which the reader may be about to learn as well
+            os._exit(0)  # the gateway is gone, which the first lane may be about to learn as well
         except BaseException:  # noqa: BLE001 - a lane that is lost would hold its run for ever
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)
+
+    def _work(self) -> None:
+        while (frame := self._channel.receive()) is not None:
+            message, data = frame
+            if not isinstance(message, Run):
+                raise WireError(f"unexpected {type(message).__name__}")
+            _run(self._channel, self._runner, message, data)
 
 
 def _load(load: Load) -> Runner:

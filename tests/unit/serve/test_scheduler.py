@@ -11,7 +11,7 @@ limits = st.builds(
     Limits,
     rows=st.integers(1, 16),
     tokens=st.integers(8, 512),
-    waste=st.floats(0, 0.9),
+    worth=st.floats(0, 100),
     wait=st.sampled_from([0.0, 0.0, 0.01]),
 )
 tickets = st.builds(
@@ -45,7 +45,7 @@ def test_a_batch_keeps_its_bounds(bounds: Limits, queue: list[Ticket]) -> None:
             padded = sum(ticket.rows for ticket in chosen) * max(ticket.length for ticket in chosen)
             used = sum(ticket.rows * ticket.length for ticket in chosen)
             assert padded <= bounds.tokens
-            assert padded - used <= bounds.waste * padded
+            assert padded - used <= bounds.worth * (len(chosen) - 1), "each run saved was worth its padding"
 
 
 @given(limits, queues)
@@ -76,6 +76,27 @@ def test_texts_of_like_length_run_together() -> None:
     decision = Scheduler(Limits(rows=8, tokens=64)).step(1.0, queue)
     assert isinstance(decision, Batch)
     assert sorted(ticket.length for ticket in decision.tickets) == [9, 10, 11]
+
+
+def test_padding_is_weighed_against_the_run_that_it_saves() -> None:
+    queue = [Ticket(0.0, 9.0, length=length) for length in (100, 88)]
+    scheduler = Scheduler(Limits(rows=8, tokens=256))
+    for worth, together in ((8.0, 1), (12.0, 2)):
+        scheduler.worth = worth
+        decision = scheduler.step(1.0, queue)
+        assert isinstance(decision, Batch)
+        assert len(decision.tickets) == together
+
+
+@given(limits, queues, st.integers(2, 4))
+def test_nobody_takes_more_than_a_share_while_others_are_free(bounds: Limits, queue: list[Ticket], free: int) -> None:
+    decision = Scheduler(bounds).step(100.0, queue, free)
+    if isinstance(decision, Wait) or len(decision.tickets) == 1:
+        return
+    chosen = decision.tickets
+    padded = bool(chosen[0].length)
+    work, total = (sum(t.work if padded else t.rows for t in tickets) for tickets in (chosen, queue))
+    assert work <= -(-total // free)
 
 
 def test_a_request_larger_than_the_bounds_still_runs() -> None:

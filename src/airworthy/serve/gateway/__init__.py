@@ -1,1 +1,1 @@
-"""The service's HTTP surface: protocols, errors in their shapes, health and metrics. An ASGI application."""
+"""The service's HTTP surface: protocols, errors in their shapes, health and metrics."""

@@ -1,4 +1,4 @@
-"""The ASGI application: finds the handler of a path, and turns every ending into one response.
+"""The application: finds the handler of a path, and turns every ending into one response.
 
 Paths are looked up whole in a table made at start, one row for each model and version; what is not in the table is
 not there.
@@ -21,7 +21,7 @@ from airworthy.serve.gateway import encoding, openai, v2
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.gateway.cors import Cors
 from airworthy.serve.gateway.health import Health
-from airworthy.serve.gateway.http import JSON, Header, Receive, Request, Response, Scope, Send, headers_of, status_of
+from airworthy.serve.gateway.http import JSON, Header, Request, Response, headers_of, status_of
 from airworthy.serve.gateway.openapi import Row, describe
 from airworthy.serve.gateway.repository import Repository
 from airworthy.serve.gateway.rerank import Rerank
@@ -90,31 +90,30 @@ class App:
             self._description = msgspec.json.encode(document)
         return Response(200, self._description)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the server calls it."""
-        if scope["type"] != "http":
-            return
-        route = self.routes.get(scope["path"])
-        request = Request(scope, receive, route.model if route else "")
+    async def answer(self, request: Request) -> Response | None:
+        """The response to a request, whatever happens; None where the client is gone."""
+        route = self.routes.get(request.path)
+        if route is not None:
+            request.model = route.model
         try:
             response = await self._answer(request, route)
         except refusals.ClientGone:
             self._meters.requests.add(route.name if route else OTHER, 499)
-            return
+            return None
+        self._meters.requests.add(route.name if route else OTHER, response.status)
+        given = request.header(b"x-request-id")
+        compresses = 0 < self._settings.compress_from <= len(response.body)
+        if given is None and not compresses and self._cors is None:
+            return response
         body = response.body
         headers: list[Header] = [*response.headers]
-        if 0 < self._settings.compress_from <= len(body):
+        if compresses:
             body = await self._compressed(request, body, headers)
-        if response.status != 204:
-            headers.append((b"content-length", str(len(body)).encode()))
-        given = request.header(b"x-request-id")
         if given is not None and len(given) <= MOST_REQUEST_ID:
             headers.append((b"x-request-id", given))
         if self._cors is not None:
             headers.extend(self._cors.headers(request))
-        self._meters.requests.add(route.name if route else OTHER, response.status)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return Response(response.status, body, headers)
 
     async def _answer(self, request: Request, route: Route | None) -> Response:
         error_body = route.error_body if route else _shape_for(request.path)
@@ -124,10 +123,10 @@ class App:
                 return preflight
             if route is None:
                 raise self._missing(request.path)
-            handler = route.handlers.get(request.scope["method"])
+            handler = route.handlers.get(request.method)
             if handler is None:
                 allowed = tuple(route.handlers)
-                raise refusals.MethodNotAllowed(path=request.path, method=request.scope["method"], allowed=allowed)
+                raise refusals.MethodNotAllowed(path=request.path, method=request.method, allowed=allowed)
             return await handler(request)
         except AirworthyError as error:
             return Response(status_of(error), error_body(error), headers_of(error))
@@ -139,12 +138,12 @@ class App:
 
     def _check_head(self, request: Request) -> None:
         """Refuse a head that is out of proportion; the server below has already bounded it in memory."""
-        scope = request.scope
-        if len(scope["raw_path"]) + len(scope["query_string"]) > self._settings.max_url:
+        if len(request.target) > self._settings.max_url:
             raise refusals.UrlTooLong(most=self._settings.max_url)
-        headers = scope["headers"]
-        if len(headers) > MOST_HEADERS or sum(map(len, chain.from_iterable(headers))) > self._settings.max_headers:
-            raise refusals.HeadersTooLarge(most=self._settings.max_headers, count=MOST_HEADERS)
+        headers, most = request.headers, self._settings.max_headers
+        is_large = request.most_head > most and sum(map(len, chain.from_iterable(headers))) > most
+        if is_large or len(headers) > MOST_HEADERS:
+            raise refusals.HeadersTooLarge(most=most, count=MOST_HEADERS)
 
     async def _compressed(self, request: Request, body: bytes, headers: list[Header]) -> bytes:
         """The body as the client asks for it; the headers say what was done."""

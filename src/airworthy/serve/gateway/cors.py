@@ -38,7 +38,7 @@ class Cors:
 
     def preflight(self, request: Request) -> Response | None:
         """The answer to a browser that asks before it sends; None for any other request."""
-        if request.scope["method"] != "OPTIONS" or request.header(b"access-control-request-method") is None:
+        if request.method != "OPTIONS" or request.header(b"access-control-request-method") is None:
             return None
         headers: tuple[Header, ...] = ()
         if self._allowed(request) is not None:

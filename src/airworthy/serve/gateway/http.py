@@ -1,10 +1,10 @@
-"""A request and a response on ASGI, without a framework: what every handler is given and gives."""
+"""A request and a response, without a framework: what every handler is given and gives."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -13,12 +13,11 @@ from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.gateway import encoding
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON: Header = (b"content-type", b"application/json")
+HIGH_WATER = 64 * 1024
+"""Bytes of a body that may come before anybody asks for it."""
 
 
 class Response(NamedTuple):
@@ -32,23 +31,73 @@ class Response(NamedTuple):
     """Headers but for the length."""
 
 
+class Line(Protocol):
+    """What a request needs of its connection."""
+
+    def go_on(self) -> None:
+        """The body is wanted: read on, and tell a client that asked whether it may send."""
+
+    def wait(self) -> None:
+        """Nobody takes what comes: read no further for now."""
+
+    def watch(self) -> Awaitable[None]:
+        """Something that is done once the client is gone."""
+
+
 class Request:
-    """A request whose body is read on demand, within bounds."""
+    """A request whose body is taken on demand, within bounds."""
 
-    __slots__ = ("_headers", "_receive", "model", "path", "scope")
+    __slots__ = (
+        "_chunks",
+        "_fields",
+        "_left",
+        "_limit",
+        "_line",
+        "_size",
+        "_waiter",
+        "asks_to_keep",
+        "complete",
+        "headers",
+        "keep",
+        "method",
+        "model",
+        "most_head",
+        "path",
+        "target",
+    )
 
-    def __init__(self, scope: Scope, receive: Receive, model: str = "") -> None:
-        self.scope = scope
-        self.model = model
-        self.path: str = scope["path"]
-        self._receive = receive
-        self._headers: dict[bytes, bytes] | None = None
+    def __init__(self, line: Line, method: str, target: bytes, path: str, headers: list[Header], keep: bool) -> None:
+        self.method = method
+        """The method, in capitals."""
+        self.target = target
+        """The URL as it was sent."""
+        self.path = path
+        """Its path, unquoted."""
+        self.headers = headers
+        """The headers, their names in lower case."""
+        self.keep = keep
+        """Whether the client wants the connection kept."""
+        self.asks_to_keep = False
+        """Whether it says so, and must be told: clients of HTTP/1.0 do."""
+        self.model = ""
+        """The model that the path names."""
+        self.most_head = 0
+        """Bytes that the head has at the most."""
+        self.complete = False
+        """Whether all of the body is here."""
+        self._line = line
+        self._fields: dict[bytes, bytes] | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._limit = -1
+        self._left = False
+        self._waiter: asyncio.Future[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header by its name in lower case; the last one where it stands twice."""
-        if self._headers is None:
-            self._headers = dict(self.scope["headers"])
-        return self._headers.get(name)
+        if self._fields is None:
+            self._fields = dict(self.headers)
+        return self._fields.get(name)
 
     def length(self, name: bytes) -> int | None:
         """A header that holds a number of bytes.
@@ -74,55 +123,68 @@ class Request:
             Refusal: too large, too slow, or compressed in a way that can't be undone.
             ClientGone: the client left; a `refusals.ClientGone`.
         """
-        declared = self.length(b"content-length")
-        if declared is not None and declared > limit:
+        self._limit = limit
+        if not self.complete:
+            await self._rest(limit, timeout)
+        if self._size > limit:
             raise refusals.BodyTooLarge(limit=limit)
-        loop = asyncio.get_running_loop()
-        alarm = _Alarm()
-        timer = loop.call_later(timeout, alarm.ring, asyncio.current_task())
-        try:
-            body = await self._read(limit)
-        except asyncio.CancelledError:
-            if alarm.rang:
-                raise refusals.BodyTooSlow(limit=timeout) from None
-            raise
-        finally:
-            timer.cancel()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
         packed = self.header(b"content-encoding")
         if packed is None or packed == b"identity" or not body:
             return body
         return await encoding.unpack(body, packed, limit)
 
-    async def _read(self, limit: int) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise refusals.ClientGone
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise refusals.BodyTooLarge(limit=limit)
-            if not message.get("more_body", False):
-                return b"".join((*chunks, chunk)) if chunks else chunk
-            chunks.append(chunk)
+    async def _rest(self, limit: int, timeout: float) -> None:
+        declared = self.length(b"content-length")
+        if (declared is not None and declared > limit) or self._size > limit:
+            raise refusals.BodyTooLarge(limit=limit)
+        if self._left:
+            raise refusals.ClientGone
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(timeout, self._fail, refusals.BodyTooSlow(limit=timeout))
+        self._line.go_on()
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
-    async def gone(self) -> None:
-        """Wait until the client is gone; only after the body was read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def gone(self) -> Awaitable[None]:
+        """Something that is done once the client is gone."""
+        return self._line.watch()
 
+    # --- what the connection tells ----------------------------------------------------------------------------------
 
-class _Alarm:
-    """Cancels a task and remembers that it did."""
+    def feed(self, data: bytes) -> None:
+        """A piece of the body came."""
+        if self._left:
+            return
+        self._chunks.append(data)
+        self._size += len(data)
+        if self._limit >= 0:
+            if self._size > self._limit:
+                self._chunks.clear()
+                self._fail(refusals.BodyTooLarge(limit=self._limit))
+        elif self._size > HIGH_WATER:
+            self._line.wait()
 
-    rang = False
+    def end(self) -> None:
+        """The body is whole."""
+        self.complete = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def ring(self, task: asyncio.Task[Any] | None) -> None:
-        self.rang = True
-        if task is not None:
-            task.cancel()
+    def leave(self) -> None:
+        """Nobody wants the rest of the body, because there is an answer or nobody to answer any more."""
+        self._left = True
+        self._chunks.clear()
+        self._fail(refusals.ClientGone())
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
 
 
 def decode(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
@@ -163,6 +225,4 @@ def headers_of(error: AirworthyError) -> tuple[Header, ...]:
         headers.append((b"allow", ", ".join(error.params["allowed"]).encode()))
     if isinstance(error, refusals.Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
-    if status_of(error) in (408, 413):
-        headers.append((b"connection", b"close"))  # what is left of the body would be taken for a request
     return tuple(headers)
