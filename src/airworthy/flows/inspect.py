@@ -73,8 +73,8 @@ def inspect(
         inspection = identify(found)
         answer: dict[str, Any] = {"model": model_data(inspection.model)}
         answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
-        answer["engines"] = [each._asdict() for each in loaders(inspection.model)]
-        answer["conversions"] = [each._asdict() for each in conversions(inspection.model)]
+        answer["engines"] = builtins([each._asdict() for each in loaders(inspection.model)])
+        answer["conversions"] = builtins([each._asdict() for each in conversions(inspection.model)])
         if looking.tensors:
             answer["tensors"] = _tensors(inspection.model)
         if depth.any:
@@ -99,7 +99,7 @@ def _tensors(model: ModelInfo) -> list[dict[str, Any]]:
     except ImportError:
         return []
     return [
-        {"name": each.name, "datatype": each.datatype, "shape": each.shape, "size": each.size}
+        {"name": each.name, "datatype": each.datatype, "shape": list(each.shape), "size": each.size}
         for each in stored_in(model)
     ]
 
