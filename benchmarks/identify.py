@@ -1,4 +1,4 @@
-"""How long it takes to tell what a folder of a hundred gigabytes is, and a file of a million tensors, and in what memory.
+"""How long it takes to tell what a folder of a hundred gigabytes is, and a file of a million tensors; in what memory.
 
 The folder is sparse: twenty shards of five gigabytes that take no room. Each round is a fresh interpreter; told apart are
 the first identification, which imports the readers that it needs, and the next one.
@@ -37,14 +37,10 @@ def write_folder(folder: Path) -> None:
     for shard in range(1, SHARDS + 1):
         name = f"model-{shard:05}-of-{SHARDS:05}.safetensors"
         size = SHARD // 40
-        entries = {
-            f"layers.{shard}.{n}.weight": {
-                "dtype": "BF16",
-                "shape": [size // 2],
-                "data_offsets": [n * size, n * size + size],
-            }
-            for n in range(40)
-        }
+        entries = {}
+        for n in range(40):
+            place = [n * size, (n + 1) * size]
+            entries[f"layers.{shard}.{n}.weight"] = {"dtype": "BF16", "shape": [size // 2], "data_offsets": place}
         weight_map |= dict.fromkeys(entries, name)
         header = json.dumps(entries).encode()
         with (folder / name).open("wb") as file:
