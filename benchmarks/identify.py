@@ -1,7 +1,7 @@
 """How long it takes to tell what a folder of a hundred gigabytes is, and a file of a million tensors; in what memory.
 
-The folder is sparse: twenty shards of five gigabytes that take no room. Each round is a fresh interpreter; told apart are
-the first identification, which imports the readers that it needs, and the next one.
+The folder is sparse: twenty shards of five gigabytes that take no room. Each round is a fresh interpreter; told apart
+are the first identification, which imports the readers that it needs, and the next one.
 """
 
 from __future__ import annotations

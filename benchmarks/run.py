@@ -9,7 +9,7 @@ from pathlib import Path
 
 NAMES = ("startup", "scheduler", "gateway")
 """Those that run by default."""
-ON_DEMAND = ("diagnose", "weights", "pickle_scanners")
+ON_DEMAND = ("battery", "diagnose", "encryption", "environments", "operators", "pickle_scanners", "weights")
 """Those that take minutes, gigabytes or other programs; their docstrings say which."""
 
 

@@ -255,6 +255,21 @@ def tensorrt(path: Path, version: tuple[int, int, int, int] = (8, 6, 1, 6)) -> P
     return path
 
 
+def encrypted(path: Path) -> Path:
+    """An encrypted file, for a key that is nobody's."""
+    from airworthy.artifacts.encryption import primitives
+    from airworthy.artifacts.encryption.seal import seal
+
+    key, plain = path.with_name("key"), path.with_name("plain")
+    key.write_bytes(primitives.write_public(primitives.public_of(bytes(range(32)))))
+    plain.write_bytes(b"weights")
+    with path.open("wb") as stream:
+        seal(plain, stream, [str(key)])
+    key.unlink()
+    plain.unlink()
+    return path
+
+
 def coreml_bytes() -> bytes:
     """A model that passes one array on."""
     array = message((1, varint(1) + varint(2)), (2, 65568))

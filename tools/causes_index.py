@@ -1,4 +1,4 @@
-"""Writes the index of the catalogue's literals; with `--check` it only compares, and fails where it has drifted.
+"""Writes the catalogue's indexes, of literals and of needs; with `--check` it fails where one has drifted.
 
 python tools/causes_index.py            write
 python tools/causes_index.py --check    compare; exit status 1 where it differs
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airworthy.causes import index
 
-TARGET = Path(index.__file__).parent / index.FILE
+FOLDER = Path(index.__file__).parent
 
 
 def main(arguments: list[str]) -> int:
@@ -19,16 +19,18 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2
-    made = index.made()
-    old = TARGET.read_bytes() if TARGET.exists() else b""
-    if old == made:
-        return 0
-    if arguments:
-        print(f"{TARGET.name} differs from the entries: run `python tools/causes_index.py`", file=sys.stderr)
-        return 1
-    TARGET.write_bytes(made)
-    print(f"wrote {TARGET.name}")
-    return 0
+    drifted = False
+    for target, made in ((FOLDER / index.FILE, index.made()), (FOLDER / index.NEEDS_FILE, index.made_needs())):
+        old = target.read_bytes() if target.exists() else b""
+        if old == made:
+            continue
+        if arguments:
+            print(f"{target.name} differs from the entries: run `python tools/causes_index.py`", file=sys.stderr)
+            drifted = True
+        else:
+            target.write_bytes(made)
+            print(f"wrote {target.name}")
+    return int(drifted)
 
 
 if __name__ == "__main__":

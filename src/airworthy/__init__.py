@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airworthy.diagnose import diagnose
     from airworthy.flows.check import check
+    from airworthy.flows.encrypt import decrypt, encrypt
     from airworthy.flows.facts import gather as facts
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.sign import sign, verify
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "check", "diagnose", "facts", "inspect"]
+__all__ = ["__version__", "check", "decrypt", "diagnose", "encrypt", "facts", "inspect", "sign", "verify"]
 
 _VERBS = {
     "check": "airworthy.flows.check:check",
+    "decrypt": "airworthy.flows.encrypt:decrypt",
     "diagnose": "airworthy.diagnose:diagnose",
+    "encrypt": "airworthy.flows.encrypt:encrypt",
     "facts": "airworthy.flows.facts:gather",
     "inspect": "airworthy.flows.inspect:inspect",
+    "sign": "airworthy.flows.sign:sign",
+    "verify": "airworthy.flows.sign:verify",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,10 +15,19 @@ from airworthy.artifacts.identify import inspect
 from airworthy.core import keys
 from airworthy.core.errors import ExtraMissing, UnknownName
 from airworthy.core.facts import Facts, Known
-from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.model import ModelInfo, Sealed, TensorSpec
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
-from airworthy.engines.interface import InvalidInput, LoadFailed, RunFailed, Runner, RunnerKind, RunnerOptions
+from airworthy.engines.interface import (
+    Contents,
+    InvalidInput,
+    LoadFailed,
+    LoadsFromMemory,
+    RunFailed,
+    Runner,
+    RunnerKind,
+    RunnerOptions,
+)
 from airworthy.engines.registry import ENGINES
 from airworthy.engines.select import NoEngine, select
 
@@ -333,3 +343,41 @@ def test_choosing_imports_no_runtime(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_from_memory_it_answers_as_from_a_file(engine: Any, case: str, tmp_path: Path) -> None:
+    if not isinstance(engine, LoadsFromMemory):
+        assert "no encrypted models" in _refusal(engine.name, sealed(inspect(models.linear(tmp_path / "m.onnx")).model))
+        return
+    make, batch, _ = CASES[case]
+    path = make(tmp_path / "model.onnx")
+    model, content = inspect(path).model, path.read_bytes()
+    runners = [engine.load(model, RunnerOptions(threads=1))]
+    path.unlink()
+    runners.append(engine.load_from_memory(sealed(model), Contents(content, {}), RunnerOptions(threads=1)))
+    first, second = (runner.run(batch(3)) for runner in runners)
+    for runner in runners:
+        runner.close()
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_bytes_that_are_no_model_are_not_loaded_from_memory(engine: Any, tmp_path: Path) -> None:
+    model = sealed(inspect(models.linear(tmp_path / "m.onnx")).model)
+    if not isinstance(engine, LoadsFromMemory):
+        assert not hasattr(engine, "load_from_memory")
+        return
+    with pytest.raises(LoadFailed):
+        engine.load_from_memory(model, Contents(b"\x08\x08weights", {}), RunnerOptions())
+
+
+def sealed(model: ModelInfo) -> ModelInfo:
+    place = Sealed(container="m.awenc", key="env:KEY", entry="m.onnx")
+    return msgspec.structs.replace(model, sealed=place)
+
+
+def _refusal(name: str, model: ModelInfo) -> str:
+    with pytest.raises(NoEngine) as caught:
+        select(model, INSTALLED, name)
+    return caught.value.text

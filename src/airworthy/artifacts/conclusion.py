@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from airworthy.artifacts.signatures import signature_of
 from airworthy.core import keys
 from airworthy.core.facts import Absent, Fact, Facts, Known, Unknown
 from airworthy.core.model import FileInfo, Inspection, ModelInfo
-from airworthy.core.values import Defect, EmbeddedCode, FormatVersion, LfsPointer, ModelConfiguration, PickleImport
+from airworthy.core.values import (
+    Defect,
+    EmbeddedCode,
+    FormatVersion,
+    LfsPointer,
+    ModelConfiguration,
+    ModelSignature,
+    PickleImport,
+)
 from airworthy.core.words import say
 
 MOST_DEFECTS = 20
@@ -48,6 +58,10 @@ def conclude(
         keys.MODEL_ENTRY_FORMAT.name: Known(model.entry_format, source if by_content else guess),
         keys.MODEL_SIZE.name: Known(model.size, source),
         keys.MODEL_DATATYPES.name: Known(tuple(sorted(model.datatypes, key=lambda t: -model.datatypes[t])), source),
+        keys.MODEL_WEIGHTS.name: Known(weights, source)
+        if (weights := sum(model.datatypes.values()))
+        else Absent(source),
+        keys.MODEL_CACHE.name: Absent(source),
         # Only a folder with a configuration tells these; its format puts them in.
         keys.MODEL_ATTENTION_HEADS.name: Absent(source),
         keys.MODEL_CHAT_TEMPLATE.name: Absent(source),
@@ -58,6 +72,7 @@ def conclude(
         keys.MODEL_CODE.name: _fact(code, source),
         keys.MODEL_MISNAMED.name: Known((), source),
         keys.MODEL_CONFIGURATION.name: _configured(configuration, source),
+        keys.MODEL_SIGNATURE.name: _signature(Path(model.path)),
     }
     return Inspection(model, Facts(facts))
 
@@ -70,6 +85,13 @@ def _configured(configuration: ModelConfiguration | Unknown | None, source: str)
     if configuration is None:
         return Absent(say("there is no readable config.json with {entry}", entry=source))
     return configuration if isinstance(configuration, Unknown) else Known(configuration, source)
+
+
+def _signature(path: Path) -> Fact:
+    signature = signature_of(path)
+    if not os.path.lexists(signature):
+        return Absent(say("there is no {path}", path=signature))
+    return Known(ModelSignature(path=str(signature), state="unproven"), str(signature))
 
 
 def files_of(folder: Path, paths: Sequence[tuple[Path, str]]) -> tuple[FileInfo, ...]:

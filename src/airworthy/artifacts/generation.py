@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from airworthy.artifacts.attention import of_configuration
 from airworthy.artifacts.companions import CONFIG_LIMIT
 from airworthy.artifacts.source import Source
 from airworthy.core import keys
@@ -42,6 +43,7 @@ def facts_of(folder: Path) -> dict[str, Fact]:
     settings = _read(folder / _SETTINGS)
     return {
         keys.MODEL_ATTENTION_HEADS.name: _heads(config),
+        keys.MODEL_CACHE.name: of_configuration(config, generator=_generates(config)),
         keys.MODEL_CHAT_TEMPLATE.name: _template(folder, config, settings),
     }
 
@@ -60,9 +62,7 @@ def _heads(config: dict[str, Any] | None) -> Fact:
 def _template(folder: Path, config: dict[str, Any] | None, settings: dict[str, Any] | None) -> Fact:
     if config is None:
         return Unknown(say("config.json cannot be read"))
-    named = config.get("architectures")
-    classes = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
-    if not any(name.endswith(_GENERATORS) and not name.startswith(_ENCODERS) for name in classes):
+    if not _generates(config):
         return Absent("config.json")
     for name in _TEMPLATES:
         if (folder / name).is_file():
@@ -71,6 +71,12 @@ def _template(folder: Path, config: dict[str, Any] | None, settings: dict[str, A
         return Unknown(say("{name} cannot be read", name=_SETTINGS))
     # A text, or a list of named ones.
     return Known(_SETTINGS if settings.get("chat_template") else "", _SETTINGS)
+
+
+def _generates(config: dict[str, Any] | None) -> bool:
+    named = (config or {}).get("architectures")
+    classes = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    return any(name.endswith(_GENERATORS) and not name.startswith(_ENCODERS) for name in classes)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

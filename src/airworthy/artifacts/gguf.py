@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from airworthy.artifacts.attention import of_metadata
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.cursor import Cursor
 from airworthy.artifacts.datatypes import GGML, GGUF_FILE_TYPES, PLAIN
@@ -22,6 +25,7 @@ from airworthy.artifacts.stand_ins import inspect_stand_in
 from airworthy.artifacts.stored import Stored
 from airworthy.artifacts.templates import judge
 from airworthy.artifacts.zips import Damaged
+from airworthy.core import keys
 from airworthy.core.facts import Unknown
 from airworthy.core.model import DATATYPES, Inspection, ModelInfo
 from airworthy.core.values import Defect, FormatVersion
@@ -288,13 +292,15 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         metadata=metadata | ({"byte order": "big"} if contents.big_endian else {}),
     )
     versions = (FormatVersion(kind="gguf", version=contents.version),)
-    return conclude(
+    inspection = conclude(
         model,
         defects=defects,
         versions=versions if contents.version else Unknown(say("{file} is damaged before its version", file=path.name)),
         code=judge(template, path.name),
         by_content=bool(contents.version),
     )
+    facts = {} if defects else {keys.MODEL_CACHE.name: of_metadata(metadata)}
+    return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts))
 
 
 def stored(path: Path) -> Iterator[Stored]:

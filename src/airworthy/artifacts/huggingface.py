@@ -149,7 +149,8 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         code=code,
         configuration=_configuration(folder, companions),
     )
-    return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts_of(folder)))
+    own = {keys.MODEL_CACHE.name: found.facts.fact(keys.MODEL_CACHE)}
+    return msgspec.structs.replace(inspection, facts=inspection.facts.merged({**own, **facts_of(folder)}))
 
 
 def _configuration(folder: Path, companions: Companions) -> ModelConfiguration | Unknown | None:

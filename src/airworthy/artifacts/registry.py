@@ -12,6 +12,7 @@ FORMATS: Registry[Format] = Registry(
         "saved-model": "airworthy.artifacts.saved_model:FORMAT",
         "coreml-package": "airworthy.artifacts.coreml:PACKAGE",
         "huggingface": "airworthy.artifacts.huggingface:FORMAT",
+        "encrypted": "airworthy.artifacts.encryption.format:FORMAT",
         "safetensors": "airworthy.artifacts.safetensors:FORMAT",
         "gguf": "airworthy.artifacts.gguf:FORMAT",
         "keras": "airworthy.artifacts.keras:KERAS",

@@ -232,6 +232,11 @@ class Cause:
         )
 
 
+def element(facts: Facts, key: Key[Any], value: Any) -> Evidence:
+    """One element of a fact that holds many, as the evidence of a finding about that one."""
+    return Evidence(fact=key.name, value=value, source=facts.source(key))
+
+
 def _confidence(weight: float) -> Confidence:
     if weight < UNCERTAIN:
         return Confidence.LOW

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
+from typing import Any
 
 from airworthy.causes.interface import Cause, Undecidable
 from airworthy.core.facts import Absent, Facts, Unknown
 from airworthy.core.finding import Finding
+from airworthy.core.keys import Key
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
@@ -19,16 +22,9 @@ def predict_one(facts: Facts, cause: Cause, known: Knowledge, *, ignored: bool =
     """Ask one cause; an unknown need skips it, an absent one passes it, an exception is a crash of ours."""
     if cause.predictor is None:
         return Skipped(cause.slug, cause.unpredictable)
-    if ignored:
-        return Skipped(cause.slug, say("turned off in the settings"), chosen=True)
-    for key in cause.needs:
-        fact = facts.fact(key)
-        if isinstance(fact, Absent):
-            return Passed(cause.slug, note=fact.source)
-    unknown = [(key, fact) for key in cause.needs if isinstance(fact := facts.fact(key), Unknown)]
-    if unknown:
-        reasons = [say("{fact} is unknown: {reason}", fact=k.name, reason=f.reason) for k, f in unknown[:MOST_REASONS]]
-        return Skipped(cause.slug, "; ".join(reasons))
+    decided = decided_before(cause.slug, cause.needs, facts, ignored=ignored)
+    if decided is not None:
+        return decided
     findings: list[Finding] = []
     try:
         findings.extend(cause.predictor(facts, known))
@@ -38,3 +34,18 @@ def predict_one(facts: Facts, cause: Cause, known: Knowledge, *, ignored: bool =
     except Exception:  # noqa: BLE001 - whatever a check does wrong must not stop the others
         return Crashed(cause.slug, traceback.format_exc())
     return Failed(cause.slug, tuple(findings)) if findings else Passed(cause.slug)
+
+
+def decided_before(slug: str, needs: Iterable[Key[Any]], facts: Facts, *, ignored: bool = False) -> CheckResult | None:
+    """How a check ends by what its cause needs alone; None where its cause has to be asked."""
+    if ignored:
+        return Skipped(slug, say("turned off in the settings"), chosen=True)
+    for key in needs:
+        fact = facts.fact(key)
+        if isinstance(fact, Absent):
+            return Passed(slug, note=fact.source)
+    unknown = [(key, fact) for key in needs if isinstance(fact := facts.fact(key), Unknown)]
+    if unknown:
+        reasons = [say("{fact} is unknown: {reason}", fact=k.name, reason=f.reason) for k, f in unknown[:MOST_REASONS]]
+        return Skipped(slug, "; ".join(reasons))
+    return None

@@ -52,6 +52,7 @@ _DEPENDENCIES = (
     "externally-managed",
     "framework-too-old-refused",
     "hash-mismatch",
+    "installation-damaged",
     "no-matching-distribution",
     "numpy-abi",
     "package-index-unreachable",
@@ -77,6 +78,7 @@ _ARTIFACT = (
     "serialized-code-incompatible",
     "shape-mismatch-weights",
     "shard-missing",
+    "signature-invalid",
     "tokenizer-broken",
     "unsafe-embedded-code",
     "unsafe-pickle",
@@ -85,9 +87,12 @@ _ARTIFACT = (
 
 _OPERATORS = (
     "attention-backend-unsupported",
+    "device-test-failed",
     "dtype-unsupported",
     "op-not-exportable",
     "op-not-implemented",
+    "slow-kernels",
+    "wrong-numbers",
 )
 
 _RUNTIME = (

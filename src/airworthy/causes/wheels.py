@@ -45,11 +45,17 @@ def _fits(wheel: Wheel, driver: Version | None, devices: set[str], facts: Facts)
 
 def install(wheel: Wheel, facts: Facts) -> Remedy:
     """The remedy that installs a wheel."""
+    driver, devices = facts.get_value(NVIDIA_DRIVER, None), facts.get_value(NVIDIA_DEVICES, ())
+    known = any(device.architecture for device in devices)
+    template = "Install PyTorch {release} built with CUDA {cuda}"
+    if driver is not None and known:
+        template += ", which this driver and device run."
+    elif driver is not None:
+        template += ", which this driver runs."
+    else:
+        template += ", which holds code for this device; it needs NVIDIA driver {required} or newer."
+    required = Knowledge().minimum_driver(wheel.cuda, windows=windows_driver(facts))
     return Remedy(
-        why=say(
-            "Install PyTorch {release} built with CUDA {cuda}, which this driver and device run.",
-            release=wheel.release,
-            cuda=wheel.cuda,
-        ),
+        why=say(template, release=wheel.release, cuda=wheel.cuda, required=required),
         commands=(pip_install(facts, "--force-reinstall", f"torch=={wheel.release}.*", "--index-url", wheel.index),),
     )

@@ -19,6 +19,8 @@ from airworthy.core.report import Report
 from airworthy.core.words import say
 from airworthy.report.plain import printable
 
+PROBE_SECONDS = 60
+"""Seconds that each device may take with `--probe`."""
 _PAIR = re.compile(r"[A-Za-z][\w.-]{0,60}=")
 _HELP = """
 
@@ -43,6 +45,15 @@ With --given it decides about a machine that isn't there:
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="Ask as well whether a service could listen on this port.")
 @click.option("--storage", metavar="DIR", help="Measure how fast the storage of this folder is; writes a file there.")
+@click.option(
+    "--probe", is_flag=True, help="Run a battery of kernels on each accelerator and the CPU: right, and how fast?"
+)
+@click.option(
+    "--probe-seconds",
+    type=click.IntRange(2, 3600),
+    metavar="SECONDS",
+    help="What each device may take with --probe.  [default: 60]",
+)
 @click.option("--fix", is_flag=True, help="Show and run the remedies that can be run here, and check again after each.")
 @click.option("--yes", is_flag=True, help="With --fix, run them without asking.")
 @click.option("--unsafe", is_flag=True, help="With --fix, also those that change what others may rely on.")
@@ -53,6 +64,8 @@ def command(
     given: tuple[str, ...],
     port: int | None,
     storage: str | None,
+    probe: bool,
+    probe_seconds: int | None,
     fix: bool,
     yes: bool,
     unsafe: bool,
@@ -67,6 +80,10 @@ def command(
         raise click.UsageError(say("--facts and --given both say which machine it is; give one of them"))
     if storage is not None and (facts is not None or given):
         raise click.UsageError(say("--storage measures this machine; --facts and --given are about another"))
+    if probe and (facts is not None or given):
+        raise click.UsageError(say("--probe tries this machine; --facts and --given are about another"))
+    if probe_seconds is not None and not probe:
+        raise click.UsageError(say("--probe-seconds says how long --probe may take; give --probe too"))
     files = [text for text in given if not _PAIR.match(text)]
     only_one_reads_standard_input(path, facts, chosen.config, *files)
     described = _described([text for text in given if _PAIR.match(text)] + pairs, files) if given else None
@@ -82,6 +99,7 @@ def command(
                 settings=settings,
                 endpoint=(settings.serve.host, port) if port is not None else None,
                 storage=storage,
+                probe=(probe_seconds or PROBE_SECONDS) if probe else None,
                 progress=progress,
             )
 

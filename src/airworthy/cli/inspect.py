@@ -35,6 +35,11 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--force", is_flag=True, help="Replace OUT where it is there already.")
 @click.option("--html", metavar="FILE", help="Also write a page with layers, sizes, histograms and findings.")
 @click.option("--view", is_flag=True, help="Open it in Netron, where that is installed, on this machine only.")
+@click.option("--targets", metavar="NAMES", help="Hold its operators against cpu,cuda,tensorrt,…, or all.")
+@click.option(
+    "--size", "sizes", multiple=True, metavar="NAME=NUMBER", help="What an open size is taken for; see --targets."
+)
+@click.option("--ask-runtime", is_flag=True, help="Load the graph in ONNX Runtime as well, and tell what it assigns.")
 @finding_options
 def command(
     path: str,
@@ -49,6 +54,9 @@ def command(
     force: bool,
     html: str | None,
     view: bool,
+    targets: str | None,
+    sizes: tuple[str, ...],
+    ask_runtime: bool,
     chosen: Chosen,
 ) -> int:
     """Tell what a model is."""
@@ -67,8 +75,13 @@ def command(
         from airworthy.flows.netron import require
 
         require()
+    against = None
+    if targets is not None or ask_runtime:
+        from airworthy.flows.targets import asked
+
+        against = asked(targets or "cpu", sizes, ask_runtime)
     with LateProgress() as progress:
-        report = inspect(path, settings=settings, depth=depth, looking=looking, progress=progress)
+        report = inspect(path, settings=settings, depth=depth, looking=looking, against=against, progress=progress)
     if html is not None:
         from airworthy.flows.files import write_private
         from airworthy.report.page.render import page

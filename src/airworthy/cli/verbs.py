@@ -11,6 +11,11 @@ VERBS = {
     "explain": ("airworthy.cli.explain:command", "Show what a cause is, why it happens and what ends it."),
     "facts": ("airworthy.cli.facts:command", "Show or save what is known about this host and environment."),
     "inspect": ("airworthy.cli.inspect:command", "Tell what is in a model file or folder, without loading it."),
+    "sign": ("airworthy.cli.sign:command", "Sign a model, so that others can prove it is what you published."),
+    "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
+    "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),
+    "decrypt": ("airworthy.cli.decrypt:command", "Get a model's files back from an encrypted one."),
+    "keygen": ("airworthy.cli.keygen:command", "Make a key that models can be encrypted for."),
     "serve": ("airworthy.cli.serve:command", "Serve models over HTTP, without checking the host."),
 }
 """All verbs in the order of `--help`. The line is also the first line of the verb's own help."""

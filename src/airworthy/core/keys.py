@@ -8,7 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from airworthy.core.values import (
     Access,
+    AttentionCache,
     Binary,
+    Damage,
     Defect,
     Device,
     DeviceHealth,
@@ -18,11 +20,15 @@ from airworthy.core.values import (
     Endpoint,
     FormatVersion,
     FrameworkBuild,
+    HiddenModule,
     LfsPointer,
+    LinkFault,
     Misnamed,
     ModelConfiguration,
+    ModelSignature,
     NumaNode,
     NumpyUse,
+    OperatorGap,
     PciDevice,
     PickleImport,
     Policy,
@@ -30,6 +36,8 @@ from airworthy.core.values import (
     Shadow,
     SharedLibrary,
     StorageSpeed,
+    Trial,
+    TriedDevice,
     WeightFault,
     Xid,
 )
@@ -49,8 +57,12 @@ class Area(str, Enum):
     """The model file or folder."""
     WEIGHTS = "weights"
     """The numbers in a model's files, which are read only when asked for."""
+    OPERATORS = "operators"
+    """A model's operators held against targets, which is done only when asked for."""
     TARGET = "target"
     """What is to be started: address, engine."""
+    BATTERY = "battery"
+    """How devices did in the battery of `check --probe`, which is run only when asked for."""
     PLAN = "plan"
     """What is meant to be installed and run, and is not there to be looked at."""
     SETTINGS = "settings"
@@ -219,7 +231,20 @@ LIBSTDCXX_ABI = _environment("libstdcxx.cxxabi", Version, "The newest `CXXABI_x.
 LOADER_SHADOWED = _environment(
     "loader.shadowed",
     tuple[Shadow, ...],
-    "CUDA libraries that the loader takes from elsewhere than their package.",
+    "Libraries that the loader takes from elsewhere than their package.",
+)
+LINK_FAULTS = _environment(
+    "loader.faults",
+    tuple[LinkFault, ...],
+    "Needs of installed shared objects that the loader does not meet.",
+)
+DISTRIBUTIONS_DAMAGED = _environment(
+    "distributions.damaged", tuple[Damage, ...], "Installed packages that lack what their own records list."
+)
+HIDDEN_MODULES = _environment(
+    "python.hidden_modules",
+    tuple[HiddenModule, ...],
+    "Modules in whose place the working directory has files by the same name.",
 )
 NUMPY_USES = _environment("numpy.uses", tuple[NumpyUse, ...], "Compiled extensions that use NumPy's C interface.")
 
@@ -248,6 +273,10 @@ MODEL_DATATYPES = _model(
 MODEL_ATTENTION_HEADS = _model(
     "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
 )
+MODEL_WEIGHTS = _model("model.weights", int, "Bytes of the weights that an engine loads; absent where none are told.")
+MODEL_CACHE = _model(
+    "model.cache", AttentionCache, "What it keeps of each token; absent for any other model than a text generator."
+)
 MODEL_CHAT_TEMPLATE = _model(
     "model.chat_template",
     str,
@@ -256,12 +285,22 @@ MODEL_CHAT_TEMPLATE = _model(
 MODEL_MISNAMED = _model(
     "model.misnamed", tuple[Misnamed, ...], "Its files whose suffix names another format than their content."
 )
+MODEL_SIGNATURE = _model(
+    "model.signature", ModelSignature, "The signature that lies with it, and whether it holds; absent without one."
+)
 MODEL_CONFIGURATION = _model(
     "model.configuration", ModelConfiguration, "What its `config.json` asks for; absent for a model without one."
 )
 
 WEIGHT_FAULTS: Key[tuple[WeightFault, ...]] = Key(
     "weights.faults", tuple[WeightFault, ...], Area.WEIGHTS, "What is remarkable in its numbers; empty when sound."
+)
+
+OPERATOR_GAPS: Key[tuple[OperatorGap, ...]] = Key(
+    "operators.gaps",
+    tuple[OperatorGap, ...],
+    Area.OPERATORS,
+    "What the targets in question lack of its operators; empty when nothing.",
 )
 
 TARGET_ENDPOINT: Key[Endpoint] = Key(
@@ -274,6 +313,12 @@ TARGET_TENSOR_PARALLEL: Key[int] = Key(
 
 STORAGE: Key[StorageSpeed] = Key(
     "target.storage", StorageSpeed, Area.TARGET, "How fast the storage is that a model is to be loaded from."
+)
+BATTERY_DEVICES: Key[tuple[TriedDevice, ...]] = Key(
+    "battery.devices", tuple[TriedDevice, ...], Area.BATTERY, "Devices that the battery was run on; absent without any."
+)
+BATTERY_TRIALS: Key[tuple[Trial, ...]] = Key(
+    "battery.trials", tuple[Trial, ...], Area.BATTERY, "What each test of the battery gave, in the order of the tests."
 )
 
 
@@ -294,6 +339,7 @@ PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights a
 PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
 PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
 PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
+PLAN_ROCM_DRIVER = _plan("plan.rocm_driver", Version, "The ROCm release that the amdgpu kernel driver comes from.")
 PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")
 PLAN_ENVIRONMENT_MANAGER = _plan("plan.environment_manager", str, "What makes the environment: `conda`, `venv`, `uv`.")
 PLAN_EXTENSION_TOOLKIT = _plan("plan.extension_toolkit", Version, "The CUDA toolkit that builds an extension.")

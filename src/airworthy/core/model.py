@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import msgspec
 
 from airworthy.core.facts import Facts
@@ -76,6 +78,21 @@ class FileInfo(msgspec.Struct, frozen=True):
     """Format by content; empty for a companion such as `config.json`."""
 
 
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the files of an encrypted model lie, and which key opens them; the key itself is never in it."""
+
+    container: str
+    """The encrypted file."""
+    key: str
+    """What the key is called: a file, `env:NAME` or `service:NAME:KEY`."""
+    entry: str
+    """Path, within the model, of the file that an engine loads."""
+    tokenizer: str = ""
+    """Path, within the model, of its `tokenizer.json`, or empty."""
+    parts: tuple[str, ...] = ()
+    """Paths, within the model, of all files that hold weights."""
+
+
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a model file or folder is, from its headers."""
 
@@ -123,6 +140,10 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes that its embeddings were trained to be cut to; `(-1,)` for any, none where they can't be."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
+    signer: str = ""
+    """Who signed it, where that was asked for and proven: a certificate's subject, or the hash of a public key."""
+    sealed: Optional[Sealed] = None
+    """Where its files lie, where it is encrypted and was opened; None for any other."""
 
     @property
     def entry_format(self) -> str:

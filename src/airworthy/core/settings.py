@@ -108,6 +108,10 @@ class ServeSettings(Section, frozen=True):
     """Seconds for a connection's first bytes, and for a request's headers, to arrive; then it is closed."""
     compress_from: int = 16 * 1024
     """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""
+    decryption_key: str = ""
+    """What opens encrypted models: a file with a private key, `env:NAME` or `service:NAME:KEY`; not the key itself."""
+    require_signature: str = ""
+    """The publisher's public key or root certificate, a PEM file: models that it has not signed are not served."""
 
 
 class RequirementSettings(Section, frozen=True):

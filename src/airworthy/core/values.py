@@ -46,6 +46,8 @@ class DeviceHealth(Value, frozen=True):
     """Why its clocks are held down now, other than for idleness: `hw-thermal`, `sw-power-cap`."""
     mig: str = ""
     """Whether it is partitioned (MIG): `enabled` or `disabled`; empty where it can't be."""
+    instances: int | None = None
+    """Its MIG instances that programs can use; None where it is not partitioned, or the tool does not tell."""
     persistence: str = ""
     """Whether the driver keeps it initialised without users: `enabled` or `disabled`."""
     compute_mode: str = ""
@@ -196,6 +198,61 @@ class Shadow(Value, frozen=True):
     """The package that brought the asker."""
 
 
+class LinkFault(Value, frozen=True):
+    """A need of a shared object that the loader does not meet, or meets with what it then refuses."""
+
+    kind: str
+    """`missing`: it finds none. `architecture`: what lies there is for another one. `version`: what it takes lacks a
+    version symbol."""
+    binary: str
+    """The shared object that asks."""
+    distribution: str
+    """The package that brought it."""
+    soname: str = ""
+    """The name that is asked for, `libssl.so.3`; empty where the asker itself is of another architecture."""
+    version: str = ""
+    """The first version symbol that is lacking, `OPENSSL_3.2.0`."""
+    used: str = ""
+    """The file that the loader takes or passes over, with links followed."""
+    found_by: str = ""
+    """What led to it: `RPATH`, `RUNPATH`, `LD_LIBRARY_PATH`, `ld.so.cache`, `default path`."""
+    machine: str = ""
+    """The architecture of what lies there."""
+    held: str = ""
+    """A copy in an installed package that would do, where the loader does not look."""
+    held_by: str = ""
+    """That package."""
+
+
+class Damage(Value, frozen=True):
+    """What an installed package lacks of what its own records list."""
+
+    kind: str
+    """`gone`: nothing of it is there. `files`: some files are not. `cut-short`: a library ends before its last part.
+    `metadata`: the description that installers left is not readable, or names no package."""
+    distribution: str
+    """The package; for `metadata` as far as the folder's name tells."""
+    path: str
+    """The first of the files, or the description."""
+    count: int = 1
+    """How many files it is."""
+    imported: bool = False
+    """Whether importing the package needs one of them."""
+    needed_by: str = ""
+    """A shared object that asks for one of them; empty where none does."""
+
+
+class HiddenModule(Value, frozen=True):
+    """A file in the working directory that is imported in place of a module by the same name."""
+
+    module: str
+    """The name, `random`."""
+    path: str
+    """The file or package that comes first."""
+    hides: str
+    """What it hides: a directory of packages, or `the standard library`."""
+
+
 class Access(Value, frozen=True):
     """What this user may do at one path."""
 
@@ -296,6 +353,40 @@ class WeightFault(Value, frozen=True):
     """What was found, one line."""
 
 
+class OperatorGap(Value, frozen=True):
+    """An operator of a model that a target lacks."""
+
+    target: str
+    """The target, `cuda`."""
+    operator: str
+    """The operator, with its set where that is not the standard one: `com.microsoft:Gelu`, `aten::linear`; empty for
+    what is about the whole graph."""
+    opset: int
+    """The operator set in which it took the form in use; 0 where that is not known or there are none."""
+    types: tuple[str, ...]
+    """The element types that it is used with."""
+    nodes: int
+    """How many nodes use it so."""
+    share: float
+    """Their share of the model's arithmetic, from 0 to 1."""
+    to: str
+    """The target that takes it in place of this one; empty where none does and the model can't run."""
+    reason: str
+    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
+    kernel under its dispatch key), `condition` (it asks more of a node: constant weights, two dimensions), `sizes` (it
+    takes fixed sizes alone)."""
+    sizes: tuple[str, ...] = ()
+    """For `sizes`: the open ones, with what they were taken for, `batch=1`."""
+    has_types: tuple[str, ...] = ()
+    """The element types that the target has it for."""
+    newest: int = 0
+    """For `opset`: the newest form of the operator that the target has."""
+    earlier: int = 0
+    """The newest operator set in which the target has it with these types; 0 where there is none."""
+    made_of_others: bool = False
+    """Whether its definition is made of other operators."""
+
+
 class Misnamed(Value, frozen=True):
     """A file whose suffix names another format than its content."""
 
@@ -305,6 +396,21 @@ class Misnamed(Value, frozen=True):
     """Its suffix, `.safetensors`."""
     content: str
     """What it holds, by its first bytes: `GGUF`, `HDF5`, `safetensors`, `a ZIP archive`, `a pickle`."""
+
+
+class ModelSignature(Value, frozen=True):
+    """The signature of a model, and whether it holds."""
+
+    path: str
+    """The file."""
+    state: str
+    """`unproven` where nobody was named who is trusted, `valid`, `invalid`, or `missing` where one is asked for."""
+    kind: str = ""
+    """For one that does not hold, the code of the reason: `signed-file-changed`, `signature-other-key`."""
+    detail: str = ""
+    """That reason, one line."""
+    signer: str = ""
+    """For one that holds, who signed: the subject of a certificate, or the hash of a public key."""
 
 
 class ModelConfiguration(Value, frozen=True):
@@ -322,6 +428,25 @@ class ModelConfiguration(Value, frozen=True):
     """The method that its weights are quantised with, `gptq`; empty where they are not."""
     tokenizer_files: tuple[str, ...] = ()
     """The files beside it that a tokenizer is made of."""
+
+
+class AttentionCache(Value, frozen=True):
+    """What a text generator keeps of each token that it has seen, by the layers that look back."""
+
+    layers: int
+    """Layers that look back at the whole context."""
+    heads: int
+    """Key and value heads of each."""
+    head_size: int
+    """Numbers in a key, and in a value, of a head."""
+    windowed: int = 0
+    """Layers that look back at the newest tokens only."""
+    window: int = 0
+    """How many tokens those see."""
+    latent: int = 0
+    """Numbers that are kept of a token in place of keys and values (MLA); 0 where those are kept."""
+    longest: int = 0
+    """The longest context that the model was made for, in tokens; 0 where that is not told."""
 
 
 class FormatVersion(Value, frozen=True):
@@ -395,3 +520,64 @@ class StorageSpeed(Value, frozen=True):
     """What measured it: `fio` or `airworthy`."""
     cached: bool = False
     """Whether the system's cache could not be passed by, so that the disk may be slower."""
+
+
+class TriedDevice(Value, frozen=True):
+    """A device that the battery of `check --probe` was run on, or was to be."""
+
+    framework: str
+    """What ran it: `torch` or `onnxruntime`."""
+    device: str
+    """What the framework calls it: `cpu`, `cuda:0`, `CUDAExecutionProvider:0`; `accelerators` where looking for them
+    failed."""
+    name: str = ""
+    """Its marketing name, where the framework tells."""
+    kind: str = ""
+    """Its type: `cpu`, `cuda`, `rocm`, `npu`, or the execution provider."""
+    version: str = ""
+    """The framework's version."""
+    overhead: float = 0.0
+    """Seconds that it takes to start a kernel and see it end."""
+    load: float = 0.0
+    """The share of this machine's processors that other programs used in the minute before."""
+    seconds: float = 0.0
+    """Seconds that its battery took in all."""
+    problem: str = ""
+    """Why there is no result at all; empty where there are."""
+
+
+class Trial(Value, frozen=True):
+    """One test of the battery: an operation in a data type on a device."""
+
+    framework: str
+    """What ran it: `torch` or `onnxruntime`."""
+    device: str
+    """What the framework calls the device."""
+    operation: str
+    """`allocate`, `copy`, `host-to-device`, `device-to-host`, `matmul`, `convolution`, `layer-norm`, `softmax`,
+    `attention`."""
+    dtype: str
+    """The data type, `bfloat16`; `tf32` for float32 that may be multiplied with ten bits."""
+    outcome: str
+    """`ok`: it ran; `unsupported`: the framework has no such kernel for the device; `failed`: it raised an error;
+    `crashed`: it took its process along; `hung`: it did not end in time; `not-run`: it never came to its turn."""
+    variant: str = ""
+    """Which kernel, where there are several: `unfused`, `flash`, `efficient`, `cudnn`, `math`, `default`,
+    `multi-head`, `onnx-23`."""
+    shape: str = ""
+    """The size that was run, `512 x 512 x 512`."""
+    seconds: float = 0.0
+    """Seconds of a run, the median of several."""
+    fastest: float = 0.0
+    """Seconds of the shortest run."""
+    flops: float = 0.0
+    """Arithmetic operations of a run."""
+    bytes: float = 0.0
+    """Bytes that a run has to read and write at the least."""
+    error: float = 0.0
+    """The largest difference from the float64 reference in units of what the type's rounding allows; above 1 is
+    wrong."""
+    largest: float = 0.0
+    """The largest difference itself."""
+    detail: str = ""
+    """What was said where it is not `ok`: the error, or how the process ended."""

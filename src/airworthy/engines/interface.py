@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -107,6 +107,28 @@ class Engine(Protocol):
 
     def load(self, model: ModelInfo, options: RunnerOptions) -> Runner:
         """Load the model; the library is imported now.
+
+        Raises:
+            ExtraMissing: the library isn't installed.
+            LoadFailed: the runtime refused the model.
+        """
+
+
+class Contents(NamedTuple):
+    """The weights of a model that lie on no disk as they are."""
+
+    entry: bytes
+    """What the file that an engine loads holds."""
+    beside: Mapping[str, bytes]
+    """Other files, by the names that the first one knows them by."""
+
+
+@runtime_checkable
+class LoadsFromMemory(Protocol):
+    """An engine that can load a model without a file: the one kind that takes encrypted models."""
+
+    def load_from_memory(self, model: ModelInfo, contents: Contents, options: RunnerOptions) -> Runner:
+        """Load the model from its contents; nothing of them is written anywhere.
 
         Raises:
             ExtraMissing: the library isn't installed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,15 @@ from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
 from airworthy.core.words import say
 from airworthy.engines.datatypes import NUMPY, ONNX_RUNTIME
 from airworthy.engines.inputs import check_inputs
-from airworthy.engines.interface import InvalidInput, LoadFailed, RunFailed, RunnerKind, RunnerOptions, Tensors
+from airworthy.engines.interface import (
+    Contents,
+    InvalidInput,
+    LoadFailed,
+    RunFailed,
+    RunnerKind,
+    RunnerOptions,
+    Tensors,
+)
 
 DISTRIBUTIONS = (
     "onnxruntime",
@@ -31,10 +40,12 @@ DISTRIBUTIONS = (
 """The distributions that hold the library, one for each kind of accelerator."""
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CONVERSIONS = {
+    "encrypted": "give its key: `[serve] decryption_key`",
     "safetensors": "export it: `pip install 'optimum[onnx]'`, then `optimum-cli export onnx --model {path} OUT`",
     "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
 }
 _ONNX_BF16 = 16
+_FROM_MEMORY = "add_external_initializers_from_files_in_memory"
 _ERRORS_ONLY = 3
 
 
@@ -64,6 +75,15 @@ class OnnxRuntime:
 
     def load(self, model: ModelInfo, options: RunnerOptions) -> OnnxRuntimeRunner:
         """Make a session of the model's entry."""
+        return self._load(model, options, None)
+
+    def load_from_memory(self, model: ModelInfo, contents: Contents, options: RunnerOptions) -> OnnxRuntimeRunner:
+        """Make a session of the bytes of the model's entry, and of the files that its weights go on in."""
+        return self._load(model, options, contents)
+
+    def _load(self, model: ModelInfo, options: RunnerOptions, contents: Contents | None) -> OnnxRuntimeRunner:
+        # It reports to its maker unless told otherwise before it is imported, from version 1.29 on Linux as well.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
             import numpy as np  # noqa: F401 - told now, and not by the first batch
             import onnxruntime
@@ -74,9 +94,16 @@ class OnnxRuntime:
         providers = self._providers(model, options, onnxruntime.get_available_providers())
 
         def make(threads: int) -> Any:
-            return onnxruntime.InferenceSession(
-                model.entry, sess_options=_session_options(onnxruntime, threads), providers=providers
-            )
+            settings = _session_options(onnxruntime, threads)
+            if contents is not None and contents.beside:
+                names, parts = list(contents.beside), list(contents.beside.values())
+                settings.add_external_initializers_from_files_in_memory(names, parts, [len(part) for part in parts])
+            source = model.entry if contents is None else contents.entry
+            return onnxruntime.InferenceSession(source, sess_options=settings, providers=providers)
+
+        if contents is not None and contents.beside and not hasattr(onnxruntime.SessionOptions, _FROM_MEMORY):
+            told = "this version of it takes no weights beside the graph from memory; upgrade it"
+            raise self._failed(model, say(told))
 
         try:
             session = make(options.threads)

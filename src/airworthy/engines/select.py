@@ -6,7 +6,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.model import ModelInfo
 from airworthy.core.words import say
-from airworthy.engines.interface import Engine
+from airworthy.engines.interface import Engine, LoadsFromMemory
 from airworthy.engines.registry import ENGINES
 
 
@@ -35,6 +35,8 @@ def select(model: ModelInfo, facts: Facts, name: str = "") -> Engine:
     reasons = []
     for engine in asked:
         reason = engine.refuses(model, facts)
+        if not reason and model.sealed is not None and not isinstance(engine, LoadsFromMemory):
+            reason = say("it loads no encrypted models")
         if not reason:
             return engine
         reasons.append(say("{engine}: {reason}", engine=engine.name, reason=reason))

@@ -13,7 +13,19 @@ from airworthy.check import predict
 from airworthy.core.errors import InputNotFound, SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
-from airworthy.core.keys import MODEL_PATH, MODEL_SIZE, POLICY, REQUIREMENTS, STORAGE, TARGET_ENDPOINT, Area
+from airworthy.core.keys import (
+    BATTERY_TRIALS,
+    MODEL_CACHE,
+    MODEL_DATATYPES,
+    MODEL_PATH,
+    MODEL_SIZE,
+    MODEL_WEIGHTS,
+    POLICY,
+    REQUIREMENTS,
+    STORAGE,
+    TARGET_ENDPOINT,
+    Area,
+)
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
@@ -22,6 +34,7 @@ from airworthy.core.values import Policy, Requirements
 from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.flows.look import look
 
 _NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
 """How the reason of a check ends that was skipped for want of a fact that was not given."""
@@ -46,6 +59,7 @@ def check(
     endpoint: tuple[str, int] | None = None,
     given: Mapping[str, Any] | None = None,
     storage: str | None = None,
+    probe: float | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Predict what will go wrong.
@@ -57,6 +71,7 @@ def check(
         endpoint: address and port that a service is to listen on, or None where that is not in question.
         given: a description of a machine that isn't there, `{"gpu": "RTX 5090", "driver": "570"}`, in place of facts.
         storage: a folder whose speed is measured, which writes and removes a file there; None to measure nothing.
+        probe: seconds that each device may take to run the battery of kernels; None to try nothing.
         progress: told the stages.
 
     Raises:
@@ -66,7 +81,14 @@ def check(
         GivenInvalid: the description has a key that doesn't exist, or contradicts itself.
     """
     return examine(
-        model, facts=facts, settings=settings, endpoint=endpoint, given=given, storage=storage, progress=progress
+        model,
+        facts=facts,
+        settings=settings,
+        endpoint=endpoint,
+        given=given,
+        storage=storage,
+        probe=probe,
+        progress=progress,
     ).report
 
 
@@ -78,6 +100,7 @@ def examine(
     endpoint: tuple[str, int] | None = None,
     given: Mapping[str, Any] | None = None,
     storage: str | None = None,
+    probe: float | None = None,
     progress: Progress = SILENT,
 ) -> Examined:
     """Check, and keep what the checks were made from; arguments and errors are those of `check`."""
@@ -87,7 +110,7 @@ def examine(
     settings = settings or Settings()
     _check_slugs(settings.check.ignore, CAUSES.names())
     # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
-    inspection = None if model is None else _inspect(model, progress)
+    inspection = None if model is None else _inspect(model, settings, progress)
     elsewhere = facts is not None or given is not None
     described: dict[str, Any] = {}
     if given is not None:
@@ -112,6 +135,12 @@ def examine(
     if storage is not None:
         progress.stage(say("measuring the storage of {path}", path=storage))
         facts = facts.merged({STORAGE.name: _storage(storage)})
+    if probe is not None:
+        from airworthy.flows import battery
+
+        facts = facts.merged(battery.run(facts, probe, progress))
+    if BATTERY_TRIALS.name in facts:
+        areas.add(Area.BATTERY)
     demands = dict(_demands(settings))
     if demands:
         facts = facts.merged(demands)
@@ -120,7 +149,13 @@ def examine(
     if given is not None:
         areas = set(Area)
     results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
-    answer = {**_answer(results, facts), **_load_time(facts)}
+    if BATTERY_TRIALS.name in facts:
+        from airworthy.flows import battery
+
+        results = battery.explained(results)
+    answer = {**_answer(results, facts), **_load_time(facts), **_needs(facts)}
+    if probe is not None:
+        answer["battery"] = battery.answer(facts)
     if given is not None:
         results = _only_what_was_said(_with_plans(results, facts, settings.check.ignore))
         answer = _foretold(results, described)
@@ -171,12 +206,9 @@ def _foretold(results: tuple[CheckResult, ...], described: Mapping[str, Any]) ->
     return {"verdict": answer, "given": dict(described), "decided": sorted(decided), "undecided": undecided}
 
 
-def _inspect(model: str | Path, progress: Progress) -> Inspection:
-    from airworthy.artifacts.identify import inspect
-
+def _inspect(model: str | Path, settings: Settings, progress: Progress) -> Inspection:
     with model_path(model) as path:
-        progress.stage(say("reading {model}", model=model))
-        return inspect(path)
+        return look(path, settings, progress)
 
 
 def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:
@@ -207,6 +239,31 @@ def _load_time(facts: Facts) -> dict[str, Any]:
         return {"storage": {"unknown": facts.source(STORAGE)}}
     told: dict[str, Any] = msgspec.to_builtins(speed)
     return {"storage": told if size is None else {**told, "load_seconds": round(size / speed.read, 3)}}
+
+
+def _needs(facts: Facts) -> dict[str, Any]:
+    """What this model needs of a machine at least, in bytes, tokens and versions; nothing without a model.
+
+    Cores are not among it: with few it is slow and works.
+    """
+    from airworthy.knowledge import Knowledge
+
+    known = Knowledge()
+    size, weights = facts.get_value(MODEL_SIZE, None), facts.get_value(MODEL_WEIGHTS, None)
+    if size is None:
+        return {}
+    needs: dict[str, Any] = {"disk": size, "memory": weights or size}
+    if weights is not None:
+        needs["device_memory"] = weights
+    cache = facts.get_value(MODEL_CACHE, None)
+    if cache is not None and weights is not None and cache.longest:
+        needs["longest_context"] = cache.longest
+        needs["device_memory_longest_context"] = weights + known.cache_size(cache, cache.longest)
+    types = [row for name in facts.get_value(MODEL_DATATYPES, ()) if (row := known.datatype(name)) is not None]
+    if types:
+        newest = max(types, key=lambda row: row.capability)
+        needs |= {"datatype": newest.name, "capability": newest.capability.text}
+    return {"needs": needs}
 
 
 def _check_slugs(ignored: Iterable[str], known: tuple[str, ...]) -> None:

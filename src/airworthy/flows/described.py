@@ -143,7 +143,7 @@ class _Described:
                 keys.NUMPY_USES,
                 Known(tuple(self._numpy_uses(packages)), say("given, and the table of NumPy 2 releases")),
             )
-        binaries = tuple(self._binaries())
+        binaries = tuple(self._binaries(packages))
         if binaries:
             yield keys.BINARIES, Known(binaries, say("given, and the table of what published builds look for"))
         libraries = tuple(self._libraries())
@@ -178,6 +178,9 @@ class _Described:
         elif release is not None:
             yield keys.LIBC_NAME, Known("glibc", say("{release} has it", release=release.name))
             yield keys.LIBC_VERSION, Known(release.glibc, release.source)
+        elif "alpine" in name.lower():
+            yield keys.LIBC_NAME, Known("musl", say("{release} has it", release=name))
+        yield from self._cpp_library(name)
         if self.get("cpu"):
             yield keys.CPU_MODEL, Known(self.get("cpu"), SOURCE)
         missing = tuple(flag.lower().replace(".", "_") for flag in self.given.get("cpu_flags_missing", ()))
@@ -190,6 +193,17 @@ class _Described:
             yield keys.CPU_INSTRUCTIONS, Known(there, say("given: all but {flags}", flags=missing))
             yield keys.CPU_ARCHITECTURE, Known(self.get("arch") or "x86_64", say("given: cpu_flags_missing"))
 
+    def _cpp_library(self, system: str) -> Iterator[tuple[Key[Any], Fact]]:
+        """The newest symbols of the C++ library: as told, else the distribution's, which a conda environment hides."""
+        told = re.search(r"3\.4\.\d{1,2}", self.get("libstdcxx"))
+        if told:
+            yield keys.LIBSTDCXX, Known(Version(told[0]), SOURCE)
+            return
+        row = KNOWN.glibcxx_of_system(system) if system else None
+        if row is not None and "conda" not in self.get("env_manager").lower():
+            yield keys.LIBSTDCXX, Known(row.glibcxx, row.source)
+            yield keys.LIBSTDCXX_ABI, Known(row.cxxabi, row.source)
+
     def _device_facts(self) -> Iterator[tuple[Key[Any], Fact]]:
         name = self._device_name() or {"nvidia": say("the GPU"), "amd": say("the AMD GPU")}.get(
             self.vendor, self.vendor
@@ -198,13 +212,14 @@ class _Described:
             vendor=self.vendor, name=name, memory=memory_in(self.get("gpu")), architecture=self.architecture
         )
         asked = any(self.get(key) for key in ("gpu", "compute_capability", "gfx", "accelerator", "rocm"))
+        asked = asked or self.given.get("needs_ptx_jit") is True
         if not asked:
             return
         source = self._named(self.models) if self.models and not self.get("compute_capability") else SOURCE
         key = {"nvidia": keys.NVIDIA_DEVICES, "amd": keys.AMD_DEVICES, "ascend": keys.ASCEND_DEVICES}.get(self.vendor)
         if key is not None:
             yield key, Known((device,), source)
-        visible = self.given.get("visible")
+        visible = self.given.get("visible", self.given.get("env", {}).get("CUDA_VISIBLE_DEVICES"))
         if visible is not None and self.vendor == "nvidia":
             yield keys.CUDA_VISIBLE, Known(str(visible), SOURCE)
 
@@ -322,7 +337,9 @@ class _Described:
             )
         need = KNOWN.gpu_need(self.framework, self._framework_version(), self.get("index"))
         if runtime is None and need is not None and self.framework in _LOOK_FOR_CUDA:
-            runtime = Version(str(need.cuda))
+            there = self.number("cuda_runtime")
+            same = there is not None and there.major == need.cuda and "needs_ptx_jit" in self.given
+            runtime = there if same else Version(str(need.cuda))
         return "cuda" if self.vendor == "nvidia" or runtime is not None else "", runtime
 
     def _is_cpu_build(self) -> bool:
@@ -351,6 +368,8 @@ class _Described:
     def _jit_code(self) -> tuple[str, ...]:
         """What `needs_ptx_jit` says of the code: for this device there is PTX only, or there is machine code."""
         jit = self.given.get("needs_ptx_jit")
+        if jit and not self.architecture:
+            return ("compute_any",)
         if jit is None or not self.architecture.startswith("sm_"):
             return ()
         return (self.architecture.replace("sm_", "compute_"),) if jit else (self.architecture,)
@@ -418,11 +437,14 @@ class _Described:
                 built = "1" if package.version < first else "any"
                 yield NumpyUse(distribution=package.name, version=package.version, built_for=built, origin=SOURCE)
 
-    def _binaries(self) -> Iterator[Binary]:
+    def _binaries(self, packages: tuple[Distribution, ...]) -> Iterator[Binary]:
         required = self.number("built_for_glibc")
         owner = self.framework or next(iter(self.given.get("packages", {})), "") or PROGRAM
         if required is not None:
             yield Binary(path=say("its shared objects"), distribution=owner, glibc=required)
+        yield from self._compiled_here()
+        for package in packages:
+            yield from self._published(package)
         need = KNOWN.gpu_need(self.framework, self._framework_version(), self.get("index")) if self.framework else None
         if need is None or self._accelerator(None)[0] != "cuda":
             return
@@ -440,6 +462,30 @@ class _Described:
                 needed=(_cudart(need.cuda), *((f"libcudnn.so.{need.cudnn}",) if need.cudnn else ())),
                 missing=tuple(missing),
             )
+
+    def _compiled_here(self) -> Iterator[Binary]:
+        """What a compiler on the machine makes of packages from source: it may ask for its own C++ library's newest."""
+        gcc = re.search(r"\d{1,2}(?:\.\d{1,2}){0,2}", self.get("gcc"))
+        row = KNOWN.glibcxx_of_compiler(Version(gcc[0])) if gcc else None
+        if row is None:
+            return
+        for name, text in self.given.get("packages", {}).items():
+            if "source" in text.lower():
+                path = say("what GCC {gcc} made of it", gcc=gcc[0] if gcc else "")
+                yield Binary(path=path, distribution=name, glibcxx=row.glibcxx)
+
+    def _published(self, package: Distribution) -> Iterator[Binary]:
+        """What the shared objects of a published wheel ask for, beyond what its tag says."""
+        if self.os not in {"linux", ""} or "source" in self.get("install").lower():
+            return
+        for need in KNOWN.binary_needs(package.name, package.version):
+            if not (need.cpu_only and self.vendor):
+                yield Binary(
+                    path=say("its shared objects"),
+                    distribution=package.name,
+                    glibc=need.glibc,
+                    glibcxx=need.glibcxx,
+                )
 
     def _libraries(self) -> Iterator[SharedLibrary]:
         package = self.get("cuda_compat_package")
@@ -460,6 +506,7 @@ class _Described:
             yield keys.ROCM_VERSION, Known(user, SOURCE)
         if self.get("rocm_kmd"):
             yield keys.AMD_DRIVER, Known(version(self.get("rocm_kmd")), SOURCE)
+            yield keys.PLAN_ROCM_DRIVER, Known(version(self.get("rocm_kmd")), SOURCE)
         if self.get("cann"):
             yield keys.ASCEND_CANN, Known(Version(self.get("cann")), SOURCE)
         if self.vendor == "ascend" and self.get("driver"):
@@ -504,6 +551,8 @@ class _Described:
             ("cuda_toolkit_build", keys.PLAN_EXTENSION_TOOLKIT),
         ):
             number = self.number(name)
+            if number is None and name == "cuda_toolkit_system":
+                number = _toolkit_in(path or "")
             if number is not None and self.framework:
                 yield toolkit, Known(number, SOURCE)
 
@@ -545,6 +594,12 @@ def _code_of_flags(flags: str) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(code for each in found for code in each.split(",") if code.startswith(("sm_", "compute_")))
     )
+
+
+def _toolkit_in(path: str) -> Version | None:
+    """The CUDA toolkit that `LD_LIBRARY_PATH` names first, `/usr/local/cuda-12.1/lib64`."""
+    found = re.search(r"\bcuda-(\d{1,2}\.\d{1,2})/", path)
+    return Version(found[1]) if found else None
 
 
 def _cudart(major: int) -> str:

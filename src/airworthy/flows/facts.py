@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -40,10 +41,14 @@ def gather(
     """
     from airworthy.probes.local import LocalHost
     from airworthy.probes.registry import PROBES
+    from airworthy.probes.remembered import remembering
     from airworthy.probes.runner import gather as ask
+    from airworthy.probes.user_cache import storage
 
     probes = [PROBES.get(name) for name in only] if only else list(PROBES)
-    facts = ask(LocalHost(), probes, time_limit=time_limit, progress=progress)
+    host = LocalHost()
+    with remembering(host, storage("" if only else sys.executable)):
+        facts = ask(host, probes, time_limit=time_limit, progress=progress)
     return redact(facts, own_names()) if redacted else facts
 
 

@@ -36,6 +36,14 @@ class OutputFailed(AirworthyError):
     hint = "choose a directory that exists, has room, and that this user may write to"
 
 
+class OutputExists(AirworthyError):
+    """A file or folder that would be overwritten."""
+
+    code = "output-exists"
+    message = "{path} exists already"
+    hint = "choose another name, or give --force to replace it"
+
+
 def read(path: str, limit: int = MOST_INPUT) -> bytes:
     """The bytes of a file, or of standard input for `-`.
 
@@ -115,6 +123,17 @@ def write_private(path: Path, data: bytes) -> None:
         if isinstance(error, (OSError, ValueError)):
             raise OutputFailed(path=path, reason=reason(error)) from None
         raise
+
+
+def output_path(path: str | Path) -> Path:
+    """A path to write to.
+
+    Raises:
+        OutputFailed: no file system takes such a name.
+    """
+    if "\0" in str(path):
+        raise OutputFailed(path=repr(str(path)), reason=say("a name cannot hold a NUL character"))
+    return Path(path)
 
 
 def reason(error: Exception) -> str:

@@ -163,7 +163,8 @@ def normalise(description: Mapping[str, Any]) -> dict[str, Any]:
         if value is None and key != "cuda_compat_package":
             continue
         found[key] = _READERS[key](key, value)
-    return {key: value for key, value in found.items() if value not in ("", (), {})}
+    # That no device is visible is something that was given.
+    return {key: value for key, value in found.items() if value not in ("", (), {}) or key == "visible"}
 
 
 def _key(name: str) -> str:

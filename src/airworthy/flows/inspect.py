@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from airworthy.check import predict
-from airworthy.core.keys import MODEL_CODE, Area
+from airworthy.core.keys import MODEL_CODE, MODEL_SIGNATURE, Area
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.flows.targets import Against, look_at_targets
 from airworthy.flows.weights import Depth, look_deeper
 from airworthy.report.plain import builtins
 
@@ -43,6 +44,7 @@ def inspect(
     settings: Settings | None = None,
     depth: Depth = HEADERS,
     looking: Looking = NOTHING,
+    against: Against | None = None,
     progress: Progress = SILENT,
 ) -> Report:
     """Tell what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
@@ -54,6 +56,7 @@ def inspect(
         settings: which causes are turned off; none when None.
         depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
         looking: what is made of it: a safe copy of its tensors.
+        against: the targets that its operators are held against; none when None.
         progress: told the stages.
 
     Raises:
@@ -61,6 +64,7 @@ def inspect(
         NotAModel: there is no model in it.
         ConversionRefused: its tensors can't be rewritten faithfully.
         WouldOverwrite: an output is there already.
+        NoGraph: `against` is given and the file holds no graph.
         ExtraMissing: what `depth` asks for needs a library that is not installed.
     """
     from airworthy.artifacts.identify import inspect as identify
@@ -72,6 +76,9 @@ def inspect(
         progress.stage(say("reading {path}", path=path))
         inspection = identify(found)
         answer: dict[str, Any] = {"model": model_data(inspection.model)}
+        signature = inspection.facts.get_value(MODEL_SIGNATURE, None)
+        if signature is not None:
+            answer["signature"] = builtins(signature)
         answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
         answer["engines"] = builtins([each._asdict() for each in loaders(inspection.model)])
         answer["conversions"] = builtins([each._asdict() for each in conversions(inspection.model)])
@@ -86,8 +93,14 @@ def inspect(
             answer["conversion"] = convert_safe(
                 inspection, looking.convert_safe, force=looking.force, progress=progress
             )
+        if against is not None:
+            progress.stage(say("holding its operators against targets"))
+            inspection, more = look_at_targets(inspection, against)
+            answer |= more
     ignore = (settings or Settings()).check.ignore
-    areas = (Area.MODEL, Area.WEIGHTS) if depth.reads_weights else (Area.MODEL,)
+    areas = [Area.MODEL]
+    areas += [Area.WEIGHTS] if depth.reads_weights else []
+    areas += [Area.OPERATORS] if against is not None else []
     results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)
     return Report(verb="inspect", subject=str(path), results=results, answer=answer)
 

@@ -14,6 +14,7 @@ from airworthy.core.report import CheckResult, Report
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.flows.files import model_path
+from airworthy.flows.look import look
 from airworthy.flows.up import plan, served_name
 from airworthy.serve.service import Plan
 
@@ -53,7 +54,6 @@ def prepare(
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
     """
-    from airworthy.artifacts.identify import inspect
     from airworthy.causes.registry import CAUSES
     from airworthy.flows.facts import gather
     from airworthy.knowledge import Knowledge
@@ -65,8 +65,7 @@ def prepare(
     for argument in arguments:
         name, path = _split(argument)
         with model_path(path) as file:
-            progress.stage(say("reading {model}", model=path))
-            inspection = inspect(file)
+            inspection = look(file, settings, progress)
         known = facts.merged(inspection.facts)
         results += predict(known, CAUSES, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)
         report = Report(verb="serve", subject=say("{models}", models=tuple(arguments)), results=tuple(results))

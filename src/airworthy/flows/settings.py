@@ -40,6 +40,8 @@ def load(
     layers: list[tuple[str, Mapping[str, Any]]] = []
     if path is not None:
         layers.append((path, parse(_decode(read(path), path), path)))
+        if file is None:
+            layers += _demanded_above(path)
     layers.append((say("the environment"), from_environment(os.environ if environment is None else environment)))
     layers.append((say("the command line"), _given(flags or {})))
     settings = Settings()
@@ -58,6 +60,19 @@ def find(beside: str | None = None) -> str | None:
             if candidate.is_file():
                 return str(candidate)
     return None
+
+
+def _demanded_above(path: str) -> list[tuple[str, dict[str, Any]]]:
+    """The signature that the outermost settings file asks for: a model may bring settings, but none that admit it."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for folder in Path(path).parent.parents:
+        outer = folder / FILE_NAME
+        with contextlib.suppress(OSError, ValueError):
+            if outer.is_file():
+                asked = parse(_decode(read(str(outer)), str(outer)), str(outer)).get("serve", {})
+                if asked.get("require_signature"):
+                    found = [(str(outer), {"serve": {"require_signature": asked["require_signature"]}})]
+    return found
 
 
 def _decode(data: bytes, path: str) -> str:

@@ -18,6 +18,7 @@ from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.flows import profiles
 from airworthy.flows.check import examine
+from airworthy.flows.look import refuse_unopened
 from airworthy.serve.service import Plan
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -75,11 +76,13 @@ def plan(
     """How to serve a model that was checked.
 
     Raises:
+        KeyMissing: it is encrypted, and no key was given.
         NoEngine: no engine, or not the one asked for, can load it.
         UnknownName: there is no engine of that name.
     """
     from airworthy.engines.select import select
 
+    refuse_unopened(model)
     chosen = select(model, facts, engine or "")
     threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))

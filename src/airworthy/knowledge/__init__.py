@@ -5,6 +5,7 @@ from __future__ import annotations
 from airworthy.knowledge import (
     ascend,
     builds,
+    cache,
     cuda,
     datatypes,
     devices,
@@ -17,7 +18,9 @@ from airworthy.knowledge import (
     published,
     pytorch,
     rocm,
+    specifications,
     transformers,
+    xids,
 )
 from airworthy.knowledge.tables import Row
 
@@ -44,6 +47,8 @@ class Knowledge:
     capability_of = staticmethod(cuda.capability_of)
     device_models = staticmethod(devices.models)
     device_floor = staticmethod(devices.floor)
+    specification = staticmethod(specifications.specification)
+    specifications = staticmethod(specifications.specifications)
     supported_pythons = staticmethod(published.supported_pythons)
     wheel_platform = staticmethod(published.wheel_platform)
     gpu_need = staticmethod(published.gpu_need)
@@ -60,6 +65,9 @@ class Knowledge:
     glibc_of = staticmethod(glibc.release_named)
     compiler_with = staticmethod(libraries.compiler_with)
     system_library = staticmethod(libraries.system_library)
+    glibcxx_of_compiler = staticmethod(libraries.glibcxx_of_compiler)
+    glibcxx_of_system = staticmethod(libraries.glibcxx_of_system)
+    binary_needs = staticmethod(libraries.binary_needs)
     instructions_of = staticmethod(builds.instructions_of)
     torch_for = staticmethod(builds.torch_for)
     companion_of = staticmethod(builds.companion_of)
@@ -70,6 +78,7 @@ class Knowledge:
     rocm_architectures = staticmethod(rocm.architectures)
     rocm_runs_on = staticmethod(rocm.runs_on)
     rocm_overridden = staticmethod(rocm.overridden)
+    rocm_tested = staticmethod(rocm.tested)
     rocm_override = staticmethod(rocm.override)
     knows_model_type = staticmethod(transformers.knows)
     first_with_model_type = staticmethod(transformers.first_with)
@@ -78,4 +87,7 @@ class Knowledge:
     stand_ins = staticmethod(packages.stand_ins)
     floors = staticmethod(packages.floors)
     insistent = staticmethod(packages.insistent)
+    cache_size = staticmethod(cache.size)
+    longest_context = staticmethod(cache.longest)
+    device_fault = staticmethod(xids.device_fault)
     moved_module = staticmethod(packages.moved)

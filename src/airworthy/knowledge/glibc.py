@@ -25,10 +25,11 @@ def releases_with(needed: Version) -> tuple[Release, ...]:
 
 def release_named(name: str) -> Release | None:
     """The release that a system's name means, as people write it: `Ubuntu 22.04.4 LTS`, `CentOS 7`."""
-    words = name.lower().replace("linux", "").split()
-    return next((row for row in rows("glibc", "release", Release) if _names(words, row.name.lower().split())), None)
+    return next((row for row in rows("glibc", "release", Release) if same_release(name, row.name)), None)
 
 
-def _names(words: list[str], wanted: list[str]) -> bool:
+def same_release(name: str, release: str) -> bool:
+    """Whether a system's name means a release of a distribution, `Ubuntu 22.04`."""
+    words, wanted = name.lower().replace("linux", "").split(), release.lower().split()
     family = words[:1] == wanted[:1] or (wanted[0] == "rhel" and bool({*words} & {"rhel", "rocky", "almalinux"}))
     return family and any(word == wanted[1] or word.startswith(f"{wanted[1]}.") for word in words[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.version import Version
-from airworthy.knowledge.tables import Row, rows
+from airworthy.knowledge.tables import Row, rows, within
 
 
 class Wheel(Row, frozen=True):
@@ -13,6 +13,17 @@ class Wheel(Row, frozen=True):
     """The first ROCm version of the wheel's tag, `6.3`."""
     architectures: tuple[str, ...]
     """The gfx targets inside."""
+
+
+class Driver(Row, frozen=True):
+    """The user space that goes with a kernel driver."""
+
+    driver: Version
+    """The ROCm release that brought the kernel driver, `6.2`."""
+    oldest: Version
+    """The oldest release of the user space that was tested with it."""
+    newest: Version
+    """The newest one."""
 
 
 class Generic(Row, frozen=True):
@@ -61,3 +72,9 @@ def overridden(value: str) -> str | None:
 def override(device: str) -> Override | None:
     """How a target without code of its own may run another's."""
     return next((row for row in rows("rocm", "override", Override) if row.target == device), None)
+
+
+def tested(driver: Version, user: Version) -> bool | None:
+    """Whether AMD tested a user space with the kernel driver of a release; None for a driver that isn't listed."""
+    found = (row for row in rows("rocm_drivers", "driver", Driver) if within(driver, row.driver, row.driver))
+    return next((within(user, row.oldest, row.newest) for row in found), None)

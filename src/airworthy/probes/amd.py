@@ -33,7 +33,9 @@ def read(host: Host) -> Reading:
         Known(override, "HSA_OVERRIDE_GFX_VERSION") if override else Absent(say("HSA_OVERRIDE_GFX_VERSION is not set")),
     )
     yield ROCM_VERSION, _rocm(host)
-    where, absent = sign(host, VENDOR, ("03", "12"), ("/dev/kfd",), "AMD")
+    # The drivers of DCUs make the same node beside their own, with no AMD device behind it.
+    nodes = () if host.exists("/dev/mkfd") else ("/dev/kfd",)
+    where, absent = sign(host, VENDOR, ("03", "12"), nodes, "AMD")
     if absent is not None:
         yield AMD_DEVICES, absent
         yield AMD_DRIVER, absent

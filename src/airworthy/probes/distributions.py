@@ -14,6 +14,7 @@ from airworthy.core.words import say
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.python_environment import interpreter
+from airworthy.probes.remembered import remembered
 from airworthy.probes.sharing import shared
 
 METADATA_LIMIT = 256 * 1024
@@ -31,6 +32,8 @@ class Installed(NamedTuple):
     """What it is."""
     info: str
     """Its `.dist-info` or `.egg-info`."""
+    described: bool = True
+    """Whether the description names it and its version; else the folder's name does."""
 
 
 class Environment(NamedTuple):
@@ -41,7 +44,7 @@ class Environment(NamedTuple):
     paths: tuple[str, ...]
     """The directories that were looked at."""
     unreadable: tuple[str, ...]
-    """The descriptions that could not be read."""
+    """The descriptions that could not be read, by their paths."""
 
     def get(self, name: str) -> Installed | None:
         """The package of a normalised name."""
@@ -63,7 +66,12 @@ def read(host: Host) -> Reading:
     source = say("metadata in {paths}", paths=found.paths)
     if found.unreadable:
         template = "{source}; {count} not readable: {names}"
-        source = say(template, source=source, count=len(found.unreadable), names=found.unreadable[:MOST_TOLD])
+        source = say(
+            template,
+            source=source,
+            count=len(found.unreadable),
+            names=tuple(map(posixpath.basename, found.unreadable[:MOST_TOLD])),
+        )
     yield DISTRIBUTIONS, Known(tuple(each.distribution for each in found.installed), source)
 
 
@@ -89,17 +97,17 @@ def _look(host: Host) -> Environment:
             # A `~` begins what pip left of a package that it could not remove.
             if not name.endswith((".dist-info", ".egg-info")) or name.startswith("~"):
                 continue
-            distribution = _describe(host, path, name)
-            if distribution is None:
-                unreadable.append(name)
+            installed = _describe(host, path, name)
+            if installed is None:
+                unreadable.append(f"{path}/{name}")
             else:
-                found.setdefault(distribution.name, Installed(distribution, f"{path}/{name}"))
+                found.setdefault(installed.distribution.name, installed)
     if not paths:
         raise HostError(say("no directory of the interpreter's import path could be read"))
     return Environment(tuple(found.values()), tuple(paths), tuple(unreadable))
 
 
-def _describe(host: Host, path: str, name: str) -> Distribution | None:
+def _describe(host: Host, path: str, name: str) -> Installed | None:
     info = f"{path}/{name}"
     wheel = name.endswith(".dist-info")
     text = ""
@@ -123,7 +131,7 @@ def _describe(host: Host, path: str, name: str) -> Distribution | None:
             tags = parse_tags(host.read(f"{info}/WHEEL", 65536).decode("utf-8", "replace"))
         except HostError:
             tags = ()
-    return Distribution(
+    distribution = Distribution(
         name=normalise_name(title),
         version=version,
         location=path,
@@ -131,6 +139,7 @@ def _describe(host: Host, path: str, name: str) -> Distribution | None:
         tags=tags,
         requires_python=metadata.requires_python,
     )
+    return Installed(distribution, info, described=bool(metadata.name and metadata.version))
 
 
 class Metadata(NamedTuple):
@@ -186,23 +195,29 @@ def required_name(requirement: str) -> str:
     return normalise_name(match[1]) if match else ""
 
 
-def files(host: Host, installed: Installed, pattern: re.Pattern[bytes]) -> tuple[File, ...]:
+def files(host: Host, installed: Installed, kind: str, pattern: re.Pattern[bytes]) -> tuple[File, ...]:
     """The files of a package whose record matches; the pattern's first group is the path, its second the size.
+
+    What matched is remembered under the kind: another pattern takes another.
 
     A package that left no record (a distribution's own, a damaged one) has none that are known.
     """
     name = "RECORD" if installed.info.endswith(".dist-info") else "installed-files.txt"
+    record = f"{installed.info}/{name}"
+    base = installed.distribution.location if name == "RECORD" else installed.info
+
+    def match() -> tuple[File, ...]:
+        found = []
+        for match in pattern.finditer(host.read(record, RECORD_LIMIT)):
+            path = f"{base}/{match[1].decode('utf-8', 'replace')}"
+            path = posixpath.normpath(path) if ".." in path else path
+            found.append(File(path, int(match[2]) if match[2] else None))
+        return tuple(found)
+
     try:
-        record = host.read(f"{installed.info}/{name}", RECORD_LIMIT)
+        return remembered(host, f"record {kind}", record, tuple[File, ...], match)
     except HostError:
         return ()
-    base = installed.distribution.location if name == "RECORD" else installed.info
-    found = []
-    for match in pattern.finditer(record):
-        path = f"{base}/{match[1].decode('utf-8', 'replace')}"
-        path = posixpath.normpath(path) if ".." in path else path
-        found.append(File(path, int(match[2]) if match[2] else None))
-    return tuple(found)
 
 
 PROBE = Probe("distributions", (DISTRIBUTIONS,), read)

@@ -38,6 +38,7 @@ _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 14, 15, 29
 _DT_VERDEF, _DT_VERDEFNUM = 0x6FFFFFFC, 0x6FFFFFFD
 _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
+_BASE, _WEAK = 1, 2
 _VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_(\d{1,4}(?:\.\d{1,4}){1,3})$")
 _FAMILIES = {
     "GLIBC": ("libc.", "libm.", "libpthread.", "libdl.", "librt.", "ld-linux"),
@@ -76,6 +77,12 @@ class Elf(NamedTuple):
     """The newest `CXXABI_x.y.z` that it needs of libstdc++, or empty."""
     defines: tuple[tuple[str, str], ...] = ()
     """The newest version of each kind that it provides itself: `(("CXXABI", "1.3.13"), ("GLIBCXX", "3.4.30"))`."""
+    wants: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The version symbols without which the loader refuses it, by library: `(("libssl.so.3", ("OPENSSL_3.0.0",)),)`."""
+    provides: tuple[str, ...] = ()
+    """The version symbols that it defines; none where it has no versions, and is then not refused for them."""
+    end: int = 0
+    """Where the last part that is loaded ends, in bytes; a file that ends before was cut short."""
 
 
 def read_elf(read: Read) -> Elf:
@@ -125,6 +132,7 @@ class _Reader:
             raise NotElf("its program headers are not of a known size")
         loads: list[tuple[int, int, int]] = []
         dynamic = interpreter = (0, 0)
+        end = 0
         for index in range(count):
             at = table + index * size
             if wide:
@@ -133,13 +141,15 @@ class _Reader:
                 kind, offset, address, _, length = self.unpack("IIIII", at)
             if kind == _PT_LOAD:
                 loads.append((address, length, offset))
+                end = max(end, offset + length)
             elif kind == _PT_DYNAMIC:
                 dynamic = (offset, length)
             elif kind == _PT_INTERP:
                 interpreter = (offset, length)
         name = self.bytes(interpreter[0], min(interpreter[1], LONGEST_STRING)).partition(b"\0")[0]
         entries = self._dynamic(*dynamic, wide)
-        return self._assemble(_MACHINES.get(machine, f"machine-{machine}"), wide, _text(name), loads, entries)
+        elf = self._assemble(_MACHINES.get(machine, f"machine-{machine}"), wide, _text(name), loads, entries)
+        return elf._replace(end=end)
 
     def _dynamic(self, offset: int, length: int, wide: bool) -> list[tuple[int, int]]:
         layout, width = ("QQ", 16) if wide else ("II", 8)
@@ -168,14 +178,19 @@ class _Reader:
             return tuple(self._string(strings + value) for each, value in entries if each == tag)
 
         rpath, runpath = _split(string(_DT_RPATH)), _split(string(_DT_RUNPATH))
-        needs: dict[str, str] = {}
+        wants: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        needs = _Newest()
         if strings is not None and _DT_VERNEED in single:
             at = _offset_of(loads, single[_DT_VERNEED])
-            needs = self._newest_needs(at, single.get(_DT_VERNEEDNUM, 0), strings)
-        defines: dict[str, str] = {}
+            wants = self._version_needs(at, single.get(_DT_VERNEEDNUM, 0), strings, needs)
+        provides: tuple[str, ...] = ()
         if strings is not None and _DT_VERDEF in single:
             at = _offset_of(loads, single[_DT_VERDEF])
-            defines = self._newest_definitions(at, single.get(_DT_VERDEFNUM, 0), strings)
+            provides = self._definitions(at, single.get(_DT_VERDEFNUM, 0), strings)
+        defines = _Newest()
+        for each in provides:
+            defines.add(each)
+        newest = needs.texts()
         return Elf(
             machine=machine,
             bits=64 if wide else 32,
@@ -184,10 +199,12 @@ class _Reader:
             needed=string(_DT_NEEDED),
             rpath=() if runpath else rpath,
             runpath=runpath,
-            glibc=needs.get("GLIBC", ""),
-            glibcxx=needs.get("GLIBCXX", ""),
-            cxxabi=needs.get("CXXABI", ""),
-            defines=tuple(sorted(defines.items())),
+            glibc=newest.get("GLIBC", ""),
+            glibcxx=newest.get("GLIBCXX", ""),
+            cxxabi=newest.get("CXXABI", ""),
+            defines=tuple(sorted(defines.texts().items())),
+            wants=wants,
+            provides=provides,
         )
 
     def _string(self, offset: int) -> str:
@@ -200,38 +217,46 @@ class _Reader:
                 break
         return _text(found)
 
-    def _newest_needs(self, offset: int, count: int, strings: int) -> dict[str, str]:
-        newest = _Newest()
+    def _version_needs(
+        self, offset: int, count: int, strings: int, newest: _Newest
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        wants: list[tuple[str, tuple[str, ...]]] = []
         left = MOST_VERSIONS
         for _ in range(min(count, MOST_VERSIONS)):
             _, inner, file, first, following = self.unpack("HHIII", offset)
             library = self._string(strings + file)
-            if library.startswith(tuple(start for starts in _FAMILIES.values() for start in starts)):
-                at = offset + first
-                for _ in range(inner):
-                    left -= 1
-                    if left < 0:
-                        raise NotElf("it needs more versions than a real file does")
-                    _, _, _, name, after = self.unpack("IHHII", at)
-                    newest.add(self._string(strings + name), library)
-                    if not after:
-                        break
-                    at += after
+            names: list[str] = []
+            at = offset + first
+            for _ in range(inner):
+                left -= 1
+                if left < 0:
+                    raise NotElf("it needs more versions than a real file does")
+                _, flags, _, name, after = self.unpack("IHHII", at)
+                text = self._string(strings + name)
+                newest.add(text, library)
+                if not flags & _WEAK:
+                    names.append(text)
+                if not after:
+                    break
+                at += after
+            if names:
+                wants.append((library, tuple(names)))
             if not following:
                 break
             offset += following
-        return newest.texts()
+        return tuple(wants)
 
-    def _newest_definitions(self, offset: int, count: int, strings: int) -> dict[str, str]:
-        newest = _Newest()
+    def _definitions(self, offset: int, count: int, strings: int) -> tuple[str, ...]:
+        found: list[str] = []
         for _ in range(min(count, MOST_VERSIONS)):
-            _, _, _, _, _, first, following = self.unpack("HHHHIII", offset)
+            _, flags, _, _, _, first, following = self.unpack("HHHHIII", offset)
             (name,) = self.unpack("I", offset + first)
-            newest.add(self._string(strings + name))
+            if not flags & _BASE:  # the first stands for the file itself
+                found.append(self._string(strings + name))
             if not following:
                 break
             offset += following
-        return newest.texts()
+        return tuple(found)
 
 
 class _Newest:

@@ -21,6 +21,7 @@ from airworthy.probes.host import (
     NvmlDevice,
     Permissions,
     Space,
+    Stamp,
 )
 
 SCHEMA = 1
@@ -70,6 +71,7 @@ class FakeHost:
         listening: tuple[str, ...] = (),
         cwd: str = "/work",
         rights: Mapping[str, Permissions | HostError] | None = None,
+        whole: bool = True,
     ) -> None:
         """Describe the machine.
 
@@ -89,6 +91,7 @@ class FakeHost:
             listening: `address:port` where somebody accepts.
             cwd: the working directory.
             rights: path → permissions; what is there and not named belongs to root, and all may use it.
+            whole: whether a directory holds no more than what was given; of a recorded one that is not known.
         """
         self.files = dict(files or {})
         self.commands = dict(commands or {})
@@ -105,6 +108,7 @@ class FakeHost:
         self.listening = tuple(listening)
         self.cwd = cwd
         self.rights = dict(rights or {})
+        self.whole = whole
         self._children: dict[str, set[str]] = {}
         for path in (*self.files, *self.links, *self.directories):
             self._add_parents(path)
@@ -171,6 +175,18 @@ class FakeHost:
         parent, name = posixpath.split(path)
         listed = self.directories.get(parent)
         return isinstance(listed, tuple) and name in listed
+
+    def stamp(self, path: str) -> Stamp:
+        """The size of a file that was given whole, and nothing of a directory that is all there; neither changes."""
+        path = self._follow(path)
+        if path in self._children and self.whole:
+            return Stamp(0, 0, 0, 0)
+        content = self.files.get(path)
+        if isinstance(content, HostError):
+            raise content
+        if content is None or isinstance(content, Parts):
+            raise HostError(say("{path}: {reason}", path=path, reason="no such file or directory"))
+        return Stamp(len(content.encode() if isinstance(content, str) else content), 0, 0, 0)
 
     def resolve(self, path: str) -> str:
         """Where the links lead."""
@@ -312,6 +328,7 @@ class FakeHost:
                 for path, value in recording.disks.items()
             },
             affinity=recording.affinity,
+            whole=False,
             uname=recording.uname,
             libc=recording.libc,
             interpreter=_value(recording.interpreter, Interpreter),

@@ -10,10 +10,10 @@ from airworthy.core.facts import Known
 from airworthy.core.keys import FRAMEWORKS
 from airworthy.core.values import FrameworkBuild
 from airworthy.core.version import Version
-from airworthy.probes.binaries import shared_objects
 from airworthy.probes.distributions import Environment, Installed, environment
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
+from airworthy.probes.objects import shared_objects
 
 TEXT_LIMIT = 256 * 1024
 LARGEST = 128 * 1024 * 1024
@@ -111,7 +111,7 @@ def _torch(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
             accelerator, runtime = from_local_tag(version.local)
         if not accelerator:
             accelerator = _torch_by_files(host)
-        architectures = _torch_architectures(host, torch) if accelerator == "cuda" else ()
+        architectures = _torch_architectures(host, torch) if accelerator in {"cuda", "rocm"} else ()
         yield FrameworkBuild(
             name="torch",
             version=version,
@@ -153,7 +153,11 @@ def _torch_by_files(host: Host) -> str:
     return next((accelerator for file, accelerator in by_file if file in names), "unknown")
 
 
-_ARCHITECTURES = re.compile(rb"\0((?:sm|compute)_\d{2,3}[af]?(?: (?:sm|compute)_\d{2,3}[af]?){0,40})\0")
+# A single gfx target may be any literal of the library; several in a row are the list.
+_ARCHITECTURES = re.compile(
+    rb"\0((?:sm|compute)_\d{2,3}[af]?(?: (?:sm|compute)_\d{2,3}[af]?){0,40}"
+    rb"|gfx[0-9a-f]{3,4}(?: gfx[0-9a-f]{3,4}){1,40})\0"
+)
 
 
 def find_architectures(data: bytes) -> tuple[str, ...]:

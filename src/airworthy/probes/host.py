@@ -53,6 +53,19 @@ class Permissions(NamedTuple):
     """Whether this process may write to it."""
 
 
+class Stamp(NamedTuple):
+    """By what a file is known to be the same as before."""
+
+    size: int
+    """Its bytes."""
+    inode: int
+    """Its number in its file system; 0 where there are none."""
+    modified: int
+    """When its bytes changed last, in nanoseconds since 1970."""
+    changed: int
+    """When anything about it changed last, likewise; a tool that sets the other one back cannot set this."""
+
+
 class Interpreter(NamedTuple):
     """A Python interpreter, as it describes itself."""
 
@@ -127,6 +140,9 @@ class Host(Protocol):
 
     def exists(self, path: str) -> bool:
         """Whether the path leads to something."""
+
+    def stamp(self, path: str) -> Stamp:
+        """By what the file at the path, behind links, is known to be the same as before."""
 
     def resolve(self, path: str) -> str:
         """The path with symbolic links followed."""

@@ -9,10 +9,10 @@ from airworthy.core.facts import Known
 from airworthy.core.keys import LIBRARIES
 from airworthy.core.values import SharedLibrary
 from airworthy.core.words import say
-from airworthy.probes.binaries import shared_objects
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.loader import loader
+from airworthy.probes.objects import shared_objects
 
 TOOLKITS = "/usr/local"
 """Where NVIDIA's installers put a toolkit, as `cuda` or `cuda-12.4`."""

@@ -6,7 +6,7 @@ from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.keys import LIBSTDCXX, LIBSTDCXX_ABI
 from airworthy.core.version import Version
 from airworthy.core.words import say
-from airworthy.probes.elf import NotElf, read_elf
+from airworthy.probes.headers import headers
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.loader import loader
@@ -26,10 +26,10 @@ def read(host: Host) -> Reading:
         for key, _ in _KINDS:
             yield key, Absent(say("the loader finds no {name}", name=SONAME))
         return
-    try:
-        defines = dict(read_elf(lambda offset, size: host.read(path, size, offset)).defines)
-    except NotElf as error:
-        raise HostError(f"{path}: {error}") from None
+    elf, problem = headers(host, path)
+    if elf is None:
+        raise HostError(f"{path}: {problem}")
+    defines = dict(elf.defines)
     for key, kind in _KINDS:
         text = defines.get(kind, "")
         nothing = Unknown(say("{path} provides no {kind} version", path=path, kind=kind))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from airworthy.probes.elf import Elf
@@ -73,31 +73,53 @@ class Loader:
 
         Libraries that the process has loaded before by the same name are not known here.
         """
-        if "/" in soname:
-            return Found(soname, "its path") if self._host.exists(soname) else None
         rpath, runpath = (elf.rpath, elf.runpath) if elf else ((), ())
-        for directories, found_by in ((rpath, "RPATH"), (self.library_path, "LD_LIBRARY_PATH"), (runpath, "RUNPATH")):
-            found = self._among(soname, self._expand(directories, path), found_by)
-            if found:
-                return found
+        return next(self.candidates(soname, self.expand(rpath, path), self.expand(runpath, path), path), None)
+
+    def candidates(
+        self,
+        soname: str,
+        rpath: tuple[str, ...] = (),
+        runpath: tuple[str, ...] = (),
+        path: str = "",
+        *,
+        use_variable: bool = True,
+    ) -> Iterator[Found]:
+        """The files by a name in the order in which the loader tries them; it takes the first of its architecture.
+
+        Args:
+            soname: the name that is asked for.
+            rpath: expanded directories to look in first.
+            runpath: expanded directories to look in after LD_LIBRARY_PATH.
+            path: the file that asks.
+            use_variable: whether LD_LIBRARY_PATH counts.
+        """
+        if "/" in soname:
+            soname = soname.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", posixpath.dirname(path))
+            if self._host.exists(soname):
+                yield Found(soname, "its path")
+            return
+        variable = self.library_path if use_variable else ()
+        for directories, found_by in ((rpath, "RPATH"), (variable, "LD_LIBRARY_PATH"), (runpath, "RUNPATH")):
+            yield from self._among(soname, directories, found_by)
         cached = self.cache.get(soname)
         if cached and self._exists(cached):
-            return Found(cached, "ld.so.cache")
+            yield Found(cached, "ld.so.cache")
         if self.musl and soname.removesuffix(".so") in _OF_MUSL:
-            return Found(f"/lib/ld-musl-{self.machine}.so.1", "the loader itself")
-        return self._among(soname, self.defaults, "default path")
+            yield Found(f"/lib/ld-musl-{self.machine}.so.1", "the loader itself")
+        yield from self._among(soname, self.defaults, "default path")
 
     def _exists(self, path: str) -> bool:
         directory, name = posixpath.split(path)
         return name in self.names(directory)
 
-    def _among(self, soname: str, directories: Iterable[str], found_by: str) -> Found | None:
+    def _among(self, soname: str, directories: Iterable[str], found_by: str) -> Iterator[Found]:
         for directory in directories:
             if soname in self.names(directory):
-                return Found(f"{directory}/{soname}", found_by)
-        return None
+                yield Found(f"{directory}/{soname}", found_by)
 
-    def _expand(self, directories: tuple[str, ...], path: str) -> tuple[str, ...]:
+    def expand(self, directories: tuple[str, ...], path: str) -> tuple[str, ...]:
+        """Search directories with `$ORIGIN`, `$LIB` and `$PLATFORM` filled in for the file at `path`."""
         origin = posixpath.dirname(path)
         expanded = []
         for directory in directories:

@@ -12,6 +12,7 @@ or not at all.
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 
@@ -20,10 +21,11 @@ from airworthy.core.keys import NUMPY_USES
 from airworthy.core.values import NumpyUse
 from airworthy.core.version import Version
 from airworthy.core.words import say
-from airworthy.probes.binaries import Object, shared_objects
 from airworthy.probes.distributions import environment, required_name
 from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
+from airworthy.probes.objects import Object, shared_objects
+from airworthy.probes.remembered import remembered
 
 BOTH = b"numpy._core._multiarray_umath"
 ONE = b"numpy.core._multiarray_umath"
@@ -87,7 +89,7 @@ def _is_extension(path: str) -> bool:
 def _by_bytes(host: Host, paths: tuple[str, ...]) -> tuple[str, str] | None:
     for path in paths:
         try:
-            found = _search(host, path)
+            found = remembered(host, "numpy", path, str, functools.partial(_search, host, path))
         except HostError:
             continue
         if found:

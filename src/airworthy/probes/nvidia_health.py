@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.keys import NVIDIA_HEALTH, NVIDIA_XIDS
 from airworthy.core.values import DeviceHealth, Xid
@@ -32,6 +34,8 @@ REASONS = (
 )
 """The bits that say that something holds the clocks down; the others are idleness and settings."""
 _MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
+MOST_LINES = 5000
+"""Lines of a list of devices that are looked at."""
 MOST_XIDS = 20
 """Errors that are kept, the newest."""
 _XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]{7,14})\): (\d{1,4})(?:, (.{0,200}))?")
@@ -48,10 +52,42 @@ def read(host: Host) -> Reading:
     yield NVIDIA_XIDS, _xids(host)
     try:
         devices = ask(host).devices
-        yield NVIDIA_HEALTH, Known(tuple(from_nvml(i, device) for i, device in enumerate(devices)), "NVML")
+        found = tuple(from_nvml(i, device) for i, device in enumerate(devices))
+        yield NVIDIA_HEALTH, Known(_partitioned(host, found), "NVML")
     except HostError:
         text = smi_answer(host, "nvidia-smi", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits")
-        yield NVIDIA_HEALTH, Known(parse_health(text), "nvidia-smi --query-gpu")
+        yield NVIDIA_HEALTH, Known(_partitioned(host, parse_health(text)), "nvidia-smi --query-gpu")
+
+
+_GPU = re.compile(r"GPU (\d{1,4}): ")
+_INSTANCE = re.compile(r"\s{1,8}MIG \S{1,40}\s{1,20}Device\s{1,4}\d{1,3}: \(UUID: MIG-")
+
+
+def _partitioned(host: Host, found: tuple[DeviceHealth, ...]) -> tuple[DeviceHealth, ...]:
+    """The devices with their MIG instances counted, which costs a call of the tool where there may be any."""
+    if not any(each.mig == "enabled" for each in found):
+        return found
+    try:
+        counted = parse_instances(smi_answer(host, "nvidia-smi", "-L"))
+    except HostError:
+        return found
+    return tuple(
+        msgspec.structs.replace(each, instances=counted.get(each.index)) if each.mig == "enabled" else each
+        for each in found
+    )
+
+
+def parse_instances(text: str) -> dict[int, int]:
+    """The MIG instances of each device, by its number, as `nvidia-smi -L` lists them."""
+    counted: dict[int, int] = {}
+    device = None
+    for line in text.splitlines()[:MOST_LINES]:
+        if (match := _GPU.match(line)) is not None:
+            device = int(match[1])
+            counted[device] = 0
+        elif device is not None and _INSTANCE.match(line[:300]):
+            counted[device] += 1
+    return counted
 
 
 def from_nvml(index: int, device: NvmlDevice) -> DeviceHealth:

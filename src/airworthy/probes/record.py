@@ -17,6 +17,7 @@ from airworthy.probes.host import (
     Nvml,
     Permissions,
     Space,
+    Stamp,
 )
 from airworthy.probes.interface import Probe
 from airworthy.probes.runner import TIME_LIMIT, gather
@@ -86,6 +87,10 @@ class RecordingHost:
             if isinstance(names, tuple) and name not in names:
                 self._fake.directories[parent or "/"] = (*names, name)
         return there
+
+    def stamp(self, path: str) -> Stamp:
+        """Ask there; a recording has no need of it."""
+        return self._host.stamp(path)
 
     def resolve(self, path: str) -> str:
         """Resolve there, and keep where it led, if anywhere else."""

@@ -38,6 +38,9 @@ _NAMES = (
     "container",
     "libstdcxx",
     "shadows",
+    "link-faults",
+    "installation",
+    "hidden-modules",
 )
 
 PROBES: Registry[Probe] = Registry(

@@ -78,7 +78,7 @@ class Served:
         self.score: TensorSpec | None = None
         self._padding: dict[str, bytes] = {}
         if model.task in TEXT_TASKS:
-            self.codec = TextCodec(model.tokenizer)
+            self.codec = _codec(model)
             self._padding = {
                 spec.name: int64([self.codec.pad_id if spec.name == "input_ids" else 0]) for spec in model.inputs
             }
@@ -154,7 +154,7 @@ class Served:
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
-        return {**self.dispatcher.describe(), "state": self.state}
+        return {**self.dispatcher.describe(), "state": self.state, "signer": self.model.signer}
 
     def check_room(self) -> None:
         """Refuse at once what would be refused after its body was read.
@@ -324,3 +324,11 @@ def _hold_against(meta: TensorMeta, spec: TensorSpec) -> None:
         )
         raise BadTensor(name=meta.name, problem=problem)
     check_size(meta)
+
+
+def _codec(model: ModelInfo) -> TextCodec:
+    if model.sealed is None:
+        return TextCodec(model.tokenizer)
+    from airworthy.serve.sealed import read_tokenizer
+
+    return TextCodec(model.tokenizer, read_tokenizer(model))

@@ -25,8 +25,12 @@ Pair = tuple[list[int], list[int]]
 class TextCodec:
     """A model's tokenizer, with truncation and padding off: lengths are checked, and batches padded, elsewhere."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, content: bytes | None = None) -> None:
         """Load a `tokenizer.json`.
+
+        Args:
+            path: the file.
+            content: what it holds, where it lies on no disk as it is.
 
         Raises:
             InputUnreadable: it is missing or damaged.
@@ -34,7 +38,9 @@ class TextCodec:
         from tokenizers import Tokenizer
 
         try:
-            self._tokenizer: Tokenizer = Tokenizer.from_file(path)
+            self._tokenizer: Tokenizer = (
+                Tokenizer.from_file(path) if content is None else Tokenizer.from_buffer(content)
+            )
         except Exception as error:  # noqa: BLE001 - the library raises bare Exception
             raise InputUnreadable(path=path, reason=str(error)) from None
         padding = self._tokenizer.padding or {}

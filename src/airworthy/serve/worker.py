@@ -89,7 +89,13 @@ def _load(load: Load) -> Runner:
     from airworthy.engines.registry import ENGINES
 
     try:
-        runner = ENGINES.get(load.engine).load(load.model, load.options)
+        engine = ENGINES.get(load.engine)
+        if load.model.sealed is None:
+            runner = engine.load(load.model, load.options)
+        else:
+            from airworthy.serve.sealed import load_sealed
+
+            runner = load_sealed(engine, load.model, load.options)
         if load.warm:
             from airworthy.serve.arrays import from_wire
 

@@ -84,3 +84,21 @@ def test_no_wheel_is_proposed_without_knowledge() -> None:
     assert torch_wheel(host("sm_90", "440.1", "2.9.0")) is None
     assert torch_wheel(host("sm_90", "580.1", "1.13.0")) is None
     assert torch_wheel(host("sm_90", "580.1", "2.9.0", cpu__architecture="aarch64")) is None
+
+
+@pytest.mark.parametrize(
+    ("architecture", "driver", "said"),
+    [
+        ("sm_90", "580.1", "which this driver and device run."),
+        ("", "580.1", "which this driver runs."),
+        ("sm_90", "", "which holds code for this device; it needs NVIDIA driver"),
+    ],
+)
+def test_what_is_claimed_of_a_wheel_is_what_is_known(architecture: str, driver: str, said: str) -> None:
+    known = facts(
+        nvidia__devices=(Device(vendor="nvidia", name="the GPU", architecture=architecture),),
+        **({"nvidia__driver": Version(driver)} if driver else {}),
+    )
+    wheel = torch_wheel(known)
+    assert wheel is not None
+    assert said in install(wheel, known).why

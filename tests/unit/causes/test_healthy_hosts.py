@@ -8,7 +8,7 @@ from airworthy.causes.registry import CAUSES
 from airworthy.check import predict
 from airworthy.core.facts import Facts, Known
 from airworthy.core.finding import Severity
-from airworthy.core.keys import MODEL_PATH, MODEL_SIZE, TARGET_ENDPOINT, Area
+from airworthy.core.keys import DEVICES, MODEL_PATH, MODEL_SIZE, TARGET_ENDPOINT, Area
 from airworthy.core.report import Crashed, Failed
 from airworthy.core.values import Endpoint
 from airworthy.knowledge import Knowledge
@@ -51,9 +51,22 @@ def severe(name: str) -> set[str]:
     return {finding.cause for finding in found if finding.severity.rank >= Severity.WARNING.rank}
 
 
-def test_most_recorded_hosts_are_healthy() -> None:
+MAKERS = ("nvidia", "amd", "ascend", "cambricon", "mthreads", "hygon", "intel")
+"""Makers of which a healthy host must be among the recorded ones."""
+
+
+def test_most_recorded_hosts_are_healthy_and_of_many_makers() -> None:
     assert set(BROKEN) <= set(NAMES)
-    assert len(HEALTHY) >= 9
+    assert len([name for name in HEALTHY if name not in BLEMISHES]) >= 20
+    seen = {name for host_name in HEALTHY for name in makers(host_name)}
+    print("\n".join(f"{name:26} {', '.join(makers(name)) or 'no accelerator':16} nothing found" for name in HEALTHY))
+    assert seen >= set(MAKERS)
+
+
+def makers(name: str) -> tuple[str, ...]:
+    """The makers whose devices a recorded host has."""
+    found = facts_of(name)
+    return tuple(key.name.partition(".")[0] for key in DEVICES if found.get_value(key, ()))
 
 
 @pytest.mark.parametrize("name", HEALTHY)

@@ -75,3 +75,16 @@ def test_not_utf_8(tmp_path: Path) -> None:
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InputNotFound):
         load(file=str(tmp_path / "no.toml"), environment={})
+
+
+def test_a_model_brings_no_settings_that_admit_it(tmp_path: Path) -> None:
+    model = tmp_path / "models" / "theirs"
+    model.mkdir(parents=True)
+    (tmp_path / "airworthy.toml").write_text("[serve]\nrequire_signature = 'ours.pem'\nport = 1\n")
+    for theirs in ("", "require_signature = ''", "require_signature = 'theirs.pem'"):
+        (model / "airworthy.toml").write_text(f"[serve]\n{theirs}\nworkers = 2\n")
+        found = load(str(model), environment={}).serve
+        # All else is as the nearest file says, and as if there were no other.
+        assert (found.require_signature, found.workers, found.port) == ("ours.pem", 2, 8000)
+    environment = {"AIRWORTHY_SERVE_REQUIRE_SIGNATURE": "mine.pem"}
+    assert load(str(model), environment=environment).serve.require_signature == "mine.pem"

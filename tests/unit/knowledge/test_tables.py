@@ -28,7 +28,9 @@ from airworthy.knowledge import (
     published,
     pytorch,
     rocm,
+    specifications,
     transformers,
+    xids,
 )
 from airworthy.knowledge.tables import Row, read_table, rows
 
@@ -41,6 +43,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("cuda_libraries", "library", cuda.Library),
     ("devices", "device", devices.Model),
     ("device_floors", "floor", devices.Floor),
+    ("device_specifications", "device", specifications.Specification),
     ("gpu_needs", "need", published.Need),
     ("python_support", "support", published.Support),
     ("quantised_kernels", "kernel", kernels.Quantised),
@@ -54,9 +57,12 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("numpy", "package", numpy.Package),
     ("ascend", "pair", ascend.Pair),
     ("rocm", "wheel", rocm.Wheel),
+    ("rocm_drivers", "driver", rocm.Driver),
     ("rocm", "generic", rocm.Generic),
     ("rocm", "override", rocm.Override),
     ("libstdcxx", "release", libraries.Compiler),
+    ("libstdcxx", "system", libraries.System),
+    ("binary_needs", "need", libraries.Need),
     ("system_libraries", "library", libraries.SystemLibrary),
     ("cpu_instructions", "wheel", builds.Wheel),
     ("torch_companions", "companion", builds.Companion),
@@ -64,6 +70,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("quantization", "method", transformers.Method),
     ("variants", "library", packages.Library),
     ("framework_floors", "floor", packages.Floor),
+    ("xids", "xid", xids.Xid),
     ("moved_modules", "module", packages.Module),
     ("format_engines", "engine", loaders.Engine),
     ("format_engines", "conversion", loaders.Conversion),

@@ -54,6 +54,8 @@ def test_headers_of_either_width_and_order(wide: bool, order: str) -> None:
         rpath=(),
         runpath=("$ORIGIN/../lib", "/opt/lib"),
         glibc="2.28",
+        wants=(("libm.so.6", ("GLIBC_2.2.5",)), ("libc.so.6", ("GLIBC_2.9", "GLIBC_2.28", "GLIBC_PRIVATE"))),
+        end=len(data),
     )
 
 

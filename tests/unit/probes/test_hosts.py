@@ -64,12 +64,30 @@ KNOWN: dict[str, dict[Key[Any], Any]] = {
         keys.OS_NAME: "Debian GNU/Linux 12 (bookworm)",
         keys.PCI_DEVICES: (),
     },
+    "v100-driver-470": {keys.NVIDIA_DRIVER: Version("470.199.02"), keys.NVIDIA_CUDA: Version("11.4")},
+    "a100-mig-rhel-9": {keys.NVIDIA_DRIVER: Version("535.183.01"), keys.OS_NAME: "Red Hat Enterprise Linux 9.4 (Plow)"},
+    "wsl2-rtx3060-laptop": {keys.NVIDIA_DRIVER: Version("546.80"), keys.NVIDIA_CUDA: Version("12.3")},
+    "jetson-agx-orin": {keys.NVIDIA_DRIVER: Version("540.4.0"), keys.CPU_ARCHITECTURE: "aarch64"},
+    "gh200-grace": {keys.NVIDIA_DRIVER: Version("570.133.20"), keys.CPU_ARCHITECTURE: "aarch64"},
+    "mi300x-rocm-6.3": {keys.AMD_DRIVER: Version("6.10.5"), keys.ROCM_VERSION: Version("6.3.1")},
+    "rx7900xtx-kernel-driver": {keys.ROCM_VERSION: Version("6.2.4")},
+    "ascend-910b-openeuler": {keys.ASCEND_DRIVER: Version("24.1.1"), keys.ASCEND_CANN: Version("8.1.RC1")},
+    "cambricon-mlu370": {keys.CAMBRICON_DRIVER: Version("5.10.13")},
+    "mthreads-s5000": {keys.MTHREADS_DRIVER: Version("3.3.5")},
+    "hygon-k100-ai": {keys.HYGON_DRIVER: Version("6.3.13"), keys.HYGON_SDK: Version("25.04")},
+    "graviton-amazon-linux": {keys.CPU_ARCHITECTURE: "aarch64", keys.LIBC_VERSION: Version("2.34")},
+    "old-xeon-centos-7": {keys.LIBC_VERSION: Version("2.17"), keys.PYTHON_VERSION: Version("3.8.13")},
     "macos-arm": {keys.CPU_ARCHITECTURE: "aarch64", keys.OS_KERNEL: "Darwin 24.1.0"},
     "windows": {keys.CPU_ARCHITECTURE: "x86_64", keys.OS_KERNEL: "Windows 11"},
 }
 ABSENT: dict[str, tuple[Key[Any], ...]] = {
     "h100-server": (keys.CPU_QUOTA, keys.MEMORY_LIMIT),
     "laptop-without-gpu": (keys.NVIDIA_DRIVER, keys.NVIDIA_CUDA, keys.NVIDIA_DEVICES),
+    "rx7900xtx-kernel-driver": (keys.AMD_DRIVER,),
+    "hygon-k100-ai": (keys.AMD_DEVICES, keys.AMD_DRIVER),
+    "intel-flex-170": (keys.INTEL_DRIVER, keys.NVIDIA_DEVICES),
+    "graviton-amazon-linux": (keys.NVIDIA_DEVICES, keys.AMD_DEVICES, keys.ASCEND_DEVICES),
+    "old-xeon-centos-7": (keys.MEMORY_LIMIT, keys.CPU_QUOTA),
     "container-cgroup-v2": (keys.NVIDIA_DRIVER,),
     "alpine-musl": (keys.NVIDIA_DEVICES, keys.CPU_QUOTA),
     "microvm-debian-12": (keys.NVIDIA_DEVICES, keys.CPU_QUOTA, keys.MEMORY_LIMIT),
@@ -186,3 +204,33 @@ def test_recorded_machine_keeps_its_binaries() -> None:
         ("libcudart.so.13", "ld.so.cache"),
         ("libcupti.so.13", "ld.so.cache"),
     }
+
+
+DEVICES: dict[str, tuple[Key[Any], str, int, int | None, str]] = {
+    "v100-driver-470": (keys.NVIDIA_DEVICES, "Tesla V100-SXM2-32GB", 4, 32510 * MIB, "sm_70"),
+    "a100-mig-rhel-9": (keys.NVIDIA_DEVICES, "NVIDIA A100-SXM4-80GB", 2, 81920 * MIB, "sm_80"),
+    "wsl2-rtx3060-laptop": (keys.NVIDIA_DEVICES, "NVIDIA GeForce RTX 3060 Laptop GPU", 1, 6144 * MIB, "sm_86"),
+    "jetson-agx-orin": (keys.NVIDIA_DEVICES, "Orin (nvgpu)", 1, None, "sm_87"),
+    "gh200-grace": (keys.NVIDIA_DEVICES, "NVIDIA GH200 480GB", 1, 97871 * MIB, "sm_90"),
+    "mi300x-rocm-6.3": (keys.AMD_DEVICES, "ip discovery", 2, 206141652992, "gfx942"),
+    "rx7900xtx-kernel-driver": (keys.AMD_DEVICES, "navi31", 1, 25753026560, "gfx1100"),
+    "ascend-910b-openeuler": (keys.ASCEND_DEVICES, "Ascend 910B4", 2, 32768 * MIB, ""),
+    "cambricon-mlu370": (keys.CAMBRICON_DEVICES, "MLU370-X8", 2, 23374 * MIB, ""),
+    "mthreads-s5000": (keys.MTHREADS_DEVICES, "MTT S5000", 2, 81920 * MIB, ""),
+    "hygon-k100-ai": (keys.HYGON_DEVICES, "K100_AI", 2, 65520 * MIB, ""),
+    "intel-flex-170": (keys.INTEL_DEVICES, "Intel(R) Data Center GPU Flex 170", 1, 17078845440, ""),
+}
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_devices_of_recorded_host(name: str) -> None:
+    key, model, count, memory, architecture = DEVICES[name]
+    devices = facts_of(name).value(key)
+    assert {(each.name, each.memory, each.architecture) for each in devices} == {(model, memory, architecture)}
+    assert len(devices) == count
+
+
+@pytest.mark.parametrize("name", ["v100-driver-470", "gh200-grace", "mi300x-rocm-6.3", "rx7900xtx-kernel-driver"])
+def test_code_of_the_framework_on_recorded_host(name: str) -> None:
+    (torch,) = facts_of(name).value(keys.FRAMEWORKS)
+    assert DEVICES[name][4] in torch.architectures

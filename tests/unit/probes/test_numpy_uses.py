@@ -8,10 +8,10 @@ from airworthy.core import keys
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
 from airworthy.probes import numpy_uses
-from airworthy.probes.binaries import Object
 from airworthy.probes.distributions import File, Installed
 from airworthy.probes.fake import FakeHost
 from airworthy.probes.host import Interpreter
+from airworthy.probes.objects import Object
 from airworthy.probes.runner import gather
 
 SITE = "/v/site-packages"

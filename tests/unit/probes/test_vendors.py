@@ -366,3 +366,34 @@ def test_known_is_used() -> None:
     facts = gather(FakeHost({**bus("1002"), **MI300}), [amd.PROBE])
     assert isinstance(facts[keys.AMD_DEVICES.name], Known)
     assert facts.source(keys.AMD_DEVICES) == NODE
+
+
+LISTED = """\
+GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0f0e0d0c-0b0a-0908-0706-050403020100)
+  MIG 1g.5gb      Device  0: (UUID: MIG-11111111-2222-3333-4444-555555555555)
+  MIG 3g.20gb     Device  1: (UUID: MIG-11111111-2222-3333-4444-666666666666)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-0f0e0d0c-0b0a-0908-0706-050403020101)
+"""
+
+
+def test_mig_instances_are_counted_by_device() -> None:
+    assert nvidia_health.parse_instances(LISTED) == {0: 2, 1: 0}
+
+
+@given(st.text(max_size=2000))
+def test_any_list_of_devices(text: str) -> None:
+    assert all(count >= 0 for count in nvidia_health.parse_instances(text).values())
+
+
+def test_instances_are_asked_for_where_a_device_is_partitioned() -> None:
+    query = f"nvidia-smi --query-gpu={','.join(nvidia_health.QUERY)} --format=csv,noheader,nounits"
+    row = "{index}, Enabled, 0, 0x0000000000000000, {mig}, Enabled, Default\n"
+    answer = Completed(0, row.format(index=0, mig="Enabled") + row.format(index=1, mig="Disabled"), "")
+    host = FakeHost({"/dev/nvidia0": ""}, {query: answer, "nvidia-smi -L": Completed(0, LISTED, "")})
+    found = dict(nvidia_health.read(host))[keys.NVIDIA_HEALTH]
+    assert isinstance(found, Known)
+    assert [each.instances for each in found.value] == [2, None]
+    silent = FakeHost({"/dev/nvidia0": ""}, {query: answer})
+    found = dict(nvidia_health.read(silent))[keys.NVIDIA_HEALTH]
+    assert isinstance(found, Known)
+    assert [each.instances for each in found.value] == [None, None]

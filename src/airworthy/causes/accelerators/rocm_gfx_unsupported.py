@@ -128,7 +128,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 built=code,
             )
     if undecided:
-        raise Undecidable(undecided)
+        raise Undecidable("{reason}", reason=undecided)
 
 
 def _code(build: FrameworkBuild, known: Knowledge) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 installed=runtime.version.text,
             )
     if undecided:
-        raise Undecidable(undecided)
+        raise Undecidable("{reason}", reason=undecided)
 
 
 _LOWER_IR = "import onnx; m = onnx.load({path!r}); m.ir_version = {ceiling}; onnx.save(m, {target!r})"

@@ -35,15 +35,17 @@ ERROR: Package 'vllm' requires a different Python: 3.12.9 not in '<=3.12,>=3.9'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from airworthy.causes.commands import pip_install
-from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.interface import Cause, Signature, element
 from airworthy.causes.requirements import specifiers, takes
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, PYTHON_VERSION
+from airworthy.core.values import Distribution
 from airworthy.core.version import Version
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
@@ -102,11 +104,27 @@ CAUSE = Cause(
 )
 
 
+_OTHER_BUILD = "{package} was compiled for Python {wanted}, and this is {python}: its modules are not found"
+
+
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """What each installed package says of Python against the one that is looked at."""
     python = facts.value(PYTHON_VERSION)
     for package in facts.value(DISTRIBUTIONS):
+        built = _built_for(package)
+        if built and f"{python.major}.{python.minor}" not in built:
+            yield CAUSE.finding(
+                facts,
+                package.name,
+                evidence=(element(facts, DISTRIBUTIONS, package), PYTHON_VERSION),
+                message=_OTHER_BUILD,
+                package=f"{package.name} {package.version}",
+                name=package.name,
+                wanted=built,
+                python=python.text,
+            )
+            continue
         if package.requires_python and not takes(package.requires_python, python):
             yield CAUSE.finding(
                 facts,
@@ -121,6 +139,21 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             )
 
 
+_TAG = re.compile(r"cp(\d)(\d{1,2})-cp\1\2m?-")
+"""A wheel's tag that is for one version of CPython and no other; `abi3` and `none` are for several."""
+
+
+def _built_for(package: Distribution) -> tuple[str, ...]:
+    """The one or few Python versions that a wheel's code is for; none where its tags leave it open."""
+    versions = []
+    for tag in package.tags:
+        match = _TAG.match(tag)
+        if match is None:
+            return ()
+        versions.append(f"{match[1]}.{match[2]}")
+    return tuple(dict.fromkeys(versions))
+
+
 def _is_below(wanted: str, python: Version) -> bool:
     clauses = specifiers(wanted) or ()
     return any(each.operator in {">=", ">", "~="} and Version(each.version) > python for each in clauses)
@@ -130,13 +163,17 @@ def _is_below(wanted: str, python: Version) -> bool:
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """Another Python, or another release of the package."""
     name = str(params.get("name", ""))
+    again = Remedy(
+        why=say("Let pip choose a release of {name} for this Python.", name=name),
+        commands=(pip_install(facts, "--force-reinstall", "--no-cache-dir", name),),
+    )
+    if isinstance(params.get("wanted"), tuple):
+        yield again  # the package supports this Python, and its wheel was for another
+        return
     yield Remedy(
         why=say("Make an environment with a Python in the range {wanted}, and install there.", wanted=params["wanted"])
         if params.get("wanted")
         else say("Make an environment with a Python that the package supports, and install there."),
     )
     if name:
-        yield Remedy(
-            why=say("Let pip choose a release of {name} for this Python.", name=name),
-            commands=(pip_install(facts, "--force-reinstall", "--no-cache-dir", name),),
-        )
+        yield again

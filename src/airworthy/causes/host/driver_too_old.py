@@ -100,7 +100,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 required=required.text,
             )
     if undecided:
-        raise Undecidable(undecided)
+        raise Undecidable("{reason}", reason=undecided)
 
 
 def _forward_compatible(facts: Facts) -> bool:

@@ -42,8 +42,8 @@ from typing import Any
 
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Absent, Facts, Known, Unknown
-from airworthy.core.finding import Confidence, Finding, Remedy, Severity
-from airworthy.core.keys import CONTAINER_ENGINE, NVIDIA_DEVICES, PCI_DEVICES
+from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
+from airworthy.core.keys import CONTAINER_ENGINE, NVIDIA_DEVICES, NVIDIA_HEALTH, NVIDIA_XIDS, PCI_DEVICES, Key
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -53,7 +53,7 @@ CAUSE = Cause(
     slug="gpu-hardware-fault",
     severity=Severity.ERROR,
     needs=(PCI_DEVICES,),
-    uses=(NVIDIA_DEVICES, CONTAINER_ENGINE),
+    uses=(NVIDIA_DEVICES, NVIDIA_HEALTH, NVIDIA_XIDS, CONTAINER_ENGINE),
     message="{problem}",
     signatures=(
         Signature("fallen off the bus"),
@@ -94,7 +94,9 @@ _SILENT = re.compile(r"nvidia-smi did not end within")
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """The driver's own words; its silence; or a GPU on the bus that it does not list."""
+    """What the kernel's log and the device's counters say; the driver's silence; a GPU that it does not list."""
+    yield from _logged(facts, known)
+    yield from _counted(facts)
     there = [
         device
         for device in facts.value(PCI_DEVICES)
@@ -118,11 +120,50 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             yield _finding(facts, problem, Severity.WARNING, Confidence.MEDIUM)
 
 
-def _finding(facts: Facts, problem: str, severity: Severity, confidence: Confidence) -> Finding:
+def _logged(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """Each kind of error of each device in the kernel's log, which is empty after a restart."""
+    seen = set()
+    for each in facts.get_value(NVIDIA_XIDS, ()):
+        row = known.device_fault(each.number)
+        if row is None or (each.address, each.number) in seen:
+            continue
+        seen.add((each.address, each.number))
+        template = "the kernel's log has Xid {number} of the GPU at {address}: {meaning}"
+        problem = say(template, number=row.number, address=each.address, meaning=row.meaning)
+        evidence = (NVIDIA_XIDS, row.evidence("xids"))
+        yield _finding(facts, problem, Severity.WARNING, Confidence.MEDIUM, each.address, evidence)
+
+
+_HELD_DOWN = {"hw-thermal": "heat", "hw-power-brake": "the power supply"}
+"""What holds clocks down and is no setting; a cap on power is, and is met under every full load."""
+
+
+def _counted(facts: Facts) -> Iterator[Finding]:
+    """Memory errors since the driver was loaded, and clocks that heat or power hold down now."""
+    for each in facts.get_value(NVIDIA_HEALTH, ()):
+        name = say("GPU {index}", index=each.index)
+        if each.uncorrected:
+            template = "{name} has met {count} memory errors since the driver was loaded that ECC could not correct"
+            problem = say(template, name=name, count=each.uncorrected)
+            yield _finding(facts, problem, Severity.WARNING, Confidence.HIGH, name, (NVIDIA_HEALTH,))
+        held = [say(_HELD_DOWN[reason]) for reason in each.throttled if reason in _HELD_DOWN]
+        if held:
+            problem = say("{name} runs slower than it can: {reasons} holds its clocks down", name=name, reasons=held)
+            yield _finding(facts, problem, Severity.WARNING, Confidence.MEDIUM, name, (NVIDIA_HEALTH,))
+
+
+def _finding(
+    facts: Facts,
+    problem: str,
+    severity: Severity,
+    confidence: Confidence,
+    subject: str = "NVIDIA GPU",
+    evidence: tuple[Key[Any] | Evidence, ...] = (NVIDIA_DEVICES, PCI_DEVICES),
+) -> Finding:
     return CAUSE.finding(
         facts,
-        "NVIDIA GPU",
-        evidence=(NVIDIA_DEVICES, PCI_DEVICES),
+        subject,
+        evidence=evidence,
         severity=severity,
         confidence=confidence,
         problem=problem,

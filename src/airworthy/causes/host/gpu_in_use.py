@@ -43,7 +43,7 @@ from airworthy.causes.commands import on_windows
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
-from airworthy.core.keys import NVIDIA_DEVICES
+from airworthy.core.keys import NVIDIA_DEVICES, NVIDIA_HEALTH
 from airworthy.core.values import Device
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
@@ -77,6 +77,7 @@ CAUSE = Cause(
     slug="gpu-in-use",
     severity=Severity.WARNING,
     needs=(NVIDIA_DEVICES,),
+    uses=(NVIDIA_HEALTH,),
     message="{device} ({index}) has {free:bytes} of {total:bytes} free: other processes hold the rest",
     signatures=(
         Signature("devices are busy or unavailable"),
@@ -122,11 +123,35 @@ HALF = 0.5
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Memory that is taken before anything of ours runs."""
+    """Memory that is taken before anything of ours runs; a mode that lets nobody in, or nobody else."""
+    yield from _refused(facts)
     for device in facts.value(NVIDIA_DEVICES):
         if not device.memory or device.memory_free is None or device.memory_free >= HALF * device.memory:
             continue
         yield _finding(facts, device, device.memory, device.memory_free)
+
+
+_HELD = 512 << 20
+"""Bytes in use that no idle driver takes, so that some process is there."""
+
+
+def _refused(facts: Facts) -> Iterator[Finding]:
+    modes = {each.index: each.compute_mode for each in facts.get_value(NVIDIA_HEALTH, ())}
+    for device in facts.value(NVIDIA_DEVICES):
+        mode = modes.get(device.index, "")
+        used = (device.memory or 0) - (device.memory_free or 0) if device.memory_free is not None else 0
+        if mode == "prohibited" or (mode.startswith("exclusive") and used > _HELD):
+            yield CAUSE.finding(
+                facts,
+                say("GPU {index}", index=device.index),
+                evidence=(NVIDIA_HEALTH, NVIDIA_DEVICES),
+                message="{device} ({index}) lets no program in: its compute mode is {mode}"
+                if mode == "prohibited"
+                else "{device} ({index}) lets one process in, which is there already: its compute mode is {mode}",
+                device=device.name,
+                index=device.index,
+                mode=mode,
+            )
 
 
 def _finding(facts: Facts, device: Device, total: int, free: int) -> Finding:

@@ -57,6 +57,7 @@ from airworthy.core.keys import (
     FRAMEWORKS,
     NVIDIA_DEVICES,
     NVIDIA_DRIVER,
+    NVIDIA_HEALTH,
     OS_NAME,
     PCI_DEVICES,
 )
@@ -68,7 +69,16 @@ CAUSE = Cause(
     slug="gpu-not-visible",
     severity=Severity.ERROR,
     needs=(PCI_DEVICES,),
-    uses=(NVIDIA_DRIVER, NVIDIA_DEVICES, CUDA_VISIBLE, FRAMEWORKS, CONTAINER_ENGINE, ACCESS_DEVICES, OS_NAME),
+    uses=(
+        NVIDIA_DRIVER,
+        NVIDIA_DEVICES,
+        NVIDIA_HEALTH,
+        CUDA_VISIBLE,
+        FRAMEWORKS,
+        CONTAINER_ENGINE,
+        ACCESS_DEVICES,
+        OS_NAME,
+    ),
     message="{device} is there and cannot be used: {reason}",
     signatures=(
         Signature("Found no NVIDIA driver on your system"),
@@ -137,6 +147,7 @@ _PASSED_ON = frozenset({"vfio-pci", "pci-stub", "xen-pciback"})
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """A GPU on the bus that no NVIDIA driver has; and a variable that hides those that a driver has."""
     yield from _hidden(facts)
+    yield from _without_instance(facts)
     if isinstance(facts.fact(NVIDIA_DEVICES), Known):
         return
     if isinstance(facts.fact(CONTAINER_ENGINE), Known):
@@ -185,6 +196,23 @@ def _hidden(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _without_instance(facts: Facts) -> Iterator[Finding]:
+    """Devices that are partitioned and of which no part was made: CUDA lists none of them."""
+    health = facts.get_value(NVIDIA_HEALTH, ())
+    empty = [each for each in health if each.mig == "enabled" and each.instances == 0]
+    names = {device.index: device.name for device in facts.get_value(NVIDIA_DEVICES, ())}
+    for each in empty:
+        yield CAUSE.finding(
+            facts,
+            say("GPU {index}", index=each.index),
+            evidence=(NVIDIA_HEALTH, NVIDIA_DEVICES),
+            severity=Severity.ERROR if len(empty) == len(health) else Severity.WARNING,
+            device=names.get(each.index) or say("the NVIDIA GPU"),
+            reason=say("MIG is enabled on it, and no instance was made that programs could use"),
+            partitioned=each.index,
+        )
+
+
 def _severity(facts: Facts) -> Severity:
     """A warning where a framework waits for the GPU, else something to know: it may be there for a screen only."""
     waits = any(build.accelerator == "cuda" for build in facts.get_value(FRAMEWORKS, ()))
@@ -200,6 +228,14 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
             commands=("set CUDA_VISIBLE_DEVICES=",) if on_windows(facts) else ("unset CUDA_VISIBLE_DEVICES",),
             safe=True,
         )
+        return
+    if "partitioned" in params:
+        index = params["partitioned"]
+        yield Remedy(
+            why=say("Show which profiles the device has, and make an instance of one."),
+            commands=("nvidia-smi mig -lgip", f"sudo nvidia-smi mig -i {index} -cgi PROFILE -C"),
+        )
+        yield Remedy(why=say("Or use the device as a whole."), commands=(f"sudo nvidia-smi -i {index} -mig 0",))
         return
     looks = ("lspci -nnk -d 10de:", "nvidia-smi", "ls -l /dev/nvidia*", "echo $CUDA_VISIBLE_DEVICES")
     yield Remedy(

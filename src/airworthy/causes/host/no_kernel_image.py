@@ -122,7 +122,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             undecided = say("the device code in {framework} could not be read", framework=build.name)
     yield from _left_behind(facts, devices, known)
     if undecided:
-        raise Undecidable(undecided)
+        raise Undecidable("{reason}", reason=undecided)
 
 
 _NO_PTX = Version("1.7")

@@ -83,7 +83,7 @@ UNPACKS = Version("550")
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Is PTX all that a build has for a device, and does the driver know its version?"""
     driver, speaks = facts.value(NVIDIA_DRIVER), facts.get_value(NVIDIA_CUDA, None)
-    devices = {device.architecture: device for device in facts.value(NVIDIA_DEVICES) if device.architecture}
+    devices = {device.architecture: device for device in facts.value(NVIDIA_DEVICES)}
     for build in facts.value(FRAMEWORKS):
         if build.accelerator != "cuda" or build.runtime is None or (speaks is not None and speaks >= build.runtime):
             continue
@@ -103,7 +103,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
 
 
 def _only_ptx(build: FrameworkBuild, device: str, known: Knowledge) -> bool:
-    runs = [code for code in build.architectures if known.runs_on(code, device)]
+    # Of a device that is not known more closely this can be said where a build holds nothing but PTX.
+    runs = [code for code in build.architectures if not device or known.runs_on(code, device)]
     return bool(runs) and all(code.startswith("compute_") for code in runs)
 
 

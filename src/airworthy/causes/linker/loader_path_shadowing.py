@@ -43,10 +43,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.interface import Cause, Signature, element
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
-from airworthy.core.keys import LOADER_SHADOWED
+from airworthy.core.keys import HIDDEN_MODULES, LINK_FAULTS, LOADER_SHADOWED
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -56,6 +56,7 @@ CAUSE = Cause(
     slug="loader-path-shadowing",
     severity=Severity.WARNING,
     needs=(LOADER_SHADOWED,),
+    uses=(LINK_FAULTS, HIDDEN_MODULES),
     message="{soname} is taken from {used} ({found_by}), not from {meant_by}, which {distribution} was installed with",
     signatures=(
         Signature(
@@ -100,9 +101,13 @@ CAUSE = Cause(
 )
 
 
+SYSTEM = frozenset({"ld.so.cache", "default path"})
+"""What leads to the system's own libraries."""
+
+
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Packaged CUDA libraries in whose place the loader takes others."""
+    """Packaged libraries in whose place the loader takes others, copies that it then refuses, and hidden modules."""
     for shadow in facts.value(LOADER_SHADOWED):
         yield CAUSE.finding(
             facts,
@@ -115,6 +120,37 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             meant_by=shadow.meant_by or say("its package"),
             distribution=shadow.distribution or PurePosixPath(shadow.binary).name,
         )
+    for fault in facts.get_value(LINK_FAULTS, ()):
+        if fault.kind == "version" and (fault.held or fault.found_by not in SYSTEM):
+            yield CAUSE.finding(
+                facts,
+                fault.soname,
+                evidence=(element(facts, LINK_FAULTS, fault),),
+                severity=Severity.ERROR,  # the loader refuses the asker
+                message=_LACKS,
+                soname=fault.soname,
+                version=fault.version,
+                used=fault.used,
+                found_by=fault.found_by,
+                meant_by=fault.held_by,
+                distribution=fault.distribution,
+                binary=PurePosixPath(fault.binary).name,
+            )
+    for hidden in facts.get_value(HIDDEN_MODULES, ()):
+        yield CAUSE.finding(
+            facts,
+            hidden.module,
+            evidence=(element(facts, HIDDEN_MODULES, hidden),),
+            confidence=Confidence.MEDIUM,  # it counts for what is run from this folder
+            message=_HIDDEN,
+            module=hidden.path,
+            name=hidden.module,
+            hides=hidden.hides,
+        )
+
+
+_LACKS = "{binary} of {distribution} needs {version} of {soname}, and {used} ({found_by}) does not have it"
+_HIDDEN = "{module} hides the module `{name}` of {hides}: what is run from this folder imports it in that one's place"
 
 
 @CAUSE.remedy

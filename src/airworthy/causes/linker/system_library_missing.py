@@ -45,10 +45,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from airworthy.causes.commands import pip_install, python
-from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.interface import Cause, Signature, element
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Finding, Remedy, Severity
-from airworthy.core.keys import BINARIES, OS_NAME
+from airworthy.core.finding import Confidence, Finding, Remedy, Severity
+from airworthy.core.keys import BINARIES, DISTRIBUTIONS_DAMAGED, LINK_FAULTS, OS_NAME
+from airworthy.core.values import LinkFault
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -70,7 +71,7 @@ CAUSE = Cause(
     slug="system-library-missing",
     severity=Severity.ERROR,
     needs=(BINARIES,),
-    uses=(OS_NAME,),
+    uses=(OS_NAME, LINK_FAULTS, DISTRIBUTIONS_DAMAGED),
     message="{distribution} needs {library}, which the loader does not find",
     signatures=(
         Signature(
@@ -84,6 +85,12 @@ CAUSE = Cause(
             rf"^(?!.*(?:{_PASSED_OVER})).*?(?P<library>(?:{_VENDORS}|{_STACKS}\S*?)[\d.]*): cannot open",
             weight=0.7,
             message=_FOUND,
+        ),
+        Signature(
+            "' not found (required by ",
+            r"(?P<used>[^\s:]{1,300}): version `(?P<version>(?!GLIBC|CXXABI|GCC_|lib)[\w.]{1,80})' not found",
+            weight=0.9,
+            message="{used} does not have {version}: it is another version than the one that is needed",
         ),
         Signature("sndfile library not found"),
         Signature("cannot load library 'lib", r"cannot load library '(?P<library>lib[\w.+-]{1,60})'", message=_FOUND),
@@ -126,12 +133,63 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 facts,
                 binary.distribution or binary.path,
                 evidence=(BINARIES,),
-                # The main module's import fails; a module deep in the package may never be imported.
-                severity=Severity.ERROR if _depth(binary.path) <= 1 else Severity.WARNING,
+                severity=_severity(binary.path),
                 distribution=binary.distribution or say("no package"),
                 binary=PurePosixPath(binary.path).name,
                 library=soname,
             )
+    lost = {each.distribution for each in facts.get_value(DISTRIBUTIONS_DAMAGED, ()) if each.needed_by}
+    for fault in facts.get_value(LINK_FAULTS, ()):
+        if (
+            fault.distribution not in lost
+            and _is_unknown(fault, known)
+            and (fault.distribution, fault.soname) not in told
+        ):
+            told.add((fault.distribution, fault.soname))
+            yield CAUSE.finding(
+                facts,
+                fault.distribution,
+                evidence=(element(facts, LINK_FAULTS, fault),),
+                # A stack that is set up by a script of its own, as accelerators' are, looks the same before that.
+                severity=Severity.INFO,
+                confidence=Confidence.MEDIUM,
+                distribution=fault.distribution,
+                binary=PurePosixPath(fault.binary).name,
+                library=fault.soname,
+            )
+        if fault.kind == "version" and not fault.held and fault.found_by in SYSTEM:
+            yield CAUSE.finding(
+                facts,
+                fault.distribution,
+                evidence=(element(facts, LINK_FAULTS, fault),),
+                severity=_severity(fault.binary),
+                message=_TOO_OLD,
+                distribution=fault.distribution,
+                binary=PurePosixPath(fault.binary).name,
+                library=fault.soname,
+                version=fault.version,
+                used=fault.used,
+            )
+
+
+SYSTEM = frozenset({"ld.so.cache", "default path"})
+"""What leads to the system's own libraries."""
+_TOO_OLD = "{binary} of {distribution} needs {version} of {library}, and this system's ({used}) does not have it"
+
+
+def _is_unknown(fault: LinkFault, known: Knowledge) -> bool:
+    """A missing library that no table has: named, and not judged."""
+    return (
+        fault.kind == "missing"
+        and not fault.held  # another package has it, and has loaded it by then
+        and _EXTENSION.search(PurePosixPath(fault.binary).name) is not None
+        and known.library(fault.soname) is None
+    )
+
+
+def _severity(path: str) -> Severity:
+    """The main module's import fails; a module deep in the package may never be imported."""
+    return Severity.ERROR if _depth(path) <= 1 else Severity.WARNING
 
 
 def _depth(path: str) -> int:

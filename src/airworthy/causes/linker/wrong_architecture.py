@@ -37,13 +37,14 @@ exec /app/server: exec format error
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 from airworthy.causes.commands import pip_install
-from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.interface import Cause, Signature, element
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
-from airworthy.core.keys import BINARIES, CPU_ARCHITECTURE
+from airworthy.core.keys import BINARIES, CPU_ARCHITECTURE, LINK_FAULTS
 from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
@@ -51,6 +52,7 @@ CAUSE = Cause(
     slug="wrong-architecture",
     severity=Severity.ERROR,
     needs=(BINARIES, CPU_ARCHITECTURE),
+    uses=(LINK_FAULTS,),
     message="{distribution} holds code for {machine}, and this machine is {here}",
     signatures=(
         Signature(
@@ -94,10 +96,11 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Packages of which no shared object is for this machine."""
+    """Packages of which no shared object is for this machine, then single files."""
     here = facts.value(CPU_ARCHITECTURE)
     ours = {here, {"ppc64le": "ppc64", "armv7l": "arm", "i686": "i386"}.get(here, here)}
     machines: dict[str, set[str]] = {}
+    told: set[str] = set()
     for binary in facts.value(BINARIES):
         if binary.machine:
             machines.setdefault(binary.distribution or binary.path, set()).add(binary.machine)
@@ -113,6 +116,25 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 machine=tuple(sorted(found)),
                 here=here,
             )
+            told.add(owner)
+    for fault in facts.get_value(LINK_FAULTS, ()):
+        if fault.kind == "architecture" and fault.distribution not in told:
+            yield CAUSE.finding(
+                facts,
+                fault.distribution,
+                evidence=(element(facts, LINK_FAULTS, fault), CPU_ARCHITECTURE),
+                message=_PASSED_OVER if fault.soname else _ONE_FILE,
+                distribution=fault.distribution,
+                binary=PurePosixPath(fault.binary).name,
+                library=fault.soname,
+                path=fault.used,
+                machine=(fault.machine,),
+                here=here,
+            )
+
+
+_ONE_FILE = "{binary} of {distribution} holds code for {machine}, and this machine is {here}"
+_PASSED_OVER = "{binary} of {distribution} needs {library}, and {path} holds code for {machine}; this machine is {here}"
 
 
 @CAUSE.remedy

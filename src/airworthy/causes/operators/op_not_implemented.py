@@ -19,7 +19,8 @@ the model in a type that has it (float32 on a CPU). Or export the model without 
 
 ## How to prevent it
 
-Run one request on the very back end before a release. `airworthy inspect MODEL` lists a graph's operators.
+Hold the graph against the back ends before a release: `airworthy inspect MODEL --targets cpu,cuda,tensorrt` tells
+what each lacks, what falls back, and how much of the arithmetic that is. Then run one request on the very back end.
 
 ## Example
 
@@ -38,11 +39,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.causes.commands import pip_install
+from airworthy.causes.commands import pip_install, python
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
+from airworthy.core.keys import OPERATOR_GAPS
+from airworthy.core.values import OperatorGap
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge, operators
+
+_NOWHERE = (
+    "{operator} of operator set {opset} for {types} has no implementation on {device}, nor on what it falls back to"
+)
+_UNDISPATCHED = "{operator} has no implementation on {device}"
+_FALLS = "{device} lacks {operators}: {nodes} nodes with {share} of the arithmetic run on {to} instead"
+_OPEN = "{device} takes nodes of fixed sizes alone, and {sizes} are open: all {nodes} nodes run on {to}"
+MATTERS = 0.01
+"""The share of a model's arithmetic from which falling back is worth a warning."""
+MOST_NAMED = 5
+"""Operators named in one line."""
 
 _ON = "{operator} is not implemented for {device}"
 _FOR = "{operator} is not implemented for the type {type}"
@@ -51,7 +66,7 @@ CAUSE = Cause(
     slug="op-not-implemented",
     severity=Severity.ERROR,
     message="{operator} has no implementation here",
-    unpredictable="which operators a runtime has for a device and type shows only when it builds its plan",
+    needs=(OPERATOR_GAPS,),
     signatures=(
         Signature(
             "is not currently implemented for the",
@@ -134,11 +149,176 @@ CAUSE = Cause(
 )
 
 
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """What targets lack: an operator that runs nowhere each, those that fall back together."""
+    falling: dict[tuple[str, str], list[OperatorGap]] = {}
+    for gap in facts.value(OPERATOR_GAPS):
+        if gap.reason == "sizes":
+            yield CAUSE.finding(
+                facts,
+                gap.target,
+                evidence=(_shown([gap], facts),),
+                severity=Severity.WARNING,
+                message=_OPEN,
+                device=gap.target,
+                sizes=tuple(each.rpartition("=")[0] for each in gap.sizes),
+                nodes=gap.nodes,
+                to=gap.to,
+                gap=_told(gap),
+            )
+            continue
+        if gap.to:
+            falling.setdefault((gap.target, gap.to), []).append(gap)
+            continue
+        yield CAUSE.finding(
+            facts,
+            gap.operator,
+            evidence=(_shown([gap], facts),),
+            confidence=Confidence.MEDIUM,
+            message=_UNDISPATCHED if gap.reason == "dispatch" else _NOWHERE,
+            operator=gap.operator,
+            device=gap.target,
+            opset=gap.opset,
+            types=gap.types,
+            gap=_told(gap),
+        )
+    for (target, to), gaps in falling.items():
+        share = sum(gap.share for gap in gaps)
+        names = tuple(dict.fromkeys(gap.operator for gap in gaps))
+        more = (f"+{len(names) - MOST_NAMED}",) if len(names) > MOST_NAMED else ()
+        yield CAUSE.finding(
+            facts,
+            target,
+            evidence=(_shown(gaps, facts),),
+            severity=Severity.WARNING if share >= MATTERS else Severity.INFO,
+            confidence=Confidence.MEDIUM,
+            message=_FALLS,
+            device=target,
+            operators=names[:MOST_NAMED] + more,
+            nodes=sum(gap.nodes for gap in gaps),
+            share=_share(share),
+            to=to,
+            gap=_told(max(gaps, key=lambda gap: (gap.share, gap.nodes))),
+        )
+
+
+def _share(share: float) -> str:
+    if share == 0:
+        return say("none")
+    return f"{share:.1%}" if share >= 0.0005 else say("under 0.1%")
+
+
+def _shown(gaps: list[OperatorGap], facts: Facts) -> Evidence:
+    """The table that a target was held against, and what of the model isn't in it."""
+    used: Any = [{"operator": gap.operator, "types": list(gap.types), "nodes": gap.nodes} for gap in gaps]
+    if gaps[0].reason == "sizes":
+        used = list(gaps[0].sizes)
+    table = operators.dispatch() if gaps[0].reason == "dispatch" else operators.target(gaps[0].target)
+    source = f"{facts.source(OPERATOR_GAPS)} against {table.version}, {table.source} (looked up {table.checked})"
+    return Evidence(fact=OPERATOR_GAPS.name, value=used, source=source)
+
+
+def _told(gap: OperatorGap) -> dict[str, Any]:
+    """What remedies need of a gap."""
+    return {
+        "operator": gap.operator,
+        "target": gap.target,
+        "reason": gap.reason,
+        "opset": gap.opset,
+        "types": gap.types,
+        "has_types": gap.has_types,
+        "earlier": gap.earlier,
+        "made_of_others": gap.made_of_others,
+        "sizes": gap.sizes,
+    }
+
+
+_FUSED = ("Attention", "MultiHeadAttention", "GroupQueryAttention", "scaled_dot_product", "flash_attention")
+"""Parts of the names of operators that hold all of attention."""
+_OF_LIBRARIES = ("cudnn_", "miopen_", "mkldnn_", "mps_")
+"""How names begin of operators of PyTorch that belong to one library."""
+
+
+def _ways_out(gap: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
+    """What ends a gap that was read off tables."""
+    operator, target = str(gap["operator"]), str(gap["target"])
+    if gap["reason"] == "sizes":
+        yield Remedy(
+            why=say("Fix the open sizes, for good, at those that the service sends; the file written is another."),
+            commands=tuple(_fixing(facts, gap["sizes"])),
+            safe=True,
+        )
+        return
+    name = operator.rpartition(":")[2]
+    if gap["earlier"]:
+        yield Remedy(
+            why=say(
+                "Export with operator set {opset}: {target} has {operator} for these types there.",
+                opset=gap["earlier"],
+                target=target,
+                operator=operator,
+            ),
+            safe=True,
+        )
+    if gap["reason"] == "type" and gap["has_types"]:
+        yield Remedy(
+            why=say(
+                "Convert what {operator} takes from {types}: {target} has it for {has}.",
+                operator=operator,
+                types=tuple(gap["types"]),
+                target=target,
+                has=tuple(gap["has_types"]),
+            )
+        )
+    if any(part in name for part in _FUSED):
+        yield Remedy(
+            why=say(
+                'Export with attention unfused (`attn_implementation="eager"`): products and a softmax, which '
+                "{target} has.",
+                target=target,
+            ),
+            safe=True,
+        )
+    if name.startswith(_OF_LIBRARIES):
+        yield Remedy(
+            why=say("Export with that library off (`torch.backends.cudnn.enabled = False`): the plain operator stays."),
+            safe=True,
+        )
+    elif gap["made_of_others"]:
+        yield Remedy(
+            why=say("Decompose {operator}: its definition is made of other operators; inline it.", operator=operator),
+            safe=True,
+        )
+    if target == "mps":
+        yield Remedy(
+            why=say("Let operators that the device lacks run on the CPU."),
+            commands=("export PYTORCH_ENABLE_MPS_FALLBACK=1",),
+            safe=True,
+        )
+
+
+def _fixing(facts: Facts, sizes: tuple[str, ...]) -> Iterator[str]:
+    """Commands that fix one named size after the other; sizes without a name (`pixels.0`) are left to the reader."""
+    source = facts.source(OPERATOR_GAPS)
+    for each in sizes:
+        name, _, size = each.rpartition("=")
+        if name.rpartition(".")[2].isdigit():
+            continue
+        tool = ("-m", "onnxruntime.tools.make_dynamic_shape_fixed")
+        yield python(facts, *tool, "--dim_param", name, "--dim_value", size, source, "fixed.onnx")
+        source = "fixed.onnx"
+
+
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """The library that has it, the CPU, or another graph."""
     operator, device = str(params.get("operator", "")), str(params.get("device", ""))
-    if operator.startswith("torchvision::"):
+    if isinstance(params.get("gap"), dict):
+        yield from _ways_out(params["gap"], facts)
+        if params["gap"]["reason"] == "sizes":
+            return
+    elif operator.startswith("torchvision::"):
         yield Remedy(
             why=say("Install the torchvision that belongs to this PyTorch, from the same index."),
             commands=(pip_install(facts, "--force-reinstall", "torch", "torchvision"),),

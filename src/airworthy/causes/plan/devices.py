@@ -9,14 +9,19 @@ from airworthy.causes.interface import Cause, Undecidable
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Severity
 from airworthy.core.keys import (
+    CONTAINER_ENGINE,
+    CONTAINER_GPU_SUPPORT,
     CUDA_VISIBLE,
     DISTRIBUTIONS,
     NVIDIA_DEVICES,
+    PLAN_ACCELERATOR,
     PLAN_ATTENTION,
     PLAN_DTYPE,
     PLAN_MODEL,
     PLAN_QUANTIZATION,
+    PLAN_ROCM_DRIVER,
     PLAN_WEIGHTS_ONLY,
+    ROCM_VERSION,
 )
 from airworthy.core.values import Device
 from airworthy.core.version import Version
@@ -111,6 +116,28 @@ def no_attention_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterato
             capability=capability.text,
             architecture=device.architecture,
         )
+
+
+def no_runtime(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """A container is to use a GPU, and nothing hands it one."""
+    if not facts.value(CONTAINER_GPU_SUPPORT) and facts.value(PLAN_ACCELERATOR) == "cuda":
+        yield cause.finding(
+            facts,
+            facts.value(CONTAINER_ENGINE),
+            evidence=(CONTAINER_GPU_SUPPORT, CONTAINER_ENGINE, PLAN_ACCELERATOR),
+            message="the container is to use a GPU, and its engine has nothing to hand it one with",
+            engine=facts.value(CONTAINER_ENGINE),
+        )
+
+
+def other_kernel_driver(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """The amdgpu driver of one ROCm release below the user space of another: right where AMD tested the two."""
+    driver, user = facts.value(PLAN_ROCM_DRIVER), facts.value(ROCM_VERSION)
+    if known.rocm_tested(driver, user) is not True:
+        raise Undecidable(
+            "whether ROCm {user} runs on the kernel driver of {driver} is not told", user=user, driver=driver
+        )
+    yield from ()
 
 
 def hidden(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:

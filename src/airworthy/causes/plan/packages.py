@@ -12,6 +12,7 @@ from airworthy.core.finding import Confidence, Finding, Severity
 from airworthy.core.keys import (
     CPU_ARCHITECTURE,
     FRAMEWORKS,
+    LIBC_NAME,
     LIBC_VERSION,
     PLAN_ENGINE_BUILT_WITH,
     PLAN_EXTENSION_TOOLKIT,
@@ -46,6 +47,9 @@ def _by_table(cause: Cause, package: Distribution, facts: Facts, known: Knowledg
         return  # no version was given
     system, machine = facts.get_value(PLAN_SYSTEM, ""), facts.get_value(CPU_ARCHITECTURE, "")
     row = known.supported_pythons(package.name, package.version, system, machine)
+    if facts.get_value(LIBC_NAME, "") == "musl":
+        other = known.supported_pythons(package.name, package.version, "musl", machine)
+        row, system = (other, say("Linux with musl")) if other is not None and other.none else (row, system)
     python = facts.get_value(PYTHON_VERSION, None)
     if row is None:
         return

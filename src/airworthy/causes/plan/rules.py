@@ -13,10 +13,13 @@ from airworthy.causes.registry import CAUSES
 from airworthy.core.facts import Facts, Known
 from airworthy.core.finding import Finding
 from airworthy.core.keys import (
+    CONTAINER_ENGINE,
+    CONTAINER_GPU_SUPPORT,
     CUDA_VISIBLE,
     DISTRIBUTIONS,
     FRAMEWORKS,
     NVIDIA_DEVICES,
+    PLAN_ACCELERATOR,
     PLAN_ATTENTION,
     PLAN_DTYPE,
     PLAN_ENGINE_BUILT_WITH,
@@ -25,7 +28,9 @@ from airworthy.core.keys import (
     PLAN_LOADER_PATH,
     PLAN_PACKAGES,
     PLAN_QUANTIZATION,
+    PLAN_ROCM_DRIVER,
     PLAN_SYSTEM_TOOLKIT,
+    ROCM_VERSION,
     Key,
 )
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
@@ -56,6 +61,8 @@ RULES = (
     Rule("quant-backend-missing", (PLAN_QUANTIZATION, NVIDIA_DEVICES, DISTRIBUTIONS), devices.no_quantised_kernel),
     Rule("dtype-unsupported", (PLAN_DTYPE, NVIDIA_DEVICES), devices.no_arithmetic),
     Rule("attention-backend-unsupported", (PLAN_ATTENTION, NVIDIA_DEVICES), devices.no_attention_kernel),
+    Rule("container-no-gpu-runtime", (CONTAINER_ENGINE, CONTAINER_GPU_SUPPORT, PLAN_ACCELERATOR), devices.no_runtime),
+    Rule("driver-too-old", (PLAN_ROCM_DRIVER, ROCM_VERSION), devices.other_kernel_driver),
     Rule("gpu-not-visible", (CUDA_VISIBLE, NVIDIA_DEVICES), devices.hidden),
 )
 """All rules."""

@@ -46,8 +46,10 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.causes.memory_reports import LITERAL, SINCE_2_1, UNTIL_2_0, exhausted
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.core.finding import Finding, Remedy, Severity
+from airworthy.core.keys import DEVICES, MODEL_WEIGHTS
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
 
 _ASKED = "device {device} has no room for another {asked}"
 # Below 0.8: a server that names its own setting as the reason says so one exception later.
@@ -57,7 +59,9 @@ CAUSE = Cause(
     slug="gpu-oom",
     severity=Severity.ERROR,
     message="{asked} were asked for, and {free} of the {total} of device {device} are free",
-    unpredictable="what a model needs while it runs depends on its requests; `airworthy fit` estimates it",
+    needs=(MODEL_WEIGHTS,),
+    uses=DEVICES,
+    blind_spot="what a model needs beside its weights depends on its requests",
     signatures=(
         Signature(LITERAL, SINCE_2_1, weight=_PLAIN, refine=exhausted),
         Signature(LITERAL, UNTIL_2_0, weight=_PLAIN, refine=exhausted),
@@ -128,6 +132,34 @@ CAUSE = Cause(
         "cublas-failure",
     ),
 )
+
+
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """Weights that no device holds, whatever else needs room there."""
+    weights = facts.value(MODEL_WEIGHTS)
+    having = [(key, device) for key in DEVICES for device in facts.get_value(key, ()) if device.memory]
+    if not having:
+        return
+    key, largest = max(having, key=lambda each: each[1].memory or 0)
+    alike = [device for at, device in having if at is key]
+    room, together = largest.memory or 0, sum(device.memory or 0 for device in alike)
+    if weights <= room:
+        return
+    yield CAUSE.finding(
+        facts,
+        largest.name,
+        evidence=(MODEL_WEIGHTS, key),
+        # Programs may split a model over devices, or leave a part of it to the processor, which is slow.
+        severity=Severity.INFO if weights <= together else Severity.WARNING,
+        message="the weights are {weights:bytes}, and {device} has {room:bytes}: it takes {count} of them"
+        if weights <= together
+        else "the weights are {weights:bytes}, and {device} ({count}) has {room:bytes} in all",
+        weights=weights,
+        device=largest.name,
+        room=room if weights <= together else together,
+        count=-(-weights // room) if weights <= together else len(alike),
+    )
 
 
 @CAUSE.remedy

@@ -40,8 +40,10 @@ from typing import Any
 
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
-from airworthy.core.finding import Remedy, Severity
+from airworthy.core.finding import Confidence, Finding, Remedy, Severity
+from airworthy.core.keys import DEVICES, DISTRIBUTIONS, MODEL_CACHE, MODEL_WEIGHTS, TARGET_TENSOR_PARALLEL
 from airworthy.core.words import say
+from airworthy.knowledge import Knowledge
 
 _NEEDED = "a context of {wanted} tokens needs {needed} of cache, and {left} are left"
 
@@ -49,7 +51,9 @@ CAUSE = Cause(
     slug="kv-cache-too-small",
     severity=Severity.ERROR,
     message="the cache holds {tokens} tokens, and the context is set to {wanted}",
-    unpredictable="what is left for the cache depends on settings of the server; `airworthy fit` works it out",
+    needs=(MODEL_CACHE, MODEL_WEIGHTS),
+    uses=(DISTRIBUTIONS, TARGET_TENSOR_PARALLEL, *DEVICES),
+    blind_spot="what is left for the cache depends on settings of the server",
     signatures=(
         Signature(
             "KV cache is needed, which is larger than the available",
@@ -88,6 +92,44 @@ CAUSE = Cause(
     ),
     related=("gpu-oom", "memory-budget-misconfigured", "context-too-long"),
 )
+
+
+SERVERS = ("vllm", "sglang")
+"""Servers that give the cache what is left, and refuse a context that does not fit into it."""
+SHARE = 0.9
+"""The part of a device's memory that they take for weights, cache and everything else."""
+OVERHEAD = 1 << 30
+"""Bytes for the runtime, graphs and activations, of which they need at least this much."""
+
+
+@CAUSE.predict
+def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """The cache of one sequence of full length against what the weights leave of the largest device."""
+    cache, weights = facts.value(MODEL_CACHE), facts.value(MODEL_WEIGHTS)
+    having = [(key, device) for key in DEVICES for device in facts.get_value(key, ()) if device.memory]
+    if not cache.longest or not having:
+        return
+    key, largest = max(having, key=lambda each: each[1].memory or 0)
+    count = facts.get_value(TARGET_TENSOR_PARALLEL, 1)
+    left = int(SHARE * (largest.memory or 0) * count) - weights - OVERHEAD
+    needed = known.cache_size(cache, cache.longest)
+    if left <= 0 or needed <= left:
+        return  # where not even the weights leave room, running out of memory is the matter
+    refuses = any(each.name in SERVERS for each in facts.get_value(DISTRIBUTIONS, ()))
+    yield CAUSE.finding(
+        facts,
+        largest.name,
+        evidence=(MODEL_CACHE, MODEL_WEIGHTS, key),
+        severity=Severity.WARNING if refuses else Severity.INFO,
+        confidence=Confidence.MEDIUM,
+        message="the longest context of {wanted} tokens needs {needed:bytes} of cache, and {device} has {left:bytes} "
+        "left for it: {fits} tokens",
+        wanted=cache.longest,
+        needed=needed,
+        left=left,
+        device=largest.name,
+        fits=known.longest_context(cache, left),
+    )
 
 
 @CAUSE.remedy

@@ -10,6 +10,7 @@ from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 from airworthy.report.plain import value_text
+from airworthy.report.views.battery import lines as battery_lines
 
 _VERDICTS = {
     "works": ("it works, as far as what was given decides", "good"),
@@ -22,6 +23,10 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     """The lines before the findings of `airworthy check`; most checks have none."""
     if "storage" in report.answer:
         yield from _storage(report.answer["storage"])
+    if "battery" in report.answer:
+        yield from battery_lines(report.answer["battery"], options)
+    if "needs" in report.answer:
+        yield from _needs(report.answer["needs"])
     if "given" not in report.answer:
         return
     text, style = _VERDICTS[report.answer["verdict"]]
@@ -32,6 +37,20 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     if rows:
         yield line((say("Not decided"), "title"))
         yield from table(rows, indent=2, styles=("name", "dim"))
+    yield line()
+
+
+def _needs(needs: dict[str, Any]) -> Iterator[Line]:
+    """What the model needs of a machine at least, in one line."""
+    parts = [say("{size:bytes} of disk", size=needs["disk"]), say("{size:bytes} of memory", size=needs["memory"])]
+    if "device_memory_longest_context" in needs:
+        template = "{size:bytes} of a device's memory with the longest context of {tokens} tokens"
+        size, tokens = needs["device_memory_longest_context"], needs["longest_context"]
+        parts.append(say(template, size=size, tokens=tokens))
+    if "capability" in needs:
+        template = "on NVIDIA compute capability {capability}, to compute in {datatype} as it is stored"
+        parts.append(say(template, capability=needs["capability"], datatype=needs["datatype"]))
+    yield line((say("this model needs {parts}", parts="; ".join(parts)), "dim"))
     yield line()
 
 

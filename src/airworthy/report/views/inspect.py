@@ -9,6 +9,7 @@ from airworthy.core.report import Report
 from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
+from airworthy.report.views.targets import assigned_view, targets_view
 
 MOST_OPERATORS = 10
 """Operators shown unless everything is asked for."""
@@ -20,7 +21,8 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy inspect`."""
     model: dict[str, Any] = report.answer["model"]
     yield line((model["name"], "title"), (f"  {model['path']}", "dim"))
-    yield from table(list(_summary(model)), indent=2, styles=("dim", ""))
+    rows = [*_summary(model), *_signature(report.answer)]
+    yield from table(rows, indent=2, styles=("dim", ""))
     yield line()
     for heading, key in (("Inputs", "inputs"), ("Outputs", "outputs")):
         yield from _section(heading, [_tensor(spec) for spec in model[key]], 0)
@@ -38,6 +40,10 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
     yield from _keys(report.answer.get("keys"), 0 if options.verbose else MOST_FILES)
     yield from _conversion(report.answer.get("conversion"))
+    if "targets" in report.answer:
+        yield from targets_view(report.answer["targets"], verbose=options.verbose)
+    if "assigned" in report.answer:
+        yield from assigned_view(report.answer["assigned"])
 
 
 def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -58,8 +64,15 @@ def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ("producer", model["producer"]),
         ("longest input", say("{count} tokens", count=model["max_length"]) if model["max_length"] else ""),
         ("tokenizer", model["tokenizer"]),
+        ("encrypted for", model["metadata"].get("recipients", "") if model["format"] == "encrypted" else ""),
     )
     return ((say(name), text) for name, text in rows if text)
+
+
+def _signature(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if "signature" in answer:
+        told = say("{path}, not proven here: `airworthy verify` does", path=answer["signature"]["path"])
+        yield say("signature"), told
 
 
 def _deeper(answer: dict[str, Any], most: int) -> Iterator[Line]:

@@ -50,6 +50,8 @@ class ModelHealth(msgspec.Struct):
     """Requests in workers."""
     workers: list[Worker]
     """Its workers."""
+    signer: str = ""
+    """Who signed it, where signatures are asked for: a certificate's subject, or the hash of a public key."""
 
 
 class Components(msgspec.Struct):

@@ -1,0 +1,57 @@
+"""`airworthy encrypt`: a model in one file that only the holders of keys can read."""
+
+from __future__ import annotations
+
+import click
+
+from airworthy.cli.options import debug_option
+from airworthy.cli.output import emit
+from airworthy.cli.progress import LateProgress
+from airworthy.cli.verbs import VERBS
+from airworthy.core.words import say
+from airworthy.report.plain import printable
+
+_HELP = """
+
+PATH is a file or a folder; it stays as it is. KEY is a file with a public key, env:NAME for a variable that holds one,
+or service:NAME:KEY for a key of a key service. Encryption hides a model; it does not tell who made it: `airworthy sign`
+the encrypted file for that."""
+
+
+@click.command("encrypt", help=VERBS["encrypt"][1] + _HELP)
+@click.argument("path")
+@click.option("--to", "recipients", metavar="KEY", multiple=True, help="Who may decrypt; may be repeated.")
+@click.option("--new-key", metavar="FILE", help="Make a key first, as `airworthy keygen` does, and encrypt for it.")
+@click.option("--output", metavar="FILE", help="The file to write; PATH.awenc by default.")
+@click.option(
+    "--chunk",
+    metavar="KIB",
+    type=click.IntRange(64, 16 * 1024),
+    help="KiB that are encrypted and proven at a time; 1024 by default.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@debug_option
+def command(
+    path: str, recipients: tuple[str, ...], new_key: str | None, output: str | None, chunk: int | None, force: bool
+) -> int:
+    """Encrypt a model."""
+    from airworthy.flows.encrypt import encrypt, keygen
+
+    if not recipients and new_key is None:
+        raise click.UsageError(say("say who may decrypt: --to KEY, or --new-key FILE for a key that is made now"))
+    if new_key is not None:
+        made = keygen(new_key)
+        emit(printable(say("{path} is a new private key, {id}", path=made.private, id=made.id)) + "\n")
+        recipients = (*recipients, str(made.public))
+    with LateProgress() as progress:
+        written = encrypt(
+            path,
+            recipients,
+            output=output,
+            chunk=chunk * 1024 if chunk else None,
+            force=force,
+            progress=progress,
+        )
+    told = say("{path} is encrypted: {output}, {size:bytes}", path=path, output=written.path, size=written.plain)
+    emit(printable(told) + "\n")
+    return 0

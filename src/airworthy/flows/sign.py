@@ -1,0 +1,127 @@
+"""Signing a model and proving one: OpenSSF model signing, with keys or certificates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from airworthy.artifacts.signatures import Statement, signature_of
+from airworthy.core.errors import AirworthyError
+from airworthy.core.progress import SILENT, Progress
+from airworthy.core.words import say
+from airworthy.flows.files import OutputExists, model_path, output_path, read, write_private
+
+
+class NoSecret(AirworthyError):
+    """An environment variable that is to hold a secret and isn't set."""
+
+    code = "no-secret"
+    message = "the environment has no variable {name}"
+    hint = "set it, or give a file"
+
+
+def sign(
+    path: str | Path,
+    *,
+    key: str,
+    password: str | None = None,
+    certificate: str | None = None,
+    chain: Sequence[str] = (),
+    signature: str | None = None,
+    ignore: Sequence[str] = (),
+    links: bool = False,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Path:
+    """Sign a model; the file that holds the signature.
+
+    Args:
+        path: a file or a folder.
+        key: the private key, a PEM file on a NIST curve.
+        password: of that key.
+        certificate: of that key, a PEM file; without one the signature names the key alone.
+        chain: PEM files with the certificates up to the root.
+        signature: where to write it; `model.sig` in a folder, NAME.sig beside a file.
+        ignore: paths that are left out.
+        links: whether symbolic links are followed.
+        force: whether a signature that is there is replaced.
+        progress: told the stages.
+
+    Raises:
+        InputNotFound: the path leads nowhere.
+        OutputExists: there is a signature already.
+        ExtraMissing: the `sign` extra is not installed.
+        KeyUnusable: a key or certificate can't be read or used.
+        CannotSign: there is a symbolic link, or nothing to sign.
+    """
+    from airworthy.artifacts.signing import sign as make
+
+    with model_path(path) as model:
+        place = output_path(signature) if signature else signature_of(model)
+        if place.exists() and not force:
+            raise OutputExists(path=place)
+        progress.stage(say("hashing {path}", path=path))
+        made = make(
+            model,
+            place,
+            key=Path(key),
+            password=password,
+            certificate=Path(certificate) if certificate else None,
+            chain=[Path(each) for each in chain],
+            ignore=[Path(each) for each in ignore],
+            links=links,
+        )
+        write_private(place, made)
+        place.chmod(0o644)  # a signature is for everybody
+    return place
+
+
+def verify(
+    path: str | Path,
+    *,
+    key: str | None = None,
+    certificates: Sequence[str] = (),
+    signature: str | None = None,
+    expired: bool = False,
+    progress: Progress = SILENT,
+) -> Statement:
+    """Prove that a model is what was signed; what was stated of it.
+
+    Args:
+        path: a file or a folder.
+        key: the public key that is trusted, a PEM file.
+        certificates: PEM files with the root certificates that are trusted.
+        signature: where the signature lies; where `sign` puts it unless told.
+        expired: whether a certificate is taken that is not valid now.
+        progress: told the stages.
+
+    Raises:
+        InputNotFound: the path leads nowhere.
+        ExtraMissing: the `sign` extra is not installed.
+        KeyUnusable: the key or a certificate can't be read or used.
+        SignatureError: it does not hold; the class tells in what.
+    """
+    from airworthy.artifacts.signing import verify as prove
+
+    with model_path(path) as model:
+        place = output_path(signature) if signature else signature_of(model)
+        progress.stage(say("hashing {path}", path=path))
+        roots = [Path(each) for each in certificates]
+        return prove(model, place, key=Path(key) if key else None, certificates=roots, expired=expired)
+
+
+def secret(file: str | None, variable: str | None) -> str | None:
+    """A password from a file's first line or from the environment; None where neither is named.
+
+    Raises:
+        InputNotFound: there is no such file.
+        NoSecret: there is no such variable.
+    """
+    if file is not None:
+        return read(file).decode(errors="replace").partition("\n")[0].rstrip("\r")
+    if variable is None:
+        return None
+    if variable not in os.environ:
+        raise NoSecret(name=variable)
+    return os.environ[variable]

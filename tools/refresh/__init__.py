@@ -1,0 +1,1 @@
+"""Refreshing the knowledge tables from the pages that their publishers keep."""
