@@ -43,8 +43,9 @@ def page(report: Report, matrix: Matrix | None = None) -> str:
 
     Args:
         report: what was found out; tensors are drawn where its answer has `tensors` or `health`.
-        matrix: operators by target.
+        matrix: operators by target; that of the answer's `targets` when None.
     """
+    matrix = matrix or _matrix_of(report.answer)
     model = report.answer["model"]
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -58,6 +59,24 @@ def page(report: Report, matrix: Matrix | None = None) -> str:
     ]
     body = tag("main", joined(_parts(report, model, matrix)))
     return f'<!doctype html>\n<html lang="en">\n<head>{joined(head)}</head>\n<body>{body}</body>\n</html>\n'
+
+
+_TONES = {"runs": "good", "shape": "good", "falls": "warn", "missing": "bad"}
+
+
+def _matrix_of(answer: dict[str, Any]) -> Matrix | None:
+    """The table of the answer's `targets`, where it was asked for."""
+    told = answer.get("targets")
+    if not told or not told["shares"]:
+        return None
+    names = tuple(share["target"] for share in told["shares"])
+    rows = []
+    for use in told["uses"]:
+        verdicts = [str(use["targets"].get(name, {}).get("verdict", "unknown")) for name in names]
+        types = ", ".join(dict.fromkeys(each for each in use["inputs"] if each))
+        cells = tuple((verdict, _TONES.get(verdict, "soft")) for verdict in verdicts)
+        rows.append((f"{use['operator']} ({types}) \u00d7 {use['nodes']}", cells))
+    return Matrix(names, tuple(rows), tuple(f"{each['target']}: {each['version']}" for each in told["shares"]))
 
 
 def _parts(report: Report, model: dict[str, Any], matrix: Matrix | None) -> Iterator[Html]:
