@@ -160,3 +160,13 @@ def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "Layers" in harmless(out.read_text("utf-8")).text
     assert main(["inspect", str(path), "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_targets_that_were_asked_for_are_drawn(tmp_path: Path) -> None:
+    from airworthy.flows.targets import asked
+
+    report = inspect(models.linear(tmp_path / "m.onnx"), against=asked("cpu,cuda", (), False))
+    text = page(report)
+    harmless(text)
+    assert "Operators by target" in text
+    assert '<td class="good">runs</td>' in text
