@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -32,28 +32,28 @@ class Difference(msgspec.Struct, frozen=True):
     """The length of the difference, over the length of the reference; 0 when both are the same."""
 
 
-def differ(stored: Sequence[Stored], reference: Sequence[Stored]) -> tuple[list[Difference], list[WeightFault]]:
-    """Compare tensors by name.
+def differ(
+    stored: Sequence[Stored], reference: Sequence[Stored], mapping: Mapping[str, str] | None = None
+) -> tuple[list[Difference], list[WeightFault]]:
+    """Compare the numbers of tensors that both have, by name. Which names and sizes differ is told by `fitting`.
+
+    Args:
+        stored: our tensors.
+        reference: those that they are held against.
+        mapping: what the reference calls some of ours.
 
     Raises:
         OSError: a file can't be read.
     """
-    ours, theirs = {each.name: each for each in stored}, {each.name: each for each in reference}
+    theirs = {each.name: each for each in reference}
     differences: list[Difference] = []
     faults: list[WeightFault] = []
-    for name in theirs.keys() - ours.keys():
-        detail = say("the reference has it, with the shape {shape}", shape=str(list(theirs[name].shape)))
-        faults.append(WeightFault(member=theirs[name].path.name, tensor=name[:500], kind="absent", detail=detail))
-    for name, each in ours.items():
-        other = theirs.get(name)
-        if other is None:
-            detail = say("the reference does not have it")
-            faults.append(WeightFault(member=each.path.name, tensor=name[:500], kind="surplus", detail=detail))
-        elif each.shape != other.shape:
-            template = "its shape is {ours}, the reference's {theirs}"
-            detail = say(template, ours=str(list(each.shape)), theirs=str(list(other.shape)))
-            faults.append(WeightFault(member=each.path.name, tensor=name[:500], kind="shape", detail=detail))
-        elif (found := _difference(each, other)) is not None:
+    for each in stored:
+        name = each.name
+        other = theirs.get((mapping or {}).get(name, name))
+        if other is None or each.shape != other.shape:
+            continue
+        if (found := _difference(each, other)) is not None:
             differences.append(found)
             if found.relative > NEAR:
                 template = "it differs by {relative:.2%} of its length, in one number by {largest:.3g}"

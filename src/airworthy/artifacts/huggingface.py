@@ -11,17 +11,10 @@ import msgspec
 
 from airworthy.artifacts.companions import CONFIG_LIMIT, Companions, read_companions
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
-from airworthy.artifacts.coreml import PACKAGE as COREML
 from airworthy.artifacts.folders import links_out, names
 from airworthy.artifacts.generation import facts_of
-from airworthy.artifacts.gguf import FORMAT as GGUF
-from airworthy.artifacts.gguf import SPLIT
 from airworthy.artifacts.interface import Format
-from airworthy.artifacts.lora import FORMAT as LORA
-from airworthy.artifacts.onnx import FORMAT as ONNX
-from airworthy.artifacts.pytorch import FORMAT as PYTORCH
-from airworthy.artifacts.safetensors import FORMAT as SAFETENSORS
-from airworthy.artifacts.saved_model import FORMAT as SAVED_MODEL
+from airworthy.artifacts.registry import FORMATS
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
@@ -33,10 +26,11 @@ from airworthy.core.words import say
 MOST_SHARDS = 2_000
 """Files that an index may name."""
 _ONNX_FIRST = ("model.onnx", "onnx/model.onnx")
-_INDEXES: tuple[tuple[str, Format], ...] = (
-    ("model.safetensors.index.json", SAFETENSORS),
-    ("pytorch_model.bin.index.json", PYTORCH),
-)
+_SAFETENSORS = "safetensors"
+_INDEXES = (("model.safetensors.index.json", _SAFETENSORS), ("pytorch_model.bin.index.json", "pytorch"))
+# Readers are named and fetched where a folder has their files: importing all of them takes longer than the rest.
+_OTHER_FOLDERS = ("lora", "saved-model", "coreml-package")
+_READERS = ("onnx", _SAFETENSORS, "gguf", "pytorch")
 _LAST = (".bin", ".pt", ".pth", ".ckpt")
 # Written by trainers beside the weights, and no weights themselves.
 _NO_WEIGHTS = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scheduler.bin", "rng_state.pth")
@@ -51,7 +45,7 @@ class HuggingFace:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is a folder in which one model can be told: weights beside a `config.json`, or a single file."""
-        if head or not path.is_dir() or any(each.recognises(path, head) for each in (LORA, SAVED_MODEL, COREML)):
+        if head or not path.is_dir() or any(FORMATS.get(each).recognises(path, head) for each in _OTHER_FOLDERS):
             return False
         try:
             candidates = entries(path)
@@ -70,9 +64,8 @@ class HuggingFace:
         entry = candidates[0]
         for name, format_ in _INDEXES:
             if entry == path / name:
-                return _join_shards(path, entry, format_.name)
-        formats: tuple[Format, ...] = (ONNX, SAFETENSORS, GGUF, PYTORCH)
-        reader = next(f for f in formats if entry.name.lower().endswith(f.suffixes))
+                return _join_shards(path, entry, format_)
+        reader = next(f for f in map(FORMATS.get, _READERS) if entry.name.lower().endswith(f.suffixes))
         return _merge(path, reader.inspect(entry))
 
 
@@ -93,12 +86,15 @@ def entries(folder: Path) -> list[Path]:
     if "model.safetensors" in top:
         safetensors.insert(0, top["model.safetensors"])
     for index, format_ in _INDEXES:
-        if format_.name == SAFETENSORS.name and index in top:
+        if format_ == _SAFETENSORS and index in top:
             safetensors = [top[index]]
     found += safetensors
     ggufs = sorted(p for n, p in top.items() if n.lower().endswith(".gguf"))
     # Of a split model the first file stands for all.
-    found += [p for p in ggufs if not (match := SPLIT.match(p.name)) or match["number"] == "00001"]
+    if ggufs:
+        from airworthy.artifacts.gguf import SPLIT
+
+        found += [p for p in ggufs if not (match := SPLIT.match(p.name)) or match["number"] == "00001"]
     others = sorted(p for n, p in top.items() if n.lower().endswith(_LAST) and n not in _NO_WEIGHTS)
     if "pytorch_model.bin" in top:
         others.insert(0, top["pytorch_model.bin"])
@@ -190,7 +186,7 @@ def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:
         defects.append(problem)
     if pointer is not None:
         pointers.append(pointer)
-    reader: Format = SAFETENSORS if format_ == SAFETENSORS.name else PYTORCH
+    reader = FORMATS.get(format_)
     for name in names:
         part = _inspect_shard(folder / name, reader)
         if part is not None:

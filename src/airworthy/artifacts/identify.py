@@ -71,7 +71,8 @@ def inspect(path: str | Path) -> Inspection:
         if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
             return stand_in
     except OSError as error:
-        raise InputUnreadable(path=where, reason=error.strerror or str(error)) from None
+        # Of a folder it is one of its files.
+        raise InputUnreadable(path=error.filename or where, reason=error.strerror or str(error)) from None
     raise NotAModel(path=where, reason=_reason(where, head), formats=FORMATS.names())
 
 
@@ -130,9 +131,9 @@ def _meant(path: Path, head: bytes) -> Format | None:
 def _claims_another(path: Path, found: Format) -> bool:
     """Whether a file's suffix claims it to be of another format than its content is, and is not a vague one."""
     suffix = path.suffix.lower()
-    claimed = [each.name for each in FORMATS if suffix in each.suffixes]
-    vague = suffix in _VAGUE or (suffix, found.name) in _USUAL
-    return bool(claimed) and not path.is_dir() and found.name not in claimed and not vague
+    if suffix in found.suffixes or suffix in _VAGUE or (suffix, found.name) in _USUAL or path.is_dir():
+        return False
+    return any(suffix in each.suffixes for each in FORMATS)
 
 
 def _other(head: bytes) -> str:

@@ -204,7 +204,10 @@ def stored(path: Path) -> Iterator[Stored]:
         if source.read(0, 4) == LOCAL_MAGIC:
             for member in read_archive(source).members:
                 if member.name == _WEIGHTS and member.method == 0:
-                    base = place(source, member)
+                    try:
+                        base = place(source, member)
+                    except Damaged:
+                        return
                     file = File(Slice(source, base, member.size, member.name))
         else:
             file = File(source)

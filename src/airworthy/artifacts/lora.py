@@ -10,8 +10,7 @@ import msgspec
 from airworthy.artifacts.companions import CONFIG_LIMIT
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.folders import walk
-from airworthy.artifacts.pytorch import FORMAT as PYTORCH
-from airworthy.artifacts.safetensors import FORMAT as SAFETENSORS
+from airworthy.artifacts.registry import FORMATS
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import defect_in, pointer_in
 from airworthy.core import keys
@@ -22,7 +21,7 @@ from airworthy.core.words import say
 
 CONFIG = "adapter_config.json"
 """The file that makes a folder an adapter."""
-_WEIGHTS = (("adapter_model.safetensors", SAFETENSORS), ("adapter_model.bin", PYTORCH))
+_WEIGHTS = (("adapter_model.safetensors", "safetensors"), ("adapter_model.bin", "pytorch"))
 
 
 class Lora:
@@ -42,7 +41,7 @@ class Lora:
         pointers: list[LfsPointer] = []
         config = _read(path, defects, pointers)
         code = _code(config)
-        entry = next(((path / name, each) for name, each in _WEIGHTS if (path / name).is_file()), None)
+        entry = next(((path / name, FORMATS.get(each)) for name, each in _WEIGHTS if (path / name).is_file()), None)
         found = None
         if entry is None:
             detail = say(

@@ -56,6 +56,8 @@ class Contents:
         self.legacy_keys: tuple[str, ...] = ()
         self.legacy_end = 0
         self.metadata: dict[str, str] = {}
+        self.root = ""
+        """The folder of an archive in which its pickle and storages lie, with the slash."""
         self.recognised = True
 
     def damaged(self, member: str, kind: str, detail: str, offset: int | None = None) -> None:
@@ -97,12 +99,24 @@ class PyTorch:
             stand_in = inspect_stand_in(path, head, self.name)
             if stand_in is not None:
                 return stand_in
-            contents = Contents(path.name)
-            if head[:4] == LOCAL_MAGIC:
-                _read_archive(source, contents, 0)
-            else:
-                _read_pickles(path, source, contents)
+            with path.open("rb") as pickle:
+                contents = read_contents(source, pickle)
         return _conclude(path, contents)
+
+
+def read_contents(source: Source, pickle: io.BufferedReader) -> Contents:
+    """What a PyTorch file holds.
+
+    Args:
+        source: the file.
+        pickle: the same file from its beginning, for pickles that are no members of an archive.
+    """
+    contents = Contents(source.name)
+    if source.read(0, 4) == LOCAL_MAGIC:
+        _read_archive(source, contents, 0)
+    else:
+        _read_pickles(pickle, source, contents)
+    return contents
 
 
 def _is_data(name: str) -> bool:
@@ -123,6 +137,7 @@ def _read_archive(source: Source, contents: Contents, depth: int) -> None:
         contents.damaged(source.name, "structure", say("the archive holds no data.pkl"))
         contents.recognised = False
     root = root or ""
+    contents.root = contents.root if depth else root
     if f"{root}constants.pkl" in by_name:
         contents.metadata["kind"] = "TorchScript"
     code = [each for each in archive.members if each.name.startswith(f"{root}code/") and each.name.endswith(".py")]
@@ -257,37 +272,36 @@ def _read_member(
     _too_many(member.name, contents)
 
 
-def _read_pickles(path: Path, source: Source, contents: Contents) -> None:
+def _read_pickles(file: io.BufferedReader, source: Source, contents: Contents) -> None:
     contents.metadata["container"] = "pickle"
     contents.recognised = is_pickle(Bounded(io.BytesIO(source.read(0, HEAD))), min(HEAD, source.size))
     if not contents.recognised:
         start = source.read(0, 8).hex(" ")
         detail = say("it begins with {start}, which neither a PyTorch archive nor a pickle does", start=start)
         contents.damaged(source.name, "header", detail, 0)
-    with path.open("rb") as file:
-        bounded = Bounded(file)
-        legacy = False
-        for count in range(1, MOST_PICKLES + 1):
-            found = scan(bounded, source.name, weights_only=True)
-            if contents.recognised or any(each.name != found.broken for each in found.imports):
-                contents.add(found)
-            if found.broken:
-                if contents.recognised and found.damaged:
-                    kind = "truncated" if found.end >= source.size else "structure"
-                    contents.damaged(source.name, kind, found.broken, found.end)
-                return
-            if count == 1:
-                legacy = isinstance(found.value, int) and found.value == LEGACY_MAGIC
-            if legacy and count == LEGACY_PICKLES:
-                contents.metadata["container"] = "pickle, as before PyTorch 1.6"
-                contents.legacy_keys, contents.legacy_end = found.texts, found.end
-                _check_legacy_storages(source, found.end, contents)
-                return
-            if found.end >= source.size:
-                if legacy:
-                    detail = say("it holds {found} of {needed} pickles", found=count, needed=LEGACY_PICKLES)
-                    contents.damaged(source.name, "truncated", detail, source.size)
-                return
+    bounded = Bounded(file)
+    legacy = False
+    for count in range(1, MOST_PICKLES + 1):
+        found = scan(bounded, source.name, weights_only=True)
+        if contents.recognised or any(each.name != found.broken for each in found.imports):
+            contents.add(found)
+        if found.broken:
+            if contents.recognised and found.damaged:
+                kind = "truncated" if found.end >= source.size else "structure"
+                contents.damaged(source.name, kind, found.broken, found.end)
+            return
+        if count == 1:
+            legacy = isinstance(found.value, int) and found.value == LEGACY_MAGIC
+        if legacy and count == LEGACY_PICKLES:
+            contents.metadata["container"] = "pickle, as before PyTorch 1.6"
+            contents.legacy_keys, contents.legacy_end = found.texts, found.end
+            _check_legacy_storages(source, found.end, contents)
+            return
+        if found.end >= source.size:
+            if legacy:
+                detail = say("it holds {found} of {needed} pickles", found=count, needed=LEGACY_PICKLES)
+                contents.damaged(source.name, "truncated", detail, source.size)
+            return
     _too_many(source.name, contents)
 
 
@@ -353,12 +367,11 @@ def _count(storages: Iterable[Storage]) -> tuple[dict[str, int], int | None]:
 def stored(path: Path) -> Iterator[Stored]:
     """Where storages lie, each under the name of the tensor that fills it, or else of the first that uses it."""
     with Source(path) as source:
-        contents = Contents(path.name)
+        with path.open("rb") as pickle:
+            contents = read_contents(source, pickle)
         if source.read(0, 4) != LOCAL_MAGIC:
-            _read_pickles(path, source, contents)
             yield from _stored_legacy(path, source, contents)
             return
-        _read_archive(source, contents, 0)
         big = contents.metadata.get("byteorder") == "big"
         archive = read_archive(source)
         by_name = {member.name: member for member in archive.members}
@@ -374,9 +387,13 @@ def stored(path: Path) -> Iterator[Stored]:
             except Damaged:
                 continue
         for member in archive.members:
-            for name, datatype, shape, size in contents.weights:
-                if member.name.endswith(f"/data/weights/{name.partition(chr(0))[2]}") and not member.method:
-                    yield Stored(name.partition(chr(0))[0], datatype, shape, path, place(source, member), size, big)
+            try:
+                start = 0 if member.method else place(source, member)
+            except Damaged:
+                continue
+            for name, datatype, shape, size in contents.weights if start else ():
+                if member.name.endswith(f"/data/weights/{name.partition(chr(0))[2]}"):
+                    yield Stored(name.partition(chr(0))[0], datatype, shape, path, start, size, big)
 
 
 def _named(contents: Contents) -> Iterator[tuple[str, Storage, tuple[int, ...]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.datatypes import SAFETENSORS
 from airworthy.artifacts.interface import HEAD
+from airworthy.artifacts.many_tensors import Tensors, parse
 from airworthy.artifacts.source import Source
 from airworthy.artifacts.stand_ins import inspect_stand_in
 from airworthy.artifacts.stored import Stored
@@ -30,23 +31,16 @@ MOST_RANK = 64
 """Axes of one tensor."""
 LARGE_HEADER = 8 * 1024 * 1024
 """Bytes from which a header is read entry by entry: some hundred thousand tensors."""
+MOST_DEFECTS = 1_000
+"""Defects of one header that are told."""
 _METADATA = "__metadata__"
-
-
-class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    dtype: str
-    shape: list[int]
-    data_offsets: list[int]
-
-
-_decode_entry = msgspec.json.Decoder(_Entry).decode
 
 
 class Header(msgspec.Struct, frozen=True):
     """What a safetensors file says of itself."""
 
-    tensors: tuple[TensorInfo, ...] = ()
-    """Its tensors in the order of their bytes."""
+    tensors: Sequence[TensorInfo] = ()
+    """Its tensors in the order of their bytes; of very many each is made when it is asked for."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """Texts that its writer added."""
     defects: tuple[Defect, ...] = ()
@@ -91,6 +85,12 @@ def count(tensors: Iterable[TensorInfo]) -> tuple[dict[str, int], int]:
     """Bytes by element type, and the number of elements."""
     weights: Counter[str] = Counter()
     parameters = 0
+    if isinstance(tensors, Tensors):
+        for datatype, shape, number in tensors.kinds():
+            element, elements = SAFETENSORS[datatype], math.prod(shape)
+            weights[element.name] += number * element.stored(elements)
+            parameters += number * elements
+        return dict(weights), parameters
     for tensor in tensors:
         weights[SAFETENSORS[tensor.datatype].name] += tensor.size
         parameters += math.prod(tensor.shape)
@@ -111,30 +111,17 @@ def read_header(source: Source) -> Header:
         return _broken(source, "truncated", told, source.size)
     if prefix[8:] != b"{":
         return _broken(source, "header", say("the header does not begin with a brace"), 8)
+    raw = source.read(8, length)
     try:
-        entries = _parse(source.read(8, length))
+        if length > LARGE_HEADER:
+            return _read_many(source, raw, 8 + length)
+        entries = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
     except _Duplicate as error:
         return _broken(source, "header", say("the header names {name!r} twice", name=str(error)[:200]), 8)
     except (ValueError, RecursionError) as error:
         told = say("the header is not JSON: {problem}", problem=" ".join(str(error).split())[:200])
         return _broken(source, "header", told, 8)
     return _read_entries(source, entries, 8 + length)
-
-
-def _parse(raw: bytes) -> dict[str, Any]:
-    """The header's entries; those of a large one are still to be read.
-
-    A name that is there twice is found exactly in small headers, and in large ones by counting.
-    """
-    if len(raw) > LARGE_HEADER:
-        try:
-            entries: dict[str, Any] = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
-        if raw.count(b'"data_offsets"') <= len(entries):
-            return {name: msgspec.json.decode(entry) if name == _METADATA else entry for name, entry in entries.items()}
-    found: dict[str, Any] = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
-    return found
 
 
 class _Duplicate(Exception):
@@ -153,34 +140,70 @@ def _broken(source: Source, kind: str, detail: str, offset: int) -> Header:
     return Header(defects=(Defect(member=source.name, kind=kind, detail=detail, offset=offset),))
 
 
-def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
-    metadata = entries.pop(_METADATA, {})
-    defects: list[Defect] = []
+Damaged = Callable[[str, str, "int | None"], None]
 
+
+def _noting(source: Source, defects: list[Defect]) -> Damaged:
     def damaged(kind: str, detail: str, offset: int | None = None) -> None:
-        defects.append(Defect(member=source.name, kind=kind, detail=detail, offset=offset))
+        if len(defects) < MOST_DEFECTS:
+            defects.append(Defect(member=source.name, kind=kind, detail=detail, offset=offset))
 
-    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        damaged("header", say("the metadata is not a table of texts"), 8)
-        metadata = {}
+    return damaged
+
+
+def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
+    defects: list[Defect] = []
+    damaged = _noting(source, defects)
+    metadata = _texts(entries.pop(_METADATA, {}), damaged)
     placed = []
-    for name in list(entries):
-        entry = entries.pop(name)  # of a million tensors each goes as its description comes
-        plain = _plain(entry) if isinstance(entry, msgspec.Raw) else entry
-        tensor = _tensor(name, plain)
+    for name, entry in entries.items():
+        tensor = _tensor(name, entry)
         if isinstance(tensor, str):
             damaged("header", say("tensor {name!r}: {problem}", name=name[:200], problem=tensor), 8)
         else:
-            placed.append((plain["data_offsets"][0], tensor))
+            placed.append((entry["data_offsets"][0], tensor))
     placed.sort(key=lambda item: (item[0], item[0] + item[1].size))
+    places = ((start, tensor.size) for start, tensor in placed)
+    _check_places(source, places, lambda number: placed[number][1].name, data, defects)
+    return Header(tuple(tensor for _, tensor in placed), metadata, tuple(defects))
+
+
+def _read_many(source: Source, raw: bytes, data: int) -> Header:
+    """A large header, without an object for each of its tensors."""
+    try:
+        parsed = parse(raw, _tensor, MOST_DEFECTS)
+    except KeyError as error:
+        raise _Duplicate(error.args[0]) from None
+    defects: list[Defect] = []
+    damaged = _noting(source, defects)
+    metadata = _texts(parsed.metadata, damaged)
+    for problem in parsed.problems:
+        damaged("header", problem, 8)
+    tensors = parsed.tensors
+    _check_places(source, tensors.places(), lambda number: tensors[number].name, data, defects)
+    return Header(tensors, metadata, tuple(defects))
+
+
+def _texts(metadata: Any, damaged: Damaged) -> dict[str, str]:
+    if isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()):
+        return metadata
+    damaged("header", say("the metadata is not a table of texts"), 8)
+    return {}
+
+
+def _check_places(
+    source: Source, places: Iterable[tuple[int, int]], name_of: Callable[[int], str], data: int, defects: list[Defect]
+) -> None:
+    """Whether tensors follow one another without gaps up to the file's end."""
+    damaged = _noting(source, defects)
     at = 0
-    for start, tensor in placed:
+    for number, (start, size) in enumerate(places):
         if start != at:
             kind, template = ("overlap", "tensor {name!r} begins at {start}, before the last one ends at {at}")
             if start > at:
                 kind, template = ("bounds", "tensor {name!r} begins at {start}, the last one ends at {at}")
-            damaged(kind, say(template, name=tensor.name[:200], start=start, at=at), data + start)
-        at = max(at, start + tensor.size)
+            damaged(kind, say(template, name=name_of(number)[:200], start=start, at=at), data + start)
+        at = max(at, start + size)
     end = data + at
     if not defects and end > source.size:
         told = say("tensors go on to {end}, the file ends at {size}", end=end, size=source.size)
@@ -188,15 +211,6 @@ def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
     elif not defects and end < source.size:
         told = say("tensors end at {end}, the file goes on to {size}", end=end, size=source.size)
         damaged("padded", told, end)
-    return Header(tuple(tensor for _, tensor in placed), metadata, tuple(defects))
-
-
-def _plain(raw: msgspec.Raw) -> Any:
-    try:
-        entry = _decode_entry(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return {"dtype": entry.dtype, "shape": entry.shape, "data_offsets": entry.data_offsets}
 
 
 def _tensor(name: str, entry: Any) -> TensorInfo | str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from airworthy.cli.options import Chosen, finding_options, only_one_reads_standard_input
@@ -28,6 +30,11 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 @click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 unless told.")
 @click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
 @click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
+@click.option("--keys", is_flag=True, help="Hold names and shapes of tensors against those its configuration asks for.")
+@click.option("--convert-safe", metavar="OUT", help="Rewrite a pickle's tensors as safetensors, without loading it.")
+@click.option("--force", is_flag=True, help="Replace OUT where it is there already.")
+@click.option("--html", metavar="FILE", help="Also write a page with layers, sizes, histograms and findings.")
+@click.option("--view", is_flag=True, help="Open it in Netron, where that is installed, on this machine only.")
 @click.option("--targets", metavar="NAMES", help="Hold its operators against cpu,cuda,tensorrt,…, or all.")
 @click.option(
     "--size", "sizes", multiple=True, metavar="NAME=NUMBER", help="What an open size is taken for; see --targets."
@@ -42,13 +49,18 @@ def command(
     write_manifest: str | None,
     health: bool,
     compare: str | None,
+    keys: bool,
+    convert_safe: str | None,
+    force: bool,
+    html: str | None,
+    view: bool,
     targets: str | None,
     sizes: tuple[str, ...],
     ask_runtime: bool,
     chosen: Chosen,
 ) -> int:
     """Tell what a model is."""
-    from airworthy.flows.inspect import inspect
+    from airworthy.flows.inspect import Looking, inspect
     from airworthy.flows.weights import Depth
 
     only_one_reads_standard_input(path, chosen.config, manifest)
@@ -57,13 +69,28 @@ def command(
         from airworthy.artifacts.hashing import default_algorithm
 
         algorithms = (default_algorithm(),)
-    depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "")
+    depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "", keys)
+    looking = Looking(convert_safe or "", force, tensors=html is not None)
+    if view:
+        from airworthy.flows.netron import require
+
+        require()
     against = None
     if targets is not None or ask_runtime:
         from airworthy.flows.targets import asked
 
         against = asked(targets or "cpu", sizes, ask_runtime)
     with LateProgress() as progress:
-        report = inspect(path, settings=settings, depth=depth, against=against, progress=progress)
+        report = inspect(path, settings=settings, depth=depth, looking=looking, against=against, progress=progress)
+    if html is not None:
+        from airworthy.flows.files import write_private
+        from airworthy.report.page.render import page
+
+        write_private(Path(html), page(report).encode())
     options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
-    return finish(report, chosen.format, options, settings.check)
+    status = finish(report, chosen.format, options, settings.check)
+    if view:
+        from airworthy.flows.netron import view as show
+
+        show(report.answer["model"]["entry"])
+    return status

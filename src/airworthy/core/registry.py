@@ -78,7 +78,9 @@ class Registry(Generic[T]):
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[T]:
-        return (self.get(name) for name in self.names())
+        # Whoever stops at one of ours does not wait for the list of installed packages.
+        yield from map(self.get, self._own)
+        yield from (self.get(name) for name in self.names() if name not in self._own)
 
     def _known(self) -> str:
         return say("known: {names}", names=tuple(self._targets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,28 @@ HEADERS = Depth()
 """Nothing is read but headers."""
 
 
+@dataclass(frozen=True)
+class Looking:
+    """What is made of a model besides the report; nothing by default."""
+
+    convert_safe: str = ""
+    """A file or folder that the tensors of a pickle are rewritten to as safetensors."""
+    force: bool = False
+    """Whether what is there is replaced."""
+    tensors: bool = False
+    """Whether the answer lists all tensors, as a page of them needs."""
+
+
+NOTHING = Looking()
+"""Only the report."""
+
+
 def inspect(
     path: str | Path,
     *,
     settings: Settings | None = None,
     depth: Depth = HEADERS,
+    looking: Looking = NOTHING,
     against: Against | None = None,
     progress: Progress = SILENT,
 ) -> Report:
@@ -37,18 +55,22 @@ def inspect(
         path: a model file or folder.
         settings: which causes are turned off; none when None.
         depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
+        looking: what is made of it: a safe copy of its tensors.
         against: the targets that its operators are held against; none when None.
         progress: told the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
         NotAModel: there is no model in it.
+        ConversionRefused: its tensors can't be rewritten faithfully.
+        WouldOverwrite: an output is there already.
         NoGraph: `against` is given and the file holds no graph.
         ExtraMissing: what `depth` asks for needs a library that is not installed.
     """
     from airworthy.artifacts.identify import inspect as identify
     from airworthy.causes.registry import CAUSES
     from airworthy.knowledge import Knowledge
+    from airworthy.knowledge.loaders import conversions, loaders
 
     with model_path(path) as found:
         progress.stage(say("reading {path}", path=path))
@@ -58,9 +80,19 @@ def inspect(
         if signature is not None:
             answer["signature"] = builtins(signature)
         answer["code"] = builtins(inspection.facts.get_value(MODEL_CODE, ()))
+        answer["engines"] = builtins([each._asdict() for each in loaders(inspection.model)])
+        answer["conversions"] = builtins([each._asdict() for each in conversions(inspection.model)])
+        if looking.tensors:
+            answer["tensors"] = _tensors(inspection.model)
         if depth.any:
             inspection, more = look_deeper(inspection, depth, progress)
             answer |= more
+        if looking.convert_safe:
+            from airworthy.flows.convert_safe import convert_safe
+
+            answer["conversion"] = convert_safe(
+                inspection, looking.convert_safe, force=looking.force, progress=progress
+            )
         if against is not None:
             progress.stage(say("holding its operators against targets"))
             inspection, more = look_at_targets(inspection, against)
@@ -71,6 +103,18 @@ def inspect(
     areas += [Area.OPERATORS] if against is not None else []
     results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)
     return Report(verb="inspect", subject=str(path), results=results, answer=answer)
+
+
+def _tensors(model: ModelInfo) -> list[dict[str, Any]]:
+    """Names, types and sizes of all tensors, in the order in which they are measured; none without NumPy."""
+    try:
+        from airworthy.artifacts.health import stored_in
+    except ImportError:
+        return []
+    return [
+        {"name": each.name, "datatype": each.datatype, "shape": list(each.shape), "size": each.size}
+        for each in stored_in(model)
+    ]
 
 
 def model_data(model: ModelInfo) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airworthy.core.errors import AirworthyError, ExtraMissing
+import msgspec
+
+from airworthy.core.errors import AirworthyError, ExtraMissing, InputUnreadable
 from airworthy.core.facts import Known
 from airworthy.core.keys import MODEL_DEFECTS, WEIGHT_FAULTS
 from airworthy.core.model import Inspection, ModelInfo
@@ -30,6 +32,14 @@ class FileUnreadable(AirworthyError):
     hint = "check that nothing writes to it, that this user may read it, and that its disk is sound"
 
 
+class NothingToFit(AirworthyError):
+    """A model of which nobody says which tensors it should have."""
+
+    code = "nothing-to-fit"
+    message = "the names in {path} are held against nothing: {reason}"
+    hint = "give a model that loads: --compare REFERENCE"
+
+
 @dataclass(frozen=True)
 class Depth:
     """How deep to look; nothing of it by default."""
@@ -44,11 +54,13 @@ class Depth:
     """A file that is written with the hashes; `-` is no such file."""
     compare: str = ""
     """A model whose weights these are held against."""
+    keys: bool = False
+    """Whether names and sizes of tensors are held against those that the configuration asks for."""
 
     @property
     def reads_weights(self) -> bool:
         """Whether tensors are read."""
-        return self.health or bool(self.compare)
+        return self.health or self.keys or bool(self.compare)
 
     @property
     def any(self) -> bool:
@@ -102,7 +114,10 @@ def look_deeper(inspection: Inspection, depth: Depth, progress: Progress = SILEN
                     "seconds": time.perf_counter() - begun,
                 }
         if depth.compare:
-            answer["differences"], found = _compare(model, depth.compare, progress)
+            answer["differences"], answer["keys"], found = _compare(model, depth.compare, progress)
+            faults += found
+        elif depth.keys:
+            answer["keys"], found = _fit(model)
             faults += found
     except OSError as error:
         raise FileUnreadable(path=error.filename or model.path, reason=files.reason(error)) from None
@@ -148,7 +163,7 @@ def _read(model: ModelInfo, wanted: list[Path], digests: Any, health: bool, prog
     return look(stored_in(model) if health else (), wanted, digests, progress)
 
 
-def _compare(model: ModelInfo, reference: str, progress: Progress) -> tuple[list[Any], list[WeightFault]]:
+def _compare(model: ModelInfo, reference: str, progress: Progress) -> tuple[list[Any], Any, list[WeightFault]]:
     from airworthy.artifacts.identify import inspect as identify
 
     try:
@@ -156,7 +171,38 @@ def _compare(model: ModelInfo, reference: str, progress: Progress) -> tuple[list
         from airworthy.artifacts.health import stored_in
     except ImportError:
         raise ExtraMissing(job=say("comparing weights"), library="numpy", extra="health") from None
+    from airworthy.artifacts.fitting import faults, fit
+
     with files.model_path(reference) as path:
         progress.stage(say("comparing with {path}", path=reference))
-        differences, faults = differ(stored_in(model), stored_in(identify(path).model))
-    return builtins(differences), faults
+        ours, theirs = stored_in(model), stored_in(identify(path).model)
+        fitted = fit({e.name: e.shape for e in ours}, {e.name: e.shape for e in theirs}, say("the reference"))
+        differences, found = differ(ours, theirs, fitted.mapping)
+    return builtins(differences), builtins(fitted), [*faults(fitted, Path(model.entry).name), *found]
+
+
+def _fit(model: ModelInfo) -> tuple[Any, list[WeightFault]]:
+    """Names and sizes against those of the configuration's architecture.
+
+    Raises:
+        NothingToFit: no table tells which tensors the configuration asks for.
+    """
+    from airworthy.artifacts.fitting import faults, fit
+    from airworthy.artifacts.health import stored_in
+    from airworthy.knowledge.architecture_keys import expected
+
+    root = Path(model.path) if Path(model.path).is_dir() else Path(model.path).parent
+    path = root / "config.json"
+    if not path.is_file():
+        raise NothingToFit(path=model.path, reason=say("there is no config.json beside it"))
+    try:
+        config = msgspec.json.decode(files.read(str(path)))
+    except msgspec.DecodeError as error:
+        raise InputUnreadable(path=path, reason=str(error)) from None
+    wanted = expected(config) if isinstance(config, dict) else None
+    if wanted is None:
+        raise NothingToFit(path=model.path, reason=say("its architecture or a setting of it is in no table"))
+    shapes = {each.name: each.shape for each in stored_in(model)}
+    against = say("the configuration")
+    fitted = fit(shapes, wanted.shapes, against, optional=wanted.optional, tied=wanted.tied)
+    return {**builtins(fitted), "source": wanted.source}, faults(fitted, Path(model.entry).name)

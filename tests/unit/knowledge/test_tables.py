@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airworthy.core.version import Version
 from airworthy.knowledge import (
     Knowledge,
+    architecture_keys,
     ascend,
     builds,
     cuda,
@@ -20,6 +21,7 @@ from airworthy.knowledge import (
     glibc,
     kernels,
     libraries,
+    loaders,
     numpy,
     onnx,
     packages,
@@ -70,6 +72,10 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("framework_floors", "floor", packages.Floor),
     ("xids", "xid", xids.Xid),
     ("moved_modules", "module", packages.Module),
+    ("format_engines", "engine", loaders.Engine),
+    ("format_engines", "conversion", loaders.Conversion),
+    ("architecture_keys", "family", architecture_keys.Family),
+    ("architecture_keys", "extra", architecture_keys.Extra),
 ]
 KNOWN = Knowledge()
 

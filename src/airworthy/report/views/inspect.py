@@ -30,10 +30,16 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     yield from _section("Operators", operators, 0 if options.verbose else MOST_OPERATORS)
     files = [(f["path"], say("{size:bytes}", size=f["size"]), f.get("format", "")) for f in model["files"]]
     yield from _section("Files", files, 0 if options.verbose else MOST_FILES)
+    engines = [(each["engine"], each["needs"]) for each in report.answer.get("engines", ())]
+    yield from _section("Loaded by", engines, 0)
+    ways = [(each["to"], ", ".join(each["loaders"]), each["command"]) for each in report.answer.get("conversions", ())]
+    yield from _section("Converted to", ways, 0)
     if report.answer.get("code"):
         parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
         yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
     yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
+    yield from _keys(report.answer.get("keys"), 0 if options.verbose else MOST_FILES)
+    yield from _conversion(report.answer.get("conversion"))
     if "targets" in report.answer:
         yield from targets_view(report.answer["targets"], verbose=options.verbose)
     if "assigned" in report.answer:
@@ -92,6 +98,47 @@ def _deeper(answer: dict[str, Any], most: int) -> Iterator[Line]:
         rows = sorted(answer["differences"], key=lambda each: -each["relative"])
         shown = [(each["name"], f"{each['relative']:.2%}", f"{each['largest']:.3g}") for each in rows]
         yield from _section("Differences", shown, most)
+
+
+def _keys(keys: dict[str, Any] | None, most: int) -> Iterator[Line]:
+    """How names fit, and what mends them."""
+    if not keys:
+        return
+    counts = {name: len(keys[name]) for name in ("mapping", "missing", "unexpected", "misshapen", "tied")}
+    template = (
+        "{matched} fit {against} as they are, {mapping} by another name; {missing} missing, {unexpected} unexpected, "
+        "{misshapen} of other shape, {tied} tied"
+    )
+    yield line((say("Names"), "title"), "  ", say(template, matched=keys["matched"], against=keys["against"], **counts))
+    for rule in keys["rules"]:
+        yield line(rule, indent=2)
+    rows = [(name, "→", new) for name, new in keys["mapping"].items()]
+    rows += [
+        (keys["near"].get(name, ""), "≈" if name in keys["near"] else say("missing"), name) for name in keys["missing"]
+    ]
+    rows += [(our, "=", name) for name, our in keys["tied"].items()]
+    yield from table(rows[:most] if most else rows, indent=2)
+    if most and len(rows) > most:
+        yield line((say("{count} more; -v shows them", count=len(rows) - most), "dim"), indent=2)
+    yield line()
+
+
+def _conversion(conversion: dict[str, Any] | None) -> Iterator[Line]:
+    if not conversion:
+        return
+    yield line((say("Conversion"), "title"))
+    if conversion["refused"]:
+        yield line(say("nothing is written: {reason}", reason=conversion["refused"]), indent=2)
+    for each in conversion["written"]:
+        yield line(say("{path}: {tensors} tensors, {bytes:bytes}", **each), indent=2)
+        if each["copied"]:
+            told = say("{count} shared their storage and have bytes of their own now", count=len(each["copied"]))
+            yield line((told, "dim"), indent=2)
+        if each["left_out"]:
+            yield line((say("{count} others, no weights, are left out", count=each["left_out"]), "dim"), indent=2)
+        given_up = tuple(each["given_up"])
+        yield line((say("the process that read it had given up: {given_up}", given_up=given_up), "dim"), indent=2)
+    yield line()
 
 
 def _figures(health: dict[str, Any]) -> dict[str, Any]:
