@@ -11,6 +11,7 @@ from airworthy.knowledge.tables import Row, rows
 _TABLE = "architecture_keys"
 MOST_LAYERS = 1_000
 """Layers that a configuration may ask for."""
+_ADDING = ("quantization_config", "attention_bias", "mlp_bias", "add_cross_attention")
 Shape = tuple[int, ...]
 
 
@@ -42,6 +43,8 @@ class Extra(Row, frozen=True):
     """Their names in `config.json`."""
     tensors: tuple[str, ...]
     """Name, colon, sizes."""
+    defaults: tuple[str, ...] = ()
+    """Settings where the configuration does not name them: name, colon, size."""
 
 
 class Expected(NamedTuple):
@@ -70,18 +73,22 @@ def expected(config: Mapping[str, Any]) -> Expected | None:
         ),
         None,
     )
-    # Biases that only a setting adds, and the scales beside quantised weights, are in no row.
-    if family is None or any(config.get(name) for name in ("quantization_config", "attention_bias", "mlp_bias")):
+    # Biases and layers that only a setting adds, and the scales beside quantised weights, are in no row.
+    if family is None or any(config.get(name) for name in _ADDING):
         return None
-    sizes = _sizes(config)
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        return None
+    extras = [extra for extra in rows(_TABLE, "extra", Extra) if kind in extra.model_types]
+    pairs = (line.split(": ") for extra in extras for line in extra.defaults)
+    defaults = {name: int(size) for name, size in pairs}
+    sizes = _sizes(defaults | dict(config))
     layers = sizes.get(family.layers, 0)
     if not 0 < layers <= MOST_LAYERS:
         return None
     prefix = family.prefix if family.head else ""
     written = list(family.tensors)
-    for extra in rows(_TABLE, "extra", Extra):
-        if kind in extra.model_types:
-            written += extra.tensors
+    for extra in extras:
+        written += extra.tensors
     try:
         shapes = {prefix + name: shape for line in written for name, shape in _named(line, sizes, layers)}
         head = {name: shape for line in family.head for name, shape in _named(line, sizes, layers)}

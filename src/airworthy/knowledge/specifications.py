@@ -24,7 +24,7 @@ class Specification(Row, frozen=True):
     float32: float | None = None
     """Arithmetic in 32 bits without tensor cores, in TFLOPS; None where nobody tells."""
     float64: float | None = None
-    """The same in 64 bits."""
+    """Dense matrices of 64 bits, with tensor cores where they take them, in TFLOPS."""
     tf32: float | None = None
     """Dense matrices of 32 bits that are multiplied as tf32, in TFLOPS."""
     bfloat16: float | None = None

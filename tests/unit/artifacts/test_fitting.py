@@ -62,6 +62,27 @@ def test_a_configuration_asks_for_its_tensors() -> None:
     assert "embeddings.LayerNorm.weight" in shapes(BERT)
 
 
+def test_sizes_that_a_configuration_leaves_out_are_those_of_its_architecture() -> None:
+    short = {name: value for name, value in LLAMA.items() if name != "num_key_value_heads"}
+    key = "model.layers.0.self_attn.k_proj.weight"
+    assert shapes(short)[key] == (2 * 4, 8)
+    assert shapes({**short, "model_type": "mistral"})[key] == (8 * 4, 8)
+    assert shapes({**short, "model_type": "mistral", "num_key_value_heads": None})[key] == (2 * 4, 8)
+    assert shapes({**short, "model_type": "qwen3"})[key] == (32 * 128, 8)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architectures": ["BertLMHeadModel"]},
+        {"add_cross_attention": True},
+        {"position_embedding_type": "relative_key"},
+    ],
+)
+def test_a_bert_with_more_than_the_row_tells_is_not_guessed(change: dict[str, Any]) -> None:
+    assert expected({**BERT, **change}) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
