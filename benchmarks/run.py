@@ -9,8 +9,14 @@ from pathlib import Path
 
 NAMES = ("startup", "scheduler", "gateway")
 """Those that run by default."""
-ON_DEMAND = ("diagnose", "weights", "pickle_scanners")
+ON_DEMAND = ("diagnose", "weights", "pickle_scanners", "serving")
 """Those that take minutes, gigabytes or other programs; their docstrings say which."""
+
+
+def _program(here: Path, name: str) -> Path:
+    """A file, or a folder that Python runs."""
+    file = here / f"{name}.py"
+    return file if file.exists() else here / name
 
 
 def main(names: list[str]) -> int:
@@ -25,7 +31,7 @@ def main(names: list[str]) -> int:
     here = Path(__file__).parent
     # Each in a process of its own, so that none measures what another has imported.
     statuses = [
-        subprocess.run([sys.executable, here / f"{name}.py"], check=False).returncode for name in names or NAMES
+        subprocess.run([sys.executable, _program(here, name)], check=False).returncode for name in names or NAMES
     ]
     return max(statuses)
 

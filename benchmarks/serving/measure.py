@@ -1,0 +1,122 @@
+"""One round of one server with one model: start, answers, load, and, if asked for, more load than it can take."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving import answers, loadgen
+from serving.overload import overload
+from serving.peers import Server
+from serving.process import Service
+
+SETTLE_S = 1.5
+"""Seconds between the first answer and the first look at the memory."""
+IDLE_NAMES = ("rss_mib", "pss_mib")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all servers are asked about one model."""
+
+    model: str
+    items: list[Any]
+    truth: list[list[float]]
+    """The numbers that each item's answer holds."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, and how hard."""
+
+    program: Path
+    """The load generator."""
+    home: Path
+    scratch: Path
+    clients: tuple[int, ...]
+    seconds: float
+    """Of each closed loop that count."""
+    warm: float
+    """Seconds of each closed loop before them."""
+
+
+def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overload_s: float) -> dict[str, Any]:
+    """Figures of one round.
+
+    Args:
+        server: what is measured.
+        asked: what it is asked.
+        plan: how.
+        thorough: whether every answer is held against the truth, by many clients at once, or a part, one at a time.
+        overload_s: seconds of three times its capacity at the end; 0 leaves that out.
+
+    Raises:
+        Failed: the server did not start.
+        WrongAnswer: it did not answer what the model does.
+    """
+    protocol = server.asked(asked.model)
+    bodies = [protocol.body(item) for item in asked.items]
+    file = plan.scratch / f"{server.name}-{asked.model}.bodies"
+    file.write_text("".join(f"{body}\n" for body in bodies), encoding="utf-8")
+    service = Service(server, asked.model, plan.home, plan.scratch)
+    # An echo computes nothing, so that nothing can be wrong with its answer but its status.
+    is_checked = server.kind != "limit"
+
+    def judge(n: int, got: list[float]) -> str:
+        return answers.fault(asked.model, got, asked.truth[n]) if is_checked else ""
+
+    def first() -> str | None:
+        try:
+            status, content = answers.post(service.port, service.path, bodies[0], 10.0)
+        except (OSError, http.client.HTTPException):
+            return None
+        if status != 200:
+            return None
+        return answers.judge_answer(status, content, protocol.numbers, lambda got: judge(0, got))
+
+    def is_answered() -> bool:
+        try:
+            return answers.post(service.port, service.path, bodies[0], 10.0)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    try:
+        figures: dict[str, Any] = {"cold_start_s": service.wait(first)}
+        time.sleep(SETTLE_S)
+        figures["idle"] = service.memory()
+        if is_checked:
+            some = bodies[: answers.ALONE]
+            # Twice at first: batchers that train themselves do so on their first requests.
+            for _ in range(2 if thorough else 1):
+                answers.verify(service.port, service.path, some, protocol.numbers, judge, 1)
+            if thorough:
+                answers.verify(service.port, service.path, bodies, protocol.numbers, judge, answers.TOGETHER)
+        figures["load"] = {}
+        for clients in server.clients.get(asked.model, plan.clients):
+            before = service.cpu_s()
+            result = loadgen.closed(
+                plan.program, service.port, service.path, file, clients=clients, seconds=plan.seconds, warm=plan.warm
+            )
+            answered = max(1.0, result["rps"] * (plan.seconds + plan.warm))
+            result["cpu_ms"] = (service.cpu_s() - before) / answered * 1000
+            figures["load"][clients] = result
+        figures["loaded"] = service.memory()
+        if overload_s:
+            figures["overload"] = overload(
+                service,
+                plan.program,
+                file,
+                is_answered,
+                capacity=max(each["rps"] for each in figures["load"].values()),
+                p50_ms=min(each["p50_ms"] for each in figures["load"].values()),
+                seconds=overload_s,
+            )
+            figures["overload"]["rps_before"] = figures["load"].get(8, {}).get("rps")
+            figures["overload"] |= {f"{name}_after": service.memory()[name] for name in IDLE_NAMES}
+    finally:
+        stopped = service.stop()
+    figures["stop_s"] = stopped
+    return figures
