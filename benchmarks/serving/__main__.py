@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import http.client
 import json
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,8 @@ from serving.verdicts import Results, verdicts
 
 HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "airworthy-serving-benchmark"
 WARM_S = {"digits": 0.5, "minilm": 1.0}
+FAULTS = (Failed, WrongAnswer, OSError, http.client.HTTPException, loadgen.NoLoad, subprocess.TimeoutExpired)
+"""What a server can do to its own measurement."""
 QUICK = ("ours", "plain", "echo-uvicorn", "echo-granian", "echo-granian-rsgi")
 
 
@@ -188,7 +192,7 @@ class Run:
             overload_s = options.overload_seconds if server.kind == "ours" else min(10.0, options.overload_seconds)
         try:
             result = measure(server, asked, self._plans[model], thorough=turn == 0, overload_s=overload_s)
-        except (Failed, WrongAnswer, OSError, loadgen.NoLoad, subprocess.TimeoutExpired) as problem:
+        except FAULTS as problem:
             # Half a comparison would flatter: what failed once has no figures.
             self._rows.pop((server.name, model), None)
             self._not.append({"name": server.name, "model": model, "reason": f"failed: {problem}"})
@@ -207,8 +211,8 @@ class Run:
             },
         )
         row["rounds"].append(result)
-        told = ", ".join(f"{clients}: {each['rps']:,.0f}" for clients, each in result["load"].items())
-        log(f"round {turn + 1}, {model}: {server.name}, req/s by clients {told}")
+        told = ", ".join(f"{each['rps']:,.0f} at {clients}" for clients, each in result["load"].items())
+        log(f"round {turn + 1}, {model}: {server.name}, req/s and clients: {told}")
 
     def results(self, began: float) -> dict[str, Any]:
         """Everything, ready to be written."""
@@ -241,6 +245,8 @@ class Run:
 def _run(options: argparse.Namespace, table: peers.Table) -> int:
     began = time.monotonic()
     servers = choose(options, table)
+    # As an exception, so that the server that is running is ended as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # A short path: Ray makes Unix sockets below it, whose names have 107 bytes at most.
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
         run = Run(options, table, Path(scratch))

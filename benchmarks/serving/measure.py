@@ -11,7 +11,7 @@ from typing import Any
 from serving import answers, loadgen
 from serving.overload import overload
 from serving.peers import Server
-from serving.process import Service
+from serving.process import Failed, Service
 
 SETTLE_S = 1.5
 """Seconds between the first answer and the first look at the memory."""
@@ -104,13 +104,16 @@ def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overloa
             result["cpu_ms"] = (service.cpu_s() - before) / answered * 1000
             figures["load"][clients] = result
         figures["loaded"] = service.memory()
+        capacity = max(each["rps"] for each in figures["load"].values())
+        if not capacity:
+            raise Failed(f"no request was answered under load: {figures['load']}")
         if overload_s:
             figures["overload"] = overload(
                 service,
                 plan.program,
                 file,
                 is_answered,
-                capacity=max(each["rps"] for each in figures["load"].values()),
+                capacity=capacity,
                 p50_ms=min(each["p50_ms"] for each in figures["load"].values()),
                 seconds=overload_s,
             )

@@ -64,7 +64,7 @@ class Results:
         return found["rps"] if found else None
 
     def best(self, kind: str, model: str, clients: int, figure: str = "rps") -> tuple[float, str] | None:
-        """The best of a kind: the figure and who has it; the most a second, or the least milliseconds."""
+        """The best of a kind: the figure, and who has it of how many; the most a second, or the least milliseconds."""
         found = [
             (row["figures"]["load"][clients][figure], row["name"])
             for row in self._rows
@@ -72,7 +72,8 @@ class Results:
         ]
         if not found:
             return None
-        return max(found) if figure == "rps" else min(found)
+        value, name = max(found) if figure == "rps" else min(found)
+        return value, f"{name}, best of {len(found)}"
 
 
 def _judge(
