@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import functools
 import http.client
 import json
 import os
@@ -101,6 +102,7 @@ def machine() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def commit() -> str:
     """The tree's commit, with a mark where files differ from it; empty where there is no Git."""
     command = ["git", "-C", str(models.ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
@@ -148,6 +150,7 @@ class Run:
         self._scratch = scratch
         self._plans: dict[str, Plan] = {}
         self._machine = machine()
+        self._commit = commit()
 
     def prepare(self) -> None:
         """Models, truth, load generator."""
@@ -231,7 +234,7 @@ class Run:
             "date": dt.datetime.now().astimezone().isoformat(timespec="seconds"),
             "seconds": time.monotonic() - began,
             "command": shlex.join(["python", "benchmarks/serving", *sys.argv[1:]]),
-            "commit": commit(),
+            "commit": self._commit,
             "machine": self._machine,
             "options": options,
             "rounds": self._options.rounds,

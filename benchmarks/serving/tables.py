@@ -12,8 +12,9 @@ TITLES = {"digits": "Digits: what a server costs", "minilm": "MiniLM, texts of 5
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    figures = [all(str(row[n])[:1] in "-0123456789" for row in rows) for n in range(len(head))]
     yield f"| {' | '.join(head)} |"
-    yield f"|---|{'---:|' * (len(head) - 1)}"
+    yield f"|{'|'.join('---:' if is_figure else '---' for is_figure in figures)}|"
     for row in rows:
         yield f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |"
     yield ""
