@@ -65,5 +65,5 @@ def make_with(venv: Path, steps: list[list[str]]) -> None:
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     for step in steps:
         print(f"{venv.name}: {' '.join(step)}", file=sys.stderr, flush=True)
-        pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--progress-bar", "off"]
-        subprocess.run([*pip, *step], check=True)
+        pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--progress-bar", "off"]
+        subprocess.run([str(python), *pip, *step], check=True)

@@ -41,6 +41,7 @@ def prepare(home: Path, model: str, export: Path | None = None) -> None:
     if (home / "models" / model / "model.onnx").exists() and asked.exists():
         return
     asked.parent.mkdir(parents=True, exist_ok=True)
+    made: list[list[float]] | list[str]
     if model == "digits":
         made = _digits(home / "models" / model)
     else:

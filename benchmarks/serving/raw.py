@@ -68,7 +68,11 @@ def _environment(model: str, home: Path, threads: int) -> dict[str, str]:
 
 def answers(model: str, home: Path) -> list[list[float]]:
     """The truth about every item."""
-    program = [sys.executable, HERE / "servers" / "raw_answers.py", home / "models" / f"{model}-items.json"]
+    program: list[str | Path] = [
+        sys.executable,
+        HERE / "servers" / "raw_answers.py",
+        home / "models" / f"{model}-items.json",
+    ]
     done = subprocess.run(program, env=_environment(model, home, cores()), check=True, capture_output=True)
     truth: list[list[float]] = json.loads(done.stdout)
     return truth
@@ -77,7 +81,14 @@ def answers(model: str, home: Path) -> list[list[float]]:
 def measure(model: str, home: Path, shape: Shape, seconds: float) -> dict[str, float]:
     """Items a second of all processes together, and the median of a call, in ms."""
     items = home / "models" / f"{model}-items.json"
-    program = [sys.executable, HERE / "servers" / "raw_loop.py", str(shape.batch), shape.order, str(seconds), items]
+    program: list[str | Path] = [
+        sys.executable,
+        HERE / "servers" / "raw_loop.py",
+        str(shape.batch),
+        shape.order,
+        str(seconds),
+        items,
+    ]
     running = [
         subprocess.Popen(
             program,

@@ -29,6 +29,14 @@ BROKEN = ("timeout", "reset", "refused", "connect_error", "bad_response", "left_
 """What the load generator calls a request that got no answer."""
 
 
+REACH: dict[str, Callable[[float, float], bool]] = {
+    "at least": operator.ge,
+    "more than": operator.gt,
+    "at most": operator.le,
+    "less than": operator.lt,
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One line."""
@@ -84,17 +92,16 @@ def _judge(
     *,
     unit: str,
     named: str,
-    reach: Callable[[float, float], bool] = operator.ge,
+    reach: str = "at least",
 ) -> Verdict:
     """Ours held against so many times something else."""
-    sign = {operator.ge: "at least", operator.gt: "more than", operator.le: "at most", operator.lt: "less than"}[reach]
     told = "-" if ours is None else f"{_number(ours)} {unit}"
     if ours is None or against is None or not against:
         missing = "ours" if ours is None else named
-        return Verdict(line, told, named, f"{sign} {factor:g} x", f"not judged: {missing} was not measured")
+        return Verdict(line, told, named, f"{reach} {factor:g} x", f"not judged: {missing} was not measured")
     ratio = ours / against
-    holds = "holds" if reach(ours, factor * against) else "falls short"
-    return Verdict(line, told, f"{_number(against)} {unit} ({named})", f"{sign} {factor:g} x, is {ratio:.2f} x", holds)
+    holds = "holds" if REACH[reach](ours, factor * against) else "falls short"
+    return Verdict(line, told, f"{_number(against)} {unit} ({named})", f"{reach} {factor:g} x, is {ratio:.2f} x", holds)
 
 
 def _number(value: float) -> str:
@@ -125,7 +132,7 @@ def _work(results: Results) -> Iterator[Verdict]:
         ours = results.rate("ours", "minilm", clients)
         value, name = results.best("peer", "minilm", clients) or (None, "any peer")
         line = f"MiniLM, {clients} clients: ahead of every peer"
-        yield _judge(line, ours, value, PEER_LEAD, unit="texts/s", named=name, reach=operator.gt)
+        yield _judge(line, ours, value, PEER_LEAD, unit="texts/s", named=name, reach="more than")
     echo = results.best("limit", "minilm", 1, "p50_ms")
     single = results.of("ours", "minilm").get("load", {}).get(1)
     yield _judge(
@@ -135,7 +142,7 @@ def _work(results: Results) -> Iterator[Verdict]:
         SINGLE_TIMES,
         unit="ms",
         named=f"raw single call + {echo[1]}" if echo else "raw single call + bare echo",
-        reach=operator.le,
+        reach="at most",
     )
 
 
@@ -153,12 +160,12 @@ def _start_and_size(results: Results, models: Collection[str]) -> Iterator[Verdi
         limit = COLD_START_S[model]
         ours = results.of("ours", model).get("cold_start_s")
         line = f"{model}: first correct answer after the start"
-        yield _judge(line, ours, limit, 1.0, unit="s", named="the limit", reach=operator.le)
+        yield _judge(line, ours, limit, 1.0, unit="s", named="the limit", reach="at most")
     for model in models:
         ours = results.of("ours", model).get("loaded", {}).get("rss_mib")
         plain = results.of("plain", model).get("loaded", {}).get("rss_mib")
         line = f"{model}: resident memory of all processes, after load"
-        yield _judge(line, ours, plain, MEMORY_TIMES, unit="MiB", named="plain", reach=operator.lt)
+        yield _judge(line, ours, plain, MEMORY_TIMES, unit="MiB", named="plain", reach="less than")
 
 
 def _overload(results: Results, models: Collection[str]) -> Iterator[Verdict]:
@@ -178,7 +185,7 @@ def _overload(results: Results, models: Collection[str]) -> Iterator[Verdict]:
             1.0,
             unit="ms",
             named="the client's patience",
-            reach=operator.le,
+            reach="at most",
         )
         yield _refusals(label, over)
         yield _judge(
@@ -188,7 +195,7 @@ def _overload(results: Results, models: Collection[str]) -> Iterator[Verdict]:
             MEMORY_GROWTH,
             unit="MiB",
             named="before it",
-            reach=operator.le,
+            reach="at most",
         )
         yield _back(label, over)
 
