@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from server.running import infer_body, running
+from server.running import infer_body, running, wait_inside
 
 BODY = infer_body("x", "FP32", [[1, 2]])
 
@@ -30,7 +30,7 @@ def test_requests_inside_are_answered_before_the_end(linear_file: Path, number: 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(0.3)
+        wait_inside(service, "linear", 4)
         service.process.send_signal(number)
         time.sleep(0.3)
         with pytest.raises(httpx.TransportError):
@@ -55,7 +55,7 @@ def test_what_does_not_end_in_time_is_refused(linear_file: Path) -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        time.sleep(0.3)
+        wait_inside(service, "linear", 1)
         began = time.monotonic()
         assert service.stop() == 0
         thread.join(5)
@@ -70,7 +70,7 @@ def test_a_second_signal_ends_at_once(linear_file: Path) -> None:
         os.kill(worker, signal.SIGSTOP)
         thread = threading.Thread(target=_ask_in_vain, args=(service.url,))
         thread.start()
-        time.sleep(0.3)
+        wait_inside(service, "linear", 1)
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         service.process.send_signal(signal.SIGTERM)

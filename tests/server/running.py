@@ -65,6 +65,17 @@ class Running:
         return "".join(self.log)
 
 
+def wait_inside(service: Running, model: str, count: int, seconds: float = 20.0) -> None:
+    """Wait until so many requests are with a model; a busy machine is slow to send them."""
+    end = time.monotonic() + seconds
+    while True:
+        state = service.health()["models"][model]
+        if state["waiting"] + state["running"] >= count:
+            return
+        assert time.monotonic() < end, state
+        time.sleep(0.02)
+
+
 def environment(**more: str) -> dict[str, str]:
     """Our environment without settings of a developer's own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRWORTHY_")}

@@ -68,6 +68,14 @@ async def answer(reader: asyncio.StreamReader, *, with_body: bool = True) -> tup
     return int(head[0].split()[1]), headers, await reader.readexactly(size)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true")
+
+
 async def is_closed(reader: asyncio.StreamReader) -> bool:
     return await asyncio.wait_for(reader.read(1), 5) == b""
 
@@ -156,11 +164,9 @@ def test_a_body_that_does_not_come_is_refused_in_time() -> None:
 def test_who_leaves_is_noticed_while_the_answer_is_made() -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
         writer.write(ask("/gone", method="GET"))
-        while not server.connections:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(server.connections))
         writer.close()
-        while server.connections:
-            await asyncio.sleep(0.01)
+        await until(lambda: not server.connections)
 
     talk(conversation)
 

@@ -56,9 +56,11 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen)
         from airworthy.serve.service import Service
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
+    from airworthy.flows import profiles
+
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
         _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
-    service = Service(plans, settings.serve, on_ready=_announce)
+    service = Service(plans, settings.serve, on_ready=_announce, keep=profiles.keep)
     try:
         service.run()
     except AirworthyError:

@@ -64,8 +64,10 @@ class ServeSettings(Section, frozen=True):
     """Requests that may wait for a model; one more is answered with 503."""
     max_batch: int = 32
     """The most rows that run together."""
-    max_batch_tokens: int = 256
-    """The most tokens that run together for models of text, padding counted; more only makes a CPU slower."""
+    max_batch_tokens: int = 0
+    """The most tokens that run together for texts, padding counted; 0 for what a search finds, and 256 before it."""
+    search: bool = True
+    """Whether trial runs, while nobody asks, find how a model runs best; what they find is kept for later starts."""
     batch_wait: float = 0.0
     """Seconds that a batch may wait to grow; 0 batches what has queued while the worker was busy."""
     deadline: float = 30.0
@@ -238,7 +240,7 @@ def _suggestion(name: str, known: list[str], prefix: str) -> str:
 
 def _check_ranges(settings: Settings, source: str) -> None:
     serve = settings.serve
-    positive = ("max_body", "max_queue", "max_batch", "max_batch_tokens", "deadline", "workers", "stall_timeout")
+    positive = ("max_body", "max_queue", "max_batch", "deadline", "workers", "stall_timeout")
     for name in (*positive, "body_timeout", "load_timeout", "max_headers", "max_url", "header_timeout"):
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))

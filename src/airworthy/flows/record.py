@@ -6,10 +6,8 @@ import contextlib
 import os
 import platform
 import sqlite3
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from pathlib import Path
 
 import msgspec
 
@@ -18,6 +16,7 @@ from airworthy.core.finding import Finding
 from airworthy.core.redact import redact_text
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
+from airworthy.flows.state import state_directory
 
 FILE = "diagnoses.sqlite3"
 """The database in the state directory."""
@@ -67,15 +66,6 @@ class Cost(msgspec.Struct, frozen=True):
     """When it was first diagnosed, ISO 8601 in UTC."""
     last: str
     """When it was last diagnosed, ISO 8601 in UTC."""
-
-
-def state_directory(settings: Settings) -> Path:
-    """The directory of what is kept between runs."""
-    if settings.state.directory:
-        return Path(settings.state.directory).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "airworthy"
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "airworthy"
 
 
 @contextlib.contextmanager

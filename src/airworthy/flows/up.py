@@ -16,6 +16,7 @@ from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
+from airworthy.flows import profiles
 from airworthy.flows.check import examine
 from airworthy.serve.service import Plan
 
@@ -82,7 +83,10 @@ def plan(
     chosen = select(model, facts, engine or "")
     threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
-    return Plan(model=model, engine=chosen.name, options=RunnerOptions(threads=threads, lanes=threads))
+    options = RunnerOptions(threads=threads, lanes=threads)
+    place = profiles.place_of(model, chosen.name, options, facts, settings) if settings.serve.search else ""
+    profile = profiles.load(place) if place else None
+    return Plan(model=model, engine=chosen.name, options=options, profile=profile, place=place)
 
 
 def usable_cores(facts: Facts) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from airworthy.serve.costs import RunCosts
 from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
 from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
+from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink, Slot, State
 from airworthy.serve.tensors import Tensor
 from airworthy.serve.waiting import Waiting
@@ -73,6 +75,22 @@ class Pending(Ticket):
         self.sent = 0.0
 
 
+class _Trials:
+    """Runs that are made to be timed, side by side."""
+
+    def __init__(self, copies: int) -> None:
+        self.done: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        self._left = copies
+        self._slowest = 0.0
+
+    def take(self, seconds: float | None) -> None:
+        """One of them came back after so many seconds; None where it failed."""
+        self._left -= 1
+        self._slowest = max(self._slowest, seconds or 0.0)
+        if not self.done.done() and (seconds is None or not self._left):
+            self.done.set_result(None if seconds is None else self._slowest)
+
+
 class _Flight(NamedTuple):
     """A batch that a worker has."""
 
@@ -80,6 +98,7 @@ class _Flight(NamedTuple):
     pendings: tuple[Pending, ...]
     sent: float
     alone: bool
+    trials: _Trials | None = None
 
     @property
     def rows(self) -> int:
@@ -119,6 +138,8 @@ class Dispatcher:
         self._first: asyncio.Future[Ready] | None = None
         self._forecast = Forecast()
         self._costs = RunCosts()
+        self._lanes_wanted = sys.maxsize
+        self._last_asked = 0.0
         self.slots = tuple(
             Slot(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
             for _ in range(settings.workers)
@@ -187,6 +208,9 @@ class Dispatcher:
             if timer is not None:
                 timer.cancel()
         await asyncio.gather(*(slot.stop(timeout) for slot in self.slots))
+        for flight in self._flights.values():
+            if flight.trials is not None:
+                flight.trials.take(None)
         self._flights.clear()
 
     def _inside(self) -> list[Pending]:
@@ -235,10 +259,60 @@ class Dispatcher:
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
         pending = Pending(now, now + self._settings.deadline, asked, answer, watch)
         self._queue.append(pending)
+        self._last_asked = now
         self._pump_soon()
+        self._watch_over()
+        return answer
+
+    def _watch_over(self) -> None:
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
-        return answer
+
+    # --- how it runs best -----------------------------------------------------------------------------------------
+
+    def take_profile(self, profile: Profile, limits: Limits) -> None:
+        """Run as was found to be best; what runs cost is corrected from here on.
+
+        Args:
+            profile: what a search found.
+            limits: the bounds of a batch from now on.
+        """
+        self._lanes_wanted = profile.lanes
+        if self._scheduler.limits.rows > 1:  # else its batches are known to lose rows
+            self._scheduler.limits = limits
+        self._scheduler.worth = profile.line.worth
+        self._forecast.expect(profile.each / profile.lanes, profile.fixed + profile.each)
+
+    def quiet_for(self) -> float:
+        """Seconds since the last request; 0 while one is inside or no runner is ready."""
+        if self._queue or self._flights or not self.ready:
+            return 0.0
+        return self._loop.time() - self._last_asked
+
+    async def trial(self, tensors: Sequence[Tensor], *, alone: bool, copies: int) -> float | None:
+        """Time runs that nobody asked for, side by side on one runner.
+
+        Args:
+            tensors: the inputs of each.
+            alone: whether a run may have all threads.
+            copies: how many run.
+
+        Returns:
+            The runtime's seconds for the slowest; None where one failed.
+        """
+        slot = next((slot for slot in self.slots if slot.state is State.READY), None)
+        if slot is None or slot.link is None:
+            return None
+        trials = _Trials(copies)
+        metas, now = tuple(tensor.meta for tensor in tensors), self._loop.time()
+        for _ in range(copies):
+            self._number += 1
+            self._flights[self._number] = _Flight(slot, (), now, alone, trials)
+            slot.running += 1
+            run = Run(self._number, metas, self._settings.stall_timeout, (), alone)
+            slot.link.send(run, [tensor.data for tensor in tensors])
+        self._watch_over()
+        return await trials.done
 
     # --- batches --------------------------------------------------------------------------------------------------
 
@@ -271,7 +345,7 @@ class Dispatcher:
         assert slot.ready is not None
         if slot.suspected or (self._queue and self._queue[0].solo):
             return 1
-        return slot.ready.lanes if self._forecast.run_time > LONG_RUN else 1
+        return min(slot.ready.lanes, self._lanes_wanted) if self._forecast.run_time > LONG_RUN else 1
 
     def _set_alarm(self, until: float | None) -> None:
         if self._alarm is not None:
@@ -317,7 +391,9 @@ class Dispatcher:
             return
         flight.slot.running -= 1
         flight.slot.suspected = False
-        if isinstance(reply, Answer):
+        if flight.trials is not None:
+            flight.trials.take(reply.seconds if isinstance(reply, Answer) else None)
+        elif isinstance(reply, Answer):
             self._deliver(flight, reply, data)
         else:
             self._blame(flight, refusals.from_failure(reply.code, reply.params))
@@ -378,6 +454,8 @@ class Dispatcher:
         for number, flight in list(self._flights.items()):
             if flight.slot is slot:
                 del self._flights[number]
+                if flight.trials is not None:
+                    flight.trials.take(None)
                 self._retry_or_refuse(flight, error)
         slot.running, slot.suspected = 0, False
         self._pump_soon()

@@ -18,6 +18,11 @@ class Forecast:
         self._seen = 0
         self._last = 0.0
 
+    def expect(self, per_unit: float, run_time: float) -> None:
+        """Start from what is known already, in seconds; what is seen counts in full against it."""
+        if self._seen < FEW:
+            self._per_unit, self.run_time, self._seen = per_unit, run_time, FEW
+
     def learn(self, sent: float, now: float, units: int, seconds: float) -> None:
         """Take in a batch that came back.
 

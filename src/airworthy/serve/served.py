@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
@@ -12,12 +13,13 @@ from airworthy.core.model import ANY_RANK, ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
-from airworthy.serve import refusals
+from airworthy.serve import refusals, trials
 from airworthy.serve.cache import AnswerCache, Watch, key_of
 from airworthy.serve.dispatcher import Asked, Dispatcher
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
+from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
 from airworthy.serve.statistics import ModelStatistics
 from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, check_strings, is_finite, shape_text
@@ -26,6 +28,10 @@ from airworthy.serve.wire import Load, Ready
 
 VERSION = "1"
 """The version of every model, until releases bring their own."""
+TOKENS = 256
+"""Tokens of a batch until a search has found better."""
+LEAST_TOKENS = 64
+"""The least tokens of a batch, whatever a search has found: texts shorter than those tried gain from company."""
 TEXT_TASKS = ("embedding", "rerank")
 """Tasks whose models take texts, through their tokenizer."""
 
@@ -57,6 +63,7 @@ class Served:
         settings: ServeSettings,
         make_link: MakeLink,
         meters: Meters,
+        profile: Profile | None = None,
     ) -> None:
         self.model = model
         self.name = model.name
@@ -79,11 +86,13 @@ class Served:
             self.embedding = embedding_output(model.outputs)
         elif model.task == "rerank":
             self.score = embedding_output(model.outputs)
-        limits = Limits(
+        limits = self._limits = Limits(
             rows=settings.max_batch if self.batchable else 1,
-            tokens=settings.max_batch_tokens,
+            tokens=settings.max_batch_tokens or TOKENS,
             wait=settings.batch_wait,
         )
+        self._profile = profile
+        self._searching: asyncio.Task[None] | None = None
         load = Load(engine, model, options)
         self._make: Callable[[], Dispatcher] = lambda: Dispatcher(
             load, settings, make_link, self._meters, limits, self._padding
@@ -98,11 +107,34 @@ class Served:
         self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if settings.cache else None
         self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
 
-    async def loaded(self) -> Ready:
-        """Wait for the first runner, whose own word about inputs and outputs counts from then on."""
+    async def loaded(self, keep: Callable[[Profile], None] | None = None) -> Ready:
+        """Wait for the first runner, whose own word about inputs and outputs counts from then on.
+
+        Args:
+            keep: keeps what a search finds, which is made where it is not known yet how the model runs best; blocking.
+        """
         ready = await self.dispatcher.loaded()
         self.inputs, self.outputs = ready.inputs, ready.outputs
+        if self._profile is not None:
+            self._run_as(self._profile)
+        elif keep is not None and self.batchable:
+            self._searching = asyncio.get_running_loop().create_task(self._search(ready, keep))
         return ready
+
+    async def _search(self, ready: Ready, keep: Callable[[Profile], None]) -> None:
+        is_text, most_rows = self.codec is not None, self._settings.max_batch
+        found = await trials.find(self.dispatcher, ready, is_text=is_text, most_rows=most_rows)
+        if found is not None:
+            self._profile = found
+            self._run_as(found)
+            await asyncio.get_running_loop().run_in_executor(None, keep, found)
+
+    def _run_as(self, profile: Profile) -> None:
+        """Follow what a search found, but for what the settings say."""
+        limits = self._limits
+        if self.codec is not None and not self._settings.max_batch_tokens:
+            limits = replace(limits, tokens=max(LEAST_TOKENS, profile.batch))
+        self.dispatcher.take_profile(profile, limits)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -155,6 +187,8 @@ class Served:
             self._others.discard(new)
             self._others.add(old)
             self.inputs, self.outputs = ready.inputs, ready.outputs
+            if self._profile is not None:
+                self._run_as(self._profile)
             self._loads += 1  # runs of the old one that are under way are kept under a key that nobody asks for
             if self._cache is not None:
                 self._cache.clear()
@@ -176,6 +210,8 @@ class Served:
 
     async def stop(self, timeout: float) -> None:
         """End all its runners, whoever they serve."""
+        if self._searching is not None:
+            self._searching.cancel()
         await asyncio.gather(*(each.stop(timeout) for each in (self.dispatcher, *self._others)))
 
     @property

@@ -9,7 +9,8 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Optional
 
 import msgspec
 
@@ -19,6 +20,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.link.interface import STOP
+from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
 
 BACKLOG = 2048
@@ -43,6 +45,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's name in the registry."""
     options: RunnerOptions = RunnerOptions()
     """How its runners run."""
+    profile: Optional[Profile] = None
+    """How it runs best here, where that was found before."""
+    place: str = ""
+    """Where to keep what a search finds; empty for no search."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -77,7 +83,18 @@ class Service:
         settings: ServeSettings,
         on_ready: Callable[[Service], None] | None = None,
         make_link: MakeLink | None = None,
+        keep: Callable[[str, Profile], None] | None = None,
     ) -> None:
+        """Plan it.
+
+        Args:
+            plans: the models.
+            settings: how it runs.
+            on_ready: told when all models are loaded.
+            make_link: how workers are reached; as processes of this machine by default.
+            keep: keeps what a search found at a plan's place; called from a thread of its own.
+        """
+        self._keep = keep
         self.plans = plans
         self.settings = settings
         self._admin = Admin(settings)
@@ -125,7 +142,9 @@ class Service:
         meters = Meters()
         make_link = self._make_link or ProcessLink
         models = {
-            plan.model.name: Served(plan.model, plan.engine, plan.options, self.settings, make_link, meters)
+            plan.model.name: Served(
+                plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile
+            )
             for plan in self.plans
         }
         for served in models.values():
@@ -186,8 +205,10 @@ class Service:
 
     async def _load(self) -> None:
         try:
-            for name, served in self._models.items():
-                self.load_seconds[name] = (await served.loaded()).seconds
+            for plan in self.plans:
+                name, keep = plan.model.name, self._keep
+                place = partial(keep, plan.place) if keep is not None and plan.place else None
+                self.load_seconds[name] = (await self._models[name].loaded(place)).seconds
         except AirworthyError as error:
             self._failure = error
             self.words = "\n".join((*(served.dispatcher.words for served in self._models.values()), error.text))

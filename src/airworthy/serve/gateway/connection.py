@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
             watcher.set_result(None)
         else:
             self._watchers.append(watcher)
-        return _wait_for(watcher)
+        return watcher
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -363,10 +363,6 @@ class Connection(asyncio.Protocol):
                 self.abort()
             else:
                 self._end()
-
-
-async def _wait_for(watcher: asyncio.Future[None]) -> None:
-    await watcher
 
 
 def _path(target: bytes) -> str:
