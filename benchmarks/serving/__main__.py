@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from serving import environments, figures, loadgen, models, peers, raw, tables
 from serving.answers import WrongAnswer
-from serving.measure import Asked, Plan, measure
+from serving.measure import Asked, Plan, let_search, measure
 from serving.process import Failed
 from serving.verdicts import Results, verdicts
 
@@ -149,6 +149,7 @@ class Run:
         self._asked: dict[str, Asked] = {}
         self._scratch = scratch
         self._plans: dict[str, Plan] = {}
+        self._searched: dict[str, dict[str, float | None]] = {}
         self._machine = machine()
         self._commit = commit()
 
@@ -194,6 +195,9 @@ class Run:
         if turn == options.rounds - 1 and server.overload and server.kind != "limit":
             overload_s = options.overload_seconds if server.kind == "ours" else min(10.0, options.overload_seconds)
         try:
+            if server.kind == "ours" and turn == 0:
+                self._searched[model] = let_search(server, asked, self._plans[model])
+                log(f"{model}: ours left alone to search: {self._searched[model]}")
             result = measure(server, asked, self._plans[model], thorough=turn == 0, overload_s=overload_s)
         except FAULTS as problem:
             # Half a comparison would flatter: what failed once has no figures.
@@ -239,6 +243,7 @@ class Run:
             "options": options,
             "rounds": self._options.rounds,
             "raw": limits,
+            "search": self._searched,
             "servers": rows,
             "not_measured": self._not,
             "verdicts": [asdict(each) for each in judged],

@@ -15,6 +15,8 @@ from serving.process import Failed, Service
 
 SETTLE_S = 1.5
 """Seconds between the first answer and the first look at the memory."""
+SEARCH_S = 60.0
+"""Seconds that ours is left alone, at most, before the first round."""
 IDLE_NAMES = ("rss_mib", "pss_mib")
 
 
@@ -41,6 +43,35 @@ class Plan:
     """Of each closed loop that count."""
     warm: float
     """Seconds of each closed loop before them."""
+
+
+def let_search(server: Server, asked: Asked, plan: Plan) -> dict[str, float | None]:
+    """Start ours once and leave it alone, so that it finds and keeps how the model runs best; peers are tuned by hand.
+
+    Returns:
+        Seconds to its first answer, and seconds of idleness until the search's result was kept; None where none was.
+    """
+    body = server.asked(asked.model).body(asked.items[0])
+    service = Service(server, asked.model, plan.home, plan.scratch)
+    kept = plan.scratch / "state" / "profiles"
+    before = set(kept.glob("*.json"))
+    try:
+        cold = service.wait(lambda: "" if _is_answered(service, body) else None)
+        idle = time.monotonic()
+        while time.monotonic() - idle < SEARCH_S:
+            if set(kept.glob("*.json")) - before:
+                return {"cold_start_s": cold, "search_s": time.monotonic() - idle}
+            time.sleep(0.1)
+    finally:
+        service.stop()
+    return {"cold_start_s": cold, "search_s": None}
+
+
+def _is_answered(service: Service, body: str) -> bool:
+    try:
+        return answers.post(service.port, service.path, body, 10.0)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overload_s: float) -> dict[str, Any]:
@@ -77,12 +108,6 @@ def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overloa
             return None
         return answers.judge_answer(status, content, protocol.numbers, lambda got: judge(0, got))
 
-    def is_answered() -> bool:
-        try:
-            return answers.post(service.port, service.path, bodies[0], 10.0)[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
     try:
         figures: dict[str, Any] = {"cold_start_s": service.wait(first)}
         time.sleep(SETTLE_S)
@@ -112,7 +137,7 @@ def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overloa
                 service,
                 plan.program,
                 file,
-                is_answered,
+                lambda: _is_answered(service, bodies[0]),
                 capacity=capacity,
                 p50_ms=min(each["p50_ms"] for each in figures["load"].values()),
                 seconds=overload_s,

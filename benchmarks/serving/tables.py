@@ -61,6 +61,12 @@ def _model(run: dict[str, Any], model: str) -> Iterator[str]:
             f"{raw['single']['p50_ms']:.3f} ms ({raw['single']['shape']})."
         )
         yield ""
+    search = run.get("search", {}).get(model)
+    if search:
+        took = "kept nothing" if search["search_s"] is None else f"searched for {search['search_s']:.1f} s of idleness"
+        first = f"{search['cold_start_s']:.2f} s to its first answer"
+        yield f"Before the first round ours was started once ({first}) and {took}."
+        yield ""
     if not rows:
         return
     shown = sorted({clients for row in rows for clients in row["figures"]["load"]} & set(CLIENTS)) or sorted(

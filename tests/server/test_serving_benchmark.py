@@ -83,6 +83,7 @@ def test_our_service_is_measured_and_judged(tmp_path: Path) -> None:
         assert 0 < load["p50_ms"] <= load["p99_ms"] <= load["max_ms"]
     assert ours["figures"]["overload"]["offered"] > ours["figures"]["overload"]["capacity"]
     assert ours["figures"]["idle"]["processes"] >= 2
+    assert document["search"]["digits"]["cold_start_s"] > 0
     (absent,) = document["not_measured"]
     assert (absent["name"], absent["model"]) == ("litserve", "digits")
     assert "install litserve" in absent["reason"]
