@@ -198,7 +198,8 @@ class Run:
             if server.kind == "ours" and turn == 0:
                 self._searched[model] = let_search(server, asked, self._plans[model])
                 log(f"{model}: ours left alone to search: {self._searched[model]}")
-            result = measure(server, asked, self._plans[model], thorough=turn == 0, overload_s=overload_s)
+            earlier = self._rows.get((server.name, model), {}).get("rounds", [])
+            result = measure(server, asked, self._plans[model], earlier=earlier, overload_s=overload_s)
         except FAULTS as problem:
             # Half a comparison would flatter: what failed once has no figures.
             self._rows.pop((server.name, model), None)

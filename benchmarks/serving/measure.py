@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from serving import answers, loadgen
+from serving.figures import best_rps, medians
 from serving.overload import overload
 from serving.peers import Server
 from serving.process import Failed, Service
@@ -17,7 +19,7 @@ SETTLE_S = 1.5
 """Seconds between the first answer and the first look at the memory."""
 SEARCH_S = 60.0
 """Seconds that ours is left alone, at most, before the first round."""
-IDLE_NAMES = ("rss_mib", "pss_mib")
+SIZES = ("rss_mib", "pss_mib")
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,16 @@ def _is_answered(service: Service, body: str) -> bool:
         return False
 
 
-def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overload_s: float) -> dict[str, Any]:
-    """Figures of one round.
+def measure(
+    server: Server, asked: Asked, plan: Plan, *, earlier: Sequence[dict[str, Any]], overload_s: float
+) -> dict[str, Any]:
+    """Figures of one round; the first checks all answers, by many clients at once, later ones a part, one at a time.
 
     Args:
         server: what is measured.
         asked: what it is asked.
         plan: how.
-        thorough: whether every answer is held against the truth, by many clients at once, or a part, one at a time.
+        earlier: the figures of earlier rounds.
         overload_s: seconds of three times its capacity at the end; 0 leaves that out.
 
     Raises:
@@ -93,6 +97,7 @@ def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overloa
     file = plan.scratch / f"{server.name}-{asked.model}.bodies"
     file.write_text("".join(f"{body}\n" for body in bodies), encoding="utf-8")
     service = Service(server, asked.model, plan.home, plan.scratch)
+    thorough = not earlier
     # An echo computes nothing, so that nothing can be wrong with its answer but its status.
     is_checked = server.kind != "limit"
 
@@ -129,21 +134,23 @@ def measure(server: Server, asked: Asked, plan: Plan, *, thorough: bool, overloa
             result["cpu_ms"] = (service.cpu_s() - before) / answered * 1000
             figures["load"][clients] = result
         figures["loaded"] = service.memory()
-        capacity = max(each["rps"] for each in figures["load"].values())
-        if not capacity:
+        if not best_rps(figures):
             raise Failed(f"no request was answered under load: {figures['load']}")
         if overload_s:
+            # Of all rounds: one that something else has slowed down would make the load too small.
+            usual = medians([*earlier, figures])["load"]
             figures["overload"] = overload(
                 service,
                 plan.program,
                 file,
                 lambda: _is_answered(service, bodies[0]),
-                capacity=capacity,
-                p50_ms=min(each["p50_ms"] for each in figures["load"].values()),
+                capacity=best_rps({"load": usual}),
+                p50_ms=min(each["p50_ms"] for each in usual.values()),
                 seconds=overload_s,
             )
-            figures["overload"]["rps_before"] = figures["load"].get(8, {}).get("rps")
-            figures["overload"] |= {f"{name}_after": service.memory()[name] for name in IDLE_NAMES}
+            figures["overload"]["rps_before"] = usual.get(8, {}).get("rps")
+            after = service.memory()
+            figures["overload"] |= {f"{name}_after": after[name] for name in SIZES}
     finally:
         stopped = service.stop()
     figures["stop_s"] = stopped
