@@ -1,14 +1,10 @@
-"""A bare ASGI function on the gateway's HTTP server: reads the body, gives a fixed answer. `python bare.py PORT`."""
+"""A bare ASGI function on uvicorn: reads the body, gives a fixed answer. Prints the free port that it listens on."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 from typing import Any
-
-from airworthy.core.settings import ServeSettings
-from airworthy.serve.gateway.server import make_server
 
 ANSWER = (
     b'{"model_name":"null","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,10],'
@@ -27,14 +23,14 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 def main() -> None:
     """Serve on a free port and print it."""
-    import uvloop
+    import uvicorn
 
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="warning", backlog=2048
+    )
     sock = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    sock.setblocking(False)
     print(sock.getsockname()[1], flush=True)
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    loop.run_until_complete(make_server(app, ServeSettings()).serve(sockets=[sock]))
+    uvicorn.Server(config).run(sockets=[sock])
 
 
 if __name__ == "__main__":

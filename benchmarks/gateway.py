@@ -1,4 +1,4 @@
-"""What the service adds: engine `null` behind the whole way, beside a bare ASGI function on the same HTTP server."""
+"""What the service costs: engine `null` behind the whole way, beside a bare ASGI function on uvicorn."""
 
 from __future__ import annotations
 

@@ -17,10 +17,17 @@ ON_DEMAND = (
     "operators",
     "overload",
     "pickle_scanners",
+    "serving",
     "soak",
     "weights",
 )
 """Those that take minutes, gigabytes or other programs; their docstrings say which."""
+
+
+def _program(here: Path, name: str) -> Path:
+    """A file, or a folder that Python runs."""
+    file = here / f"{name}.py"
+    return file if file.exists() else here / name
 
 
 def main(names: list[str]) -> int:
@@ -35,7 +42,7 @@ def main(names: list[str]) -> int:
     here = Path(__file__).parent
     # Each in a process of its own, so that none measures what another has imported.
     statuses = [
-        subprocess.run([sys.executable, here / f"{name}.py"], check=False).returncode for name in names or NAMES
+        subprocess.run([sys.executable, _program(here, name)], check=False).returncode for name in names or NAMES
     ]
     return max(statuses)
 

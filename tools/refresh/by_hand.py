@@ -5,6 +5,8 @@ from __future__ import annotations
 _FIELD = "reports from the field, each row's `source`; no publisher lists it"
 _SHEETS = "the makers' data sheets, which are PDF; a row names the page that it was taken from"
 BY_HAND: dict[tuple[str, str], str] = {
+    ("architecture_keys", "extra"): "the modelling file of each architecture in a release of transformers",
+    ("architecture_keys", "family"): "the modelling file of each architecture in a release of transformers",
     ("attention_kernels", "kernel"): "the README of https://github.com/Dao-AILab/flash-attention, section Requirements",
     ("binary_needs", "need"): "the shared objects of the wheels: `readelf -V` on a release's files; " + _FIELD,
     ("cpu_builds", "cpu"): "the files of a release on its index, by platform; " + _FIELD,
@@ -16,6 +18,8 @@ BY_HAND: dict[tuple[str, str], str] = {
     "https://rocm.docs.amd.com/en/latest/reference/precision-support.html, by generations",
     ("device_floors", "floor"): "the support matrix of each engine's release; a row names the page",
     ("device_specifications", "device"): _SHEETS,
+    ("format_engines", "conversion"): "the documentation of each converter; a row names the page",
+    ("format_engines", "engine"): "the documentation of each program; a row names the page",
     ("framework_floors", "floor"): "the checks that transformers makes when it is imported",
     ("glibc", "release"): "the packages of each distribution: `ldd --version` in its container image",
     ("libstdcxx", "system"): "the packages of each distribution: `strings libstdc++.so.6` in its container image",

@@ -1,0 +1,1 @@
+"""Servers of models side by side, on one machine, in one run."""
