@@ -383,6 +383,7 @@ class Dispatcher:
             self._alarm = self._loop.call_at(until, self._pump)
 
     def _send(self, slot: Slot, batch: Batch) -> None:
+        assert slot.ready is not None
         chosen: tuple[Pending, ...] = batch.tickets  # type: ignore[assignment]
         self._queue.take(chosen)
         live = tuple(pending for pending in chosen if not pending.answer.done())
@@ -394,7 +395,7 @@ class Dispatcher:
             pending.sent = now
             pending.tries += 1
         metas, data = assemble([pending.tensors for pending in live], self._padding)
-        alone = not self._flights and not self._queue
+        alone = (not self._flights and not self._queue) or min(slot.ready.lanes, self._lanes_wanted) == 1
         budget = max(pending.deadline for pending in live) - now
         run = Run(self._number, metas, budget, live[0].wanted, alone)
         self._flights[self._number] = _Flight(slot, live, now, alone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, repeat
+from statistics import median
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,8 @@ MOST_SECONDS = 0.1
 CLOSE = 1.03
 """How much more than the cheapest a unit of work may cost in a smaller batch that is preferred to it."""
 BETTER = 1.15
-"""How much more work all threads must do on one run than on several side by side for that to be preferred."""
+"""How much more work all threads must do on one run than on several side by side, by the median of the trials, for that
+to be preferred."""
 FEWEST = 4
 """Trials that the line of costs is drawn through at the least, where so many were made."""
 _TEXTS = ((1, 8), (1, 24), (1, 64), (1, 128), (4, 32), (8, 32), (16, 32), (32, 32))
@@ -95,11 +97,10 @@ class Search:
         alone, beside = self._costs(alone=True), self._costs(alone=False)
         lanes = self._lanes
         if beside:
-            common = alone.keys() & beside.keys()
-            if common:
-                largest = max(common, key=lambda trial: trial.work)
-                if beside[largest] > lanes * alone[largest] / BETTER:
-                    lanes = 1
+            # Large runs use all threads nearly as well as several do; small ones, which most are, don't.
+            gains = [beside[trial] / (lanes * alone[trial]) for trial in alone.keys() & beside.keys()]
+            if gains and median(gains) > BETTER:
+                lanes = 1
         costs = beside if beside and lanes > 1 else alone
         if not costs:
             return None
