@@ -46,8 +46,8 @@ _CONVERSIONS = {
     "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
 }
 _SLOWER = {"cpu": ["SkipLayerNormFusion"]}
-"""Fusions that cost more than they save, by device. The CPU's kernel for a skip with layer normalisation works number by
-number: 97 µs for 41 rows of 384, beside 18 µs for the normalisation and 15 µs for the sum (1.31.1, x86-64 with AVX-512)."""
+"""Fusions that cost more than they save, by device. The CPU's kernel for a skip with layer normalisation goes number by
+number: 97 µs for 41 rows of 384, beside 18 µs for a normalisation and 15 µs for a sum (1.31.1, x86-64 with AVX-512)."""
 _ONNX_BF16 = 16
 _FROM_MEMORY = "add_external_initializers_from_files_in_memory"
 _ERRORS_ONLY = 3
@@ -315,8 +315,8 @@ def _session_options(onnxruntime: Any, threads: int) -> Any:
     settings.inter_op_num_threads = 1
     settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     settings.log_severity_level = _ERRORS_ONLY
-    # Threads that wait for each other within a run are woken too late to be of use, so they spin: an eighth less for one
-    # run on two cores. Between runs they would take the cores from the tokeniser, the gateway and the other workers.
+    # Threads that wait for each other within a run are woken too late to be of use, so they spin: an eighth less for a
+    # run on two cores. Between runs they would take the cores from the tokeniser, the gateway and other workers.
     settings.add_session_config_entry("session.force_spinning_stop", "1")
     return settings
 
