@@ -1,62 +1,86 @@
-"""What a run costs, learnt from runs: so much for being a run at all, and so much for each unit of work in it.
+"""What a run costs by the work in it, learnt from runs.
 
-The first part is what batching saves, the second what padding wastes; their ratio says how much of one is worth the
-other. On a CPU it is a few tokens, on an accelerator, whose kernels take as long for little work, hundreds.
+Not a line: on a CPU a few tokens cost more each than many, on an accelerator hundreds cost as much as one. Where the
+curve is flat, batching is for free; where it rises in proportion, it saves nothing, and padding only costs.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Iterable
 
-MEMORY = 0.98
-"""What an observation keeps of its weight with each one that follows."""
-FEW = 8
-"""Observations below which nothing is told."""
-SPREAD = 0.15
-"""The least standard deviation of the work, as a share of its mean, from which a line can be told."""
-MOST_WORTH = 4096.0
-"""The most units of work that a run is held to be worth; beyond it everything is batched anyway."""
+Point = tuple[float, float]
+"""Work, padding counted, and the seconds of a run with it."""
+
+WEIGHT = 0.05
+"""The weight of the newest run among those of its size."""
+REDRAWN = 16
+"""Runs after which the curve is drawn again."""
+TABLE = 1024
+"""Amounts of work whose costs are kept at hand."""
+UNKNOWN = 8.0
+"""Units of work that a run is held to cost on top, as long as nothing is known."""
 
 
-class Line(NamedTuple):
-    """Seconds of a run: `fixed + each · units`."""
+class Curve:
+    """Seconds of a run by its work: straight between the points, never falling."""
 
-    fixed: float
-    """Seconds for being a run."""
-    each: float
-    """Seconds for a unit of work, padding counted."""
+    def __init__(self, points: Iterable[Point] = ()) -> None:
+        """Draw it.
 
-    @property
-    def worth(self) -> float:
-        """Units of work that take as long as being a run does."""
-        return MOST_WORTH if self.fixed >= self.each * MOST_WORTH else self.fixed / self.each
+        Args:
+            points: what is known; without two of them, a run costs `UNKNOWN` units and one for each unit in it.
+        """
+        known = sorted(points)
+        if len(known) < 2:
+            known = [(0.0, UNKNOWN), (1.0, UNKNOWN + 1)]
+        self._work = [work for work, _ in known]
+        self._seconds: list[float] = []
+        for _, seconds in known:
+            self._seconds.append(max(seconds, self._seconds[-1] if self._seconds else 0.0))
+        self._table = [self._between(work) for work in range(TABLE)]
+
+    def __call__(self, work: int) -> float:
+        """Seconds of a run with so much work."""
+        return self._table[work] if work < TABLE else self._between(work)
+
+    def _between(self, work: float) -> float:
+        right = min(max(1, bisect_left(self._work, work)), len(self._work) - 1)
+        left = right - 1
+        slope = (self._seconds[right] - self._seconds[left]) / max(1e-9, self._work[right] - self._work[left])
+        # Below the first point a run still has to be started, which takes it at least half as long.
+        return max(self._seconds[0] / 2, self._seconds[left] + slope * (work - self._work[left]))
 
 
 class RunCosts:
-    """Fits a line to runs by least squares in which old runs count less and less."""
+    """Keeps the curve by what runs took."""
 
-    def __init__(self) -> None:
+    def __init__(self, points: Iterable[Point] = ()) -> None:
+        self._sizes: dict[int, tuple[int, float, float]] = {}
+        for work, seconds in points:
+            self._sizes[_size(int(work))] = (int(1 / WEIGHT), work, seconds)
         self._seen = 0
-        self._weight = self._x = self._xx = self._y = self._xy = 0.0
-
-    def learn(self, units: int, seconds: float) -> None:
-        """Take in a run: its work with padding, and the seconds that the runtime took."""
-        self._seen += 1
-        self._weight = self._weight * MEMORY + 1
-        self._x = self._x * MEMORY + units
-        self._xx = self._xx * MEMORY + units * units
-        self._y = self._y * MEMORY + seconds
-        self._xy = self._xy * MEMORY + units * seconds
+        self.curve = Curve(self.points)
+        """What a run costs."""
 
     @property
-    def line(self) -> Line | None:
-        """The line; None where too little was seen, runs were too alike, or more work took no longer."""
-        if self._seen < FEW:
-            return None
-        spread = self._weight * self._xx - self._x * self._x
-        if spread < (SPREAD * self._x) ** 2:
-            return None
-        each = (self._weight * self._xy - self._x * self._y) / spread
-        if each <= 0:
-            return None
-        return Line(max(0.0, (self._y - each * self._x) / self._weight), each)
+    def points(self) -> tuple[Point, ...]:
+        """What is known: one point for each size of runs."""
+        return tuple((work, seconds) for _, work, seconds in self._sizes.values())
+
+    def learn(self, work: int, seconds: float) -> None:
+        """Take in a run: its work with padding, and the seconds that the runtime took."""
+        size = _size(work)
+        seen, mean_work, mean_seconds = self._sizes.get(size, (0, 0.0, 0.0))
+        weight = max(WEIGHT, 1 / (seen + 1))
+        mean_work += weight * (work - mean_work)
+        mean_seconds += weight * (seconds - mean_seconds)
+        self._sizes[size] = (seen + 1, mean_work, mean_seconds)
+        self._seen += 1
+        if self._seen % REDRAWN == 0:
+            self.curve = Curve(self.points)
+
+
+def _size(work: int) -> int:
+    """Which runs are of a size: two sizes to a doubling."""
+    return 2 * work.bit_length() + (work >> max(0, work.bit_length() - 2) & 1)

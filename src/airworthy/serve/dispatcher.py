@@ -298,8 +298,10 @@ class Dispatcher:
         self._lanes_wanted = profile.lanes
         if self._scheduler.limits.rows > 1:  # else its batches are known to lose rows
             self._scheduler.limits = limits
-        self._scheduler.worth = profile.line.worth
-        self._forecast.expect(profile.each / profile.lanes, profile.fixed + profile.each)
+        self._costs = RunCosts(profile.points)
+        self._scheduler.cost = self._costs.curve
+        work, seconds = max(profile.points)
+        self._forecast.expect(seconds / work / profile.lanes, min(profile.points)[1])
 
     def quiet_for(self) -> float:
         """Seconds since the last request; 0 while one is inside or no runner is ready."""
@@ -457,9 +459,7 @@ class Dispatcher:
         if not flight.pendings[0].length or (flight.alone and self._lanes(flight.slot) > 1):
             return
         self._costs.learn(flight.work, seconds)
-        line = self._costs.line
-        if line is not None:
-            self._scheduler.worth = line.worth
+        self._scheduler.cost = self._costs.curve
 
     def _blame(self, flight: _Flight, error: AirworthyError) -> None:
         """A batch failed: several are tried again one by one, and one that ran alone once more.

@@ -6,9 +6,11 @@ the padding that each of them causes costs less than the run of its own that it 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Union
+
+from airworthy.serve.costs import Curve
 
 
 class Ticket:
@@ -60,8 +62,6 @@ class Limits:
     """The most rows; 1 turns batching off. A single request may have more."""
     tokens: int = 256
     """The most elements along the padded axis times rows, padding counted. A single request may have more."""
-    worth: float = 8.0
-    """Elements of padding that are worth one run less, until runs have told better."""
     wait: float = 0.0
     """Seconds that the oldest request may wait for company."""
 
@@ -88,8 +88,8 @@ class Scheduler:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         """The bounds."""
-        self.worth = limits.worth
-        """Elements of padding that are worth one run less; the caller corrects it as it learns what runs cost."""
+        self.cost: Callable[[int], float] = Curve()
+        """What a run with so many elements costs, in any unit; the caller corrects it as it learns it."""
 
     def step(self, now: float, queue: Sequence[Ticket], free: int = 1) -> Union[Batch, Wait]:
         """What to run now.
@@ -129,20 +129,20 @@ class Scheduler:
 
     def _by_length(self, queue: Sequence[Ticket], free: int) -> list[Ticket]:
         """Those whose length is nearest to the oldest one's, while each is better off with it than in its own run."""
-        oldest, limits = queue[0], self.limits
+        oldest, limits, cost = queue[0], self.limits, self.cost
         others = [t for t in queue if t is not oldest and t.group == oldest.group and t.length and not t.solo]
         others.sort(key=lambda ticket: abs(ticket.length - oldest.length))
         most = limits.tokens
         if free > 1:
             most = min(most, -(-sum(ticket.work for ticket in queue) // free))
-        chosen, rows, longest, padded = [oldest], oldest.rows, oldest.length, oldest.rows * oldest.length
+        chosen, rows, longest, together = [oldest], oldest.rows, oldest.length, cost(oldest.work)
         for ticket in others:
             new_rows, new_longest = rows + ticket.rows, max(longest, ticket.length)
-            new_padded = new_rows * new_longest
-            if new_rows > limits.rows or new_padded > most or new_padded - padded - ticket.work > self.worth:
+            padded = new_rows * new_longest
+            if new_rows > limits.rows or padded > most or cost(padded) > together + cost(ticket.work):
                 continue
             chosen.append(ticket)
-            rows, longest, padded = new_rows, new_longest, new_padded
+            rows, longest, together = new_rows, new_longest, cost(padded)
             if rows == limits.rows:
                 break
         return chosen

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, repeat
 from statistics import median
 from typing import NamedTuple
 
 import msgspec
 
-from airworthy.serve.costs import Line, RunCosts
+from airworthy.serve.costs import Point
 
 REPEATS = 5
 """Runs of each trial; the fastest counts, since what else the machine does only adds to them."""
@@ -20,8 +18,6 @@ CLOSE = 1.03
 BETTER = 1.15
 """How much more work all threads must do on one run than on several side by side, by the median of the trials, for that
 to be preferred."""
-FEWEST = 4
-"""Trials that the line of costs is drawn through at the least, where so many were made."""
 _TEXTS = ((1, 8), (1, 24), (1, 64), (1, 128), (4, 32), (8, 32), (16, 32), (32, 32))
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -49,15 +45,8 @@ class Profile(msgspec.Struct, frozen=True):
     """Runs at the same time; 1 where one with all threads does more."""
     batch: int
     """The work of a batch, in rows or in tokens, beyond which a unit of work gets no cheaper."""
-    fixed: float
-    """Seconds that a run takes for being one, beside others where they are run so."""
-    each: float
-    """Seconds that it takes for each unit of work."""
-
-    @property
-    def line(self) -> Line:
-        """What a run costs."""
-        return Line(self.fixed, self.each)
+    points: tuple[Point, ...]
+    """What runs cost, beside others where they are run so: their work, and their seconds."""
 
 
 class Search:
@@ -106,9 +95,8 @@ class Search:
             return None
         cheapest = min(seconds / trial.work for trial, seconds in costs.items())
         batch = min(trial.work for trial, seconds in costs.items() if seconds / trial.work <= CLOSE * cheapest)
-        least = sorted(trial.work for trial in costs)[:FEWEST][-1]
-        line = _line({trial: seconds for trial, seconds in costs.items() if trial.work <= max(batch, least)})
-        return None if line is None else Profile(lanes, batch, line.fixed, line.each)
+        points = tuple(sorted((float(trial.work), seconds) for trial, seconds in costs.items()))
+        return Profile(lanes, batch, points)
 
     def _costs(self, *, alone: bool) -> dict[Trial, float]:
         """Seconds by trial, as if all were of one kind."""
@@ -117,11 +105,3 @@ class Search:
             for trial, took in self._took.items()
             if trial.alone == alone and len(took) == REPEATS
         }
-
-
-def _line(costs: dict[Trial, float]) -> Line | None:
-    fit = RunCosts()
-    pairs: Sequence[tuple[Trial, float]] = sorted(costs.items())
-    for trial, seconds in chain.from_iterable(repeat(pairs, 1 + 8 // max(1, len(pairs)))):
-        fit.learn(trial.work, seconds)
-    return fit.line

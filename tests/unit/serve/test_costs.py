@@ -1,4 +1,4 @@
-"""What a run is worth is learnt from runs, and followed when it changes."""
+"""What a run costs is learnt from runs, and followed when it changes."""
 
 from __future__ import annotations
 
@@ -6,40 +6,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.serve.costs import FEW, MOST_WORTH, RunCosts
+from airworthy.serve.costs import UNKNOWN, Curve, RunCosts
+
+amounts = st.integers(1, 3000)
+points = st.lists(st.tuples(amounts.map(float), st.floats(1e-6, 10)), max_size=12)
 
 
-@given(st.floats(1e-4, 1e-1), st.floats(1e-6, 1e-2), st.lists(st.integers(1, 300), min_size=20, max_size=60))
-def test_a_line_is_found_again(fixed: float, each: float, work: list[int]) -> None:
+@given(points, amounts, amounts)
+def test_more_work_never_costs_less(known: list[tuple[float, float]], one: int, other: int) -> None:
+    cost = Curve(known)
+    less, more = sorted((one, other))
+    assert 0 < cost(less) <= cost(more) + 1e-9
+
+
+def test_a_curve_goes_through_what_is_known() -> None:
+    cost = Curve([(8, 0.0034), (24, 0.0065), (64, 0.0155), (128, 0.032)])
+    assert cost(8) == pytest.approx(0.0034)
+    assert cost(96) == pytest.approx(0.02375)
+    assert cost(2000) == pytest.approx(0.032 + 1872 * 0.0165 / 64), "as steep as at the end"
+    assert 0.0017 <= cost(1) < 0.0034
+    unknown = Curve()
+    assert 2 * unknown(10) - unknown(20) == pytest.approx(UNKNOWN)
+
+
+def test_runs_draw_the_curve_and_draw_it_again_when_they_change() -> None:
+    def processor(work: int) -> float:
+        return 0.002 + 0.00025 * work
+
     costs = RunCosts()
-    for units in (*work, 10, 100, 200):
-        costs.learn(units, fixed + each * units)
-    line = costs.line
-    assert line is not None
-    assert line.fixed == pytest.approx(fixed, rel=0.01, abs=each)
-    assert line.each == pytest.approx(each, rel=0.01)
-    assert line.worth == pytest.approx(min(MOST_WORTH, fixed / each), rel=0.02, abs=1)
+    for n in range(400):
+        work = 1 + 37 * n % 250
+        costs.learn(work, processor(work))
+    for work in (10, 50, 100, 200):
+        assert costs.curve(work) == pytest.approx(processor(work), rel=0.05)
+    for n in range(4000):
+        work = 1 + 37 * n % 250
+        costs.learn(work, 3 * processor(work))
+    for work in (10, 50, 100, 200):
+        assert costs.curve(work) == pytest.approx(3 * processor(work), rel=0.05)
 
 
-def test_runs_that_are_too_few_or_too_alike_tell_nothing() -> None:
-    few, alike, falling = RunCosts(), RunCosts(), RunCosts()
-    for n in range(FEW - 1):
-        few.learn(n + 1, n + 1.0)
-    for _ in range(100):
-        alike.learn(64, 0.01)
-    for n in range(1, 100):
-        falling.learn(n, 1.0 / n)
-    assert few.line is None
-    assert alike.line is None
-    assert falling.line is None
-
-
-def test_what_changes_is_followed() -> None:
-    costs = RunCosts()
-    for n in range(500):
-        costs.learn(1 + n % 50, 0.001 * (1 + n % 50))
-    for n in range(500):
-        costs.learn(1 + n % 50, 0.05 + 0.001 * (1 + n % 50))
-    line = costs.line
-    assert line is not None
-    assert line.worth == pytest.approx(50, rel=0.05)
+def test_what_a_search_found_counts_until_runs_outweigh_it() -> None:
+    costs = RunCosts([(10, 0.01), (100, 0.1)])
+    for _ in range(16):
+        costs.learn(100, 0.2)
+    assert 0.11 < costs.curve(100) < 0.19
+    assert costs.curve(10) == pytest.approx(0.01)
