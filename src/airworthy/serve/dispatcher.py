@@ -377,6 +377,13 @@ class Dispatcher:
         alone = slot.suspected or not self._queue or self._queue[0].solo
         return full and not alone and slot.running < AHEAD and 0 < self._forecast.run_time <= LONG_RUN
 
+    def _is_alone(self, slot: Slot) -> bool:
+        """Whether a run gets all threads: nothing is beside it, and it lasts long enough to be divided among them."""
+        assert slot.ready is not None
+        if 0 < self._forecast.run_time <= LONG_RUN:
+            return False
+        return (not self._flights and not self._queue) or min(slot.ready.lanes, self._lanes_wanted) == 1
+
     def _set_alarm(self, until: float | None) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
@@ -385,7 +392,6 @@ class Dispatcher:
             self._alarm = self._loop.call_at(until, self._pump)
 
     def _send(self, slot: Slot, batch: Batch) -> None:
-        assert slot.ready is not None
         chosen: tuple[Pending, ...] = batch.tickets  # type: ignore[assignment]
         self._queue.take(chosen)
         live = tuple(pending for pending in chosen if not pending.answer.done())
@@ -397,7 +403,7 @@ class Dispatcher:
             pending.sent = now
             pending.tries += 1
         metas, data = assemble([pending.tensors for pending in live], self._padding)
-        alone = (not self._flights and not self._queue) or min(slot.ready.lanes, self._lanes_wanted) == 1
+        alone = self._is_alone(slot)
         budget = max(pending.deadline for pending in live) - now
         run = Run(self._number, metas, budget, live[0].wanted, alone)
         self._flights[self._number] = _Flight(slot, live, now, alone)
