@@ -220,7 +220,7 @@ def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while() -> N
         full.clear()
         writer.write(one)
         assert (await answer(reader))[2] == b"x"
-        assert 0.1 < loop.time() - began < 2, "the next one is read once it could have come again"
+        assert 0.3 < loop.time() - began < 2, "the next one is read once it could have come again"
         full.append(True)
         writer.write(ask("/", "content-length: 1", "x-request-id: 7", body=b"y"))
         assert (await answer(reader))[2] == b"y", "one that hangs on its id is looked at"

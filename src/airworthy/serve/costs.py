@@ -16,8 +16,6 @@ WEIGHT = 0.05
 """The weight of the newest run among those of its size."""
 REDRAWN = 16
 """Runs after which the curve is drawn again."""
-TABLE = 1024
-"""Amounts of work whose costs are kept at hand."""
 UNKNOWN = 8.0
 """Units of work that a run is held to cost on top, as long as nothing is known."""
 
@@ -29,22 +27,19 @@ class Curve:
         """Draw it.
 
         Args:
-            points: what is known; without two of them, a run costs `UNKNOWN` units and one for each unit in it.
+            points: what is known. With one alone, half of it is taken for being a run; without any, a run costs
+                `UNKNOWN`, and one for each unit in it.
         """
         known = sorted(points)
         if len(known) < 2:
-            known = [(0.0, UNKNOWN), (1.0, UNKNOWN + 1)]
+            known = [(0.0, known[0][1] / 2), *known] if known else [(0.0, UNKNOWN), (1.0, UNKNOWN + 1)]
         self._work = [work for work, _ in known]
         self._seconds: list[float] = []
         for _, seconds in known:
             self._seconds.append(max(seconds, self._seconds[-1] if self._seconds else 0.0))
-        self._table = [self._between(work) for work in range(TABLE)]
 
-    def __call__(self, work: int) -> float:
+    def __call__(self, work: float) -> float:
         """Seconds of a run with so much work."""
-        return self._table[work] if work < TABLE else self._between(work)
-
-    def _between(self, work: float) -> float:
         right = min(max(1, bisect_left(self._work, work)), len(self._work) - 1)
         left = right - 1
         slope = (self._seconds[right] - self._seconds[left]) / max(1e-9, self._work[right] - self._work[left])
@@ -77,7 +72,7 @@ class RunCosts:
         mean_seconds += weight * (seconds - mean_seconds)
         self._sizes[size] = (seen + 1, mean_work, mean_seconds)
         self._seen += 1
-        if self._seen % REDRAWN == 0:
+        if self._seen < REDRAWN or self._seen % REDRAWN == 0:
             self.curve = Curve(self.points)
 
 

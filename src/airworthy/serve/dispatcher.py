@@ -177,7 +177,11 @@ class Dispatcher:
     @property
     def ready(self) -> bool:
         """Whether a runner takes work and requests are let in."""
-        return not self._draining and any(slot.state is State.READY for slot in self.slots)
+        if not self._draining:
+            for slot in self.slots:
+                if slot.state is State.READY:
+                    return True
+        return False
 
     @property
     def state(self) -> str:
@@ -248,17 +252,20 @@ class Dispatcher:
         else:
             if not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
                 raise self._not_ready()
-        if (full := self.full) is not None:
+        if (full := self.full()) is not None:
             self._meters.rejected("overloaded")
             raise refusals.Overloaded(name=self.name, waiting=full.waiting, retry_after=full.wait)
 
-    @property
-    def full(self) -> Full | None:
-        """How long its queue is; None while there is room in it, and in the time that is left for those inside."""
-        queued = len(self._queue)
+    def full(self, coming: int = 0) -> Full | None:
+        """How long its queue is; None while there is room in it, and in the time that is left for those inside.
+
+        Args:
+            coming: requests that were let in and are not in the queue yet.
+        """
+        queued = len(self._queue) + coming
         if not queued:
             return None
-        wait = self._forecast.wait(self._queue.work)
+        wait = self._forecast.wait(self._queue.work, len(self._queue))
         if queued < self._settings.max_queue and wait <= self._settings.deadline * MOST_WAIT:
             return None
         return Full(queued, max(1.0, wait))
@@ -300,8 +307,7 @@ class Dispatcher:
             self._scheduler.limits = limits
         self._costs = RunCosts(profile.points)
         self._scheduler.cost = self._costs.curve
-        work, seconds = max(profile.points)
-        self._forecast.expect(seconds / work / profile.lanes, min(profile.points)[1])
+        self._forecast.expect(profile.points, profile.lanes)
 
     def quiet_for(self) -> float:
         """Seconds since the last request; 0 while one is inside or no runner is ready."""

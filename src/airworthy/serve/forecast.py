@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from airworthy.serve.costs import Point, RunCosts
+
 SMOOTHING = 0.1
 """The weight of the newest observation."""
 FEW = 5
@@ -9,19 +13,28 @@ FEW = 5
 
 
 class Forecast:
-    """Learns seconds for a unit of work (a row, or a token of a text) at the pace of all runners together."""
+    """Learns at what pace runs come back, by the work in them (rows, or tokens of texts)."""
 
     def __init__(self) -> None:
         self.run_time = 0.0
         """Seconds that a run takes, smoothed; 0 before the first."""
-        self._per_unit = 0.0
+        self._pace = RunCosts()
+        self._typical = 0.0
         self._seen = 0
         self._last = 0.0
 
-    def expect(self, per_unit: float, run_time: float) -> None:
-        """Start from what is known already, in seconds; what is seen counts in full against it."""
-        if self._seen < FEW:
-            self._per_unit, self.run_time, self._seen = per_unit, run_time, FEW
+    def expect(self, points: Iterable[Point], lanes: int) -> None:
+        """Start from what is known already; what is seen corrects it.
+
+        Args:
+            points: what runs cost.
+            lanes: how many of them run at the same time.
+        """
+        known = sorted(points)
+        if self._seen < FEW and known:
+            self._pace = RunCosts((work, seconds / lanes) for work, seconds in known)
+            self._typical, self.run_time = known[0]
+            self._seen = FEW
 
     def learn(self, sent: float, now: float, units: int, seconds: float) -> None:
         """Take in a batch that came back.
@@ -36,10 +49,18 @@ class Forecast:
         interval = now - max(sent, self._last)
         self._last = now
         self._seen += 1
+        self._pace.learn(units, interval)
         weight = max(SMOOTHING, 1 / self._seen)
-        self._per_unit += weight * (interval / max(1, units) - self._per_unit)
+        self._typical += weight * (units - self._typical)
         self.run_time += weight * (seconds - self.run_time)
 
-    def wait(self, units: int) -> float:
-        """Seconds until so much waiting work is done and the next request runs; 0 where too little was seen."""
-        return units * self._per_unit + self.run_time if self._seen >= FEW else 0.0
+    def wait(self, work: int, requests: int) -> float:
+        """Seconds until the work of so many waiting requests is done and the next one runs; 0 after too few runs.
+
+        Small requests run as those before them did, together; one that is larger than such a run is a run of its own,
+        and work in large runs takes less time than as much in small ones.
+        """
+        if self._seen < FEW or not requests:
+            return 0.0
+        size = max(1.0, self._typical, work / requests)
+        return work / size * self._pace.curve(size) + self.run_time

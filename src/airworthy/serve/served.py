@@ -185,10 +185,13 @@ class Served:
             raise refusals.NotReady(name=self.name, state=self.state)
         self.dispatcher.check_room()
 
-    @property
-    def full(self) -> Full | None:
-        """How long its queue is, where it takes nobody more; None where the request decides what is said."""
-        return None if self.unloaded or not self.dispatcher.ready else self.dispatcher.full
+    def full(self, coming: int) -> Full | None:
+        """How long its queue is, where it takes nobody more; None where the request decides what is said.
+
+        Args:
+            coming: requests that were let in and are not in the queue yet.
+        """
+        return None if self.unloaded or not self.dispatcher.ready else self.dispatcher.full(coming)
 
     def turned_away(self) -> None:
         """Count a request that was refused because it is full."""

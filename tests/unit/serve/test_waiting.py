@@ -38,16 +38,25 @@ def test_the_work_is_always_that_of_the_tickets(steps: list[tuple[str, int]]) ->
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_the_wait_is_foretold_from_the_pace_of_all_lanes(lanes: int) -> None:
     forecast = Forecast()
-    assert forecast.wait(100) == 0
+    assert forecast.wait(100, 10) == 0
     for number in range(40):  # each run of 10 units takes 0.1 s, `lanes` of them at a time
         sent = (number // lanes) * 0.1
         forecast.learn(sent, sent + 0.1, 10, 0.1)
-    assert forecast.wait(0) == pytest.approx(0.1)
-    assert forecast.wait(1000) == pytest.approx(0.1 + 1000 * 0.01 / lanes, rel=0.3)
+    assert forecast.wait(0, 0) == 0
+    assert forecast.wait(1000, 500) == pytest.approx(0.1 + 1000 * 0.01 / lanes, rel=0.3)
+
+
+def test_large_requests_are_not_held_to_cost_what_as_many_small_ones_do() -> None:
+    forecast = Forecast()
+    for number in range(200):  # a run takes 1 ms, and 1 µs for each of its 1 to 64 rows
+        rows = 1 + 13 * number % 64
+        forecast.learn(float(number), number + 0.001 + rows * 1e-6, rows, 0.001)
+    assert forecast.wait(300_000, 3) == pytest.approx(0.3, rel=0.2)
+    assert forecast.wait(256, 256) < 0.05
 
 
 def test_too_little_foretells_nothing() -> None:
     forecast = Forecast()
     for _ in range(FEW - 1):
         forecast.learn(0.0, 5.0, 1, 5.0)
-    assert forecast.wait(10**6) == 0
+    assert forecast.wait(10**6, 1) == 0

@@ -24,7 +24,7 @@ IDLE = 30.0
 """Seconds that a connection is kept whose client neither asks nor reads."""
 LINGER = 2.0
 """Seconds that a client gets to read a last answer, and to stop sending what nobody wants."""
-RESPITE = 0.2
+RESPITE = 0.5
 """Seconds for which nothing more is read from a client that was turned away: it was told when to come again."""
 LINGER_SIZE = 4 << 20
 """Bytes that it may still send in that time."""

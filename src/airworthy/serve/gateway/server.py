@@ -12,6 +12,10 @@ from airworthy.serve.gateway.connection import FRAMING, Answer, Connection, Turn
 
 BACKLOG = 65535
 """Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
+ACCEPTS = 64
+"""Connections that are taken at a time."""
+RECOVER = 0.5
+"""Seconds after which connections are taken again once there was no descriptor for one."""
 MARGIN = 2.0
 """Seconds beyond the drain after which what is left is cut off."""
 LOOK = 0.1
@@ -44,6 +48,7 @@ class Server:
         self._grace = settings.drain + MARGIN
         self._most = _most_connections()
         self._changed = asyncio.Event()
+        self._opening: set[asyncio.Task[None]] = set()
 
     def opened(self, connection: Connection) -> bool:
         """A connection is there; whether there is room for it."""
@@ -59,12 +64,14 @@ class Server:
     async def serve(self, sock: socket.socket) -> None:
         """Accept connections on a listening socket until `stop`, then wait for what is under way."""
         loop = asyncio.get_running_loop()
-        listening = await loop.create_server(lambda: Connection(self), sock=sock, backlog=BACKLOG)
+        sock.setblocking(False)
+        sock.listen(BACKLOG)
+        loop.add_reader(sock.fileno(), self._accept, sock)
         looking = loop.create_task(self._look())
         try:
             while not self.stopping:
                 await self._wait(None)
-            listening.close()
+            self._stop_listening(sock)
             for connection in tuple(self.connections):
                 connection.retire()
             end = loop.time() + self._grace
@@ -72,7 +79,7 @@ class Server:
                 await self._wait(left)
         finally:
             looking.cancel()
-            listening.close()
+            self._stop_listening(sock)
             for connection in tuple(self.connections):
                 connection.abort()
             # One turn of the loop, in which the transports tell their connections of the end.
@@ -84,6 +91,44 @@ class Server:
         if now:
             self._grace = 0.0
         self._changed.set()
+
+    def _accept(self, sock: socket.socket) -> None:
+        """Take connections that wait, several at a time.
+
+        The loop itself would take one a turn, which is too few when turns are long.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPTS):
+            try:
+                client, _ = sock.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError:
+                # No descriptor or memory is left: what is open goes on, and those who wait are asked again later.
+                loop.remove_reader(sock.fileno())
+                loop.call_later(RECOVER, self._accept_again, sock)
+                return
+            client.setblocking(False)
+            opening = loop.create_task(self._open(client))
+            self._opening.add(opening)
+            opening.add_done_callback(self._opening.discard)
+
+    def _accept_again(self, sock: socket.socket) -> None:
+        if not self.stopping and sock.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(sock.fileno(), self._accept, sock)
+
+    async def _open(self, client: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self), client)
+        except OSError:  # gone before it was here
+            client.close()
+
+    def _stop_listening(self, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+            sock.close()
 
     async def _wait(self, timeout: float | None) -> None:
         with contextlib.suppress(asyncio.TimeoutError):

@@ -6,6 +6,7 @@ alone names the model, its queue is asked before a request is made of what came,
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -33,13 +34,22 @@ class TurningAway:
         self._error_body = error_body
         self._meters = meters
         self._prepared: dict[str, tuple[float, list[Response]]] = {}
+        self._passed: dict[str, int] = {}
 
     def __call__(self, target: bytes) -> Response | None:
         """The answer to a request for this URL; None to look at the request."""
         place = self._places.get(target)
-        if place is None or not (waiting := place[1].full):
+        if place is None:
             return None
         route, served = place
+        # Who was let through in this turn of the loop is not in the queue yet.
+        passed = self._passed.get(served.name, 0)
+        waiting = served.full(passed)
+        if waiting is None:
+            if not self._passed:
+                asyncio.get_running_loop().call_soon(self._passed.clear)
+            self._passed[served.name] = passed + 1
+            return None
         served.turned_away()
         self._meters.requests.add(route, 503)
         until, answers = self._prepared.get(served.name, (0.0, []))
