@@ -52,17 +52,18 @@ class Profile(msgspec.Struct, frozen=True):
 class Search:
     """Asks for trials, the smallest first, and makes a profile of what they took."""
 
-    def __init__(self, lanes: int, *, is_text: bool, most_rows: int) -> None:
+    def __init__(self, lanes: int, *, is_text: bool, most_rows: int, longest: int | None = None) -> None:
         """Plan it.
 
         Args:
             lanes: runs that the runner takes at the same time.
             is_text: whether a row is a text, whose length varies.
             most_rows: rows that a batch may have.
+            longest: tokens of the longest text; None for any.
         """
         self._lanes = lanes
         shapes = _TEXTS if is_text else tuple((rows, 0) for rows in _ROWS)
-        shapes = tuple(shape for shape in shapes if shape[0] <= most_rows)
+        shapes = tuple(shape for shape in shapes if shape[0] <= most_rows and shape[1] <= (longest or shape[1]))
         ways = (True, False) if lanes > 1 else (True,)
         # Both ways by turns: what else the machine does then hits both alike.
         self._left = [Trial(rows, length, alone) for rows, length in shapes for _ in range(REPEATS) for alone in ways]

@@ -130,7 +130,8 @@ class Served:
 
     async def _search(self, ready: Ready, keep: Callable[[Profile], None]) -> None:
         is_text, most_rows = self.codec is not None, self._settings.max_batch
-        found = await trials.find(self.dispatcher, ready, is_text=is_text, most_rows=most_rows)
+        longest = self.model.max_length
+        found = await trials.find(self.dispatcher, ready, is_text=is_text, most_rows=most_rows, longest=longest)
         if found is not None:
             self._profile = found
             self._run_as(found)

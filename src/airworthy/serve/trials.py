@@ -34,7 +34,9 @@ def blank(specs: Sequence[TensorSpec], trial: Trial) -> list[Tensor] | None:
     return tensors
 
 
-async def find(dispatcher: Dispatcher, ready: Ready, *, is_text: bool, most_rows: int) -> Profile | None:
+async def find(
+    dispatcher: Dispatcher, ready: Ready, *, is_text: bool, most_rows: int, longest: int | None = None
+) -> Profile | None:
     """Search for the profile of a model that is being served, between its requests.
 
     Args:
@@ -42,11 +44,12 @@ async def find(dispatcher: Dispatcher, ready: Ready, *, is_text: bool, most_rows
         ready: what its first runner said.
         is_text: whether its rows are texts.
         most_rows: rows that a batch may have.
+        longest: tokens of the longest text that it takes; None for any.
 
     Returns:
-        The profile; None where the model can't be tried, or never was left in peace.
+        The profile; None where the model can't be tried, a trial failed, or it never was left in peace.
     """
-    search = Search(ready.lanes, is_text=is_text, most_rows=most_rows)
+    search = Search(ready.lanes, is_text=is_text, most_rows=most_rows, longest=longest)
     first = search.next
     if first is None or blank(ready.inputs, first) is None:
         return None
@@ -67,6 +70,7 @@ async def find(dispatcher: Dispatcher, ready: Ready, *, is_text: bool, most_rows
             await asyncio.sleep(max(SETTLE, 2 * ready.seconds))
             continue
         seconds = await dispatcher.trial(tensors, alone=trial.alone, copies=copies)
-        if seconds is not None:
-            search.told(seconds)
+        if seconds is None:
+            return None
+        search.told(seconds)
     return None

@@ -86,6 +86,11 @@ def test_any_machine_ends_the_search(lanes: int, is_text: bool, most_rows: int, 
         assert all(cost(n) <= cost(n + 1) for n in range(1500))
 
 
+def test_texts_are_no_longer_than_the_model_takes() -> None:
+    _, made = found(Search(2, is_text=True, most_rows=32, longest=32), processor)
+    assert {trial.length for trial in made} == {8, 24, 32}
+
+
 def test_nothing_larger_is_tried_than_a_request_may_wait_for() -> None:
     _, made = found(Search(1, is_text=False, most_rows=64), lambda trial: 0.03 * trial.rows)
     largest = max(trial.rows for trial in made)
