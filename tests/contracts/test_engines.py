@@ -268,12 +268,12 @@ class TestOnnxRuntime:
             runner.run({**batch, "input_ids": batch["input_ids"] + models.VOCABULARY})
         assert "\n" not in told.value.text
 
-    def test_sessions_do_not_spin(self, tmp_path: Path) -> None:
+    def test_sessions_spin_within_runs_alone(self, tmp_path: Path) -> None:
         runner: Any = self.load(models.linear(tmp_path / "model.onnx"), threads=2)
         settings = runner._session.get_session_options()
         assert settings.intra_op_num_threads == 2
         assert settings.inter_op_num_threads == 1
-        assert settings.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+        assert settings.get_session_config_entry("session.force_spinning_stop") == "1"
         assert runner._session.get_providers() == ["CPUExecutionProvider"]
 
     def test_a_missing_library_names_the_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

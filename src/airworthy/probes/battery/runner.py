@@ -188,7 +188,7 @@ class _Run:
             self.finished = True
 
     def _end(self, message: Mapping[str, Any]) -> None:
-        outcome = message.get("outcome")
+        outcome = _text(message.get("outcome"))
         numbers = {
             name: _number(message.get(name)) for name in ("seconds", "fastest", "flops", "bytes", "error", "largest")
         }
@@ -196,7 +196,7 @@ class _Run:
             self._lose("failed", say("the answer of the test cannot be read"))
             return
         self._add(
-            str(outcome),
+            outcome,
             shape=_text(message.get("shape")),
             detail=_text(message.get("detail"))[-MOST_DETAIL:],
             **{name: value or 0.0 for name, value in numbers.items()},
