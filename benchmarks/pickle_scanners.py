@@ -1,7 +1,7 @@
 """Hostile and benign pickles, by the classes of the tests, before four scanners side by side.
 
-The others are looked for in the interpreter that SCANNERS names (default /tmp/scan-venv/bin/python), where they are
-installed with `pip install picklescan modelscan fickling typing_extensions numpy`; one that is missing is told and left
+The others are looked for in the interpreter that SCANNERS names, this one without it, where they are installed
+with `pip install picklescan modelscan fickling typing_extensions numpy`; one that is missing is told and left
 out. Each runs in a process of its own over all files and answers as its own command does: something found, nothing
 found, or the file could not be scanned (failed, skipped or not looked at).
 """
@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OTHERS = os.environ.get("SCANNERS", "/tmp/scan-venv/bin/python")
+OTHERS = os.environ.get("SCANNERS", sys.executable)
 FOUND, CLEAN, UNSCANNED = "found", "clean", "unscanned"
 
 _LOOP = """
