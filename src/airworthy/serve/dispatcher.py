@@ -246,12 +246,8 @@ class Dispatcher:
         """
         if self._draining:
             raise self._not_ready()
-        for slot in self.slots:
-            if slot.state is State.READY:
-                break
-        else:
-            if not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
-                raise self._not_ready()
+        if not self.ready and not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
+            raise self._not_ready()
         if (full := self.full()) is not None:
             self._meters.rejected("overloaded")
             raise refusals.Overloaded(name=self.name, waiting=full.waiting, retry_after=full.wait)

@@ -10,8 +10,6 @@ import sys
 from airworthy.core.settings import ServeSettings
 from airworthy.serve.gateway.connection import FRAMING, Answer, Connection, TurnAway
 
-BACKLOG = 65535
-"""Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
 ACCEPTS = 64
 """Connections that are taken at a time."""
 RECOVER = 0.5
@@ -62,10 +60,8 @@ class Server:
             self._changed.set()
 
     async def serve(self, sock: socket.socket) -> None:
-        """Accept connections on a listening socket until `stop`, then wait for what is under way."""
+        """Accept connections on a listening, non-blocking socket until `stop`, then wait for what is under way."""
         loop = asyncio.get_running_loop()
-        sock.setblocking(False)
-        sock.listen(BACKLOG)
         loop.add_reader(sock.fileno(), self._accept, sock)
         looking = loop.create_task(self._look())
         try:
