@@ -11,6 +11,7 @@ import pytest
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import refusals
 from airworthy.serve.gateway import server as server_module
+from airworthy.serve.gateway.connection import Connection
 from airworthy.serve.gateway.http import Request, Response
 from airworthy.serve.gateway.server import Server
 
@@ -29,7 +30,9 @@ async def app(request: Request) -> Response | None:
         await asyncio.sleep(0.3)
         return Response(200, b"slow")
     if request.path == "/gone":
-        await request.gone()
+        gone = asyncio.Event()
+        request.watch(gone.set)
+        await gone.wait()
         return None
     try:
         return Response(200, await request.body(1000, 0.5))
@@ -203,11 +206,18 @@ def test_a_full_house_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while() -> None:
     full = [True]
 
-    def turn_away(target: bytes) -> Response | None:
-        return Response(503, b"full") if full and target == b"/" else None
+    class Turning:
+        def hold(self, connection: Connection, data: bytes) -> bool:
+            return False
+
+        def turn_away(self, target: bytes) -> Response | None:
+            return Response(503, b"full") if full and target == b"/" else None
+
+        def look(self, now: float) -> None:
+            return
 
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
-        server.turn_away = turn_away
+        server.doors = Turning()
         writer.write(ask("/early", method="GET"))
         assert (await answer(reader))[0] == 200
         one = ask("/", "content-length: 1", body=b"x")

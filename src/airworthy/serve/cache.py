@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
+from airworthy.serve import refusals
 from airworthy.serve.tensors import Tensor
 
 Answer = tuple[Tensor, ...]
-Watch = Callable[[], Awaitable[None]]
+Watch = Callable[[Callable[[], None]], None]
+"""Given something to call, calls it should the client leave."""
 Counter = Callable[[str], None]
 
-PATIENCE = 0.05
-"""Seconds after which a client that still waits is watched, in case that it leaves."""
 OVERHEAD = 400
 """Bytes that an entry costs beside its tensors' data."""
 
@@ -81,7 +82,7 @@ class AnswerCache:
         Args:
             key: what `key_of` made of the request.
             run: starts the run; its future is cancelled when nobody waits for it any more.
-            watch: returns when this client is gone.
+            watch: tells when this client leaves.
             store: where else the answer may be kept.
 
         Returns:
@@ -167,9 +168,7 @@ class _Flight:
         self._callers.add(own)
         own.add_done_callback(self._leave)
         if watch is not None:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(PATIENCE, self._watch, own, watch)
-            own.add_done_callback(lambda _: timer.cancel())
+            watch(partial(_gone, own))
 
     def land(self) -> None:
         """Give everybody who still waits the run's end."""
@@ -188,14 +187,7 @@ class _Flight:
         if not self._callers and not self.future.done():
             self.future.cancel()
 
-    def _watch(self, own: asyncio.Future[Answer], watch: Watch) -> None:
-        watcher = asyncio.ensure_future(watch())
-        watcher.add_done_callback(lambda done: _gone(own, done))
-        own.add_done_callback(lambda _: watcher.cancel())
 
-
-def _gone(own: asyncio.Future[Answer], watcher: asyncio.Future[None]) -> None:
-    from airworthy.serve.refusals import ClientGone
-
-    if not watcher.cancelled() and watcher.exception() is None and not own.done():
-        own.set_exception(ClientGone())
+def _gone(own: asyncio.Future[Answer]) -> None:
+    if not own.done():
+        own.set_exception(refusals.ClientGone())

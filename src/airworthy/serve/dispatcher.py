@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from airworthy.core.errors import AirworthyError
@@ -27,7 +28,13 @@ from airworthy.serve.waiting import Waiting
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
 
 SWEEP = 0.05
-"""Seconds between two looks at deadlines, stalls and clients that may have gone."""
+"""Seconds between two looks at deadlines, stalls and runs that nobody waits for any more."""
+QUEUE = 256
+"""Requests that may wait however long they take, where the settings name no number."""
+SHORT_WAIT = 1.0
+"""Seconds that a queue which is longer than that may take."""
+MOST_QUEUE = 1 << 14
+"""Requests in such a queue, for the memory that they hold."""
 MOST_WAIT = 0.8
 """The share of the deadline that a request may be foretold to wait; the rest is for running and for being wrong."""
 LONG_RUN = 0.0015
@@ -65,7 +72,7 @@ class Full(NamedTuple):
 class Pending(Ticket):
     """A request on its way."""
 
-    __slots__ = ("answer", "sent", "tensors", "tries", "wanted", "watch", "watcher")
+    __slots__ = ("answer", "sent", "tensors", "tries", "wanted")
 
     def __init__(
         self,
@@ -73,14 +80,11 @@ class Pending(Ticket):
         deadline: float,
         asked: Asked,
         answer: asyncio.Future[tuple[Tensor, ...]],
-        watch: Watch | None,
     ) -> None:
         super().__init__(arrived, deadline, (asked.group, asked.wanted), asked.rows, asked.length)
         self.tensors = asked.tensors
         self.wanted = asked.wanted
         self.answer = answer
-        self.watch = watch
-        self.watcher: asyncio.Future[None] | None = None
         self.tries = 0
         self.sent = 0.0
 
@@ -132,11 +136,13 @@ class Dispatcher:
         meters: ModelMeters,
         limits: Limits,
         padding: Mapping[str, bytes] | None = None,
+        on_room: Callable[[], None] | None = None,
     ) -> None:
         self.name = load.model.name
         self._settings = settings
         self._meters = meters
         self._padding = padding
+        self._on_room = on_room
         self._scheduler = Scheduler(limits)
         self._queue: Waiting[Pending] = Waiting()
         self._flights: dict[int, _Flight] = {}
@@ -261,25 +267,35 @@ class Dispatcher:
         queued = len(self._queue) + coming
         if not queued:
             return None
-        wait = self._forecast.wait(self._queue.work, len(self._queue))
-        if queued < self._settings.max_queue and wait <= self._settings.deadline * MOST_WAIT:
+        wait = self._forecast.wait(self._queue.work * queued // max(1, len(self._queue)), queued)
+        if wait <= self._settings.deadline * MOST_WAIT and self._has_room(queued, wait):
             return None
         return Full(queued, max(1.0, wait))
 
-    def submit(self, asked: Asked, watch: Watch | None = None) -> asyncio.Future[tuple[Tensor, ...]]:
+    def _has_room(self, queued: int, wait: float) -> bool:
+        if most := self._settings.max_queue:
+            return queued < most
+        return queued < QUEUE or (wait <= SHORT_WAIT and queued < MOST_QUEUE)
+
+    def submit(
+        self, asked: Asked, watch: Watch | None = None, arrived: float = 0.0
+    ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
 
         Args:
             asked: the request.
-            watch: returns when the client is gone; asked only of requests that take a while.
+            watch: tells when the client leaves.
+            arrived: when it came, on the event loop's clock; 0 for now.
 
         Returns:
             Its outputs, once they are there. Cancelling it takes the request out.
         """
         now = self._loop.time()
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
-        pending = Pending(now, now + self._settings.deadline, asked, answer, watch)
+        pending = Pending(now, (arrived or now) + self._settings.deadline, asked, answer)
         self._queue.append(pending)
+        if watch is not None:
+            watch(partial(self._client_gone, pending))
         self._last_asked = now
         self._pump_soon()
         self._watch_over()
@@ -396,6 +412,8 @@ class Dispatcher:
     def _send(self, slot: Slot, batch: Batch) -> None:
         chosen: tuple[Pending, ...] = batch.tickets  # type: ignore[assignment]
         self._queue.take(chosen)
+        if self._on_room is not None:
+            self._on_room()
         live = tuple(pending for pending in chosen if not pending.answer.done())
         if not live:
             return
@@ -460,7 +478,6 @@ class Dispatcher:
             if not pending.answer.done():
                 pending.answer.set_result(part)
                 self._meters.answered(pending.sent - pending.arrived, now - pending.arrived)
-            self._forget(pending)
 
     def _learn(self, flight: _Flight, seconds: float) -> None:
         """Correct what padding is worth. Runs that had all threads to themselves tell nothing of those side by side."""
@@ -518,13 +535,13 @@ class Dispatcher:
         now = self._loop.time()
         self._sweeper = None
         for number, flight in self._flights.items():
-            gone = [self._look_at(pending, now) for pending in flight.pendings]
+            gone = [self._is_over(pending, now) for pending in flight.pendings]
             # A run is given up once, and only when all who shared it have gone.
             if gone and all(gone) and number not in self._given_up:
                 self._given_up.add(number)
                 if flight.slot.link is not None:
                     flight.slot.link.cancel(number)
-        self._queue.keep(lambda pending: not self._look_at(pending, now))
+        self._queue.keep(lambda pending: not self._is_over(pending, now))
         stalled = {f.slot for f in self._flights.values() if now - f.sent > self._settings.stall_timeout}
         for slot in stalled:
             self._meters.stalled()
@@ -533,17 +550,14 @@ class Dispatcher:
         if self._queue or self._flights:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
 
-    def _look_at(self, pending: Pending, now: float) -> bool:
-        """End what is late and watch over what takes a while; whether it is done."""
+    def _is_over(self, pending: Pending, now: float) -> bool:
+        """Whether a request needs no answer any more; one that is late is told so."""
         if now >= pending.deadline:
             self._refuse(pending, refusals.DeadlinePassed(deadline=self._settings.deadline))
-        elif pending.watch is not None and pending.watcher is None and not pending.answer.done():
-            pending.watcher = asyncio.ensure_future(pending.watch())
-            pending.watcher.add_done_callback(lambda watcher: self._client_gone(pending, watcher))
         return pending.answer.done()
 
-    def _client_gone(self, pending: Pending, watcher: asyncio.Future[None]) -> None:
-        if not watcher.cancelled() and watcher.exception() is None and not pending.answer.done():
+    def _client_gone(self, pending: Pending) -> None:
+        if not pending.answer.done():
             self._meters.rejected("disconnected")
             pending.answer.set_exception(refusals.ClientGone())
 
@@ -551,11 +565,6 @@ class Dispatcher:
         if not pending.answer.done():
             self._meters.rejected(error.code)
             pending.answer.set_exception(error)
-        self._forget(pending)
-
-    def _forget(self, pending: Pending) -> None:
-        if pending.watcher is not None:
-            pending.watcher.cancel()
 
     # --- words ----------------------------------------------------------------------------------------------------
 

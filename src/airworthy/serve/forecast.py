@@ -20,6 +20,7 @@ class Forecast:
         """Seconds that a run takes, smoothed; 0 before the first."""
         self._pace = RunCosts()
         self._typical = 0.0
+        self._unit_time = 0.0
         self._seen = 0
         self._last = 0.0
 
@@ -35,6 +36,7 @@ class Forecast:
             self._pace = RunCosts((work, seconds / lanes) for work, seconds in known)
             self._typical, self.run_time = known[0]
             self._seen = FEW
+            self._weigh()
 
     def learn(self, sent: float, now: float, units: int, seconds: float) -> None:
         """Take in a batch that came back.
@@ -53,6 +55,12 @@ class Forecast:
         weight = max(SMOOTHING, 1 / self._seen)
         self._typical += weight * (units - self._typical)
         self.run_time += weight * (seconds - self.run_time)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """What a unit takes in runs of the usual size; asked for each request, so it is at hand."""
+        size = max(1.0, self._typical)
+        self._unit_time = self._pace.curve(size) / size
 
     def wait(self, work: int, requests: int) -> float:
         """Seconds until the work of so many waiting requests is done and the next one runs; 0 after too few runs.
@@ -62,5 +70,7 @@ class Forecast:
         """
         if self._seen < FEW or not requests:
             return 0.0
-        size = max(1.0, self._typical, work / requests)
-        return work / size * self._pace.curve(size) + self.run_time
+        size = work / requests
+        if size <= self._typical or size <= 1:
+            return work * self._unit_time + self.run_time
+        return requests * self._pace.curve(size) + self.run_time

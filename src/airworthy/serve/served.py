@@ -97,7 +97,7 @@ class Served:
         self._searching: asyncio.Task[None] | None = None
         load = Load(engine, model, options)
         self._make: Callable[[], Dispatcher] = lambda: Dispatcher(
-            load, settings, make_link, self._meters, limits, self._padding
+            load, settings, make_link, self._meters, limits, self._padding, self._tell_room
         )
         self.dispatcher = self._make()
         self._others: set[Dispatcher] = set()
@@ -111,7 +111,20 @@ class Served:
         self._store = store
         self._digest = ""
         self._stamp = stamp_of(model) if store is not None else ()
-        self._meters.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
+        self.on_room: Callable[[], None] | None = None
+        """Told when its queue has become shorter."""
+        self.held: Callable[[], int] = int
+        """How many requests wait unread."""
+        self._meters.watch(lambda: self.waiting + self.held(), lambda: self.dispatcher.running)
+
+    def _tell_room(self) -> None:
+        if self.on_room is not None:
+            self.on_room()
+
+    @property
+    def waiting(self) -> int:
+        """Requests in its queue."""
+        return self.dispatcher.waiting
 
     async def loaded(self, keep: Callable[[Profile], None] | None = None) -> Ready:
         """Wait for the first runner, whose own word about inputs and outputs counts from then on.
@@ -287,21 +300,27 @@ class Served:
         return [given[name] for name in names]
 
     def submit(
-        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), watch: Watch | None = None, tenant: str = ""
+        self,
+        tensors: Sequence[Tensor],
+        wanted: tuple[str, ...] = (),
+        watch: Watch | None = None,
+        tenant: str = "",
+        arrived: float = 0.0,
     ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let validated tensors in.
 
         Args:
             tensors: the inputs.
             wanted: the outputs that are needed; empty for all.
-            watch: returns when the client is gone.
+            watch: tells when the client leaves.
             tenant: who may be given an answer that was kept for this request.
+            arrived: when it came, on the event loop's clock; 0 for now.
         """
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch, tenant)
+            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch, tenant, arrived)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
-        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch, tenant)
+        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch, tenant, arrived)
 
     def submit_tokens(
         self, ids: Sequence[int], watch: Watch | None = None, types: Sequence[int] = (), tenant: str = ""
@@ -310,7 +329,7 @@ class Served:
 
         Args:
             ids: the token ids.
-            watch: returns when the client is gone.
+            watch: tells when the client leaves.
             types: which of a pair's two texts each token belongs to; empty for a single text.
             tenant: who may be given an answer that was kept for this request.
 
@@ -334,12 +353,14 @@ class Served:
         wanted = (output.name,)
         return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch, tenant)
 
-    def _ask(self, asked: Asked, watch: Watch | None, tenant: str) -> asyncio.Future[tuple[Tensor, ...]]:
+    def _ask(
+        self, asked: Asked, watch: Watch | None, tenant: str, arrived: float = 0.0
+    ) -> asyncio.Future[tuple[Tensor, ...]]:
         if self._cache is None:
-            return self.dispatcher.submit(asked, watch)
+            return self.dispatcher.submit(asked, watch, arrived)
         release, store = (self._digest, self._store) if self._digest else (self._release, None)
         key = key_of(release, asked.wanted, asked.tensors, tenant)
-        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None), watch, store)
+        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None, arrived), watch, store)
 
     def close(self) -> None:
         """Release what it holds beside its runners."""

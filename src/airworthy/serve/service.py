@@ -160,7 +160,7 @@ class Service:
         served_models = Models(models)
         admission = Admission(self.settings, meters)
         app = App(served_models, self.settings, meters, self._admin, admission)
-        self._server = Server(app.answer, self.settings, app.turning_away())
+        self._server = Server(app.answer, self.settings, app.doors())
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
         lag = loop.create_task(LoopLag(meters).watch())

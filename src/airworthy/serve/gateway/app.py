@@ -21,13 +21,13 @@ from airworthy.serve.gateway import encoding, openai, v2
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.gateway.admission import Admission
 from airworthy.serve.gateway.cors import Cors
+from airworthy.serve.gateway.doors import Doors
 from airworthy.serve.gateway.health import Health
 from airworthy.serve.gateway.http import JSON, Header, Request, Response, headers_of, status_of
 from airworthy.serve.gateway.openapi import Row, describe
 from airworthy.serve.gateway.repository import Repository
 from airworthy.serve.gateway.rerank import Rerank
 from airworthy.serve.gateway.table import rows
-from airworthy.serve.gateway.turning_away import TurningAway
 from airworthy.serve.meters import Meters
 from airworthy.serve.models import Models
 from airworthy.serve.served import VERSION
@@ -85,8 +85,8 @@ class App:
         self._description = b""
         self.routes = _table(self._rows, models)
 
-    def turning_away(self) -> TurningAway | None:
-        """How full models are told of without looking at the request; None where the settings ask for a look."""
+    def doors(self) -> Doors | None:
+        """Where requests of busy models wait before they are read; None where the settings ask for a look at each."""
         if self._admission.on or self._cors is not None:
             return None
         places = {
@@ -94,7 +94,7 @@ class App:
             for path, route in self.routes.items()
             if route.model and path.endswith("/infer")
         }
-        return TurningAway(places, v2.error_body, self._meters)
+        return Doors(places, v2.error_body, self._meters)
 
     @property
     def operations(self) -> tuple[Row, ...]:

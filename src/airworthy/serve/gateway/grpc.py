@@ -13,6 +13,7 @@ from airworthy.core.errors import AirworthyError, ExtraMissing
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
+from airworthy.serve.dispatcher import QUEUE
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.gateway.admission import Admission
 from airworthy.serve.gateway.grpc_tensors import read_inputs, write_outputs
@@ -89,7 +90,7 @@ class Gateway:
             ("grpc.max_concurrent_streams", MOST_STREAMS),
             ("grpc.so_reuseport", 0),
         )
-        most = max(MOST_STREAMS, 2 * settings.max_queue * len(models))
+        most = max(MOST_STREAMS, 2 * (settings.max_queue or QUEUE) * len(models))
         self._server = aio.server(options=options, maximum_concurrent_rpcs=most)
         handlers = [
             grpc.method_handlers_generic_handler(name, {each: self._handler(name, each) for each in methods(name)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -41,8 +41,8 @@ class Line(Protocol):
     def wait(self) -> None:
         """Nobody takes what comes: read no further for now."""
 
-    def watch(self) -> Awaitable[None]:
-        """Something that is done once the client is gone."""
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Call this should the client leave before it has its answer."""
 
     @property
     def address(self) -> str:
@@ -60,6 +60,7 @@ class Request:
         "_line",
         "_size",
         "_waiter",
+        "arrived",
         "asks_to_keep",
         "complete",
         "headers",
@@ -89,6 +90,8 @@ class Request:
         """The model that the path names."""
         self.tenant = ""
         """Whose kept answers it may be given."""
+        self.arrived = 0.0
+        """When it came, on the event loop's clock, where it had to wait before it was read; else 0."""
         self.most_head = 0
         """Bytes that the head has at the most."""
         self.complete = False
@@ -169,9 +172,9 @@ class Request:
         """The IP address that the client connects from."""
         return self._line.address
 
-    def gone(self) -> Awaitable[None]:
-        """Something that is done once the client is gone."""
-        return self._line.watch()
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Call this should the client leave before it has its answer."""
+        self._line.watch(gone)
 
     # --- what the connection tells ----------------------------------------------------------------------------------
 

@@ -159,7 +159,7 @@ class OpenAI:
         ids = await _token_ids(served, wanted.input)
         vectors = await wait_for_all(
             [
-                served.submit_tokens(each, request.gone if i == 0 else None, tenant=request.tenant)
+                served.submit_tokens(each, request.watch if i == 0 else None, tenant=request.tenant)
                 for i, each in enumerate(ids)
             ]
         )

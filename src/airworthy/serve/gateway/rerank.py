@@ -110,7 +110,7 @@ class Rerank:
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
         answers = await wait_for_all(
             [
-                served.submit_tokens(ids, request.gone if i == 0 else None, types, request.tenant)
+                served.submit_tokens(ids, request.watch if i == 0 else None, types, request.tenant)
                 for i, (ids, types) in enumerate(pairs)
             ]
         )

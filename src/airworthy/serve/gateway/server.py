@@ -8,7 +8,8 @@ import socket
 import sys
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.gateway.connection import FRAMING, Answer, Connection, TurnAway
+from airworthy.serve.gateway.connection import FRAMING, Answer, Connection, Entrance
+from airworthy.serve.gateway.memory import Returns
 
 ACCEPTS = 64
 """Connections that are taken at a time."""
@@ -27,13 +28,13 @@ MOST_CONNECTIONS = 1 << 16
 class Server:
     """Serves an application until it is told to stop."""
 
-    def __init__(self, answer: Answer, settings: ServeSettings, turn_away: TurnAway | None = None) -> None:
+    def __init__(self, answer: Answer, settings: ServeSettings, doors: Entrance | None = None) -> None:
         """Make a server.
 
         Args:
             answer: gives the answer to a request.
             settings: its bounds.
-            turn_away: gives the answer to a URL at which nobody is let in now, before a request is made of what came.
+            doors: knows who must wait before anything is made of what came.
         """
         self.max_head = settings.max_headers + settings.max_url
         self.max_wire = settings.max_body * FRAMING + settings.max_headers
@@ -42,9 +43,10 @@ class Server:
         self.connections: set[Connection] = set()
         """The connections that are open."""
         self.answer = answer
-        self.turn_away = turn_away
+        self.doors = doors
         self._grace = settings.drain + MARGIN
         self._most = _most_connections()
+        self._returns = Returns()
         self._changed = asyncio.Event()
         self._opening: set[asyncio.Task[None]] = set()
 
@@ -138,6 +140,9 @@ class Server:
             now = loop.time()
             for connection in tuple(self.connections):
                 connection.look(now)
+            if self.doors is not None:
+                self.doors.look(now)
+            self._returns.look(len(self.connections))
 
 
 def _most_connections() -> int:

@@ -223,7 +223,7 @@ class OpenInference:
             wanted, given = _read_request(body, header)
         tensors = served.validate(given)
         names = wanted_outputs(served, [each.name for each in wanted.outputs]) if wanted.outputs else ()
-        outputs = await served.submit(tensors, names, request.gone, request.tenant)
+        outputs = await served.submit(tensors, names, request.watch, request.tenant, request.arrived)
         return _response(served, wanted, in_order(outputs, names) if names else outputs)
 
 
