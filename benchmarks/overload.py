@@ -1,27 +1,24 @@
 """Three times as much as a service can do, for a while: who is accepted, what the others are told, how it comes back.
 
     python benchmarks/overload.py --minilm FOLDER          # digits and MiniLM, 30 s each
-    python benchmarks/overload.py --only digits --seconds 5 --loadgen ./loadgen
+    python benchmarks/overload.py --only digits --seconds 5 --python
 
-Arrivals are Poisson; latency counts from the scheduled arrival. The load generator of `airworthy bench` is written in
-Python: it can't offer three times what a small model takes on the same two cores, and says so. `--loadgen` names one
-that can, called as `loadgen -m open -r RATE -c CONNECTIONS -d SECONDS -t TIMEOUT -a HOST:PORT -u PATH -b FILE`, which
-prints one JSON object.
+Arrivals are Poisson; latency counts from the scheduled arrival. The load generator is the one in C of `serving/`. That
+of `airworthy bench`, which `--python` takes, can't offer three times what a small model does on the same two cores, and
+says so.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import msgspec
-from services import Service, digits, serving, verdict
+from services import Service, digits, loading, serving, verdict
+from serving import loadgen
 from timing import table
 
 from airworthy.observe.load import Outcome, closed_loop, http_request, open_loop
@@ -61,7 +58,7 @@ def main() -> int:
     )
     parser.add_argument("--times", type=float, default=3.0)
     parser.add_argument("--deadline", type=float, default=5.0, help="serve.deadline in seconds")
-    parser.add_argument("--loadgen", type=Path)
+    parser.add_argument("--python", action="store_true", help="offer with the load generator of `airworthy bench`")
     given = parser.parse_args()
     subjects = {"digits": digits() if given.only != "minilm" else None, "minilm": given.minilm}
     rows, met = [], True
@@ -105,7 +102,7 @@ def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[o
     for each in watchers:
         each.start()
     rate = given.times * capacity
-    flood = _with_program(given, asked, rate) if given.loadgen else _with_ours(given, asked, requests, rate)
+    flood = _with_ours(given, asked, requests, rate) if given.python else _with_program(given, asked, rate)
     over.set()
     back = recovered(asked, requests, capacity)
     after = service.usage()
@@ -157,14 +154,17 @@ def _with_ours(given: argparse.Namespace, asked: Target, requests: list[bytes], 
 
 
 def _with_program(given: argparse.Namespace, asked: Target, rate: float) -> Flood:
-    with tempfile.NamedTemporaryFile("wb", suffix=".txt") as file:
-        file.write(b"\n".join(asked.bodies) + b"\n")
-        file.flush()
-        options = {"-m": "open", "-r": rate, "-c": CONNECTIONS, "-d": given.seconds, "-t": 4 * given.deadline}
-        words = [str(word) for pair in options.items() for word in pair]
-        where = ["-a", f"{asked.host}:{asked.port}", "-u", asked.path, "-b", file.name]
-        done = subprocess.run([given.loadgen, *words, *where], capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
+    with loading(asked) as (program, bodies):
+        told = loadgen.opened(
+            program,
+            asked.port,
+            asked.path,
+            bodies,
+            rate=rate,
+            seconds=given.seconds,
+            connections=CONNECTIONS,
+            patience=4 * given.deadline,
+        )
     statuses = {str(status): int(count) for status, count in told["statuses"].items()}
     return Flood(
         offered=told["offered"] / given.seconds,

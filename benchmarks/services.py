@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from serving import loadgen
+
+from airworthy.observe.requests import Target
 
 MIB = 1 << 20
 
@@ -99,6 +103,15 @@ def serving(model: Path, **settings: str) -> Iterator[Service]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+@contextlib.contextmanager
+def loading(asked: Target) -> Iterator[tuple[Path, Path]]:
+    """The load generator in C, compiled, and a file with the bodies of requests, for the length of a block."""
+    with tempfile.TemporaryDirectory() as folder:
+        bodies = Path(folder) / "bodies.txt"
+        bodies.write_bytes(b"\n".join(asked.bodies) + b"\n")
+        yield loadgen.build(Path(folder)), bodies
 
 
 def digits() -> Path:

@@ -8,6 +8,7 @@
 //         within the d seconds after the w of warm-up count.
 // open:   Poisson arrivals at rate r for d seconds; c caps connections, an arrival that finds them all busy is 'unsent';
 //         -t seconds without a complete answer is a 'timeout', and the client closes the connection.
+//         With -q n, so many such arrivals wait for a connection instead, oldest first, as behind a client's pool.
 //
 // What keeps it honest:
 // - Latency in the open loop counts from the scheduled arrival, not from when the request could be sent: a server that
@@ -55,6 +56,7 @@ static char **reqs; static size_t *req_lens; static size_t nreq, next_req;
 static uint32_t *lat; static size_t nlat, clat; static uint32_t *rej; static size_t nrej, crej;
 static long statuses[1000], e_refused, e_connect, e_reset, e_timeout, unsent, e_parse, offered;
 static int64_t win0, win1, timeout_ns;
+static int64_t *late; static size_t nlate, mlate, late0;   // scheduled times that wait for a connection: a ring
 
 static int64_t now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000LL + t.tv_nsec; }
 static void push(uint32_t **a, size_t *n, size_t *c, uint32_t v) {
@@ -172,6 +174,13 @@ static void on_event(Conn *c, uint32_t ev) {
         }
     }
 }
+static void send_at(int64_t sched) {   // on a connection that there is
+    if (nidle) { Conn *c = idle[--nidle]; arm(c, sched); if (try_send(c) < 0) failed(c, &e_reset); }
+    else { Conn *c = unused[--nunused]; arm(c, sched); if (start_connect(c) < 0) { unlink_(c); unused[nunused++] = c; } }
+}
+static void send_late(void) {
+    while (nlate && (nidle || nunused)) { int64_t sched = late[late0]; late0 = (late0 + 1) % mlate; nlate--; send_at(sched); }
+}
 static int cmp(const void *a, const void *b) { uint32_t x = *(uint32_t *)a, y = *(uint32_t *)b; return x < y ? -1 : x > y; }
 static double pct(uint32_t *a, size_t n, double q) { if (!n) return -1; size_t i = (size_t)ceil(q * n); if (i) i--; return a[i] / 1000.0; }
 static uint64_t rs = 88172645463325252ULL;
@@ -180,12 +189,13 @@ static double uni(void) { rs ^= rs << 13; rs ^= rs >> 7; rs ^= rs << 17; return 
 int main(int argc, char **argv) {
     char *host = "127.0.0.1", *path = "/", *bodies = NULL, *ctype = "application/json"; int port = 8000, o;
     double dur = 8, warm = 1, rate = 0, tmo = 30; nconn = 1;
-    while ((o = getopt(argc, argv, "m:c:d:w:r:t:a:u:b:y:")) > 0) switch (o) {
+    while ((o = getopt(argc, argv, "m:c:d:w:r:t:a:u:b:y:q:")) > 0) switch (o) {
         case 'm': open_mode = optarg[0] == 'o'; break; case 'c': nconn = atoi(optarg); break;
         case 'd': dur = atof(optarg); break; case 'w': warm = atof(optarg); break;
         case 'r': rate = atof(optarg); break; case 't': tmo = atof(optarg); break;
         case 'a': { char *k = strrchr(optarg, ':'); *k = 0; host = optarg; port = atoi(k + 1); break; }
         case 'u': path = optarg; break; case 'b': bodies = optarg; break; case 'y': ctype = optarg; break;
+        case 'q': mlate = atol(optarg); late = calloc(mlate + 1, sizeof *late); break;
         default: return 2; }
     struct rlimit rl = {65536, 65536}; if (setrlimit(RLIMIT_NOFILE, &rl)) { getrlimit(RLIMIT_NOFILE, &rl); rl.rlim_cur = rl.rlim_max; setrlimit(RLIMIT_NOFILE, &rl); }
     addr.sin_family = AF_INET; addr.sin_port = htons(port); inet_pton(AF_INET, host, &addr.sin_addr);
@@ -210,13 +220,14 @@ int main(int argc, char **argv) {
         if (open_mode) {
             while (next <= t && next < win1) {
                 offered++;
-                if (nidle) { Conn *c = idle[--nidle]; arm(c, next); if (try_send(c) < 0) failed(c, &e_reset); }
-                else if (nunused) { Conn *c = unused[--nunused]; arm(c, next); if (start_connect(c) < 0) { unlink_(c); unused[nunused++] = c; } }
+                if (nidle || nunused) send_at(next);
+                else if (nlate < mlate) late[(late0 + nlate++) % mlate] = next;
                 else unsent++;
                 next += (int64_t)(-log(uni()) / rate * 1e9);
             }
+            send_late();
             int fl = nconn - nidle - nunused; if (fl > peak) peak = fl;
-            if (t >= win1 && (head.next == &head || t >= win1 + timeout_ns + 100000000)) break;
+            if (t >= win1 && ((head.next == &head && !nlate) || t >= win1 + timeout_ns + 100000000)) break;
         } else {
             if (t >= win1) break;
             for (int i = 0; i < nconn; i++) if (conns[i].state == 0) begin_closed(&conns[i]);
@@ -228,7 +239,7 @@ int main(int argc, char **argv) {
         int n = epoll_pwait2(ep, evs, 512, &ts, NULL);
         for (int i = 0; i < n; i++) on_event(evs[i].data.ptr, evs[i].events);
     }
-    long hung = 0; for (Conn *c = head.next; c != &head; c = c->next) hung++;
+    long hung = nlate; for (Conn *c = head.next; c != &head; c = c->next) hung++;
     qsort(lat, nlat, 4, cmp); qsort(rej, nrej, 4, cmp);
     double sum = 0; for (size_t i = 0; i < nlat; i++) sum += lat[i];
     printf("{\"mode\":\"%s\",\"connections\":%d,\"seconds\":%.3f,\"ok\":%zu,\"rps\":%.2f,\"mean_ms\":%.3f,\"p50_ms\":%.3f,\"p95_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,",

@@ -63,7 +63,18 @@ def closed(
     return _run(program, options, seconds + warm + 60)
 
 
-def opened(program: Path, port: int, path: str, bodies: Path, *, rate: float, seconds: float) -> dict[str, Any]:
-    """Poisson arrivals at a rate, whatever the server does."""
-    options = ["-m", "open", "-r", f"{rate:.2f}", "-c", MOST_CONNECTIONS, "-t", CLIENT_S, "-d", seconds]
-    return _run(program, [*options, *_target(port, path, bodies)], seconds + CLIENT_S + 60)
+def opened(
+    program: Path,
+    port: int,
+    path: str,
+    bodies: Path,
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = MOST_CONNECTIONS,
+    patience: float = CLIENT_S,
+    late: int = 0,
+) -> dict[str, Any]:
+    """Poisson arrivals at a rate, whatever the server does; so many that find no connection wait for one."""
+    options = ["-m", "open", "-r", f"{rate:.2f}", "-c", connections, "-t", patience, "-d", seconds, "-q", late]
+    return _run(program, [*options, *_target(port, path, bodies)], seconds + patience + 60)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -38,6 +40,8 @@ async def app(request: Request) -> Response | None:
         return Response(200, await request.body(1000, 0.5))
     except refusals.Refusal as error:
         return Response(error.http_status, error.text.encode())
+    except refusals.ClientGone:
+        return None
 
 
 def talk(conversation: Talk) -> None:
@@ -170,6 +174,96 @@ def test_who_leaves_is_noticed_while_the_answer_is_made() -> None:
         await until(lambda: bool(server.connections))
         writer.close()
         await until(lambda: not server.connections)
+
+    talk(conversation)
+
+
+class Door:
+    """Holds every request until it is opened."""
+
+    def __init__(self) -> None:
+        self.held: list[Connection] = []
+
+    def hold(self, connection: Connection, data: bytes) -> bool:
+        connection.held_since = asyncio.get_running_loop().time()
+        self.held.append(connection)
+        return True
+
+    def turn_away(self, target: bytes) -> Response | None:
+        return None
+
+    def look(self, now: float) -> None:
+        return
+
+
+def test_a_request_that_waits_unread_is_answered_once_it_comes_in() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        server.doors = door = Door()
+        server.head_timeout = 0.2
+        whole = ask("/", "content-length: 4", body=b"abcd")
+        writer.write(whole[:30])
+        await until(lambda: bool(door.held))
+        writer.write(whole[30:])
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.5)
+        assert len(door.held) == 1, "what follows waits with it"
+        door.held[0].come_in()
+        assert (await answer(reader))[2] == b"abcd"
+        door.held[0].come_in()  # changes nothing
+        writer.write(ask("/early", method="GET"))
+        await until(lambda: len(door.held) == 2)
+        server.stop()
+        door.held[1].come_in()
+        assert (await answer(reader))[2] == b"early", "who waits when the service stops is answered"
+
+    talk(conversation)
+
+
+def test_what_waits_unread_is_bounded() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        server.doors = door = Door()
+        writer.write(ask("/", "content-length: 100000000"))
+        await until(lambda: bool(door.held))
+        writer.write(bytes(30_000_000))
+        await asyncio.sleep(0.3)
+        assert not writer.transport.is_closing()
+        assert writer.transport.get_write_buffer_size() > 10_000_000, "nothing more is read"
+        writer.transport.abort()
+        door.held[0].come_in()
+        await until(lambda: not server.connections)
+
+    talk(conversation)
+
+
+def test_who_leaves_while_waiting_unread_is_forgotten() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        server.doors = door = Door()
+        writer.write(ask("/", "content-length: 1", body=b"x"))
+        await until(lambda: bool(door.held))
+        writer.transport.abort()
+        await until(lambda: not server.connections)
+        assert not door.held[0].held_since
+
+    talk(conversation)
+
+
+def test_a_closed_connection_leaves_nothing_to_the_collector() -> None:
+    async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
+        writer.write(ask("/", "content-length: 1", body=b"x"))
+        await answer(reader)
+        writer.write(ask("/", "content-length: 9", body=b"half"))
+        await asyncio.sleep(0.05)
+        (connection,) = server.connections
+        left = weakref.ref(connection)
+        gc.collect()
+        gc.disable()
+        try:
+            del connection
+            writer.close()
+            await until(lambda: not server.connections)
+            await until(lambda: left() is None)
+        finally:
+            gc.enable()
 
     talk(conversation)
 

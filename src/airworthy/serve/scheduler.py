@@ -12,6 +12,9 @@ from typing import Union
 
 from airworthy.serve.costs import Curve
 
+LOOK = 256
+"""Waiting texts, the oldest ones, among which company of like length is looked for: sorting more takes too long."""
+
 
 class Ticket:
     """A waiting request, as far as batching is concerned."""
@@ -130,11 +133,12 @@ class Scheduler:
     def _by_length(self, queue: Sequence[Ticket], free: int) -> list[Ticket]:
         """Those whose length is nearest to the oldest one's, while each is better off with it than in its own run."""
         oldest, limits, cost = queue[0], self.limits, self.cost
-        others = [t for t in queue if t is not oldest and t.group == oldest.group and t.length and not t.solo]
+        near = queue if len(queue) <= LOOK else queue[:LOOK]
+        others = [t for t in near if t is not oldest and t.group == oldest.group and t.length and not t.solo]
         others.sort(key=lambda ticket: abs(ticket.length - oldest.length))
         most = limits.tokens
         if free > 1:
-            most = min(most, -(-sum(ticket.work for ticket in queue) // free))
+            most = min(most, -(-sum(ticket.work for ticket in near) // free))
         chosen, rows, longest, together = [oldest], oldest.rows, oldest.length, cost(oldest.work)
         for ticket in others:
             new_rows, new_longest = rows + ticket.rows, max(longest, ticket.length)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -318,7 +317,7 @@ class Served:
         """
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self._ask(Asked(tensors, object(), sys.maxsize, 0, wanted), watch, tenant, arrived)
+            return self._ask(Asked(tensors, object(), 1, 0, wanted), watch, tenant, arrived)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
         return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch, tenant, arrived)
 

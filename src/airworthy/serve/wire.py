@@ -36,8 +36,6 @@ class Load(Message, frozen=True, array_like=True, tag=True):
     """The model."""
     options: RunnerOptions
     """How to run it."""
-    warm: tuple[TensorMeta, ...] = ()
-    """The inputs of a first run, all zeros, made before `Ready`; empty for none."""
 
 
 class Ready(Message, frozen=True, array_like=True, tag=True):

@@ -18,7 +18,6 @@ from typing import Any
 from airworthy.core.errors import AirworthyError
 from airworthy.engines.interface import LoadFailed, Runner, RunnerKind
 from airworthy.serve.channel import Channel
-from airworthy.serve.tensors import Tensor
 from airworthy.serve.unwanted import Unwanted
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
 
@@ -103,10 +102,6 @@ def _load(load: Load) -> Runner:
             from airworthy.serve.sealed import load_sealed
 
             runner = load_sealed(engine, load.model, load.options)
-        if load.warm:
-            from airworthy.serve.arrays import from_wire
-
-            runner.run_alone({meta.name: from_wire(Tensor(meta, bytes(meta.size))) for meta in load.warm})
     except AirworthyError:
         raise
     except Exception as error:

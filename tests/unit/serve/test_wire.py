@@ -14,7 +14,7 @@ from airworthy.serve.wire import Answer, Cancel, Failure, Load, Reader, Ready, R
 MODEL = ModelInfo(name="m", path="/m", format="onnx", entry="/m", inputs=(TensorSpec("x", "FP32", (-1, 2)),))
 META = TensorMeta("x", "FP32", (1, 2), 8)
 MESSAGES = [
-    (Load("null", MODEL, RunnerOptions(threads=2), (META,)), b""),
+    (Load("null", MODEL, RunnerOptions(threads=2)), b""),
     (Ready(RunnerKind.ONE_SHOT, MODEL.inputs, (), 1, 0.5), b""),
     (Run(1, (META,), 3.0, ("y",)), b"12345678"),
     (Answer(1, (META,), True, 0.1), b"87654321"),

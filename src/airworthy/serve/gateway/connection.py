@@ -100,6 +100,7 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
+        "__weakref__",
         "_ahead",
         "_answering",
         "_arrived",
@@ -208,7 +209,7 @@ class Connection(asyncio.Protocol):
             if len(self._held) > HELD:
                 self.wait()
         elif self._part is Part.NOTHING and self._is_held(data):
-            self._held, self._due = data, math.inf
+            self._held, self._head_due, self._due = data, math.inf, math.inf
         else:
             self._read(data)
 

@@ -137,12 +137,14 @@ class Server:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK)
-            now = loop.time()
-            for connection in tuple(self.connections):
-                connection.look(now)
-            if self.doors is not None:
-                self.doors.look(now)
-            self._returns.look(len(self.connections))
+            self._look_once(loop.time())
+
+    def _look_once(self, now: float) -> None:
+        for connection in tuple(self.connections):
+            connection.look(now)
+        if self.doors is not None:
+            self.doors.look(now)
+        self._returns.look(len(self.connections))
 
 
 def _most_connections() -> int:
