@@ -222,7 +222,7 @@ def test_a_thousand_disconnects_a_second(linear_file: Path) -> None:
         made = asyncio.run(_leave(service, 1000, 4.0))
         crowd.wait_until_back()
         felt = crowd.end(f"{made} disconnects in 4 s")
-        assert made > 2000, "this machine could not ask often enough"
+        assert made > 3000, "this machine could not ask often enough"
         assert set(felt.statuses) == {200}
         assert felt.slowest < 5
         end = time.monotonic() + 5

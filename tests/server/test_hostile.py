@@ -8,6 +8,7 @@ import json
 import resource
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -412,3 +413,32 @@ async def _idle(service: Running, count: int) -> None:
     finally:
         for sock in socks:
             sock.close()
+
+
+def test_bodies_together_are_bounded(files: Path) -> None:
+    size = 900_000
+    body = BODY + b" " * (size - len(BODY))
+    chunk = b"%x\r\n%b\r\n" % (len(body), body)
+    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_MAX_BODIES": "1000000"}) as service:
+        with connected(service) as first:
+            first.sendall(head(INFER, f"content-length: {size}", "connection: close") + body[: size // 2])
+            time.sleep(0.3)
+            refused = httpx.post(service.url + INFER, content=body)
+            assert refused.status_code == 503
+            assert "977 KiB" in refused.json()["error"]
+            assert int(refused.headers["retry-after"]) >= 1
+            with connected(service) as second:
+                second.sendall(head(INFER, "transfer-encoding: chunked") + chunk[:-100_000])
+                assert everything(second).startswith(b"HTTP/1.1 503")
+            assert httpx.post(service.url + INFER, content=BODY).status_code == 200, "small ones are let in"
+            first.sendall(body[size // 2 :])
+            assert everything(first).startswith(b"HTTP/1.1 200")
+        with connected(service) as left:
+            left.sendall(head(INFER, f"content-length: {size}") + body[:1000])
+            time.sleep(0.2)
+        packed = zlib.compress(body)
+        for _ in range(3):
+            assert httpx.post(service.url + INFER, content=body).status_code == 200, "room is given back"
+            unpacked = httpx.post(service.url + INFER, content=packed, headers={"content-encoding": "deflate"})
+            assert unpacked.status_code == 200
+        assert service.stop() == 0

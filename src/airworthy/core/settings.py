@@ -62,6 +62,8 @@ class ServeSettings(Section, frozen=True):
     """The TCP port; 0 lets the system choose."""
     max_body: int = 32 * 1024 * 1024
     """The largest request body in bytes; a larger one is answered with 413."""
+    max_bodies: int = 1024 * 1024 * 1024
+    """Bytes of request bodies that are held at the same time; one that has no room is answered with 503."""
     max_queue: int = 0
     """Requests that may wait for a model; one more is answered with 503. 0: 256, and what a second suffices for."""
     max_batch: int = 32
@@ -260,7 +262,7 @@ def _suggestion(name: str, known: list[str], prefix: str) -> str:
 
 def _check_ranges(settings: Settings, source: str) -> None:
     serve = settings.serve
-    positive = ("max_body", "max_batch", "deadline", "workers", "stall_timeout")
+    positive = ("max_body", "max_bodies", "max_batch", "deadline", "workers", "stall_timeout")
     times = ("body_timeout", "load_timeout", "header_timeout", "cache_timeout")
     for name in (*positive, *times, "max_headers", "max_url"):
         if getattr(serve, name) <= 0:

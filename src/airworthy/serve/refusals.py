@@ -160,6 +160,19 @@ class Overloaded(Refusal):
         self.params["retry_after"] = math.ceil(self.retry_after)
 
 
+class BodiesFull(Refusal):
+    """Other requests' bodies take all the memory that there is for them."""
+
+    code = "bodies-full"
+    message = "the bodies of other requests already take the {most:bytes} that there are for them"
+    hint = "try again after {retry_after} s, or raise serve.max_bodies"
+    http_status = 503
+
+    def __init__(self, *, retry_after: float, **params: Any) -> None:
+        super().__init__(retry_after=retry_after, **params)
+        self.params["retry_after"] = math.ceil(self.retry_after)
+
+
 class TooManyRequests(Refusal):
     """The caller asks more than it may."""
 

@@ -20,6 +20,7 @@ from airworthy.serve import refusals
 from airworthy.serve.gateway import encoding, openai, v2
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.gateway.admission import Admission
+from airworthy.serve.gateway.bodies import Bodies
 from airworthy.serve.gateway.cors import Cors
 from airworthy.serve.gateway.doors import Doors
 from airworthy.serve.gateway.health import Health
@@ -74,6 +75,7 @@ class App:
         self._admin = admin
         self._admission = admission
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        self._bodies = Bodies(settings.max_bodies)
         self._rows = rows(
             Health(models, meters),
             v2.OpenInference(models, settings),
@@ -113,11 +115,15 @@ class App:
         route = self.routes.get(request.path)
         if route is not None:
             request.model = route.model
+        request.bodies = self._bodies
         try:
             response = await self._answer(request, route)
         except refusals.ClientGone:
             self._meters.requests.add(route.name if route else OTHER, 499)
             return None
+        finally:
+            if request.reserved:
+                self._bodies.give_back(request.reserved)
         self._meters.requests.add(route.name if route else OTHER, response.status)
         given = request.header(b"x-request-id")
         compresses = 0 < self._settings.compress_from <= len(response.body)

@@ -13,6 +13,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.gateway import encoding
+from airworthy.serve.gateway.bodies import Bodies
 
 Header = tuple[bytes, bytes]
 
@@ -55,6 +56,7 @@ class Request:
     __slots__ = (
         "_chunks",
         "_fields",
+        "_grows",
         "_left",
         "_limit",
         "_line",
@@ -62,6 +64,7 @@ class Request:
         "_waiter",
         "arrived",
         "asks_to_keep",
+        "bodies",
         "complete",
         "headers",
         "keep",
@@ -69,6 +72,7 @@ class Request:
         "model",
         "most_head",
         "path",
+        "reserved",
         "target",
         "tenant",
     )
@@ -92,6 +96,10 @@ class Request:
         """Whose kept answers it may be given."""
         self.arrived = 0.0
         """When it came, on the event loop's clock, where it had to wait before it was read; else 0."""
+        self.bodies: Bodies | None = None
+        """Where room for a large body is asked for; None for nowhere."""
+        self.reserved = 0
+        """Bytes of room that it has there."""
         self.most_head = 0
         """Bytes that the head has at the most."""
         self.complete = False
@@ -102,6 +110,7 @@ class Request:
         self._size = 0
         self._limit = -1
         self._left = False
+        self._grows = False
         self._waiter: asyncio.Future[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
@@ -144,7 +153,10 @@ class Request:
         packed = self.header(b"content-encoding")
         if packed is None or packed == b"identity" or not body:
             return body
-        return await encoding.unpack(body, packed, limit)
+        unpacked = await encoding.unpack(body, packed, limit)
+        if len(unpacked) > HIGH_WATER:
+            self._reserve(len(unpacked))
+        return unpacked
 
     async def _rest(self, limit: int, timeout: float) -> None:
         declared = self.length(b"content-length")
@@ -152,6 +164,8 @@ class Request:
             raise refusals.BodyTooLarge(limit=limit)
         if self._left:
             raise refusals.ClientGone
+        self._reserve(declared if declared is not None else self._size)
+        self._grows = declared is None
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         timer = loop.call_later(timeout, self._fail, refusals.BodyTooSlow(limit=timeout))
@@ -161,6 +175,10 @@ class Request:
         finally:
             timer.cancel()
             self._waiter = None
+
+    def _reserve(self, size: int) -> None:
+        if self.bodies is not None:
+            self.reserved += self.bodies.take(size)
 
     @property
     def size(self) -> int:
@@ -188,8 +206,17 @@ class Request:
             if self._size > self._limit:
                 self._chunks.clear()
                 self._fail(refusals.BodyTooLarge(limit=self._limit))
+            elif self._grows:
+                self._grow(len(data))
         elif self._size > HIGH_WATER:
             self._line.wait()
+
+    def _grow(self, size: int) -> None:
+        try:
+            self._reserve(size)
+        except refusals.Refusal as error:
+            self._chunks.clear()
+            self._fail(error)
 
     def end(self) -> None:
         """The body is whole."""
