@@ -391,6 +391,37 @@ def test_ten_thousand_idle_connections(files: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_more_at_once_than_a_queue_holds_are_all_answered_where_the_model_is_quick(files: Path) -> None:
+    count = 900
+    with running("serve", files / "linear.onnx") as service:
+        for _ in range(20):  # how quick the model is must be known
+            assert httpx.post(service.url + INFER, content=BODY).status_code == 200
+        answers = asyncio.run(_at_once(service, count))
+        assert [status(answer) for answer in answers] == [200] * count
+        values = [json.loads(answer.partition(b"\r\n\r\n")[2])["outputs"][0]["data"] for answer in answers]
+        singly = [
+            httpx.post(service.url + INFER, content=infer_body("x", "FP32", [[n, 1]])).json()["outputs"][0]["data"]
+            for n in (0, 1, 450, 899)
+        ]
+        assert [values[n] for n in (0, 1, 450, 899)] == singly
+        assert len({tuple(value) for value in values}) == count, "everybody has an answer of their own"
+        assert service.stop() == 0
+
+
+async def _at_once(service: Running, count: int) -> list[bytes]:
+    """What each of so many connections is answered that ask at the same time."""
+    host, _, port = service.url.removeprefix("http://").partition(":")
+    lines = [await asyncio.open_connection(host, int(port)) for _ in range(count)]
+    try:
+        for n, (_, writer) in enumerate(lines):
+            body = infer_body("x", "FP32", [[n, 1]])
+            writer.write(head(INFER, f"content-length: {len(body)}", "connection: close") + body)
+        return list(await asyncio.wait_for(asyncio.gather(*(reader.read() for reader, _ in lines)), 30))
+    finally:
+        for _, writer in lines:
+            writer.close()
+
+
 async def _idle(service: Running, count: int) -> None:
     host, _, port = service.url.removeprefix("http://").partition(":")
     loop = asyncio.get_running_loop()
