@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -59,6 +60,12 @@ class Service:
                     others += memory.uss
         return Usage(own / MIB, others / MIB, resident / MIB, descriptors)
 
+    def models(self) -> list[str]:
+        """The names of its models."""
+        with urllib.request.urlopen(f"{self.url}/v2/models", timeout=10) as answer:
+            names: list[str] = json.loads(answer.read())["models"]
+        return names
+
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
@@ -78,16 +85,16 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(model: Path, **settings: str) -> Iterator[Service]:
-    """Our service with one model, for the length of a block.
+def serving(*models: Path, **settings: str) -> Iterator[Service]:
+    """Our service, for the length of a block.
 
     Args:
-        model: the file or folder.
+        models: files or folders.
         settings: of the service, by name: `deadline="5"`.
     """
     environment = {**os.environ, "NO_COLOR": "1"}
     environment.update({f"AIRWORTHY_SERVE_{name.upper()}": value for name, value in settings.items()})
-    command = [sys.executable, "-m", "airworthy", "serve", str(model), "--port", "0"]
+    command = [sys.executable, "-m", "airworthy", "serve", *map(str, models), "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

@@ -1,24 +1,28 @@
 """An hour at 70 % of what a service can do: whether memory, descriptors or latency creep.
 
     python benchmarks/soak.py                              # the digits example, an hour
-    python benchmarks/soak.py --seconds 180 --window 60    # to see that it works
-    python benchmarks/soak.py --model FOLDER --json soak.json
+    python benchmarks/soak.py --seconds 180 --window 30    # to see that it works
+    python benchmarks/soak.py digits FOLDER --json soak.json
 
-Memory is that of each process alone (USS), sampled each 10 s; a sixth of the time, at most ten minutes, is a window of
-latencies, with connections of its own. The first window's memory counts from its middle, when caches and allocators
-have settled. How fast the machine is at the time is sampled with a piece of work that is always the same, so that a
-slower neighbour can be told from a slower service.
+Several models share one service and the load: each gets its part of it, 35 % of its own capacity where there are two.
+Arrivals are Poisson on kept connections, as from clients' pools; latency counts from the arrival. Memory is that of
+each process alone (USS), sampled each 10 s; a sixth of the time, at most ten minutes, is a window of latencies, with
+connections of its own. The first window's memory counts from its middle, when caches and allocators have settled. How
+fast the machine is at the time is sampled with a piece of work that is always the same, so that a slower neighbour can
+be told from a slower service.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import statistics
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +34,7 @@ from airworthy.observe.requests import target
 SAMPLE = 10.0
 """Seconds between two samples."""
 CONNECTIONS = 128
-"""Connections of the load, as of a client's pool."""
+"""Connections of a model's load, as of a client's pool."""
 LATE = 1 << 20
 """Arrivals that may wait for one of them; their wait counts."""
 CLIENTS = (8, 32, 128)
@@ -45,47 +49,39 @@ MOST_DRIFT = 0.10
 """The share by which the last window's p99 may differ from the first one's."""
 
 
-def main() -> int:
-    """Measure and print; 1 where a demand is missed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", type=Path, help="the model; the digits example by default")
-    parser.add_argument("--seconds", type=float, default=3600.0)
-    parser.add_argument("--window", type=float, help="seconds of a window of latencies")
-    parser.add_argument("--share", type=float, default=0.7, help="of the capacity")
-    parser.add_argument("--rate", type=float, help="requests a second, instead of a share of the capacity found")
-    parser.add_argument("--json", type=Path, help="a file for all samples")
-    given = parser.parse_args()
-    window = given.window or min(600.0, given.seconds / 6)
-    samples: list[Sample] = []
-    windows: list[dict[str, Any]] = []
-    with serving(given.model or digits()) as service:
-        asked = target(service.url)
-        with loading(asked) as (program, bodies):
-            where = (program, asked.port, asked.path, bodies)
-            seconds = min(5.0, window / 6)
-            tried = [loadgen.closed(*where, clients=each, seconds=seconds, warm=seconds / 2) for each in CLIENTS]
-            capacity = max(each["rps"] for each in tried)
-            rate = given.rate or given.share * capacity
-            print(f"capacity {capacity:.0f}/s, load {rate:.0f}/s, windows of {window:g} s", flush=True)
-            over = threading.Event()
-            began = time.monotonic()
-            sampler = threading.Thread(target=_sample, args=(service, samples, began, over), daemon=True)
-            sampler.start()
-            while time.monotonic() - began < given.seconds:
-                found = loadgen.opened(*where, rate=rate, seconds=window, connections=CONNECTIONS, late=LATE)
-                windows.append(found)
-                last = samples[-1]
-                print(
-                    f"{time.monotonic() - began:7.0f} s  {found['rps']:8.1f}/s  p50 {found['p50_ms']:7.2f} ms  "
-                    f"p99 {found['p99_ms']:7.2f} ms  gateway {last.usage.gateway:.1f} MiB  "
-                    f"workers {last.usage.workers:.1f} MiB  files {last.usage.descriptors}  "
-                    f"work {1000 * last.work:.2f} ms",
-                    flush=True,
-                )
-            over.set()
-            sampler.join()
-        restarts = service.metric("airworthy_worker_ends_total")
-    return report(given, window, samples, windows, restarts)
+class Load:
+    """The load of one model."""
+
+    def __init__(self, name: str, program: Path, port: int, path: str, bodies: Path) -> None:
+        self.name = name
+        self._where = (program, port, path, bodies)
+        self.rate = 0.0
+        self.windows: list[dict[str, Any]] = []
+
+    def find(self, seconds: float, share: float) -> None:
+        """Find the capacity, and take a share of it."""
+        tried = [loadgen.closed(*self._where, clients=each, seconds=seconds, warm=seconds / 2) for each in CLIENTS]
+        capacity = max(each["rps"] for each in tried)
+        self.rate = share * capacity
+        print(f"{self.name}: capacity {capacity:.0f}/s, load {self.rate:.0f}/s", flush=True)
+
+    def run(self, seconds: float) -> None:
+        """One window."""
+        found = loadgen.opened(*self._where, rate=self.rate, seconds=seconds, connections=CONNECTIONS, late=LATE)
+        self.windows.append(found)
+
+    def judge(self) -> list[tuple[bool, str]]:
+        """Whether its demands are met."""
+        p99 = [each["p99_ms"] for each in self.windows]
+        drift = p99[-1] / p99[0] - 1 if p99[0] else float("inf")
+        text = f"{self.name}: p99 {p99[0]:.2f} to {p99[-1]:.2f} ms, {100 * drift:+.1f} %, within {100 * MOST_DRIFT:g} %"
+        statuses: dict[str, int] = {}
+        for each in self.windows:
+            for status, count in each["statuses"].items():
+                statuses[status] = statuses.get(status, 0) + count
+        lost = sum(each[name] for each in self.windows for name in LOST)
+        good = set(statuses) == {"200"} and not lost
+        return [(drift <= MOST_DRIFT, text), (good, f"{self.name}: answers {statuses}, {lost} lost")]
 
 
 class Sample(NamedTuple):
@@ -97,6 +93,52 @@ class Sample(NamedTuple):
     """What the service holds."""
     work: float
     """Seconds that the machine took for the piece of work, the best of five."""
+
+
+def main() -> int:
+    """Measure and print; 1 where a demand is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("models", nargs="*", default=["digits"], help="files or folders; `digits` is the example")
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--window", type=float, help="seconds of a window of latencies")
+    parser.add_argument("--share", type=float, default=0.7, help="of the capacity")
+    parser.add_argument("--json", type=Path, help="a file for all samples")
+    given = parser.parse_args()
+    window = given.window or min(600.0, given.seconds / 6)
+    files = [digits() if name == "digits" else Path(name) for name in given.models]
+    samples: list[Sample] = []
+    with serving(*files) as service, contextlib.ExitStack() as stack:
+        loads = []
+        for name in service.models():
+            asked = target(service.url, name)
+            program, bodies = stack.enter_context(loading(asked))
+            loads.append(Load(name, program, asked.port, asked.path, bodies))
+        for load in loads:
+            load.find(min(5.0, window / 6), given.share / len(loads))
+        print(f"windows of {window:g} s", flush=True)
+        over = threading.Event()
+        began = time.monotonic()
+        sampler = threading.Thread(target=_sample, args=(service, samples, began, over), daemon=True)
+        sampler.start()
+        with ThreadPoolExecutor(len(loads)) as pool:
+            while time.monotonic() - began < given.seconds:
+                list(pool.map(lambda load: load.run(window), loads))
+                _tell(samples[-1], loads)
+        over.set()
+        sampler.join()
+        restarts = service.metric("airworthy_worker_ends_total")
+    demands = [*judge(samples, window), *(each for load in loads for each in load.judge())]
+    demands.append((restarts == 0, f"{restarts:.0f} workers ended"))
+    verdicts = [verdict(met, text) for met, text in demands]
+    if given.json:
+        document = {
+            "window": window,
+            "samples": [{"at": each.at, **each.usage._asdict(), "work": each.work} for each in samples],
+            "windows": {load.name: load.windows for load in loads},
+            "verdicts": [{"met": met, "text": text} for met, text in demands],
+        }
+        given.json.write_text(json.dumps(document, indent=1))
+    return 0 if all(verdicts) else 1
 
 
 def _sample(service: Service, samples: list[Sample], began: float, over: threading.Event) -> None:
@@ -113,52 +155,31 @@ def _work() -> float:
     return time.perf_counter() - began
 
 
-def report(
-    given: argparse.Namespace,
-    window: float,
-    samples: list[Sample],
-    windows: list[dict[str, Any]],
-    restarts: float,
-) -> int:
-    """Print the verdicts and write the samples; 1 where a demand is missed."""
-    end = samples[-1].at
-    early = [each.usage for each in samples if window / 2 <= each.at <= window] or [samples[0].usage]
-    late = [each.usage for each in samples if each.at >= end - window / 2]
+def _tell(last: Sample, loads: list[Load]) -> None:
+    usage = last.usage
+    held = f"gateway {usage.gateway:.1f} MiB  workers {usage.workers:.1f} MiB  files {usage.descriptors}"
+    print(f"{last.at:7.0f} s  {held}  work {1000 * last.work:.2f} ms")
+    for load in loads:
+        found = load.windows[-1]
+        rate, p50, p99 = found["rps"], found["p50_ms"], found["p99_ms"]
+        print(f"           {load.name:<12} {rate:8.1f}/s  p50 {p50:7.2f} ms  p99 {p99:7.2f} ms", flush=True)
+
+
+def judge(samples: list[Sample], window: float) -> list[tuple[bool, str]]:
+    """Whether the demands on memory and descriptors are met."""
+    early = [each for each in samples if window / 2 <= each.at <= window] or samples[:1]
+    late = [each for each in samples if each.at >= samples[-1].at - window / 2]
     demands = []
     for name in ("gateway", "workers"):
-        first, last = (statistics.median(getattr(each, name) for each in part) for part in (early, late))
+        first, last = (statistics.median(getattr(each.usage, name) for each in part) for part in (early, late))
         grown = last / first - 1
         text = f"{name}: {first:.2f} to {last:.2f} MiB, {100 * grown:+.2f} %, under {100 * MOST_GROWTH:g} %"
         demands.append((grown < MOST_GROWTH, text))
-    files = max(usage.descriptors for usage in early), min(usage.descriptors for usage in late)
+    files = max(each.usage.descriptors for each in early), min(each.usage.descriptors for each in late)
     demands.append((files[1] <= files[0], f"open files: {files[0]} in the first window, {files[1]} in the last"))
-    p99 = [each["p99_ms"] for each in windows]
-    drift = p99[-1] / p99[0] - 1 if p99[0] else float("inf")
-    text = f"p99 {p99[0]:.2f} to {p99[-1]:.2f} ms, {100 * drift:+.1f} %, within {100 * MOST_DRIFT:g} %"
-    demands.append((drift <= MOST_DRIFT, text))
-    statuses: dict[str, int] = {}
-    for each in windows:
-        for status, count in each["statuses"].items():
-            statuses[status] = statuses.get(status, 0) + count
-    lost = sum(each[name] for each in windows for name in LOST)
-    demands.append((set(statuses) == {"200"} and not lost, f"answers {statuses}, {lost} lost or not sent"))
-    demands.append((restarts == 0, f"{restarts:.0f} workers ended"))
-    speeds = [statistics.median(each.work for each in part) for part in (samples[: len(early)], samples[-len(late) :])]
-    first, last = (1000 * speed for speed in speeds)
-    print(f"        the same work took {first:.2f} ms at the beginning and {last:.2f} ms at the end")
-    verdicts = [verdict(met, text) for met, text in demands]
-    good = all(verdicts)
-    if given.json:
-        document = {
-            "seconds": end,
-            "window": window,
-            "samples": [{"at": each.at, **each.usage._asdict(), "work": each.work} for each in samples],
-            "windows": windows,
-            "statuses": statuses,
-            "verdicts": [{"met": met, "text": text} for met, text in demands],
-        }
-        given.json.write_text(json.dumps(document, indent=1))
-    return 0 if good else 1
+    first, last = (1000 * statistics.median(each.work for each in part) for part in (early, late))
+    print(f"        the same work took {first:.2f} ms in the first window and {last:.2f} ms in the last")
+    return demands
 
 
 if __name__ == "__main__":
