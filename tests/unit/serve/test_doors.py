@@ -42,13 +42,16 @@ class FakeServed:
 class FakeConnection:
     held_since = 0.0
 
-    def __init__(self, came: list[FakeConnection]) -> None:
+    def __init__(self, came: list[FakeConnection], doors: Doors | None = None) -> None:
         self._came = came
+        self.doors = doors
 
     def come_in(self) -> None:
         if self.held_since:
             self.held_since = 0.0
             self._came.append(self)
+            if self.doors is not None:
+                assert self.doors.turn_away(URL) is None
 
 
 def error_body(error: AirworthyError) -> bytes:
@@ -67,6 +70,7 @@ def test_nobody_waits_while_the_queue_is_short() -> None:
     async def talk(doors: Doors, served: FakeServed) -> None:
         served.waiting = QUEUE - 1
         assert not doors.hold(FakeConnection([]), POST)
+        assert doors.turn_away(URL) is None
         assert doors.hold(FakeConnection([]), POST), "the one before it is not in the queue yet, and counts"
         assert served.held() == 1
 
@@ -85,7 +89,7 @@ def test_only_inference_waits(data: bytes) -> None:
 def test_they_come_in_in_order_as_the_queue_gets_shorter() -> None:
     async def talk(doors: Doors, served: FakeServed) -> None:
         served.waiting, came = QUEUE, []
-        held: list[FakeConnection] = [FakeConnection(came) for _ in range(5)]
+        held: list[FakeConnection] = [FakeConnection(came, doors) for _ in range(5)]
         assert all(doors.hold(each, POST) for each in held)
         held[1].held_since = 0.0  # its client has left
         served.waiting = QUEUE - 2

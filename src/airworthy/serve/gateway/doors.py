@@ -101,7 +101,6 @@ class _Door:
         """Keep a connection outside while the queue is long, and short enough for it to come in soon."""
         served = self._served
         if not self._held and served.waiting + self._coming < QUEUE:
-            self._comes()
             return False
         if served.full(self._coming + len(self._held)) is not None:
             return False
@@ -113,6 +112,7 @@ class _Door:
         """How many wait and when to come again, where nobody is let in; None to let in."""
         waiting = self._served.full(self._coming + len(self._held))
         if waiting is None:
+            self._comes()
             return None
         self._served.turned_away()
         return waiting
@@ -152,7 +152,5 @@ class _Door:
         room = QUEUE - self._served.waiting - self._coming
         while self._held and room > 0:
             connection = self._held.popleft()
-            if connection.held_since:
-                self._comes()
-                room -= 1
-                connection.come_in()
+            room -= bool(connection.held_since)
+            connection.come_in()
