@@ -3,6 +3,7 @@
     python benchmarks/serving install [NAME ...]   the peers' environments; `minilm` makes the export as well
     python benchmarks/serving run                  all that is installed, under half an hour
     python benchmarks/serving run --quick          ours, the plain server and the limits, some three minutes
+    python benchmarks/serving limit                ours and the runtime without a server, taking turns, five minutes
     python benchmarks/serving show RESULTS.json    the tables of an earlier run again
 
 README.md, in this folder, says what is measured and how.
@@ -30,6 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from serving import alternate as alternating
 from serving import environments, figures, loadgen, models, peers, raw, tables
 from serving.answers import WrongAnswer
 from serving.measure import Asked, Plan, let_search, measure
@@ -60,6 +62,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     install = verbs.add_parser("install", parents=[common], help="make the peers' environments")
     install.add_argument("names", nargs="*", help="environments of peers.toml, all by default; `minilm`: the export")
+    limit = verbs.add_parser("limit", parents=[common], help="hold ours against the runtime without a server")
+    limit.add_argument("--minilm", type=Path, help="a folder with MiniLM's export, as examples/minilm makes it")
+    limit.add_argument("--clients", nargs="+", type=int, default=[8, 32, 128])
+    limit.add_argument("--rounds", type=int, default=6, help="pairs for each number of clients (default: %(default)s)")
+    limit.add_argument("--seconds", type=float, default=4.0, help="of each measurement (default: %(default)s)")
     show = verbs.add_parser("show", help="print the tables of a run again")
     show.add_argument("file", type=Path)
     run = verbs.add_parser("run", parents=[common], help="measure")
@@ -276,6 +283,24 @@ def _run(options: argparse.Namespace, table: peers.Table) -> int:
     return 1 if is_ours_missing else 0
 
 
+def _limit(options: argparse.Namespace, table: peers.Table) -> int:
+    model = "minilm"
+    (ours,) = (server for server in table.servers if server.kind == "ours")
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
+        try:
+            program = loadgen.build(options.home)
+            models.prepare(options.home, model, options.minilm)
+        except (loadgen.NoLoad, models.NoModel) as problem:
+            print(f"error: {problem}", file=sys.stderr)
+            return 2
+        plan = Plan(program, options.home, Path(scratch), tuple(options.clients), options.seconds, WARM_S[model])
+        asked = Asked(model, models.items(options.home, model), raw.answers(model, options.home))
+        print(
+            alternating.table(model, alternating.alternate(ours, asked, plan, rounds=options.rounds, log=log)), end=""
+        )
+    return 0
+
+
 def _install(options: argparse.Namespace, table: peers.Table) -> int:
     known = (*table.environments, "minilm")
     for name in options.names:
@@ -310,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options.home = options.home.expanduser().resolve()
     table = peers.read()
-    return _install(options, table) if options.verb == "install" else _run(options, table)
+    return {"install": _install, "limit": _limit, "run": _run}[options.verb](options, table)
 
 
 if __name__ == "__main__":

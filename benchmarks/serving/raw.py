@@ -137,15 +137,22 @@ class Limit:
         by_rate = sorted(self._samples, key=lambda shape: -self._samples[shape][0]["rps"])
         return sorted({*by_rate[:KEPT], *(shape for shape in by_rate if shape.is_single)})
 
+    def _kept(self) -> dict[Shape, dict[str, float]]:
+        """Medians of the shapes that were measured in all rounds: one that was fast once would win by luck."""
+        most = max(map(len, self._samples.values()))
+        return {shape: self._median(taken) for shape, taken in self._samples.items() if len(taken) == most}
+
+    def best(self) -> Shape:
+        """The shape with the best rate."""
+        kept = self._kept()
+        return max(kept, key=lambda shape: kept[shape]["rps"])
+
     def result(self) -> dict[str, Any]:
         """Medians: the best single call, the best rate, and all that was tried."""
         if not self._samples:
             return {}
         tried = {shape: self._median(samples) for shape, samples in self._samples.items()}
-        # A shape that was fast once and not measured again would win by luck.
-        most = max(map(len, self._samples.values()))
-        kept = {shape: figures for shape, figures in tried.items() if len(self._samples[shape]) == most}
-        best = max(kept, key=lambda shape: kept[shape]["rps"])
+        kept, best = self._kept(), self.best()
         single = min((shape for shape in kept if shape.is_single), key=lambda shape: kept[shape]["p50_ms"])
         return {
             "best": {"shape": str(best), **kept[best]},

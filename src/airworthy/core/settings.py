@@ -104,6 +104,8 @@ class ServeSettings(Section, frozen=True):
     """Bytes of bodies a second that one caller may send on average; 0 sets no limit."""
     caller_requests: int = 0
     """Requests that one caller may have running or waiting at a time; 0 sets no limit."""
+    allow_high_priority: bool = False
+    """Whether callers may ask to be run before others; to be run after them anybody may ask."""
     caller_header: str = ""
     """The header in which a proxy that checks who asks names the caller; without it a caller is an IP address."""
     allow_nonfinite: bool = False

@@ -16,10 +16,9 @@ from typing import Protocol
 
 from airworthy.serve import refusals
 from airworthy.serve.tensors import Tensor
+from airworthy.serve.terms import Watch
 
 Answer = tuple[Tensor, ...]
-Watch = Callable[[Callable[[], None]], None]
-"""Given something to call, calls it should the client leave."""
 Counter = Callable[[str], None]
 
 OVERHEAD = 400

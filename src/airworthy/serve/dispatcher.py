@@ -16,7 +16,6 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
-from airworthy.serve.cache import Watch
 from airworthy.serve.costs import RunCosts
 from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
@@ -24,6 +23,7 @@ from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
 from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink, Slot, State
 from airworthy.serve.tensors import Tensor
+from airworthy.serve.terms import USUAL, Priority, Terms
 from airworthy.serve.waiting import Waiting
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, split
 
@@ -41,6 +41,10 @@ LONG_RUN = 0.0015
 """Seconds from which on a run is worth a lane of its own."""
 AHEAD = 8
 """Full batches of short runs that a runner may have at the same time."""
+HEAD_START = 0.25
+"""The share of the deadline by which a request of high priority counts as older, and one of low priority as younger."""
+LOW_SHARE = 0.5
+"""The share of the queue that others leave to requests of low priority."""
 MOST_TRIES = 2
 """How often a request is given to a worker that dies of it or of a neighbour."""
 
@@ -72,16 +76,13 @@ class Full(NamedTuple):
 class Pending(Ticket):
     """A request on its way."""
 
-    __slots__ = ("answer", "sent", "tensors", "tries", "wanted")
+    __slots__ = ("answer", "patience", "sent", "tensors", "tries", "wanted")
 
     def __init__(
-        self,
-        arrived: float,
-        deadline: float,
-        asked: Asked,
-        answer: asyncio.Future[tuple[Tensor, ...]],
+        self, now: float, arrived: float, patience: float, asked: Asked, answer: asyncio.Future[tuple[Tensor, ...]]
     ) -> None:
-        super().__init__(arrived, deadline, (asked.group, asked.wanted), asked.rows, asked.length)
+        super().__init__(now, arrived + patience, (asked.group, asked.wanted), asked.rows, asked.length)
+        self.patience = patience
         self.tensors = asked.tensors
         self.wanted = asked.wanted
         self.answer = answer
@@ -277,29 +278,41 @@ class Dispatcher:
             return queued < most
         return queued < QUEUE or (wait <= SHORT_WAIT and queued < MOST_QUEUE)
 
-    def submit(
-        self, asked: Asked, watch: Watch | None = None, arrived: float = 0.0
-    ) -> asyncio.Future[tuple[Tensor, ...]]:
+    def submit(self, asked: Asked, terms: Terms = USUAL) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
 
         Args:
             asked: the request.
-            watch: tells when the client leaves.
-            arrived: when it came, on the event loop's clock; 0 for now.
+            terms: how long it waits, and before whom.
 
         Returns:
             Its outputs, once they are there. Cancelling it takes the request out.
+
+        Raises:
+            Overloaded: it has a low priority, and the queue is filled with what has none.
         """
         now = self._loop.time()
+        deadline = self._settings.deadline
+        patience = min(deadline, terms.timeout) if terms.timeout else deadline
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
-        pending = Pending(now, (arrived or now) + self._settings.deadline, asked, answer)
+        pending = Pending(now, terms.arrived or now, patience, asked, answer)
+        if terms.priority is not Priority.NORMAL:
+            if terms.priority is Priority.LOW:
+                self._check_low()
+            pending.rank += terms.priority * HEAD_START * deadline
         self._queue.append(pending)
-        if watch is not None:
-            watch(partial(self._client_gone, pending))
+        if terms.watch is not None:
+            terms.watch(partial(self._client_gone, pending))
         self._last_asked = now
         self._pump_soon()
         self._watch_over()
         return answer
+
+    def _check_low(self) -> None:
+        if len(self._queue) >= LOW_SHARE * (self._settings.max_queue or QUEUE):
+            self._meters.rejected("overloaded")
+            wait = self._forecast.wait(self._queue.work, len(self._queue))
+            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1.0, wait))
 
     def _watch_over(self) -> None:
         if self._sweeper is None:
@@ -553,7 +566,7 @@ class Dispatcher:
     def _is_over(self, pending: Pending, now: float) -> bool:
         """Whether a request needs no answer any more; one that is late is told so."""
         if now >= pending.deadline:
-            self._refuse(pending, refusals.DeadlinePassed(deadline=self._settings.deadline))
+            self._refuse(pending, refusals.DeadlinePassed(deadline=pending.patience))
         return pending.answer.done()
 
     def _client_gone(self, pending: Pending) -> None:

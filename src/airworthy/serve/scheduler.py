@@ -1,7 +1,8 @@
 """Which of the waiting requests run together next: a plain object without clock, thread or I/O.
 
-The oldest request always runs next, so nobody starves; others join it when they fit into the same tensors, as long as
-the padding that each of them causes costs less than the run of its own that it saves.
+The first in the queue, which is the oldest but for priorities, always runs next, so nobody starves; others join it when
+they fit into the same tensors, as long as the padding that each of them causes costs less than the run of its own that
+it saves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LOOK = 256
 class Ticket:
     """A waiting request, as far as batching is concerned."""
 
-    __slots__ = ("arrived", "deadline", "group", "length", "rows", "solo", "work")
+    __slots__ = ("arrived", "deadline", "group", "length", "rank", "rows", "solo", "work")
 
     arrived: float
     """When it came, in seconds of a monotonic clock."""
@@ -35,6 +36,8 @@ class Ticket:
     """Whether it must run alone, because a batch that it was in failed."""
     work: int
     """How much there is to do, in rows, or in tokens where texts are padded."""
+    rank: float
+    """Its turn: when it came, and with another priority some seconds before or after that."""
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Ticket:
         self.length = length
         self.solo = solo
         self.work = rows * length if length else rows
+        self.rank = arrived
 
     def __repr__(self) -> str:
         return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.solo})"
@@ -99,7 +103,7 @@ class Scheduler:
 
         Args:
             now: the time on the clock that the tickets carry.
-            queue: the waiting tickets, oldest first. It is not changed: the caller takes out what the batch holds.
+            queue: the waiting tickets in the order of their turns. It is not changed: the caller takes out a batch.
             free: runs that could start now, this one counted; with several, none takes more than its share.
         """
         if not queue:

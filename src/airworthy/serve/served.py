@@ -13,7 +13,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals, trials
-from airworthy.serve.cache import AnswerCache, Store, Watch, key_of
+from airworthy.serve.cache import AnswerCache, Store, key_of
 from airworthy.serve.dispatcher import Asked, Dispatcher, Full
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
@@ -23,6 +23,7 @@ from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
 from airworthy.serve.statistics import ModelStatistics
 from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, check_strings, is_finite, shape_text
+from airworthy.serve.terms import USUAL, Terms
 from airworthy.serve.text import TextCodec, int64
 from airworthy.serve.wire import Load, Ready
 
@@ -299,38 +300,30 @@ class Served:
         return [given[name] for name in names]
 
     def submit(
-        self,
-        tensors: Sequence[Tensor],
-        wanted: tuple[str, ...] = (),
-        watch: Watch | None = None,
-        tenant: str = "",
-        arrived: float = 0.0,
+        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), terms: Terms = USUAL
     ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let validated tensors in.
 
         Args:
             tensors: the inputs.
             wanted: the outputs that are needed; empty for all.
-            watch: tells when the client leaves.
-            tenant: who may be given an answer that was kept for this request.
-            arrived: when it came, on the event loop's clock; 0 for now.
+            terms: how long the request waits, before whom, and who may be given an answer that was kept for it.
         """
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self._ask(Asked(tensors, object(), 1, 0, wanted), watch, tenant, arrived)
+            return self._ask(Asked(tensors, object(), 1, 0, wanted), terms)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
-        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), watch, tenant, arrived)
+        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), terms)
 
     def submit_tokens(
-        self, ids: Sequence[int], watch: Watch | None = None, types: Sequence[int] = (), tenant: str = ""
+        self, ids: Sequence[int], types: Sequence[int] = (), terms: Terms = USUAL
     ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let one text's token ids in, for its embedding or its score.
 
         Args:
             ids: the token ids.
-            watch: tells when the client leaves.
             types: which of a pair's two texts each token belongs to; empty for a single text.
-            tenant: who may be given an answer that was kept for this request.
+            terms: as `submit`.
 
         Raises:
             Refusal: more tokens than the model takes.
@@ -350,16 +343,16 @@ class Served:
             for spec in self.inputs
         ]
         wanted = (output.name,)
-        return self._ask(Asked(tensors, "tokens", 1, length, wanted), watch, tenant)
+        return self._ask(Asked(tensors, "tokens", 1, length, wanted), terms)
 
-    def _ask(
-        self, asked: Asked, watch: Watch | None, tenant: str, arrived: float = 0.0
-    ) -> asyncio.Future[tuple[Tensor, ...]]:
+    def _ask(self, asked: Asked, terms: Terms) -> asyncio.Future[tuple[Tensor, ...]]:
         if self._cache is None:
-            return self.dispatcher.submit(asked, watch, arrived)
+            return self.dispatcher.submit(asked, terms)
         release, store = (self._digest, self._store) if self._digest else (self._release, None)
-        key = key_of(release, asked.wanted, asked.tensors, tenant)
-        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, None, arrived), watch, store)
+        key = key_of(release, asked.wanted, asked.tensors, terms.tenant)
+        # The run may become others' as well, so it does not end with this client.
+        run = terms._replace(watch=None)
+        return self._cache.ask(key, lambda: self.dispatcher.submit(asked, run), terms.watch, store)
 
     def close(self) -> None:
         """Release what it holds beside its runners."""

@@ -12,7 +12,7 @@ T = TypeVar("T", bound=Ticket)
 
 
 class Waiting(Sequence[T], Generic[T]):
-    """Waiting requests, oldest first."""
+    """Waiting requests in the order of their turns, which is that of their arrival where none has a priority."""
 
     def __init__(self) -> None:
         self._tickets: deque[T] = deque()
@@ -20,12 +20,19 @@ class Waiting(Sequence[T], Generic[T]):
         """Rows or tokens that wait."""
 
     def append(self, ticket: T) -> None:
-        """Add one that has come."""
-        self._tickets.append(ticket)
+        """Add one that has come, before those whose turn is after its own."""
+        tickets = self._tickets
+        place = len(tickets)
+        while place and tickets[place - 1].rank > ticket.rank:
+            place -= 1
+        if place == len(tickets):
+            tickets.append(ticket)
+        else:
+            tickets.insert(place, ticket)
         self.work += ticket.work
 
     def put_back(self, tickets: Sequence[T]) -> None:
-        """Add those that came before all others, oldest first."""
+        """Add those whose turn is before all others', in the order of their turns."""
         self._tickets.extendleft(reversed(tickets))
         self.work += sum(ticket.work for ticket in tickets)
 

@@ -21,6 +21,7 @@ from airworthy.serve.link.interface import Ended, OnEnd, OnReply
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.tensors import Tensor, TensorMeta, unpack
+from airworthy.serve.terms import Priority, Terms
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run
 
 SPEC = (TensorSpec("x", "INT64", (-1, 1)),)
@@ -225,7 +226,7 @@ def test_a_client_that_leaves_frees_its_place() -> None:
         await asyncio.sleep(0.01)
 
         leaves: list[Callable[[], None]] = []
-        left = dispatcher.submit(Asked([_tensor(1)], "g"), leaves.append)
+        left = dispatcher.submit(Asked([_tensor(1)], "g"), Terms(leaves.append))
         stays = dispatcher.submit(Asked([_tensor(2)], "g"))
         leaves[0]()
         with pytest.raises(refusals.ClientGone):
@@ -234,6 +235,80 @@ def test_a_client_that_leaves_frees_its_place() -> None:
         assert dispatcher.waiting == 1
         hung.cancel()
         stays.cancel()
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_priorities_are_a_head_start_and_no_more() -> None:
+    async def main() -> None:
+        sent: list[int] = []
+
+        class Noting(FakeLink):
+            def send(self, run: Run, data: Sequence[Any]) -> None:
+                sent.extend(array("q", bytes(data[0])))
+                super().send(run, data)
+
+        dispatcher = _dispatcher(Noting, limits=Limits(rows=1), deadline=0.8)
+        dispatcher.begin()
+        await dispatcher.loaded()
+        block = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
+        await asyncio.sleep(0.01)
+
+        def ask(number: int, priority: Priority) -> asyncio.Future[Any]:
+            return dispatcher.submit(Asked([_tensor(number)], "g"), Terms(priority=priority))
+
+        answers = [ask(1, Priority.LOW)]
+        await asyncio.sleep(0.25)  # more than a quarter of the deadline
+        answers += [ask(2, Priority.LOW), ask(3, Priority.NORMAL), ask(4, Priority.NORMAL), ask(5, Priority.HIGH)]
+        assert dispatcher.waiting == 5
+        block.cancel()
+        link = dispatcher.slots[0].link
+        assert link is not None
+        link.kill()  # the new worker takes what waits, one by one
+        await asyncio.gather(*answers)
+        assert sent == [SILENT, 5, 1, 3, 4, 2]
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_what_has_no_hurry_leaves_room_for_others() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(limits=Limits(rows=1), max_queue=4)
+        dispatcher.begin()
+        await dispatcher.loaded()
+        inside = [dispatcher.submit(Asked([_tensor(SILENT)], "g"))]
+        await asyncio.sleep(0.01)
+        low = Terms(priority=Priority.LOW)
+        inside += [dispatcher.submit(Asked([_tensor(1)], "g"), low) for _ in range(2)]
+        with pytest.raises(refusals.Overloaded):
+            dispatcher.submit(Asked([_tensor(1)], "g"), low)
+        dispatcher.check_room()
+        inside.append(dispatcher.submit(Asked([_tensor(1)], "g")))
+        for answer in inside:
+            answer.cancel()
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+def test_a_client_may_wait_for_less_than_the_service_lets_it() -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher(deadline=5.0)
+        dispatcher.begin()
+        await dispatcher.loaded()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        hurried = dispatcher.submit(Asked([_tensor(SILENT)], "g"), Terms(timeout=0.1))
+        with pytest.raises(refusals.DeadlinePassed) as caught:
+            await hurried
+        assert 0.1 <= loop.time() - began < 1
+        assert caught.value.params["deadline"] == 0.1
+        before = dispatcher.submit(Asked([_tensor(SILENT)], "g"), Terms(arrived=loop.time() - 4.8))
+        with pytest.raises(refusals.DeadlinePassed):
+            await before
+        assert loop.time() - began < 2, "its time before the door counts"
         await dispatcher.stop(0.1)
 
     _run(main)

@@ -60,3 +60,15 @@ def test_too_little_foretells_nothing() -> None:
     for _ in range(FEW - 1):
         forecast.learn(0.0, 5.0, 1, 5.0)
     assert forecast.wait(10**6, 1) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from([-2.5, 0.0, 2.5])), max_size=40))
+def test_turns_are_kept_and_equals_stay_in_order(asked: list[tuple[float, float]]) -> None:
+    waiting: Waiting[Ticket] = Waiting()
+    tickets = []
+    for arrived, start in sorted(asked, key=lambda each: each[0]):
+        ticket = Ticket(arrived, arrived + 10)
+        ticket.rank += start
+        tickets.append(ticket)
+        waiting.append(ticket)
+    assert list(waiting) == sorted(tickets, key=lambda ticket: ticket.rank)

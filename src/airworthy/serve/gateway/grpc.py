@@ -14,6 +14,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.dispatcher import QUEUE
+from airworthy.serve.gateway import wishes
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.gateway.admission import Admission
 from airworthy.serve.gateway.grpc_tensors import read_inputs, write_outputs
@@ -32,6 +33,7 @@ from airworthy.serve.meters import Meters
 from airworthy.serve.models import Models
 from airworthy.serve.served import VERSION
 from airworthy.serve.statistics import Duration
+from airworthy.serve.terms import Terms
 
 # Its C core prints what it thinks of other processes; what matters comes back as a status.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -67,6 +69,7 @@ _CODES = {
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 _PROBES = frozenset({"ServerLive", "ServerReady", "ModelReady", "Check"})
+_WISHES = ("priority", "timeout")
 _INTERNAL = "the service failed on this request; its log says more"
 _log = logging.getLogger("airworthy.serve")
 _m: dict[str, Any] = messages()
@@ -82,6 +85,7 @@ class Gateway:
         self._meters = meters
         self._admin = admin
         self._admission = admission
+        self._may_be_high = settings.allow_high_priority
         self._stopping = asyncio.Event()
         options = (
             ("grpc.max_receive_message_length", settings.max_body),
@@ -208,10 +212,16 @@ class Gateway:
             raise refusals.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
         tensors = served.validate(read_inputs(request))
         names = wanted_outputs(served, [each.name for each in request.outputs]) if request.outputs else ()
-        outputs = await served.submit(tensors, names, tenant=self._admission.tenant_of_call(context))
+        outputs = await served.submit(tensors, names, self._terms(request, context))
         response = _m["inference.ModelInferResponse"](model_name=served.name, model_version=VERSION, id=request.id)
         write_outputs(response, in_order(outputs, names) if names else outputs, raw=bool(request.raw_input_contents))
         return response
+
+    def _terms(self, request: Any, context: Any) -> Terms:
+        said = {name: _number(request.parameters[name]) for name in _WISHES if name in request.parameters}
+        priority = wishes.by_level(said.get("priority", 0), may_be_high=self._may_be_high)
+        tenant = self._admission.tenant_of_call(context)
+        return Terms(tenant=tenant, priority=priority, timeout=wishes.timeout(said))
 
     async def ModelStreamInfer(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:  # noqa: N802
         """A stream of inferences, answered in their order; one that fails does not end the stream."""
@@ -335,6 +345,12 @@ class Gateway:
                 return
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), LOOK)
+
+
+def _number(parameter: Any) -> Any:
+    """What a parameter holds; None for nothing."""
+    which = parameter.WhichOneof("parameter_choice")
+    return getattr(parameter, which) if which else None
 
 
 def _parse(kind: Any, data: bytes) -> Any:

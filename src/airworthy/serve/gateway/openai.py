@@ -7,7 +7,7 @@ import base64
 import math
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal, Union
 
 import msgspec
@@ -16,10 +16,12 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
+from airworthy.serve.gateway import wishes
 from airworthy.serve.gateway.http import Request, Response, decode, message_of, status_of
 from airworthy.serve.models import Models
 from airworthy.serve.served import Served
 from airworthy.serve.tensors import Tensor, is_finite, unpack
+from airworthy.serve.terms import Terms
 
 MOST_INPUTS = 2048
 """Texts in one request, OpenAI's own limit."""
@@ -36,6 +38,8 @@ class EmbeddingRequest(msgspec.Struct):
     """How vectors are told: as numbers, or as FP32 data in base64."""
     dimensions: Union[int, None] = None
     """To how many dimensions vectors are cut, for models that were trained for it."""
+    priority: int = 0
+    """What is above 0 runs after others, what is below before them."""
 
 
 class Embedding(msgspec.Struct):
@@ -157,11 +161,10 @@ class OpenAI:
         size = _check_dimensions(served, wanted.dimensions)
         served.check_room()
         ids = await _token_ids(served, wanted.input)
+        priority = wishes.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
         vectors = await wait_for_all(
-            [
-                served.submit_tokens(each, request.watch if i == 0 else None, tenant=request.tenant)
-                for i, each in enumerate(ids)
-            ]
+            served.submit_tokens(each, terms=Terms(None if i else request.watch, request.tenant, 0.0, priority))
+            for i, each in enumerate(ids)
         )
         as_text = wanted.encoding_format == "base64"
         data = [Embedding("embedding", i, _vector(vector[0], as_text, size)) for i, vector in enumerate(vectors)]
@@ -194,12 +197,14 @@ async def _token_ids(served: Served, given: str | list[Any]) -> list[list[int]]:
     return given
 
 
-async def wait_for_all(answers: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
-    """Wait for all answers; the first that fails takes the others out."""
+async def wait_for_all(answers: Iterable[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
+    """Let all in and wait for their answers; the first that is refused or fails takes the others out."""
+    inside: list[asyncio.Future[tuple[Tensor, ...]]] = []
     try:
-        return [await answer for answer in answers]
+        inside.extend(answers)
+        return [await answer for answer in inside]
     finally:
-        for answer in answers:
+        for answer in inside:
             if not answer.cancel() and not answer.cancelled():
                 answer.exception()  # seen, so that the event loop does not complain of it
 

@@ -11,10 +11,12 @@ import msgspec
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
+from airworthy.serve.gateway import wishes
 from airworthy.serve.gateway.http import Request, Response, decode
 from airworthy.serve.gateway.openai import wait_for_all
 from airworthy.serve.models import Models
 from airworthy.serve.tensors import Tensor, is_finite, unpack
+from airworthy.serve.terms import Terms
 
 MOST_DOCUMENTS = 1000
 """Documents in one request, Cohere's own limit."""
@@ -44,6 +46,8 @@ class RerankRequest(msgspec.Struct):
     """Documents are cut to so many tokens."""
     truncate: bool = False
     """Whether a document that is too long for the model is cut; otherwise the request is refused."""
+    priority: int = 0
+    """What is above 0 runs after others, what is below before them."""
 
 
 class RerankResult(msgspec.Struct):
@@ -108,11 +112,10 @@ class Rerank:
         texts = [each if isinstance(each, str) else each.text for each in wanted.documents]
         most = served.model.max_length if wanted.truncate else None
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
+        priority = wishes.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
         answers = await wait_for_all(
-            [
-                served.submit_tokens(ids, request.watch if i == 0 else None, types, request.tenant)
-                for i, (ids, types) in enumerate(pairs)
-            ]
+            served.submit_tokens(ids, types, Terms(None if i else request.watch, request.tenant, 0.0, priority))
+            for i, (ids, types) in enumerate(pairs)
         )
         scores = [_score(answer[0]) for answer in answers]
         order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[: wanted.top_n]

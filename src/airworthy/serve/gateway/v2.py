@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import msgspec
@@ -13,6 +13,7 @@ from airworthy.core.model import DATATYPES, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
+from airworthy.serve.gateway import wishes
 from airworthy.serve.gateway.http import Request, Response, decode, message_of
 from airworthy.serve.models import Models
 from airworthy.serve.served import VERSION, Served
@@ -30,6 +31,7 @@ from airworthy.serve.tensors import (
     shape_text,
     unpack,
 )
+from airworthy.serve.terms import Terms
 
 EXTENSIONS = ("binary_tensor_data", "statistics", "model_repository")
 """The protocol's extensions that are spoken, by their names in the server's metadata."""
@@ -126,7 +128,8 @@ class InferRequest(msgspec.Struct):
     id: str = ""
     """Comes back in the response."""
     parameters: dict[str, Any] = {}
-    """`binary_data_output`: whether all outputs' data comes behind the JSON. Others are passed over."""
+    """`binary_data_output`: whether all outputs' data comes behind the JSON. `priority`: 1 runs before others, what is
+    above 2 after them. `timeout`: microseconds that the client waits. Others are passed over."""
     outputs: Union[list[InferOutput], None] = None
     """The outputs that are wanted; all without it."""
 
@@ -223,8 +226,15 @@ class OpenInference:
             wanted, given = _read_request(body, header)
         tensors = served.validate(given)
         names = wanted_outputs(served, [each.name for each in wanted.outputs]) if wanted.outputs else ()
-        outputs = await served.submit(tensors, names, request.watch, request.tenant, request.arrived)
+        outputs = await served.submit(tensors, names, self._terms(request, wanted.parameters))
         return _response(served, wanted, in_order(outputs, names) if names else outputs)
+
+    def _terms(self, request: Request, parameters: Mapping[str, Any]) -> Terms:
+        if "priority" not in parameters and "timeout" not in parameters:
+            return Terms(request.watch, request.tenant, request.arrived)
+        may_be_high = self._settings.allow_high_priority
+        priority = wishes.by_level(parameters.get("priority", 0), may_be_high=may_be_high)
+        return Terms(request.watch, request.tenant, request.arrived, priority, wishes.timeout(parameters))
 
 
 def server_metadata() -> ServerMetadata:

@@ -1,0 +1,40 @@
+"""On what terms a request waits for its answer: how long, before whom, and who it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+Watch = Callable[[Callable[[], None]], None]
+"""Given something to call, calls it should the client leave."""
+
+
+class Priority(IntEnum):
+    """Whose turn is before whose."""
+
+    HIGH = -1
+    """Counts as older than it is."""
+    NORMAL = 0
+    """In the order of arrival."""
+    LOW = 1
+    """Counts as younger than it is, and may fill a part of the queue alone."""
+
+
+class Terms(NamedTuple):
+    """The terms of one request."""
+
+    watch: Watch | None = None
+    """Tells when the client leaves; None where its leaving cancels the request."""
+    tenant: str = ""
+    """Who may be given an answer that was kept for it."""
+    arrived: float = 0.0
+    """When it came, on the event loop's clock; 0 for now."""
+    priority: Priority = Priority.NORMAL
+    """Whose turn is before its own."""
+    timeout: float = 0.0
+    """Seconds that its client waits for the answer; 0 for as long as the service lets it."""
+
+
+USUAL = Terms()
+"""Where nothing is said."""
