@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.settings import ServeSettings
@@ -17,9 +17,12 @@ from airworthy.core.words import say
 from airworthy.serve import refusals
 from airworthy.serve.assembly import RowsLost, assemble, disassemble
 from airworthy.serve.costs import RunCosts
+from airworthy.serve.flight import Flight, Trials
 from airworthy.serve.forecast import Forecast
 from airworthy.serve.meters import ModelMeters
-from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
+from airworthy.serve.pending import Asked, Pending
+from airworthy.serve.room import Full, Room
+from airworthy.serve.scheduler import Batch, Limits, Scheduler, Wait
 from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink, Slot, State
 from airworthy.serve.tensors import Tensor
@@ -29,101 +32,14 @@ from airworthy.serve.wire import Answer, Failure, Load, Ready, Run, WireError, s
 
 SWEEP = 0.05
 """Seconds between two looks at deadlines, stalls and runs that nobody waits for any more."""
-QUEUE = 256
-"""Requests that may wait however long they take, where the settings name no number."""
-SHORT_WAIT = 1.0
-"""Seconds that a queue which is longer than that may take."""
-MOST_QUEUE = 1 << 14
-"""Requests in such a queue, for the memory that they hold."""
-MOST_WAIT = 0.8
-"""The share of the deadline that a request may be foretold to wait; the rest is for running and for being wrong."""
 LONG_RUN = 0.0015
 """Seconds from which on a run is worth a lane of its own."""
 AHEAD = 8
 """Full batches of short runs that a runner may have at the same time."""
 HEAD_START = 0.25
 """The share of the deadline by which a request of high priority counts as older, and one of low priority as younger."""
-LOW_SHARE = 0.5
-"""The share of the queue that others leave to requests of low priority."""
 MOST_TRIES = 2
 """How often a request is given to a worker that dies of it or of a neighbour."""
-
-
-class Asked(NamedTuple):
-    """What a request asks of a model."""
-
-    tensors: Sequence[Tensor]
-    """Its inputs, in the model's order."""
-    group: Hashable = None
-    """What it must share with others to run in one batch with them."""
-    rows: int = 1
-    """Its rows along the batch axis."""
-    length: int = 0
-    """Its size along the padded axis, 0 for none."""
-    wanted: tuple[str, ...] = ()
-    """The outputs that are needed; empty for all."""
-
-
-class Full(NamedTuple):
-    """A queue that takes nobody more."""
-
-    waiting: int
-    """Requests in it."""
-    wait: float
-    """Seconds after which another try makes sense."""
-
-
-class Pending(Ticket):
-    """A request on its way."""
-
-    __slots__ = ("answer", "patience", "sent", "tensors", "tries", "wanted")
-
-    def __init__(
-        self, now: float, arrived: float, patience: float, asked: Asked, answer: asyncio.Future[tuple[Tensor, ...]]
-    ) -> None:
-        super().__init__(now, arrived + patience, (asked.group, asked.wanted), asked.rows, asked.length)
-        self.patience = patience
-        self.tensors = asked.tensors
-        self.wanted = asked.wanted
-        self.answer = answer
-        self.tries = 0
-        self.sent = 0.0
-
-
-class _Trials:
-    """Runs that are made to be timed, side by side."""
-
-    def __init__(self, copies: int) -> None:
-        self.done: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        self._left = copies
-        self._slowest = 0.0
-
-    def take(self, seconds: float | None) -> None:
-        """One of them came back after so many seconds; None where it failed."""
-        self._left -= 1
-        self._slowest = max(self._slowest, seconds or 0.0)
-        if not self.done.done() and (seconds is None or not self._left):
-            self.done.set_result(None if seconds is None else self._slowest)
-
-
-class _Flight(NamedTuple):
-    """A batch that a worker has."""
-
-    slot: Slot
-    pendings: tuple[Pending, ...]
-    sent: float
-    alone: bool
-    trials: _Trials | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows of the batch."""
-        return sum(pending.rows for pending in self.pendings)
-
-    @property
-    def work(self) -> int:
-        """Rows, or tokens with their padding."""
-        return self.rows * max(1, *(pending.length for pending in self.pendings))
 
 
 class Dispatcher:
@@ -146,7 +62,7 @@ class Dispatcher:
         self._on_room = on_room
         self._scheduler = Scheduler(limits)
         self._queue: Waiting[Pending] = Waiting()
-        self._flights: dict[int, _Flight] = {}
+        self._flights: dict[int, Flight] = {}
         self._given_up: set[int] = set()
         self._number = 0
         self._pumping = False
@@ -155,6 +71,8 @@ class Dispatcher:
         self._draining = False
         self._first: asyncio.Future[Ready] | None = None
         self._forecast = Forecast()
+        self.room = Room(settings, self._queue, self._forecast)
+        """Whether one more is let in."""
         self._costs = RunCosts()
         self._lanes_wanted = sys.maxsize
         self._last_asked = 0.0
@@ -255,28 +173,8 @@ class Dispatcher:
             raise self._not_ready()
         if not self.ready and not any(slot.starts > 1 and self._starts_soon(slot) for slot in self.slots):
             raise self._not_ready()
-        if (full := self.full()) is not None:
-            self._meters.rejected("overloaded")
-            raise refusals.Overloaded(name=self.name, waiting=full.waiting, retry_after=full.wait)
-
-    def full(self, coming: int = 0) -> Full | None:
-        """How long its queue is; None while there is room in it, and in the time that is left for those inside.
-
-        Args:
-            coming: requests that were let in and are not in the queue yet.
-        """
-        queued = len(self._queue) + coming
-        if not queued:
-            return None
-        wait = self._forecast.wait(self._queue.work * queued // max(1, len(self._queue)), queued)
-        if wait <= self._settings.deadline * MOST_WAIT and self._has_room(queued, wait):
-            return None
-        return Full(queued, max(1.0, wait))
-
-    def _has_room(self, queued: int, wait: float) -> bool:
-        if most := self._settings.max_queue:
-            return queued < most
-        return queued < QUEUE or (wait <= SHORT_WAIT and queued < MOST_QUEUE)
+        if (full := self.room.full()) is not None:
+            raise self._overloaded(full)
 
     def submit(self, asked: Asked, terms: Terms = USUAL) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
@@ -297,8 +195,8 @@ class Dispatcher:
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
         pending = Pending(now, terms.arrived or now, patience, asked, answer)
         if terms.priority is not Priority.NORMAL:
-            if terms.priority is Priority.LOW:
-                self._check_low()
+            if terms.priority is Priority.LOW and (full := self.room.full_of_others()) is not None:
+                raise self._overloaded(full)
             pending.rank += terms.priority * HEAD_START * deadline
         self._queue.append(pending)
         if terms.watch is not None:
@@ -307,12 +205,6 @@ class Dispatcher:
         self._pump_soon()
         self._watch_over()
         return answer
-
-    def _check_low(self) -> None:
-        if len(self._queue) >= LOW_SHARE * (self._settings.max_queue or QUEUE):
-            self._meters.rejected("overloaded")
-            wait = self._forecast.wait(self._queue.work, len(self._queue))
-            raise refusals.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(1.0, wait))
 
     def _watch_over(self) -> None:
         if self._sweeper is None:
@@ -354,11 +246,11 @@ class Dispatcher:
         slot = next((slot for slot in self.slots if slot.state is State.READY), None)
         if slot is None or slot.link is None:
             return None
-        trials = _Trials(copies)
+        trials = Trials(copies)
         metas, now = tuple(tensor.meta for tensor in tensors), self._loop.time()
         for _ in range(copies):
             self._number += 1
-            self._flights[self._number] = _Flight(slot, (), now, alone, trials)
+            self._flights[self._number] = Flight(slot, (), now, alone, trials)
             slot.running += 1
             run = Run(self._number, metas, self._settings.stall_timeout, (), alone)
             slot.link.send(run, [tensor.data for tensor in tensors])
@@ -439,7 +331,7 @@ class Dispatcher:
         alone = self._is_alone(slot)
         budget = max(pending.deadline for pending in live) - now
         run = Run(self._number, metas, budget, live[0].wanted, alone)
-        self._flights[self._number] = _Flight(slot, live, now, alone)
+        self._flights[self._number] = Flight(slot, live, now, alone)
         slot.running += 1
         slot.suspected = live[0].solo
         assert slot.link is not None
@@ -471,7 +363,7 @@ class Dispatcher:
         if self._queue:
             self._pump()
 
-    def _deliver(self, flight: _Flight, answer: Answer, data: memoryview) -> None:
+    def _deliver(self, flight: Flight, answer: Answer, data: memoryview) -> None:
         pendings = flight.pendings
         try:
             parts = disassemble(list(split(answer.outputs, data)), [pending.rows for pending in pendings])
@@ -492,14 +384,14 @@ class Dispatcher:
                 pending.answer.set_result(part)
                 self._meters.answered(pending.sent - pending.arrived, now - pending.arrived)
 
-    def _learn(self, flight: _Flight, seconds: float) -> None:
+    def _learn(self, flight: Flight, seconds: float) -> None:
         """Correct what padding is worth. Runs that had all threads to themselves tell nothing of those side by side."""
         if not flight.pendings[0].length or (flight.alone and self._lanes(flight.slot) > 1):
             return
         self._costs.learn(flight.work, seconds)
         self._scheduler.cost = self._costs.curve
 
-    def _blame(self, flight: _Flight, error: AirworthyError) -> None:
+    def _blame(self, flight: Flight, error: AirworthyError) -> None:
         """A batch failed: several are tried again one by one, and one that ran alone once more.
 
         What it lacked may have been memory that a neighbour had; only what fails again, or is the request's own fault,
@@ -534,7 +426,7 @@ class Dispatcher:
         slot.running, slot.suspected = 0, False
         self._pump_soon()
 
-    def _retry_or_refuse(self, flight: _Flight, error: AirworthyError) -> None:
+    def _retry_or_refuse(self, flight: Flight, error: AirworthyError) -> None:
         again = [pending for pending in flight.pendings if pending.tries < MOST_TRIES]
         for pending in flight.pendings:
             if pending.tries >= MOST_TRIES:
@@ -585,6 +477,10 @@ class Dispatcher:
         return slot.state is State.STARTING or (
             slot.state is State.WAITING and slot.next_start - self._loop.time() < self._settings.deadline / 4
         )
+
+    def _overloaded(self, full: Full) -> refusals.Overloaded:
+        self._meters.rejected("overloaded")
+        return refusals.Overloaded(name=self.name, waiting=full.waiting, retry_after=full.wait)
 
     def _not_ready(self) -> refusals.NotReady:
         self._meters.rejected("not-ready")

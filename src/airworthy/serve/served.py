@@ -14,10 +14,12 @@ from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import refusals, trials
 from airworthy.serve.cache import AnswerCache, Store, key_of
-from airworthy.serve.dispatcher import Asked, Dispatcher, Full
+from airworthy.serve.dispatcher import Dispatcher
 from airworthy.serve.link.interface import STOP
 from airworthy.serve.meters import Meters, ModelMeters
+from airworthy.serve.pending import Asked
 from airworthy.serve.release import digest_of, stamp_of
+from airworthy.serve.room import Full
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.search import Profile
 from airworthy.serve.slot import MakeLink
@@ -205,7 +207,7 @@ class Served:
         Args:
             coming: requests that were let in and are not in the queue yet.
         """
-        return None if self.unloaded or not self.dispatcher.ready else self.dispatcher.full(coming)
+        return None if self.unloaded or not self.dispatcher.ready else self.dispatcher.room.full(coming)
 
     def turned_away(self) -> None:
         """Count a request that was refused because it is full."""

@@ -16,9 +16,10 @@ from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import LoadFailed, RunnerKind, RunnerOptions
 from airworthy.serve import refusals
-from airworthy.serve.dispatcher import Asked, Dispatcher
+from airworthy.serve.dispatcher import Dispatcher
 from airworthy.serve.link.interface import Ended, OnEnd, OnReply
 from airworthy.serve.meters import Meters, ModelMeters
+from airworthy.serve.pending import Asked
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.tensors import Tensor, TensorMeta, unpack
 from airworthy.serve.terms import Priority, Terms

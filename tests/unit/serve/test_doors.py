@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from airworthy.core.errors import AirworthyError
-from airworthy.serve.dispatcher import QUEUE, Full
 from airworthy.serve.gateway.doors import MOST_HELD, Doors
 from airworthy.serve.gateway.memory import BURST, Returns
 from airworthy.serve.meters import Meters
+from airworthy.serve.room import QUEUE, Full
 from airworthy.serve.served import Served
 
 URL = b"/v2/models/m/infer"

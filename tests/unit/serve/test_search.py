@@ -15,9 +15,10 @@ from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerKind, RunnerOptions
 from airworthy.serve import trials
 from airworthy.serve.costs import Curve
-from airworthy.serve.dispatcher import Asked, Dispatcher
+from airworthy.serve.dispatcher import Dispatcher
 from airworthy.serve.link.interface import OnEnd, OnReply
 from airworthy.serve.meters import Meters, ModelMeters
+from airworthy.serve.pending import Asked
 from airworthy.serve.scheduler import Limits
 from airworthy.serve.search import MOST_SECONDS, Profile, Search, Trial
 from airworthy.serve.tensors import Buffer, Tensor, TensorMeta

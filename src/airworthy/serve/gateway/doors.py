@@ -17,9 +17,9 @@ from typing import Protocol
 
 from airworthy.core.errors import AirworthyError
 from airworthy.serve import refusals
-from airworthy.serve.dispatcher import QUEUE
 from airworthy.serve.gateway.http import Response, headers_of
 from airworthy.serve.meters import Meters
+from airworthy.serve.room import QUEUE
 from airworthy.serve.served import Served
 
 FRESH = 0.1

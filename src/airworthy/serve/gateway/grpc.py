@@ -13,7 +13,6 @@ from airworthy.core.errors import AirworthyError, ExtraMissing
 from airworthy.core.settings import ServeSettings
 from airworthy.core.words import say
 from airworthy.serve import refusals
-from airworthy.serve.dispatcher import QUEUE
 from airworthy.serve.gateway import wishes
 from airworthy.serve.gateway.admin import Admin
 from airworthy.serve.gateway.admission import Admission
@@ -31,6 +30,7 @@ from airworthy.serve.gateway.v2 import (
 )
 from airworthy.serve.meters import Meters
 from airworthy.serve.models import Models
+from airworthy.serve.room import QUEUE
 from airworthy.serve.served import VERSION
 from airworthy.serve.statistics import Duration
 from airworthy.serve.terms import Terms
