@@ -417,7 +417,11 @@ class Connection(asyncio.Protocol):
         self._head_due = math.inf
         if lingers and self._transport.can_write_eof():
             self._read_on()
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the client has gone, which the transport is about to learn
+                self.abort()
+                return
             self._due, self._unread = self._loop.time() + LINGER, 0
         else:
             self._transport.close()
