@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import signal
 import statistics
 import sys
 import threading
@@ -104,6 +105,8 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=0.7, help="of the capacity")
     parser.add_argument("--json", type=Path, help="a file for all samples")
     given = parser.parse_args()
+    # As an exception, so that the service ends as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     window = given.window or min(600.0, given.seconds / 6)
     files = [digits() if name == "digits" else Path(name) for name in given.models]
     samples: list[Sample] = []
