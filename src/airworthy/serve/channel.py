@@ -24,6 +24,9 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._reader = Reader()
+        # One buffer for all that comes: the C library makes room for as much as may come each time that it is asked for
+        # bytes, and what little stays of it keeps that room from being used again.
+        self._chunk = memoryview(bytearray(_CHUNK))
         self._waiting: deque[tuple[AnyMessage, memoryview]] = deque()
         self._receiving = threading.Lock()
         self._ended = False
@@ -68,12 +71,12 @@ class Channel:
         self._socket.close()
 
     def _take(self) -> bool:
-        data = self._socket.recv(_CHUNK)
-        for frame in self._reader.feed(data):
+        size = self._socket.recv_into(self._chunk)
+        for frame in self._reader.feed(self._chunk[:size]):
             if isinstance(frame[0], Cancel):
                 self._cancelled.add(frame[0].id)
                 if len(self._cancelled) > 2 * _KEEP_CANCELLED:
                     self._cancelled = set(sorted(self._cancelled)[-_KEEP_CANCELLED:])
             else:
                 self._waiting.append(frame)
-        return bool(data)
+        return size > 0
