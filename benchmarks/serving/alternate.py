@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import statistics
 from collections.abc import Callable
 from typing import Any
 
 from serving import answers, loadgen, raw
-from serving.measure import Asked, Plan, let_search
+from serving.measure import Asked, Plan, is_answered, let_search
 from serving.peers import Server
 from serving.process import Service
 from serving.verdicts import RAW_SHARE
@@ -39,12 +38,6 @@ def alternate(server: Server, asked: Asked, plan: Plan, *, rounds: int, log: Cal
     file.write_text("".join(f"{body}\n" for body in bodies), encoding="utf-8")
     service = Service(server, asked.model, plan.home, plan.scratch)
 
-    def first() -> str | None:
-        try:
-            return "" if answers.post(service.port, service.path, bodies[0], 10.0)[0] == 200 else None
-        except (OSError, http.client.HTTPException):
-            return None
-
     def judge(n: int, got: list[float]) -> str:
         return answers.fault(asked.model, got, asked.truth[n])
 
@@ -56,7 +49,7 @@ def alternate(server: Server, asked: Asked, plan: Plan, *, rounds: int, log: Cal
 
     pairs: dict[int, list[tuple[float, float]]] = {clients: [] for clients in plan.clients}
     try:
-        service.wait(first)
+        service.wait(lambda: "" if is_answered(service, bodies[0]) else None)
         answers.verify(service.port, service.path, bodies, protocol.numbers, judge, answers.TOGETHER)
         for turn in range(rounds):
             for clients, taken in pairs.items():

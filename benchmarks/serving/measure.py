@@ -58,7 +58,7 @@ def let_search(server: Server, asked: Asked, plan: Plan) -> dict[str, float | No
     kept = plan.scratch / "state" / "profiles"
     before = set(kept.glob("*.json"))
     try:
-        cold = service.wait(lambda: "" if _is_answered(service, body) else None)
+        cold = service.wait(lambda: "" if is_answered(service, body) else None)
         idle = time.monotonic()
         while time.monotonic() - idle < SEARCH_S:
             if set(kept.glob("*.json")) - before:
@@ -69,7 +69,8 @@ def let_search(server: Server, asked: Asked, plan: Plan) -> dict[str, float | No
     return {"cold_start_s": cold, "search_s": None}
 
 
-def _is_answered(service: Service, body: str) -> bool:
+def is_answered(service: Service, body: str) -> bool:
+    """Whether a request has a good answer now."""
     try:
         return answers.post(service.port, service.path, body, 10.0)[0] == 200
     except (OSError, http.client.HTTPException):
@@ -143,7 +144,7 @@ def measure(
                 service,
                 plan.program,
                 file,
-                lambda: _is_answered(service, bodies[0]),
+                lambda: is_answered(service, bodies[0]),
                 capacity=best_rps({"load": usual}),
                 p50_ms=min(each["p50_ms"] for each in usual.values()),
                 seconds=overload_s,

@@ -126,3 +126,15 @@ def infer_body(name: str, datatype: str, rows: Sequence[Sequence[float]], **more
     shape = [len(rows), len(rows[0])]
     flat = [value for row in rows for value in row]
     return json.dumps({"inputs": [{"name": name, "shape": shape, "datatype": datatype, "data": flat}], **more}).encode()
+
+
+@contextlib.contextmanager
+def standing_still(service: Running, name: str = "linear") -> Iterator[None]:
+    """A model's worker answers nothing for the length of the block, so that requests wait."""
+    worker = service.worker(name)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGCONT)

@@ -26,7 +26,7 @@ from tritonclient.utils import InferenceServerException
 
 from airworthy.serve.gateway.proto import messages, methods
 from models import LINEAR_BIAS, LINEAR_WEIGHT
-from server.running import Running, infer_body, running
+from server.running import Running, infer_body, running, standing_still
 
 KEY = "a-key-of-more-than-sixteen-characters"
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
@@ -351,14 +351,12 @@ def test_health_checks(channel: grpc.Channel) -> None:
 @contextlib.contextmanager
 def held(files: Path, **more: str) -> Iterator[tuple[Running, str, Any]]:
     """A service whose worker stands still for the length of the block, so that requests wait."""
-    with grpc_running(files / "linear.onnx", **more) as (service, where), grpc.insecure_channel(where) as channel:
-        worker = service.worker("linear")
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            yield service, where, service_pb2_grpc.GRPCInferenceServiceStub(channel)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGCONT)
+    with (
+        grpc_running(files / "linear.onnx", **more) as (service, where),
+        grpc.insecure_channel(where) as channel,
+        standing_still(service),
+    ):
+        yield service, where, service_pb2_grpc.GRPCInferenceServiceStub(channel)
 
 
 def request_of(rows: np.ndarray = ROWS) -> Any:

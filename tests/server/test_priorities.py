@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from server.running import Running, infer_body, running
+from server.running import Running, infer_body, running, standing_still
 
 INFER = "/v2/models/linear/infer"
 
@@ -28,17 +27,6 @@ def given(kind: Any) -> list[Any]:
     made = kind.InferInput("x", [1, 2], "FP32")
     made.set_data_from_numpy(np.ones((1, 2), np.float32))
     return [made]
-
-
-@contextlib.contextmanager
-def standing_still(service: Running, name: str = "linear") -> Iterator[None]:
-    """The worker answers nothing for the length of the block, so that requests wait."""
-    worker = service.worker(name)
-    os.kill(worker, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(worker, signal.SIGCONT)
 
 
 def wait_until(service: Running, waiting: int) -> None:

@@ -270,7 +270,7 @@ def _check_ranges(settings: Settings, source: str) -> None:
         if getattr(serve, name) <= 0:
             problem = say("`serve.{name}` must be above 0, not {value}", name=name, value=getattr(serve, name))
             raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
-    not_negative = ("batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from")
+    not_negative = ("max_queue", "batch_wait", "drain", "threads", "cache", "cache_ttl", "compress_from")
     for name in (*not_negative, "caller_rate", "caller_burst", "caller_bytes", "caller_requests"):
         if getattr(serve, name) < 0:
             problem = say("`serve.{name}` cannot be negative", name=name)

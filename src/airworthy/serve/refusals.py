@@ -147,7 +147,15 @@ class ContextTooLong(Refusal):
     hint = "send shorter texts"
 
 
-class Overloaded(Refusal):
+class ComeBack(Refusal):
+    """The base of what is refused now and let in later: its words say after how many seconds."""
+
+    def __init__(self, *, retry_after: float, **params: Any) -> None:
+        super().__init__(retry_after=retry_after, **params)
+        self.params["retry_after"] = math.ceil(self.retry_after)
+
+
+class Overloaded(ComeBack):
     """The queue is full."""
 
     code = "overloaded"
@@ -155,12 +163,8 @@ class Overloaded(Refusal):
     hint = "try again after {retry_after} s, or raise serve.max_queue"
     http_status = 503
 
-    def __init__(self, *, retry_after: float, **params: Any) -> None:
-        super().__init__(retry_after=retry_after, **params)
-        self.params["retry_after"] = math.ceil(self.retry_after)
 
-
-class BodiesFull(Refusal):
+class BodiesFull(ComeBack):
     """Other requests' bodies take all the memory that there is for them."""
 
     code = "bodies-full"
@@ -168,22 +172,14 @@ class BodiesFull(Refusal):
     hint = "try again after {retry_after} s, or raise serve.max_bodies"
     http_status = 503
 
-    def __init__(self, *, retry_after: float, **params: Any) -> None:
-        super().__init__(retry_after=retry_after, **params)
-        self.params["retry_after"] = math.ceil(self.retry_after)
 
-
-class TooManyRequests(Refusal):
+class TooManyRequests(ComeBack):
     """The caller asks more than it may."""
 
     code = "rate-limit-exceeded"
     message = "this caller asks for more than it may: {limit}"
     hint = "try again after {retry_after} s"
     http_status = 429
-
-    def __init__(self, *, retry_after: float, **params: Any) -> None:
-        super().__init__(retry_after=retry_after, **params)
-        self.params["retry_after"] = math.ceil(self.retry_after)
 
 
 class NotReady(Refusal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Generic, TypeVar, overload
 
 from airworthy.serve.scheduler import Ticket
@@ -61,7 +62,9 @@ class Waiting(Sequence[T], Generic[T]):
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         """One by its place, or a list of some."""
-        return list(self._tickets)[index] if isinstance(index, slice) else self._tickets[index]
+        if isinstance(index, slice):
+            return list(islice(self._tickets, *index.indices(len(self._tickets))))
+        return self._tickets[index]
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._tickets)

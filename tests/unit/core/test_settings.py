@@ -71,6 +71,8 @@ def test_unknown_variable() -> None:
         ("serve", "compress_from", -1),
         ("serve", "cors_origins", ["https://a.example.com/path"]),
         ("serve", "max_batch", 0),
+        ("serve", "max_queue", -1),
+        ("serve", "max_bodies", 0),
         ("serve", "deadline", 0.0),
         ("serve", "drain", -1.0),
         ("serve", "threads", -1),
