@@ -261,8 +261,6 @@ class Run:
 def _run(options: argparse.Namespace, table: peers.Table) -> int:
     began = time.monotonic()
     servers = choose(options, table)
-    # As an exception, so that the server that is running is ended as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # A short path: Ray makes Unix sockets below it, whose names have 107 bytes at most.
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
         run = Run(options, table, Path(scratch))
@@ -333,6 +331,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             row["figures"]["load"] = {int(clients): each for clients, each in load.items()}
         print(tables.markdown(document), end="")
         return 0
+    # As an exception, so that the server that is running is ended as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options.home = options.home.expanduser().resolve()
     table = peers.read()
     return {"install": _install, "limit": _limit, "run": _run}[options.verb](options, table)
