@@ -5,16 +5,20 @@
 
 Arrivals are Poisson; latency counts from the scheduled arrival. The load generator is the one in C of `serving/`. That
 of `airworthy bench`, which `--python` takes, can't offer three times what a small model does on the same two cores, and
-says so.
+says so. What the service can do is measured before and after, since the speed of a machine that is shared drifts;
+whether it is slower afterwards is a demand of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import statistics
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from services import Service, digits, loading, serving, verdict
@@ -77,11 +81,17 @@ def main() -> int:
 def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[object, ...], bool]:
     """Overload one service; its row of the table, and whether all demands are met."""
     asked = target(service.url)
-    requests = [http_request(asked.host, asked.path, body) for body in asked.bodies]
-    capacity = 0.0
-    for clients in CLIENTS:
-        found = closed_loop(asked.host, asked.port, requests, clients=clients, seconds=given.calibrate)
-        capacity = max(capacity, found.rate)
+    with contextlib.ExitStack() as stack:
+        load = ByPython(asked) if given.python else ByProgram(asked, *stack.enter_context(loading(asked)))
+        return judged(name, service, asked, load, given)
+
+
+def judged(
+    name: str, service: Service, asked: Target, load: Generator, given: argparse.Namespace
+) -> tuple[tuple[object, ...], bool]:
+    """Overload it with this generator of load; the row, and whether all demands are met."""
+    rates = {clients: load.rate(clients, given.calibrate) or 0.0 for clients in CLIENTS}
+    best = max(rates, key=lambda clients: rates[clients])
     before = service.usage()
     peak = [before.resident]
     over = threading.Event()
@@ -101,20 +111,24 @@ def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[o
     watchers = [threading.Thread(target=each, daemon=True) for each in (watch, ask)]
     for each in watchers:
         each.start()
-    rate = given.times * capacity
-    flood = _with_ours(given, asked, requests, rate) if given.python else _with_program(given, asked, rate)
+    rate = given.times * rates[best]
+    flood = load.flood(rate, given.seconds, given.deadline)
     over.set()
-    back = recovered(asked, requests, capacity)
+    back = recovered(load, rates)
     after = service.usage()
+    capacities = rates[best], load.rate(best, given.calibrate) or 0.0
+    capacity = statistics.mean(capacities)
     refused = sum(count for status, count in flood.statuses.items() if status in ("429", "503"))
     late = flood.statuses.get("504", 0)
     other = sum(flood.statuses.values()) - flood.statuses.get("200", 0) - refused
     spread = {headers.get("retry-after-ms", "") for headers in told}
-    print(f"\n{name}: capacity {capacity:.1f}/s, offered {flood.offered:.1f}/s, answers {flood.statuses}")
+    print(
+        f"\n{name}: capacity {capacities[0]:.1f}/s before and {capacities[1]:.1f}/s after, offered {flood.offered:.1f}/s, answers {flood.statuses}"
+    )
     demands = [
         (flood.offered >= 0.95 * rate, f"{rate:.0f} requests a second were offered"),
         (flood.p99 <= given.deadline, f"accepted p99 {flood.p99:.3f} s within the deadline"),
-        (flood.good >= 0.9 * capacity, f"goodput {flood.good / capacity:.2f} of capacity, at least 0.9"),
+        (flood.good >= 0.9 * capacity, f"goodput {flood.good / capacity:.2f} of their mean, at least 0.9"),
         (flood.lost == 0, f"{flood.lost} connections broke"),
         (flood.unanswered == 0, f"{flood.unanswered} requests without an answer"),
         (flood.unsent == 0, f"{flood.unsent} arrivals found all {CONNECTIONS} connections busy"),
@@ -138,52 +152,78 @@ def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[o
     return (*row, other + flood.lost + flood.unanswered, f"{back:.1f}"), good
 
 
-def _with_ours(given: argparse.Namespace, asked: Target, requests: list[bytes], rate: float) -> Flood:
-    outcome: Outcome = open_loop(
-        asked.host, asked.port, requests, rate=rate, seconds=given.seconds, warm_up=1.0, most=CONNECTIONS
-    )
-    answers = sum(outcome.statuses.values()) + outcome.lost + outcome.unanswered
-    return Flood(
-        offered=answers / given.seconds,
-        good=outcome.goodput(given.deadline),
-        p99=outcome.percentile(0.99),
-        statuses={str(status): count for status, count in outcome.statuses.items()},
-        lost=outcome.lost,
-        unanswered=outcome.unanswered,
-    )
+class Generator(Protocol):
+    """What offers load."""
+
+    def rate(self, clients: int, seconds: float) -> float | None:
+        """Good answers a second that so many clients get, each asking again at once; None where some weren't good."""
+
+    def flood(self, rate: float, seconds: float, deadline: float) -> Flood:
+        """Poisson arrivals, whatever the service does."""
 
 
-def _with_program(given: argparse.Namespace, asked: Target, rate: float) -> Flood:
-    with loading(asked) as (program, bodies):
-        told = loadgen.opened(
-            program,
-            asked.port,
-            asked.path,
-            bodies,
-            rate=rate,
-            seconds=given.seconds,
-            connections=CONNECTIONS,
-            patience=4 * given.deadline,
+class ByPython:
+    """The load generator of `airworthy bench`."""
+
+    def __init__(self, asked: Target) -> None:
+        self._asked = asked
+        self._requests = [http_request(asked.host, asked.path, body) for body in asked.bodies]
+
+    def rate(self, clients: int, seconds: float) -> float | None:
+        """As `Generator` says."""
+        asked = self._asked
+        found = closed_loop(asked.host, asked.port, self._requests, clients=clients, seconds=seconds, warm_up=0.0)
+        return found.rate if set(found.statuses) == {200} else None
+
+    def flood(self, rate: float, seconds: float, deadline: float) -> Flood:
+        """As `Generator` says."""
+        asked = self._asked
+        outcome: Outcome = open_loop(
+            asked.host, asked.port, self._requests, rate=rate, seconds=seconds, warm_up=1.0, most=CONNECTIONS
         )
-    statuses = {str(status): int(count) for status, count in told["statuses"].items()}
-    return Flood(
-        offered=told["offered"] / given.seconds,
-        good=statuses.get("200", 0) / given.seconds,
-        p99=told["p99_ms"] / 1000,
-        statuses=statuses,
-        lost=sum(told[name] for name in ("refused", "connect_error", "reset", "bad_response")),
-        unanswered=told["timeout"] + told["left_hanging"],
-        unsent=told["unsent"],
-    )
+        return Flood(
+            offered=(sum(outcome.statuses.values()) + outcome.lost + outcome.unanswered) / seconds,
+            good=outcome.goodput(deadline),
+            p99=outcome.percentile(0.99),
+            statuses={str(status): count for status, count in outcome.statuses.items()},
+            lost=outcome.lost,
+            unanswered=outcome.unanswered,
+        )
 
 
-def recovered(asked: Target, requests: list[bytes], capacity: float) -> float:
-    """Seconds from now until a stretch of half a second has nine tenths of the capacity."""
+class ByProgram:
+    """The load generator in C."""
+
+    def __init__(self, asked: Target, program: Path, bodies: Path) -> None:
+        self._where = (program, asked.port, asked.path, bodies)
+
+    def rate(self, clients: int, seconds: float) -> float | None:
+        """As `Generator` says."""
+        told = loadgen.closed(*self._where, clients=clients, seconds=seconds, warm=0.0)
+        return float(told["rps"]) if set(told["statuses"]) == {"200"} else None
+
+    def flood(self, rate: float, seconds: float, deadline: float) -> Flood:
+        """As `Generator` says."""
+        told = loadgen.opened(*self._where, rate=rate, seconds=seconds, connections=CONNECTIONS, patience=4 * deadline)
+        statuses = {str(status): int(count) for status, count in told["statuses"].items()}
+        return Flood(
+            offered=told["offered"] / seconds,
+            good=statuses.get("200", 0) / seconds,
+            p99=told["p99_ms"] / 1000,
+            statuses=statuses,
+            lost=sum(told[name] for name in ("refused", "connect_error", "reset", "bad_response")),
+            unanswered=told["timeout"] + told["left_hanging"],
+            unsent=told["unsent"],
+        )
+
+
+def recovered(load: Generator, rates: dict[int, float]) -> float:
+    """Seconds from now until a stretch of half a second has eight tenths of the rate before: the rest is noise."""
+    clients = CLIENTS[1]
     began = time.perf_counter()
     for _ in range(20):
         at = time.perf_counter() - began
-        found = closed_loop(asked.host, asked.port, requests, clients=32, seconds=0.5, warm_up=0.0)
-        if found.rate >= 0.8 * capacity and set(found.statuses) == {200}:
+        if (load.rate(clients, 0.5) or 0.0) >= 0.8 * rates[clients]:
             return at
     return float("inf")
 

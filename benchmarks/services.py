@@ -35,6 +35,8 @@ class Usage(NamedTuple):
     """MiB of all processes' memory, shared pages divided among those who share them (PSS)."""
     descriptors: int
     """Open files of all processes."""
+    cpu: float
+    """Seconds of CPU time of all processes since they began."""
 
 
 class Service:
@@ -48,17 +50,19 @@ class Service:
     def usage(self) -> Usage:
         """What its processes hold now."""
         parent = psutil.Process(self.process.pid)
-        own, others, resident, descriptors = 0, 0, 0, 0
+        own, others, resident, descriptors, cpu = 0, 0, 0, 0, 0.0
         for each in (parent, *parent.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
                 memory = each.memory_full_info()
                 resident += memory.pss
                 descriptors += each.num_fds()
+                times = each.cpu_times()
+                cpu += times.user + times.system
                 if each.pid == parent.pid:
                     own = memory.uss
                 else:
                     others += memory.uss
-        return Usage(own / MIB, others / MIB, resident / MIB, descriptors)
+        return Usage(own / MIB, others / MIB, resident / MIB, descriptors, cpu)
 
     def models(self) -> list[str]:
         """The names of its models."""

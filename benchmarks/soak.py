@@ -5,6 +5,8 @@
     python benchmarks/soak.py digits FOLDER --json soak.json
 
 Several models share one service and the load: each gets its part of it, 35 % of its own capacity where there are two.
+What a model can do alone it does in large batches, so that such parts together may be more than the service can do: the
+cores that it uses are printed, and `--share` lowers the load.
 Arrivals are Poisson on kept connections, as from clients' pools; latency counts from the arrival. Memory is that of
 each process alone (USS), sampled each 10 s; a sixth of the time, at most ten minutes, is a window of latencies, with
 connections of its own. The first window's memory counts from its middle, when caches and allocators have settled. How
@@ -27,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 from services import Service, Usage, digits, loading, serving, verdict
 from serving import loadgen
 
@@ -126,7 +129,7 @@ def main() -> int:
         with ThreadPoolExecutor(len(loads)) as pool:
             while time.monotonic() - began < given.seconds:
                 list(pool.map(lambda load: load.run(window), loads))
-                _tell(samples[-1], loads)
+                _tell(samples, window, loads)
         over.set()
         sampler.join()
         restarts = service.metric("airworthy_worker_ends_total")
@@ -158,10 +161,13 @@ def _work() -> float:
     return time.perf_counter() - began
 
 
-def _tell(last: Sample, loads: list[Load]) -> None:
+def _tell(samples: list[Sample], window: float, loads: list[Load]) -> None:
+    last = samples[-1]
+    first = next(each for each in samples if each.at >= last.at - window)
+    busy = (last.usage.cpu - first.usage.cpu) / max(last.at - first.at, 1e-9)
     usage = last.usage
     held = f"gateway {usage.gateway:.1f} MiB  workers {usage.workers:.1f} MiB  files {usage.descriptors}"
-    print(f"{last.at:7.0f} s  {held}  work {1000 * last.work:.2f} ms")
+    print(f"{last.at:7.0f} s  {held}  {busy:.2f} of {psutil.cpu_count()} cores  work {1000 * last.work:.2f} ms")
     for load in loads:
         found = load.windows[-1]
         rate, p50, p99 = found["rps"], found["p50_ms"], found["p99_ms"]

@@ -18,7 +18,8 @@
 // - A connection that breaks, a response that is no HTTP, a time-out: each is counted by its kind, none is tried again
 //   in silence.
 // - It is one thread, and shares the machine with the server: at the rates of bare echoes it takes half a core or more.
-//   That holds for every server of a comparison, and hurts those most that need all cores.
+//   That holds for every server of a comparison, and hurts those most that need all cores. While every connection is
+//   busy it sleeps until an answer comes, and counts the arrivals of that time afterwards, each by its own clock.
 // - The arrivals' random numbers start from the same seed in every run.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -55,7 +56,7 @@ static Conn head = {.prev = &head, .next = &head};
 static char **reqs; static size_t *req_lens; static size_t nreq, next_req;
 static uint32_t *lat; static size_t nlat, clat; static uint32_t *rej; static size_t nrej, crej;
 static long statuses[1000], e_refused, e_connect, e_reset, e_timeout, unsent, e_parse, offered;
-static int64_t win0, win1, timeout_ns;
+static int64_t win0, win1, timeout_ns, next_arrival; static double rate;
 static int64_t *late; static size_t nlate, mlate, late0;   // scheduled times that wait for a connection: a ring
 
 static int64_t now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000LL + t.tv_nsec; }
@@ -181,14 +182,24 @@ static void send_at(int64_t sched) {   // on a connection that there is
 static void send_late(void) {
     while (nlate && (nidle || nunused)) { int64_t sched = late[late0]; late0 = (late0 + 1) % mlate; nlate--; send_at(sched); }
 }
-static int cmp(const void *a, const void *b) { uint32_t x = *(uint32_t *)a, y = *(uint32_t *)b; return x < y ? -1 : x > y; }
-static double pct(uint32_t *a, size_t n, double q) { if (!n) return -1; size_t i = (size_t)ceil(q * n); if (i) i--; return a[i] / 1000.0; }
 static uint64_t rs = 88172645463325252ULL;
 static double uni(void) { rs ^= rs << 13; rs ^= rs >> 7; rs ^= rs << 17; return ((rs >> 11) + 1) / 9007199254740993.0; }
+// The arrivals that were due by t, each with a connection if there is one now and none waits for it.
+static void arrive(int64_t t) {
+    while (next_arrival <= t && next_arrival < win1) {
+        offered++;
+        if (!nlate && (nidle || nunused)) send_at(next_arrival);
+        else if (nlate < mlate) late[(late0 + nlate++) % mlate] = next_arrival;
+        else unsent++;
+        next_arrival += (int64_t)(-log(uni()) / rate * 1e9);
+    }
+}
+static int cmp(const void *a, const void *b) { uint32_t x = *(uint32_t *)a, y = *(uint32_t *)b; return x < y ? -1 : x > y; }
+static double pct(uint32_t *a, size_t n, double q) { if (!n) return -1; size_t i = (size_t)ceil(q * n); if (i) i--; return a[i] / 1000.0; }
 
 int main(int argc, char **argv) {
     char *host = "127.0.0.1", *path = "/", *bodies = NULL, *ctype = "application/json"; int port = 8000, o;
-    double dur = 8, warm = 1, rate = 0, tmo = 30; nconn = 1;
+    double dur = 8, warm = 1, tmo = 30; nconn = 1;
     while ((o = getopt(argc, argv, "m:c:d:w:r:t:a:u:b:y:q:")) > 0) switch (o) {
         case 'm': open_mode = optarg[0] == 'o'; break; case 'c': nconn = atoi(optarg); break;
         case 'd': dur = atof(optarg); break; case 'w': warm = atof(optarg); break;
@@ -213,19 +224,13 @@ int main(int argc, char **argv) {
     timeout_ns = (int64_t)(tmo * 1e9);
     int64_t start = now(); win0 = start + (int64_t)(warm * 1e9); win1 = win0 + (int64_t)(dur * 1e9);
     if (open_mode) { win0 = start; win1 = start + (int64_t)(dur * 1e9); }
-    int64_t next = start; int peak = 0;
+    next_arrival = start; int peak = 0;
     struct epoll_event evs[512];
     for (;;) {
         int64_t t = now();
         if (open_mode) {
-            while (next <= t && next < win1) {
-                offered++;
-                if (nidle || nunused) send_at(next);
-                else if (nlate < mlate) late[(late0 + nlate++) % mlate] = next;
-                else unsent++;
-                next += (int64_t)(-log(uni()) / rate * 1e9);
-            }
             send_late();
+            arrive(t);
             int fl = nconn - nidle - nunused; if (fl > peak) peak = fl;
             if (t >= win1 && ((head.next == &head && !nlate) || t >= win1 + timeout_ns + 100000000)) break;
         } else {
@@ -234,9 +239,13 @@ int main(int argc, char **argv) {
         }
         while (head.next != &head && t - head.next->sent > timeout_ns) failed(head.next, &e_timeout);
         int64_t w = 5000000;
-        if (open_mode && next < win1) { w = next - now(); if (w < 0) w = 0; if (w > 5000000) w = 5000000; }
+        // While every connection is busy nothing can be sent: only an answer or a time-out need wake it.
+        if (open_mode && next_arrival < win1 && (nidle || nunused)) {
+            w = next_arrival - now(); if (w < 0) w = 0; if (w > 5000000) w = 5000000;
+        }
         struct timespec ts = {0, w};
         int n = epoll_pwait2(ep, evs, 512, &ts, NULL);
+        if (open_mode && n > 0) arrive(now());     // those that came before these answers found what they found
         for (int i = 0; i < n; i++) on_event(evs[i].data.ptr, evs[i].events);
     }
     long hung = nlate; for (Conn *c = head.next; c != &head; c = c->next) hung++;
