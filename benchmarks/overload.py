@@ -122,9 +122,8 @@ def judged(
     late = flood.statuses.get("504", 0)
     other = sum(flood.statuses.values()) - flood.statuses.get("200", 0) - refused
     spread = {headers.get("retry-after-ms", "") for headers in told}
-    print(
-        f"\n{name}: capacity {capacities[0]:.1f}/s before and {capacities[1]:.1f}/s after, offered {flood.offered:.1f}/s, answers {flood.statuses}"
-    )
+    print(f"\n{name}: {capacities[0]:.1f}/s before, {capacities[1]:.1f}/s after; {flood.offered:.1f}/s offered")
+    print(f"answers {flood.statuses}")
     demands = [
         (flood.offered >= 0.95 * rate, f"{rate:.0f} requests a second were offered"),
         (flood.p99 <= given.deadline, f"accepted p99 {flood.p99:.3f} s within the deadline"),
