@@ -36,6 +36,8 @@ LONG_RUN = 0.0015
 """Seconds from which on a run is worth a lane of its own."""
 AHEAD = 8
 """Full batches of short runs that a runner may have at the same time."""
+SHOWS = 0.05
+"""Seconds of a run up to which it shows that its lane is idle until the gateway has sent the next one."""
 HEAD_START = 0.25
 """The share of the deadline by which a request of high priority counts as older, and one of low priority as younger."""
 MOST_TRIES = 2
@@ -291,14 +293,19 @@ class Dispatcher:
         return min(slot.ready.lanes, self._lanes_wanted) if self._forecast.run_time > LONG_RUN else 1
 
     def _may_send_ahead(self, slot: Slot) -> bool:
-        """Whether a runner gets a full batch while it has others.
+        """Whether a runner gets a full batch, which waiting would not make better, while all its lanes have one.
 
         Under overload one turn of the event loop reads many requests, and a runner of a small model would have done its
-        one batch long before the turn is over.
+        one batch long before the turn is over. A lane of a larger model finds its next batch in the socket, and need
+        not wait for the gateway, which has no core of its own.
         """
-        full = len(self._queue) >= self._scheduler.limits.rows > 1
-        alone = slot.suspected or not self._queue or self._queue[0].solo
-        return full and not alone and slot.running < AHEAD and 0 < self._forecast.run_time <= LONG_RUN
+        if slot.suspected or not self._queue or self._queue[0].solo:
+            return False
+        usual, limits = self._forecast.run_time, self._scheduler.limits
+        if usual <= LONG_RUN:
+            return usual > 0 and slot.running < AHEAD and len(self._queue) >= limits.rows > 1
+        most = limits.tokens if self._queue[0].length else limits.rows
+        return usual <= SHOWS and slot.running <= self._lanes(slot) and self._queue.work >= most
 
     def _is_alone(self, slot: Slot) -> bool:
         """Whether a run gets all threads: nothing is beside it, and it lasts long enough to be divided among them."""

@@ -21,6 +21,7 @@ from airworthy.serve.link.interface import Ended, OnEnd, OnReply
 from airworthy.serve.meters import Meters, ModelMeters
 from airworthy.serve.pending import Asked
 from airworthy.serve.scheduler import Limits
+from airworthy.serve.search import Profile
 from airworthy.serve.tensors import Tensor, TensorMeta, unpack
 from airworthy.serve.terms import Priority, Terms
 from airworthy.serve.wire import Answer, Failure, Load, Ready, Run
@@ -269,6 +270,30 @@ def test_priorities_are_a_head_start_and_no_more() -> None:
         link.kill()  # the new worker takes what waits, one by one
         await asyncio.gather(*answers)
         assert sent == [SILENT, 5, 1, 3, 4, 2]
+        await dispatcher.stop(0.1)
+
+    _run(main)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "asked", "waiting"),
+    [
+        pytest.param(0.01, 14, 2, id="one more than there are lanes"),
+        pytest.param(0.01, 11, 3, id="what may still grow waits"),
+        pytest.param(0.2, 14, 6, id="runs so long that the way to the gateway does not show"),
+    ],
+)
+def test_a_full_batch_is_sent_before_a_lane_is_free(seconds: float, asked: int, waiting: int) -> None:
+    async def main() -> None:
+        dispatcher = _dispatcher()
+        dispatcher.begin()
+        await dispatcher.loaded()
+        dispatcher.take_profile(Profile(lanes=2, batch=4, points=((4.0, seconds),)), Limits(rows=4))
+        inside = [dispatcher.submit(Asked([_tensor(SILENT)], "g")) for _ in range(asked)]
+        await asyncio.sleep(0.01)
+        assert (dispatcher.waiting, dispatcher.running) == (waiting, asked - waiting)
+        for answer in inside:
+            answer.cancel()
         await dispatcher.stop(0.1)
 
     _run(main)
