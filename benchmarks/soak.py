@@ -9,9 +9,10 @@ What a model can do alone it does in large batches, so that such parts together 
 cores that it uses are printed, and `--share` lowers the load.
 Arrivals are Poisson on kept connections, as from clients' pools; latency counts from the arrival. Memory is that of
 each process alone (USS), sampled each 10 s; a sixth of the time, at most ten minutes, is a window of latencies, with
-connections of its own. The first window's memory counts from its middle, when caches and allocators have settled. How
-fast the machine is at the time is sampled with a piece of work that is always the same, so that a slower neighbour can
-be told from a slower service.
+connections of its own. Before the first one all connections of all models are busy at once for a moment: arrivals by
+chance come to that peak in any hour, and what it leaves is no growth. The first window's memory counts from its middle,
+when caches and allocators have settled. How fast the machine is at the time is sampled with a piece of work that is
+always the same, so that a slower neighbour can be told from a slower service.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class Load:
         self.rate = share * capacity
         print(f"{self.name}: capacity {capacity:.0f}/s, load {self.rate:.0f}/s", flush=True)
 
+    def fill(self, seconds: float) -> None:
+        """Use every connection of the pool at once."""
+        loadgen.closed(*self._where, clients=CONNECTIONS, seconds=seconds, warm=0.0)
+
     def run(self, seconds: float) -> None:
         """One window."""
         found = loadgen.opened(*self._where, rate=self.rate, seconds=seconds, connections=CONNECTIONS, late=LATE)
@@ -121,6 +126,8 @@ def main() -> int:
             loads.append(Load(name, program, asked.port, asked.path, bodies))
         for load in loads:
             load.find(min(5.0, window / 6), given.share / len(loads))
+        with ThreadPoolExecutor(len(loads)) as pool:
+            list(pool.map(lambda load: load.fill(min(10.0, window / 6)), loads))
         print(f"windows of {window:g} s", flush=True)
         over = threading.Event()
         began = time.monotonic()
