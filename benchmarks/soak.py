@@ -113,8 +113,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=0.7, help="of the capacity")
     parser.add_argument("--json", type=Path, help="a file for all samples")
     given = parser.parse_args()
-    # As an exception, so that the service ends as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _end)
     window = given.window or min(600.0, given.seconds / 6)
     files = [digits() if name == "digits" else Path(name) for name in given.models]
     samples: list[Sample] = []
@@ -152,6 +151,12 @@ def main() -> int:
         }
         given.json.write_text(json.dumps(document, indent=1))
     return 0 if all(verdicts) else 1
+
+
+def _end(*_: object) -> None:
+    """End the generators, and by an exception the service as well."""
+    loadgen.end_all()
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _sample(service: Service, samples: list[Sample], began: float, over: threading.Event) -> None:
