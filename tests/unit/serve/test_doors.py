@@ -10,7 +10,6 @@ import pytest
 
 from airworthy.core.errors import AirworthyError
 from airworthy.serve.gateway.doors import MOST_HELD, Doors
-from airworthy.serve.gateway.memory import BURST, Returns
 from airworthy.serve.meters import Meters
 from airworthy.serve.room import QUEUE, Full
 from airworthy.serve.served import Served
@@ -139,17 +138,3 @@ def test_nobody_waits_for_ever() -> None:
         assert len(came) == 2, "a model that is not ready makes no room; it is told so"
 
     run(talk)
-
-
-def test_memory_is_given_back_once_after_a_burst() -> None:
-    trims: list[int] = []
-    returns = Returns(lambda: trims.append(1))
-    for connections in (10, BURST, 2 * BURST, BURST + 1, BURST + 1):
-        returns.look(connections)
-    assert not trims, "more than half of them are there"
-    returns.look(8)
-    assert not trims, "they are still going"
-    for _ in range(3):
-        returns.look(8)
-    assert trims == [1]
-    Returns().look(0)

@@ -144,7 +144,7 @@ class Server:
             connection.look(now)
         if self.doors is not None:
             self.doors.look(now)
-        self._returns.look(len(self.connections))
+        self._returns.look(len(self.connections), now)
 
 
 def _most_connections() -> int:

@@ -1,0 +1,44 @@
+"""What is held without being used goes back, and nothing is done where there is nothing to gain."""
+
+from __future__ import annotations
+
+import gc
+
+from airworthy.serve.gateway.memory import BURST, EACH, FEW, Returns
+
+
+def test_memory_is_given_back_once_after_a_burst() -> None:
+    trims: list[int] = []
+    returns = Returns(lambda: trims.append(1), int)
+    for connections in (10, BURST, 2 * BURST, BURST + 1, BURST + 1):
+        returns.look(connections, 0.0)
+    assert not trims, "more than half of them are there"
+    returns.look(8, 0.0)
+    assert not trims, "they are still going"
+    for _ in range(3):
+        returns.look(8, 0.0)
+    assert trims == [1]
+    Returns().look(0, 0.0)
+
+
+def test_free_lists_are_emptied_now_and_then() -> None:
+    emptied: list[int] = []
+    returns = Returns(int, lambda: emptied.append(1))
+    kept: list[list[None]] = []
+    gc.disable()
+    try:
+        for second in range(2 * round(EACH) + 1):
+            kept += [[None] for _ in range(FEW)]
+            returns.look(1, float(second))
+    finally:
+        gc.enable()
+    assert len(emptied) == 2
+
+
+def test_an_idle_gateway_collects_nothing() -> None:
+    emptied: list[int] = []
+    returns = Returns(int, lambda: emptied.append(1))
+    gc.collect()
+    for second in range(3):
+        returns.look(0, second * EACH)
+    assert not emptied
