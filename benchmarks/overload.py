@@ -92,6 +92,8 @@ def judged(
     """Overload it with this generator of load; the row, and whether all demands are met."""
     rates = {clients: load.rate(clients, given.calibrate) or 0.0 for clients in CLIENTS}
     best = max(rates, key=lambda clients: rates[clients])
+    if not rates[best]:
+        raise SystemExit(f"error: {name}: not all answers are good even without overload")
     before = service.usage()
     peak = [before.resident]
     over = threading.Event()
@@ -116,13 +118,13 @@ def judged(
     over.set()
     back = recovered(load, rates)
     after = service.usage()
-    capacities = rates[best], load.rate(best, given.calibrate) or 0.0
-    capacity = statistics.mean(capacities)
+    again = load.rate(best, given.calibrate)
+    capacity = statistics.mean((rates[best], again or rates[best]))
     refused = sum(count for status, count in flood.statuses.items() if status in ("429", "503"))
     late = flood.statuses.get("504", 0)
     other = sum(flood.statuses.values()) - flood.statuses.get("200", 0) - refused
     spread = {headers.get("retry-after-ms", "") for headers in told}
-    print(f"\n{name}: {capacities[0]:.1f}/s before, {capacities[1]:.1f}/s after; {flood.offered:.1f}/s offered")
+    print(f"\n{name}: {rates[best]:.1f}/s before, {again or 0.0:.1f}/s after; {flood.offered:.1f}/s offered")
     print(f"answers {flood.statuses}")
     demands = [
         (flood.offered >= 0.95 * rate, f"{rate:.0f} requests a second were offered"),
@@ -142,6 +144,7 @@ def judged(
             after.descriptors <= before.descriptors + 8,
             f"open files {before.descriptors} before, {after.descriptors} after",
         ),
+        (again is not None, "all answers are good afterwards"),
         (back <= 2.0, f"full speed {back:.1f} s after the end"),
     ]
     verdicts = [verdict(met, text) for met, text in demands]

@@ -154,8 +154,9 @@ def main() -> int:
 
 
 def _end(*_: object) -> None:
-    """End the generators, and by an exception the service as well."""
-    loadgen.end_all()
+    """End the generators, which threads wait for, and the service; then this."""
+    for each in psutil.Process().children():
+        each.terminate()
     sys.exit(128 + signal.SIGTERM)
 
 

@@ -41,29 +41,13 @@ def build(folder: Path) -> Path:
     return program
 
 
-_running: set[subprocess.Popen[str]] = set()
-
-
-def end_all() -> None:
-    """End the generators that other threads wait for, so that these end as well."""
-    for each in tuple(_running):
-        each.terminate()
-
-
 def _run(program: Path, options: list[object], limit: float) -> dict[str, Any]:
-    command = [str(program), *map(str, options)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        _running.add(process)
-        try:
-            out, err = process.communicate(timeout=limit)
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            _running.discard(process)
-    if process.returncode:
-        raise NoLoad(f"the load generator ended with {process.returncode}: {err.strip()[-500:]}")
-    result: dict[str, Any] = json.loads(out)
+    done = subprocess.run(
+        [str(program), *map(str, options)], capture_output=True, text=True, timeout=limit, check=False
+    )
+    if done.returncode:
+        raise NoLoad(f"the load generator ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+    result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 

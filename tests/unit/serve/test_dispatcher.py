@@ -276,20 +276,23 @@ def test_priorities_are_a_head_start_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "asked", "waiting"),
+    ("seconds", "length", "asked", "waiting"),
     [
-        pytest.param(0.01, 14, 2, id="one more than there are lanes"),
-        pytest.param(0.01, 11, 3, id="what may still grow waits"),
-        pytest.param(0.2, 14, 6, id="runs so long that the way to the gateway does not show"),
+        pytest.param(0.01, 0, 14, 2, id="one more than there are lanes"),
+        pytest.param(0.01, 0, 11, 3, id="what may still grow waits"),
+        pytest.param(0.2, 0, 14, 6, id="runs so long that the way to the gateway does not show"),
+        pytest.param(0.01, 10, 14, 2, id="texts fill a batch by their tokens"),
+        pytest.param(0.01, 10, 11, 3, id="texts that may still grow wait"),
     ],
 )
-def test_a_full_batch_is_sent_before_a_lane_is_free(seconds: float, asked: int, waiting: int) -> None:
+def test_a_full_batch_is_sent_before_a_lane_is_free(seconds: float, length: int, asked: int, waiting: int) -> None:
     async def main() -> None:
         dispatcher = _dispatcher()
         dispatcher.begin()
         await dispatcher.loaded()
-        dispatcher.take_profile(Profile(lanes=2, batch=4, points=((4.0, seconds),)), Limits(rows=4))
-        inside = [dispatcher.submit(Asked([_tensor(SILENT)], "g")) for _ in range(asked)]
+        limits = Limits(rows=32, tokens=4 * length) if length else Limits(rows=4)
+        dispatcher.take_profile(Profile(lanes=2, batch=4, points=((4.0, seconds),)), limits)
+        inside = [dispatcher.submit(Asked([_tensor(SILENT)], "g", length=length)) for _ in range(asked)]
         await asyncio.sleep(0.01)
         assert (dispatcher.waiting, dispatcher.running) == (waiting, asked - waiting)
         for answer in inside:
