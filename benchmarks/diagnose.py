@@ -26,9 +26,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 from airworthy.causes.interface import Cause, Signature
 from airworthy.causes.registry import CAUSES
 from airworthy.core.finding import Severity
-from airworthy.diagnose import gone_through
-from airworthy.diagnose.catalogue import Catalogue
-from airworthy.diagnose.scan import PIECE
+from airworthy.recognition import gone_through
+from airworthy.recognition.catalogue import Catalogue
+from airworthy.recognition.scan import PIECE
 from catalogue import logs
 from healthy import collected, server
 

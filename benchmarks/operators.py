@@ -27,9 +27,9 @@ from onnx import TensorProto, defs, helper
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from airworthy.artifacts.datatypes import ONNX
+from airworthy.artifacts.encodings.datatypes import ONNX
+from airworthy.artifacts.formats.onnx_graph import read_program
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.onnx_graph import read_program
 from airworthy.knowledge import operators as tables
 from airworthy.targets.comparison import compare
 from airworthy.targets.judge import MISSING, RUNS, UNKNOWN, judge

@@ -9,7 +9,7 @@ from collections import deque
 
 from timing import table
 
-from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket
+from airworthy.serve.scheduling.scheduler import Batch, Limits, Scheduler, Ticket
 
 SECONDS = 0.5
 ROUNDS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airworthy.probes.fake import FakeHost
+from airworthy.probes.seam.fake import FakeHost
 
 FOLDER = Path(__file__).parent / "hosts"
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))

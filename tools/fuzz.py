@@ -36,7 +36,7 @@ Parser = Callable[[bytes], None]
 
 def formats() -> dict[str, str]:
     """Names of the parsers, with the suffix that their input gets."""
-    from airworthy.artifacts.registry import FORMATS
+    from airworthy.artifacts.formats.registry import FORMATS
 
     names = {each.name: (each.suffixes or ("",))[0] for each in FORMATS if not each.folder}
     return {**names, "safetensors-large": "", "to-safetensors": "", "manifest": "", "chat-template": "", "any": ""}
@@ -44,26 +44,26 @@ def formats() -> dict[str, str]:
 
 def parser(name: str, folder: Path) -> Parser:
     """What reads one input."""
-    from airworthy.artifacts.registry import FORMATS, STORED
+    from airworthy.artifacts.formats.registry import FORMATS, STORED
     from airworthy.core.errors import AirworthyError
 
     path = folder / f"input{formats()[name]}"
     if name == "manifest":
-        from airworthy.artifacts.hashing import compare, read_manifest
+        from airworthy.artifacts.weights.hashing import compare, read_manifest
 
         return _refusing(lambda data: list(compare(read_manifest(data, "m"), {})), AirworthyError)
     if name == "chat-template":
-        from airworthy.artifacts.templates import judge
+        from airworthy.artifacts.configuration.chat_templates import judge
 
         return lambda data: [*judge(data.decode("utf-8", "replace"), "m")] and None
     if name == "safetensors-large":
-        from airworthy.artifacts import safetensors
+        from airworthy.artifacts.formats import safetensors
 
         safetensors.LARGE_HEADER = 0
         name = "safetensors"
     if name == "to-safetensors":
-        from airworthy.artifacts.to_safetensors import Given, Refused, convert
-        from airworthy.artifacts.zips import Damaged
+        from airworthy.artifacts.conversion.to_safetensors import Given, Refused, convert
+        from airworthy.artifacts.encodings.zips import Damaged
 
         def rewrite(data: bytes) -> None:
             path.write_bytes(data)
@@ -148,7 +148,7 @@ def steered(name: str, seconds: int, keep: Path) -> None:
 
     with atheris.instrument_imports(include=["airworthy.artifacts"], enable_loader_override=False):
         import airworthy.artifacts.identify
-        from airworthy.artifacts.registry import FORMATS
+        from airworthy.artifacts.formats.registry import FORMATS
 
         list(FORMATS)
     assert airworthy.artifacts.identify

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "src/airworthy/serve/gateway/proto"
+FOLDER = Path(__file__).parent.parent / "src/airworthy/serve/protocols/open_inference/proto"
 TARGET = FOLDER / "descriptors.binpb"
 
 

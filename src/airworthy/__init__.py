@@ -5,17 +5,15 @@ The verbs of the command line are functions here; they are imported on use.
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airworthy.diagnose import diagnose
     from airworthy.flows.check import check
     from airworthy.flows.encrypt import decrypt, encrypt
     from airworthy.flows.facts import gather as facts
     from airworthy.flows.inspect import inspect
     from airworthy.flows.sign import sign, verify
+    from airworthy.recognition import diagnose
 
 __version__ = "0.1.0"
 
@@ -24,7 +22,7 @@ __all__ = ["__version__", "check", "decrypt", "diagnose", "encrypt", "facts", "i
 _VERBS = {
     "check": "airworthy.flows.check:check",
     "decrypt": "airworthy.flows.encrypt:decrypt",
-    "diagnose": "airworthy.diagnose:diagnose",
+    "diagnose": "airworthy.recognition:diagnose",
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "facts": "airworthy.flows.facts:gather",
     "inspect": "airworthy.flows.inspect:inspect",
@@ -40,15 +38,3 @@ def __getattr__(name: str) -> Any:
 
     module, _, attribute = _VERBS[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-class _Package(ModuleType):
-    """This package, in which a verb stays a function when a room of the same name is imported."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # The import system hangs the module `airworthy.check` here, where users find the function `airworthy.check`.
-        if not (name in _VERBS and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

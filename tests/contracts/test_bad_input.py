@@ -17,8 +17,8 @@ import pytest
 
 import model_files
 import models
+from airworthy.artifacts.formats.registry import STORED
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.registry import STORED
 from airworthy.cli.main import main
 from airworthy.core.keys import MODEL_DEFECTS
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import model_files
 import models
+from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.artifacts.identify import _OTHERS, identify, inspect
-from airworthy.artifacts.interface import HEAD
-from airworthy.artifacts.registry import FORMATS
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable, NotAModel
 from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.keys import KEYS, MODEL_DEFECTS, MODEL_LFS_POINTERS, MODEL_MISNAMED, Area

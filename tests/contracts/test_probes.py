@@ -9,10 +9,10 @@ import pytest
 from airworthy.core.facts import Absent, Known, Unknown, dump, load, to_json
 from airworthy.core.keys import Area
 from airworthy.core.redact import redact
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import HostError
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import HostError
 from recorded_hosts import NAMES, host
 
 HOSTS = {name: host(name) for name in NAMES} | {"empty": FakeHost()}

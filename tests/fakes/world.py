@@ -102,10 +102,10 @@ def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "
     monkeypatch.setattr(flow, "gather", lambda **_: host)
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
     monkeypatch.setattr(diagnosing, "_diagnose", _diagnose_parts)
-    _module(monkeypatch, "airworthy.diagnose", diagnose=_diagnose)
+    _module(monkeypatch, "airworthy.recognition", diagnose=_diagnose)
     _module(monkeypatch, "airworthy.causes.pages", page=lambda slug: f"# {slug}\n\nText with *emphasis*.\n")
-    _module(monkeypatch, "airworthy.probes.local", LocalHost=object)
-    _module(monkeypatch, "airworthy.probes.endpoint", read_endpoint=lambda *where: _endpoint(*where, port_state))
+    _module(monkeypatch, "airworthy.probes.seam.local", LocalHost=object)
+    _module(monkeypatch, "airworthy.probes.host.endpoint", read_endpoint=lambda *where: _endpoint(*where, port_state))
 
 
 class Diagnosis(NamedTuple):

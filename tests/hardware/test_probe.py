@@ -13,11 +13,11 @@ import pytest
 from airworthy.core.facts import Facts, load
 from airworthy.core.keys import DEVICES
 from airworthy.core.values import Device
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.local import LocalHost
-from airworthy.probes.record import record
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.local import LocalHost
+from airworthy.probes.seam.recording import record
 
 pytestmark = [pytest.mark.hardware, pytest.mark.timeout(1800)]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airworthy.causes.registry import CAUSES
-from airworthy.diagnose import diagnose
+from airworthy.recognition import diagnose
 
 if sys.version_info >= (3, 11):
     import tomllib

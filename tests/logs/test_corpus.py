@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airworthy.causes.registry import CAUSES
-from airworthy.diagnose import Diagnosis, diagnose
+from airworthy.recognition import Diagnosis, diagnose
 from catalogue import CORPUS
 from healthy import server
 

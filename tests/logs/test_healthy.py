@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airworthy.diagnose import diagnose
+from airworthy.recognition import diagnose
 from healthy import collected, server
 
 

@@ -15,7 +15,7 @@ import httpx
 import openai
 import pytest
 
-from airworthy.serve.gateway.proto import messages
+from airworthy.serve.protocols.open_inference.proto import messages
 from server.running import Running, infer_body, running
 from server.test_grpc import address
 

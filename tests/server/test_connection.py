@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve import refusals
-from airworthy.serve.gateway import server as server_module
-from airworthy.serve.gateway.connection import Connection
-from airworthy.serve.gateway.http import Request, Response
-from airworthy.serve.gateway.server import Server
+from airworthy.serve import errors
+from airworthy.serve.http import server as server_module
+from airworthy.serve.http.connection import Connection
+from airworthy.serve.http.messages import Request, Response
+from airworthy.serve.http.server import Server
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Server], Awaitable[None]]
 
@@ -38,9 +38,9 @@ async def app(request: Request) -> Response | None:
         return None
     try:
         return Response(200, await request.body(1000, 0.5))
-    except refusals.Refusal as error:
+    except errors.Refusal as error:
         return Response(error.http_status, error.text.encode())
-    except refusals.ClientGone:
+    except errors.ClientGone:
         return None
 
 

@@ -24,7 +24,7 @@ from google.protobuf import descriptor_pb2
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
-from airworthy.serve.gateway.proto import messages, methods
+from airworthy.serve.protocols.open_inference.proto import messages, methods
 from models import LINEAR_BIAS, LINEAR_WEIGHT
 from server.running import Running, infer_body, running, standing_still
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.gateway import connection
-from airworthy.serve.gateway.http import Request, Response
-from airworthy.serve.gateway.server import Server
+from airworthy.serve.http import connection
+from airworthy.serve.http.messages import Request, Response
+from airworthy.serve.http.server import Server
 
 SIZE = 8 << 20
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from airworthy.core.messages import say
 from airworthy.core.values import Defect
-from airworthy.core.words import say
 
 MOST_FILES = 10_000
 """Files that are listed."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from airworthy.artifacts.interface import HEAD, Format
-from airworthy.artifacts.misnamed import with_names
-from airworthy.artifacts.registry import FORMATS
-from airworthy.artifacts.source import Source
-from airworthy.artifacts.stand_ins import defect_in, inspect_stand_in, pointer_in
-from airworthy.artifacts.zips import LOCAL_MAGIC
+from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC
+from airworthy.artifacts.formats.interface import HEAD, Format
+from airworthy.artifacts.formats.registry import FORMATS
+from airworthy.artifacts.placeholders import defect_in, inspect_stand_in, pointer_in
+from airworthy.artifacts.wrong_suffix import with_names
 from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
 from airworthy.core.facts import Known
 from airworthy.core.keys import MODEL_LFS_POINTERS, MODEL_MISNAMED
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection
 from airworthy.core.values import Misnamed
-from airworthy.core.words import say
 
 # What people take for a model here and other programs load: first bytes, where they stand, name.
 _OTHERS = (
@@ -151,7 +151,7 @@ def _reason(path: Path, head: bytes) -> str:
 
 
 def _folder_reason(path: Path) -> str:
-    from airworthy.artifacts.huggingface import entries
+    from airworthy.artifacts.formats.huggingface import entries
 
     found = entries(path)
     if found:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from airworthy.core.facts import Facts
 from airworthy.core.keys import AMD_DEVICES, BATTERY_DEVICES, BATTERY_TRIALS, NVIDIA_DEVICES
+from airworthy.core.messages import say
 from airworthy.core.values import Trial, TriedDevice
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 ENOUGH = 0.7

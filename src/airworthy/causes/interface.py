@@ -13,7 +13,7 @@ from typing import Any
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import Area, Key
-from airworthy.core.words import placeholders, say
+from airworthy.core.messages import placeholders, say
 from airworthy.knowledge import Knowledge
 
 PAGE_HEADINGS = ("What happens", "Why", "How to end it", "How to prevent it", "Example", "References")

@@ -32,7 +32,7 @@ from airworthy.causes.patterns import hazard
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import placeholders, say
+from airworthy.core.messages import placeholders, say
 
 if sys.version_info >= (3, 11):
     import tomllib

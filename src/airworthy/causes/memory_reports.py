@@ -5,7 +5,7 @@ Several causes print the same line; the numbers in it tell them apart.
 
 from __future__ import annotations
 
-from airworthy.core.words import bytes_text
+from airworthy.core.messages import bytes_text
 
 LITERAL = "out of memory. Tried to allocate"
 """What the lines of all back ends and versions have in common."""

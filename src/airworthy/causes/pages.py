@@ -8,7 +8,7 @@ from typing import Any
 from airworthy.causes.interface import Cause
 from airworthy.causes.registry import CAUSES
 from airworthy.core.keys import Key
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 
 def page(slug: str) -> str:

@@ -1,21 +1,63 @@
-"""Asking one cause about the facts: `check` asks all of them, `diagnose` those that a log names."""
+"""Asks causes about facts: `check` asks all in question, `diagnose` those that a log names."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from airworthy.causes.index import stored, stored_needs
 from airworthy.causes.interface import Cause, Undecidable
 from airworthy.core.facts import Absent, Facts, Unknown
 from airworthy.core.finding import Finding
-from airworthy.core.keys import Key
+from airworthy.core.keys import Area, Key
+from airworthy.core.messages import say
+from airworthy.core.registry import Registry
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 MOST_REASONS = 3
 """How many unknown facts a skipped check names."""
+
+
+def predict(
+    facts: Facts,
+    causes: Iterable[Cause] | Registry[Cause],
+    known: Knowledge,
+    *,
+    areas: Collection[Area] = (Area.HOST, Area.ENVIRONMENT),
+    ignore: Collection[str] = (),
+) -> tuple[CheckResult, ...]:
+    """Ask each cause whether it will happen.
+
+    Args:
+        facts: what is known.
+        causes: the catalogue, of which only the causes are imported that have to be asked; or a part of it.
+        known: the tables.
+        areas: what is in question; a cause that needs a fact of another area is not asked.
+        ignore: slugs that a person turned off; they end as skipped, by choice.
+    """
+    if isinstance(causes, Registry):
+        return tuple(_by_the_index(facts, causes, known, frozenset(areas), ignore))
+    asked = (c for c in causes if c.predictor is not None and c.areas <= frozenset(areas))
+    return tuple(predict_one(facts, cause, known, ignored=cause.slug in ignore) for cause in asked)
+
+
+def _by_the_index(
+    facts: Facts, registry: Registry[Cause], known: Knowledge, areas: frozenset[Area], ignore: Collection[str]
+) -> Iterator[CheckResult]:
+    indexed, needs = stored(), stored_needs()
+    for slug in registry.names():
+        if slug in indexed and slug in registry.own_names():
+            if slug not in needs or not {key.area for key in needs[slug]} <= areas:
+                continue
+            decided = decided_before(slug, needs[slug], facts, ignored=slug in ignore)
+            if decided is not None:
+                yield decided
+                continue
+        cause = registry.get(slug)
+        if cause.predictor is not None and cause.areas <= areas:
+            yield predict_one(facts, cause, known, ignored=slug in ignore)
 
 
 def predict_one(facts: Facts, cause: Cause, known: Knowledge, *, ignored: bool = False) -> CheckResult:

@@ -6,8 +6,8 @@ from airworthy.causes.commands import pip_install, windows_driver
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy
 from airworthy.core.keys import CPU_ARCHITECTURE, FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 from airworthy.knowledge.pytorch import Wheel
 

@@ -12,7 +12,7 @@ from airworthy.cli.output import render_options, show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.errors import Exit
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _HELP = """
 

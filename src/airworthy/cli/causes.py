@@ -7,7 +7,7 @@ import click
 from airworthy.cli.options import debug_option, no_color_option
 from airworthy.cli.output import emit, render_options
 from airworthy.cli.verbs import VERBS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
 

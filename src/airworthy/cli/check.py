@@ -15,8 +15,8 @@ from airworthy.cli.output import finish, render_options
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.finding import Finding, Remedy
+from airworthy.core.messages import say
 from airworthy.core.report import Report
-from airworthy.core.words import say
 from airworthy.report.plain import printable
 
 PROBE_SECONDS = 60

@@ -10,7 +10,7 @@ import click
 from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
 from airworthy.cli.output import finish, render_options, show
 from airworthy.cli.verbs import VERBS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
 if TYPE_CHECKING:

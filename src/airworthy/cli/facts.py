@@ -10,7 +10,7 @@ from airworthy.cli.options import debug_option, no_color_option, only_one_reads_
 from airworthy.cli.output import emit, render_options, show, to_terminal
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
 STANDARD_OUTPUT = "-"

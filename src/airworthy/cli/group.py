@@ -11,7 +11,7 @@ import click
 
 from airworthy.cli.verbs import VERBS
 from airworthy.core.errors import UnknownName
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 
 @dataclass

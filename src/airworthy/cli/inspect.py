@@ -66,7 +66,7 @@ def command(
     only_one_reads_standard_input(path, chosen.config, manifest)
     settings = chosen.settings(path)
     if hashed and not algorithms:
-        from airworthy.artifacts.hashing import default_algorithm
+        from airworthy.artifacts.weights.hashing import default_algorithm
 
         algorithms = (default_algorithm(),)
     depth = Depth(algorithms, health, manifest or "", write_manifest or "", compare or "", keys)

@@ -7,7 +7,7 @@ import click
 from airworthy.cli.options import debug_option
 from airworthy.cli.output import emit
 from airworthy.cli.verbs import VERBS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
 _HELP = """

@@ -10,7 +10,7 @@ import click
 import airworthy
 from airworthy.cli.group import State, Verbs
 from airworthy.core.errors import AirworthyError, Exit
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 
 def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

@@ -10,8 +10,8 @@ import click
 
 from airworthy.cli.group import State
 from airworthy.core.finding import Severity
+from airworthy.core.messages import say
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
 from airworthy.flows.files import STANDARD_INPUT
 from airworthy.report.registry import FORMAT_NAMES, FORMATS
 

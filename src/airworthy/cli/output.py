@@ -6,9 +6,9 @@ import os
 import shutil
 import sys
 
+from airworthy.core.messages import say
 from airworthy.core.report import Report
 from airworthy.core.settings import CheckSettings
-from airworthy.core.words import say
 from airworthy.flows.files import OutputFailed, reason
 from airworthy.report.interface import RenderOptions
 

@@ -12,9 +12,9 @@ from airworthy.cli.options import Chosen
 from airworthy.cli.output import render_options, show
 from airworthy.core.errors import AirworthyError, Exit, ExtraMissing
 from airworthy.core.facts import Facts
+from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
 
 if TYPE_CHECKING:
     from airworthy.serve.service import Plan, Service

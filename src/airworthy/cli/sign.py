@@ -8,7 +8,7 @@ from airworthy.cli.options import debug_option
 from airworthy.cli.output import emit
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
 _HELP = """

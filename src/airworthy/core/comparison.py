@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from airworthy.core.facts import NOT_LOOKED_AT, Absent, Fact, Facts, Unknown, dump
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _ORDER: tuple[tuple[str, ...], ...] = (
     ("*.devices", "*.driver", "*.sdk", "visible.*", "nvidia.health", "nvidia.xids", "amd.*", "rocm.*", "ascend.*"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 
 class Exit(IntEnum):

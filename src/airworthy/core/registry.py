@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar, cast
 
 from airworthy.core.errors import UnknownName
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 T = TypeVar("T")
 

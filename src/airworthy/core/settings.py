@@ -15,7 +15,7 @@ import msgspec
 
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.finding import Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 if sys.version_info >= (3, 11):
     import tomllib

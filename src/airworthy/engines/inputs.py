@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from airworthy.core.messages import say
 from airworthy.core.model import ANY_RANK, TensorSpec
-from airworthy.core.words import say
 from airworthy.engines.datatypes import NUMPY
 from airworthy.engines.interface import InvalidInput, Tensors
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from airworthy.core.errors import ExtraMissing
 from airworthy.core.facts import Facts
+from airworthy.core.messages import say
 from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
-from airworthy.core.words import say
 from airworthy.engines.datatypes import NUMPY
 from airworthy.engines.inputs import check_inputs
 from airworthy.engines.interface import RunFailed, RunnerKind, RunnerOptions, Tensors

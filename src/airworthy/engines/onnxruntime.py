@@ -13,8 +13,8 @@ from typing import Any
 from airworthy.core import keys
 from airworthy.core.errors import ExtraMissing
 from airworthy.core.facts import Facts, Known
+from airworthy.core.messages import say
 from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
-from airworthy.core.words import say
 from airworthy.engines.datatypes import NUMPY, ONNX_RUNTIME
 from airworthy.engines.inputs import check_inputs
 from airworthy.engines.interface import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
+from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
-from airworthy.core.words import say
 from airworthy.engines.interface import Engine, LoadsFromMemory
 from airworthy.engines.registry import ENGINES
 

@@ -20,10 +20,10 @@ from airworthy.core.keys import (
     PYTHON_EXECUTABLE,
     Key,
 )
+from airworthy.core.messages import say
 from airworthy.core.progress import Progress
 from airworthy.core.report import CheckResult, Failed, Passed
 from airworthy.core.values import Device, Trial
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 FAILED = "device-test-failed"
@@ -100,7 +100,7 @@ def explained(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
 
 def _explained(finding: Finding) -> Finding:
     """A failed test as a finding of its cause, or as it is."""
-    from airworthy.diagnose import diagnose
+    from airworthy.recognition import diagnose
 
     told: Evidence = finding.evidence[0]
     found = [each for each in diagnose(str(told.value)).findings if each.cause not in _WRAPPERS]

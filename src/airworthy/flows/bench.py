@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
-from airworthy.core.words import say
 from airworthy.flows.files import write_private
 from airworthy.observe.load import Outcome, closed_loop, http_request, open_loop
 from airworthy.observe.plot import label_of, latency_plot

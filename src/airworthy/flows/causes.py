@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airworthy.core.errors import AirworthyError
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.flows.files import OutputFailed, reason
 
 FOLDER = Path(".airworthy") / "causes"
@@ -95,7 +95,7 @@ def join_local(start: Path | None = None) -> dict[str, tuple[str, ...]]:
             raise SlugTaken(slug=path.stem, where=say(", and {path} would hide it", path=path)) from None
         more[path.stem] = entry.brings_about
     if more:
-        from airworthy.diagnose.catalogue import forget
+        from airworthy.recognition.catalogue import forget
 
         forget()
     return more
@@ -117,11 +117,11 @@ def new(slug: str, log: str, *, line: int | None = None) -> Written:
     """
     from airworthy.causes.local import LEAST_LITERAL, SLUG, draft
     from airworthy.causes.registry import CAUSES
-    from airworthy.diagnose import gone_through
-    from airworthy.diagnose.catalogue import catalogue
-    from airworthy.diagnose.lines import read_line
-    from airworthy.diagnose.templates import signature_of, unrecognised
     from airworthy.flows.logs import pieces
+    from airworthy.recognition import gone_through
+    from airworthy.recognition.catalogue import catalogue
+    from airworthy.recognition.lines import read_line
+    from airworthy.recognition.templates import signature_of, unrecognised
 
     if SLUG.match(slug) is None:
         raise SlugInvalid(slug=slug)
@@ -176,6 +176,6 @@ def _line(log: str, wanted: int) -> str:
 
 
 def _plain(line: bytes) -> str:
-    from airworthy.diagnose.lines import ESCAPES
+    from airworthy.recognition.lines import ESCAPES
 
     return re.sub(r"[\r\n]+", "", ESCAPES.sub(b"", line).decode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from airworthy.check import predict
+from airworthy.causes.prediction import predict
 from airworthy.core.errors import InputNotFound, SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Severity
@@ -26,13 +26,13 @@ from airworthy.core.keys import (
     TARGET_ENDPOINT,
     Area,
 )
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
 from airworthy.core.settings import PolicySettings, RequirementSettings, Settings
 from airworthy.core.values import Policy, Requirements
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.flows.files import model_path
 from airworthy.flows.look import look
 
@@ -215,15 +215,15 @@ def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:
     """The address as a fact; only the machine in question can tell whether it is free."""
     if elsewhere:
         return Unknown(say("the facts are those of another machine or time; look at the port there"))
-    from airworthy.probes.endpoint import read_endpoint
-    from airworthy.probes.local import LocalHost
+    from airworthy.probes.host.endpoint import read_endpoint
+    from airworthy.probes.seam.local import LocalHost
 
     return read_endpoint(LocalHost(), address, port)
 
 
 def _storage(path: str) -> Known | Unknown:
-    from airworthy.probes.local import LocalHost
-    from airworthy.probes.storage import measure
+    from airworthy.probes.host.storage import measure
+    from airworthy.probes.seam.local import LocalHost
 
     if not Path(path).is_dir():
         raise InputNotFound(path=path, cwd=Path.cwd())

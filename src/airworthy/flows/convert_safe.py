@@ -12,12 +12,12 @@ from typing import Any
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.keys import MODEL_PICKLE_IMPORTS
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.words import say
 from airworthy.flows import files
 
-_JOB = "airworthy.artifacts.to_safetensors:job"
+_JOB = "airworthy.artifacts.conversion.to_safetensors:job"
 _SUFFIX = ".safetensors"
 _INDEX = "model.safetensors.index.json"
 
@@ -100,14 +100,14 @@ def _outputs(sources: list[Path], target: Path, *, folder: bool) -> list[Path]:
 
 
 def _convert(source: Path, output: Path, *, force: bool) -> dict[str, Any]:
-    from airworthy.artifacts import confined
+    from airworthy.artifacts.conversion import sandbox
 
     try:
         with _part(output) as (handle, temporary), source.open("rb", buffering=0) as file:
             with os.fdopen(handle, "wb", buffering=0) as stream:
                 size = os.fstat(file.fileno()).st_size
                 # The stream and the file are the same: what the child writes is what the rename puts in place.
-                answer = confined.run(_JOB, file, stream, source.name, 8 * size + (128 << 20))
+                answer = sandbox.run(_JOB, file, stream, source.name, 8 * size + (128 << 20))
                 os.fsync(stream.fileno())
             if answer.refused:
                 raise ConversionRefused(path=source, reason=answer.refused)
@@ -143,8 +143,8 @@ def _put(temporary: Path, output: Path, *, force: bool) -> None:
 
 def _verify(source: Path, written: Path, told: dict[str, Any]) -> None:
     """Read what the child wrote with our own reader: it was made by a process that nobody trusts."""
-    from airworthy.artifacts.safetensors import read_header
-    from airworthy.artifacts.source import Source
+    from airworthy.artifacts.encodings.source import Source
+    from airworthy.artifacts.formats.safetensors import read_header
 
     with Source(written) as file:
         header = read_header(file)
@@ -155,8 +155,8 @@ def _verify(source: Path, written: Path, told: dict[str, Any]) -> None:
 
 
 def _names(path: Path) -> Iterator[str]:
-    from airworthy.artifacts.safetensors import read_header
-    from airworthy.artifacts.source import Source
+    from airworthy.artifacts.encodings.source import Source
+    from airworthy.artifacts.formats.safetensors import read_header
 
     with Source(path) as file:
         yield from (tensor.name for tensor in read_header(file).tensors)

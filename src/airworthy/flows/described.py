@@ -9,6 +9,7 @@ from typing import Any
 from airworthy.core import keys
 from airworthy.core.facts import Absent, Fact, Facts, Known
 from airworthy.core.keys import Key
+from airworthy.core.messages import say
 from airworthy.core.values import (
     Binary,
     Device,
@@ -19,7 +20,6 @@ from airworthy.core.values import (
     SharedLibrary,
 )
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.flows.given import GivenInvalid
 from airworthy.knowledge import Knowledge
 from airworthy.knowledge.devices import Model, memory_in

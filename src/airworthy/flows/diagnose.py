@@ -10,14 +10,14 @@ import msgspec
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding
+from airworthy.core.messages import say
 from airworthy.core.report import CheckResult, Failed, Report
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
-from airworthy.diagnose import Diagnosis, conclude, gone_through, unwrapped
-from airworthy.diagnose.catalogue import catalogue
-from airworthy.diagnose.scan import Scan
 from airworthy.flows.causes import join_local
 from airworthy.flows.files import STANDARD_INPUT
+from airworthy.recognition import Diagnosis, conclude, gone_through, unwrapped
+from airworthy.recognition.catalogue import catalogue
+from airworthy.recognition.scan import Scan
 
 SOONEST_AGAIN = 60
 """Lines of a followed log after which the same cause is told again."""
@@ -125,8 +125,8 @@ def diagnose_events(path: str, *, facts: Facts | None = None) -> Report:
         InputUnreadable: it can't be read.
         InputTooLarge: it is larger than anything a cluster says of a pod.
     """
-    from airworthy.diagnose.events import plain
     from airworthy.flows.files import read
+    from airworthy.recognition.events import plain
 
     text = plain(read(path).decode("utf-8", "replace"))
     subject = say("standard input") if path == STANDARD_INPUT else path
@@ -139,8 +139,8 @@ def diagnose_pod(name: str, *, namespace: str = "", context: str = "", facts: Fa
     Raises:
         PodUnreadable: the cluster told nothing.
     """
-    from airworthy.probes.local import LocalHost
-    from airworthy.probes.pods import read_pod
+    from airworthy.probes.host.pods import read_pod
+    from airworthy.probes.seam.local import LocalHost
 
     texts, problem = read_pod(LocalHost(), name, namespace=namespace, context=context)
     if not texts:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.words import say
 from airworthy.flows.files import (
     STANDARD_INPUT,
     OutputExists,

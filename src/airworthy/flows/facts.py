@@ -10,10 +10,10 @@ from pathlib import Path
 
 from airworthy.core.facts import Facts, dump, to_json
 from airworthy.core.facts import load as parse
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.redact import redact
 from airworthy.core.report import Report
-from airworthy.core.words import say
 from airworthy.flows.files import read, write_private
 from airworthy.report.plain import builtins
 
@@ -39,11 +39,11 @@ def gather(
         redacted: whether what names a person, a host or a secret is taken out.
         progress: told which probe is at work.
     """
-    from airworthy.probes.local import LocalHost
     from airworthy.probes.registry import PROBES
-    from airworthy.probes.remembered import remembering
     from airworthy.probes.runner import gather as ask
-    from airworthy.probes.user_cache import storage
+    from airworthy.probes.seam.local import LocalHost
+    from airworthy.probes.seam.remembered import remembering
+    from airworthy.probes.seam.user_cache import storage
 
     probes = [PROBES.get(name) for name in only] if only else list(PROBES)
     host = LocalHost()

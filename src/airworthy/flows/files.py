@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 STANDARD_INPUT = "-"
 """The path that means standard input."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from airworthy.core.finding import Edit, Finding, Remedy, Severity
+from airworthy.core.messages import say
 from airworthy.core.report import Report
-from airworthy.core.words import say
 
 KEPT = ".before-airworthy"
 """What is added to the name of a file's copy before it is changed."""

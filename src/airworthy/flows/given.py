@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from airworthy.core.errors import AirworthyError
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 LONGEST = 2000
 """Characters of a value."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airworthy.check import predict
+from airworthy.causes.prediction import predict
 from airworthy.core.keys import MODEL_CODE, MODEL_SIGNATURE, Area
+from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
 from airworthy.flows.files import model_path
 from airworthy.flows.targets import Against, look_at_targets
 from airworthy.flows.weights import Depth, look_deeper
@@ -108,7 +108,7 @@ def inspect(
 def _tensors(model: ModelInfo) -> list[dict[str, Any]]:
     """Names, types and sizes of all tensors, in the order in which they are measured; none without NumPy."""
     try:
-        from airworthy.artifacts.health import stored_in
+        from airworthy.artifacts.weights.health import stored_in
     except ImportError:
         return []
     return [

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from airworthy.core.errors import ExtraMissing, InputNotFound, InputUnreadable
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.flows.files import STANDARD_INPUT, reason
 
 PIECE = 1024 * 1024

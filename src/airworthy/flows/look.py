@@ -9,11 +9,11 @@ import msgspec
 from airworthy.core.errors import InputUnreadable
 from airworthy.core.facts import Known
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_SIGNATURE
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import Progress
 from airworthy.core.settings import Settings
 from airworthy.core.values import ModelSignature
-from airworthy.core.words import say
 from airworthy.flows.files import read, reason
 
 NOT_ALL = "signature-not-all"
@@ -89,7 +89,7 @@ def _opened(path: Path, key: str, inspection: Inspection) -> Inspection:
 
 def _proven(path: Path, trusted: str, progress: Progress) -> ModelSignature:
     """Whether a signature by whom is trusted holds. A key or certificate that can't be used is an error, no finding."""
-    from airworthy.artifacts.signatures import SignatureError, SignatureMissing, signature_of
+    from airworthy.artifacts.signing.signatures import SignatureError, SignatureMissing, signature_of
     from airworthy.flows.sign import verify
 
     place = str(signature_of(path))

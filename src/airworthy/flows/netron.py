@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 
 from airworthy.core.errors import AirworthyError
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 HOST = "127.0.0.1"
 LONGEST = 12 * 3600

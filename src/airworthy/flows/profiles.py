@@ -15,7 +15,7 @@ from airworthy.core.settings import Settings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.flows.files import OutputFailed, write_private
 from airworthy.flows.state import state_directory
-from airworthy.serve.search import Profile
+from airworthy.serve.scheduling.tuner import Profile
 
 
 def place_of(model: ModelInfo, engine: str, options: RunnerOptions, facts: Facts, settings: Settings) -> str:

@@ -13,9 +13,9 @@ import msgspec
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.finding import Finding
+from airworthy.core.messages import say
 from airworthy.core.redact import redact_text
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
 from airworthy.flows.state import state_directory
 
 FILE = "diagnoses.sqlite3"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from airworthy.check import predict
+from airworthy.causes.prediction import predict
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.keys import Area
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Report
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
 from airworthy.flows.files import model_path
 from airworthy.flows.look import look
 from airworthy.flows.up import plan, served_name

@@ -56,7 +56,7 @@ def _zeros(spec: TensorSpec) -> dict[str, object] | None:
 
 def why_it_ended(service: Service, facts: Facts) -> Report:
     """What the last words of workers that did not load point to; a report without findings where they don't."""
-    from airworthy.diagnose import diagnose
+    from airworthy.recognition import diagnose
 
     findings = sorted(diagnose(service.words, facts=facts).findings, key=lambda finding: finding.cause)
     results = tuple(Failed(cause, tuple(group)) for cause, group in groupby(findings, key=lambda f: f.cause))

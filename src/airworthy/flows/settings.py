@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from airworthy.core.errors import SettingInvalid
+from airworthy.core.messages import say
 from airworthy.core.settings import Settings, from_environment, parse, resolve
-from airworthy.core.words import say
 from airworthy.flows.files import STANDARD_INPUT, read
 
 FILE_NAME = "airworthy.toml"

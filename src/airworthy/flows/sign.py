@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from airworthy.artifacts.signatures import Statement, signature_of
+from airworthy.artifacts.signing.signatures import Statement, signature_of
 from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.words import say
 from airworthy.flows.files import OutputExists, model_path, output_path, read, write_private
 
 
@@ -55,7 +55,7 @@ def sign(
         KeyUnusable: a key or certificate can't be read or used.
         CannotSign: there is a symbolic link, or nothing to sign.
     """
-    from airworthy.artifacts.signing import sign as make
+    from airworthy.artifacts.signing.model_signing import sign as make
 
     with model_path(path) as model:
         place = output_path(signature) if signature else signature_of(model)
@@ -102,7 +102,7 @@ def verify(
         KeyUnusable: the key or a certificate can't be read or used.
         SignatureError: it does not hold; the class tells in what.
     """
-    from airworthy.artifacts.signing import verify as prove
+    from airworthy.artifacts.signing.model_signing import verify as prove
 
     with model_path(path) as model:
         place = output_path(signature) if signature else signature_of(model)

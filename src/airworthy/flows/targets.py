@@ -15,8 +15,8 @@ from airworthy.core.errors import AirworthyError, UnknownName
 from airworthy.core.facts import Known
 from airworthy.core.graph import Program
 from airworthy.core.keys import OPERATOR_GAPS
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
-from airworthy.core.words import say
 from airworthy.knowledge.operators import ATEN_TARGETS, TARGETS
 from airworthy.report.plain import builtins
 
@@ -89,7 +89,7 @@ def look_at_targets(inspection: Inspection, against: Against) -> tuple[Inspectio
     model = inspection.model
     answer: dict[str, Any] = {}
     if model.entry_format == "onnx":
-        from airworthy.artifacts.onnx_graph import read_program
+        from airworthy.artifacts.formats.onnx_graph import read_program
         from airworthy.targets.judge import judge
 
         program = read_program(Path(model.entry))

@@ -10,11 +10,11 @@ import msgspec
 
 from airworthy.core.facts import Facts
 from airworthy.core.keys import CPU_AFFINITY, CPU_CORES, CPU_QUOTA
+from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
-from airworthy.core.words import say
 from airworthy.engines.interface import RunnerOptions
 from airworthy.flows import profiles
 from airworthy.flows.check import examine

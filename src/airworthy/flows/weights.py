@@ -13,10 +13,10 @@ import msgspec
 from airworthy.core.errors import AirworthyError, ExtraMissing, InputUnreadable
 from airworthy.core.facts import Known
 from airworthy.core.keys import MODEL_DEFECTS, WEIGHT_FAULTS
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.values import Defect, WeightFault
-from airworthy.core.words import say
 from airworthy.flows import files
 from airworthy.report.plain import builtins
 
@@ -76,7 +76,7 @@ def look_deeper(inspection: Inspection, depth: Depth, progress: Progress = SILEN
         ManifestUnreadable: the manifest is none.
         FileUnreadable: a file could not be read to its end.
     """
-    from airworthy.artifacts import hashing
+    from airworthy.artifacts.weights import hashing
 
     model = inspection.model
     root = Path(model.path) if Path(model.path).is_dir() else Path(model.path).parent
@@ -145,7 +145,7 @@ def _paths(model: ModelInfo, root: Path) -> dict[str, Path]:
 
 
 def _listed(depth: Depth, root: Path, paths: dict[str, Path]) -> Sequence[Any]:
-    from airworthy.artifacts import hashing
+    from airworthy.artifacts.weights import hashing
 
     if not depth.manifest:
         return []
@@ -156,7 +156,7 @@ def _listed(depth: Depth, root: Path, paths: dict[str, Path]) -> Sequence[Any]:
 
 def _read(model: ModelInfo, wanted: list[Path], digests: Any, health: bool, progress: Progress) -> Any:
     try:
-        from airworthy.artifacts.health import look, stored_in
+        from airworthy.artifacts.weights.health import look, stored_in
     except ImportError:
         job = say("reading weights") if health else say("hashing")
         raise ExtraMissing(job=job, library="numpy", extra="health") from None
@@ -167,11 +167,11 @@ def _compare(model: ModelInfo, reference: str, progress: Progress) -> tuple[list
     from airworthy.artifacts.identify import inspect as identify
 
     try:
-        from airworthy.artifacts.differences import differ
-        from airworthy.artifacts.health import stored_in
+        from airworthy.artifacts.weights.differences import differ
+        from airworthy.artifacts.weights.health import stored_in
     except ImportError:
         raise ExtraMissing(job=say("comparing weights"), library="numpy", extra="health") from None
-    from airworthy.artifacts.fitting import faults, fit
+    from airworthy.artifacts.weights.key_mapping import faults, fit
 
     with files.model_path(reference) as path:
         progress.stage(say("comparing with {path}", path=reference))
@@ -187,8 +187,8 @@ def _fit(model: ModelInfo) -> tuple[Any, list[WeightFault]]:
     Raises:
         NothingToFit: no table tells which tensors the configuration asks for.
     """
-    from airworthy.artifacts.fitting import faults, fit
-    from airworthy.artifacts.health import stored_in
+    from airworthy.artifacts.weights.health import stored_in
+    from airworthy.artifacts.weights.key_mapping import faults, fit
     from airworthy.knowledge.architecture_keys import expected
 
     root = Path(model.path) if Path(model.path).is_dir() else Path(model.path).parent

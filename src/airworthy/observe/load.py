@@ -16,7 +16,7 @@ from typing import cast
 import msgspec
 
 from airworthy.core.errors import AirworthyError, Exit
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 MOST_HEAD = 64 * 1024
 """Bytes that a response's head may have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from airworthy.core.words import say, seconds_text
+from airworthy.core.messages import say, seconds_text
 from airworthy.observe.load import Outcome
 
 SHARES = (0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)

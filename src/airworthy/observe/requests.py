@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from airworthy.core.errors import AirworthyError, Exit
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 MANY = 64
 """Different requests that are made."""

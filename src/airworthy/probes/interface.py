@@ -8,7 +8,7 @@ from typing import Any
 
 from airworthy.core.facts import Fact
 from airworthy.core.keys import Key
-from airworthy.probes.host import Host
+from airworthy.probes.seam.host import Host
 
 Reading = Iterator[tuple[Key[Any], Fact]]
 """What a probe yields: each of its keys with its fact."""

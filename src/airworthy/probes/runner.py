@@ -10,11 +10,11 @@ from typing import Any
 
 from airworthy.core.facts import Fact, Facts, Unknown
 from airworthy.core.keys import Key
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.words import say
-from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe
-from airworthy.probes.sharing import sharing
+from airworthy.probes.seam.host import Host, HostError
+from airworthy.probes.seam.sharing import sharing
 
 TIME_LIMIT = 10.0
 """Seconds that a probe has."""

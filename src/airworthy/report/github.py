@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airworthy.core.finding import Finding, Severity
+from airworthy.core.messages import say
 from airworthy.core.report import Crashed, Report, Skipped
-from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.location import is_path
 from airworthy.report.plain import printable

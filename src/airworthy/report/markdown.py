@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from airworthy.core.messages import say
 from airworthy.core.report import Crashed, Failed, Passed, Report, Skipped
-from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.plain import printable
 

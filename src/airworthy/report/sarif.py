@@ -8,8 +8,8 @@ from typing import Any
 import airworthy
 from airworthy.core.errors import UnknownName
 from airworthy.core.finding import Finding, Severity
+from airworthy.core.messages import say
 from airworthy.core.report import Crashed, Report, Skipped
-from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.json import finding_data
 from airworthy.report.location import is_path, path_uri

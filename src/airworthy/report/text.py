@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity, Standing
+from airworthy.core.messages import say
 from airworthy.core.registry import Registry
 from airworthy.core.report import Crashed, Failed, Passed, Report, Skipped
-from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table, write
 from airworthy.report.plain import value_text

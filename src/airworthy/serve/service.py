@@ -17,11 +17,11 @@ from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
-from airworthy.serve.gateway.admin import Admin
-from airworthy.serve.gateway.memory import spare_the_collector
-from airworthy.serve.link.interface import STOP
-from airworthy.serve.search import Profile
-from airworthy.serve.slot import MakeLink
+from airworthy.serve.access.admin import Admin
+from airworthy.serve.http.memory import spare_the_collector
+from airworthy.serve.scheduling.tuner import Profile
+from airworthy.serve.workers.link import STOP
+from airworthy.serve.workers.supervisor import MakeLink
 
 BACKLOG = 65535
 """Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
@@ -135,10 +135,10 @@ class Service:
     async def serve(self, sock: socket.socket) -> None:
         """Serve on a listening socket."""
         # Workers start first: they load while this process imports its HTTP server.
-        from airworthy.serve.lag import LoopLag
-        from airworthy.serve.link.process import ProcessLink
-        from airworthy.serve.meters import Meters
-        from airworthy.serve.served import Served
+        from airworthy.serve.metrics.loop_lag import LoopLag
+        from airworthy.serve.metrics.metrics import Meters
+        from airworthy.serve.models.served import Served
+        from airworthy.serve.workers.process import ProcessLink
 
         meters = Meters()
         make_link = self._make_link or ProcessLink
@@ -152,10 +152,10 @@ class Service:
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
-        from airworthy.serve.gateway.admission import Admission
-        from airworthy.serve.gateway.app import App
-        from airworthy.serve.gateway.server import Server
-        from airworthy.serve.models import Models
+        from airworthy.serve.access.admission import Admission
+        from airworthy.serve.http.server import Server
+        from airworthy.serve.models.catalogue import Models
+        from airworthy.serve.protocols.application import App
 
         served_models = Models(models)
         admission = Admission(self.settings, meters)
@@ -167,7 +167,7 @@ class Service:
         grpc: Any = None
         try:
             if self.settings.grpc_port is not None:
-                from airworthy.serve.gateway.grpc import Gateway
+                from airworthy.serve.protocols.open_inference.grpc import Gateway
 
                 grpc = Gateway(served_models, self.settings, meters, self._admin, admission)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
@@ -189,7 +189,7 @@ class Service:
     def _make_store(self, meters: Any) -> Any:
         if not self.settings.cache_url:
             return None
-        from airworthy.serve.answers_redis import RedisAnswers
+        from airworthy.serve.cache.redis_store import RedisAnswers
 
         def count(result: str) -> None:
             meters.stored.labels(result).inc()

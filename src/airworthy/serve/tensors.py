@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Union
 import msgspec
 
 from airworthy.core.errors import AirworthyError
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 Buffer = Union[bytes, bytearray, memoryview]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.artifacts.attention import of_configuration, of_metadata
+from airworthy.artifacts.configuration.attention import of_configuration, of_metadata
 from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.values import AttentionCache
 

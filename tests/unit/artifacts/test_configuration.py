@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models
-from airworthy.artifacts.companions import read_configuration
+from airworthy.artifacts.configuration.companions import read_configuration
 from airworthy.artifacts.identify import inspect
 from airworthy.core.facts import Absent, Unknown
 from airworthy.core.keys import MODEL_CONFIGURATION, MODEL_ENTRY_FORMAT

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airworthy.artifacts.datatypes import GGML
-from airworthy.artifacts.elements import BLOCKS, PLAIN_TYPES, SCALES, decode, decode_half, unit
+from airworthy.artifacts.encodings.datatypes import GGML
+from airworthy.artifacts.encodings.elements import BLOCKS, PLAIN_TYPES, SCALES, decode, decode_half, unit
 
 NOT_IN_THE_REFERENCE = {"Q8_1", "Q8_K"}
 SIZES = {each.name: (each.elements, each.size) for each in GGML.values()}

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import model_files
-from airworthy.artifacts.datatypes import GGML
-from airworthy.artifacts.gguf import FORMAT, stored
+from airworthy.artifacts.encodings.datatypes import GGML
+from airworthy.artifacts.formats.gguf import FORMAT, stored
 from airworthy.artifacts.identify import inspect
 from airworthy.core.keys import MODEL_CODE, MODEL_DEFECTS, MODEL_FORMAT_VERSIONS
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import models
-from airworthy.artifacts.hashing import ManifestUnreadable, read_manifest, write_manifest
+from airworthy.artifacts.weights.hashing import ManifestUnreadable, read_manifest, write_manifest
 from airworthy.cli.main import main
 from airworthy.core.finding import Severity
 from airworthy.flows.inspect import inspect

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import model_files
 import models
-from airworthy.artifacts import streaming
-from airworthy.artifacts.health import Health, look, stored_in
+from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.measure import CHUNK, Meter
-from airworthy.artifacts.stored import Stored
+from airworthy.artifacts.weights import streaming
+from airworthy.artifacts.weights.health import Health, look, stored_in
+from airworthy.artifacts.weights.measure import CHUNK, Meter
 
 RANDOM = np.random.default_rng(3)
 DTYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "uint8": "U8", "int8": "I8"}

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import model_files
 import models
+from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.registry import FORMATS
 from airworthy.core.errors import NotAModel
 from airworthy.core.keys import MODEL_CODE, MODEL_DEFECTS, MODEL_PICKLE_IMPORTS
 from airworthy.core.model import Inspection

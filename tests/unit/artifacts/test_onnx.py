@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import models
+from airworthy.artifacts.formats.onnx import FORMAT
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.onnx import FORMAT
 from airworthy.core.facts import Unknown
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_FORMAT_VERSIONS, MODEL_LFS_POINTERS
 from airworthy.core.model import ANY_RANK, Operator, TensorSpec
@@ -109,7 +109,7 @@ def test_an_open_number_of_axes_and_values_that_are_no_tensors_are_told(tmp_path
 
 
 def test_weights_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airworthy.artifacts import source
+    from airworthy.artifacts.encodings import source
 
     weight = np.zeros((1024, 4096), np.float32)
     path = models.save_graph(

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 import graphs
 import models
-from airworthy.artifacts.onnx_graph import GraphUnreadable, read_program
+from airworthy.artifacts.formats.onnx_graph import GraphUnreadable, read_program
 
 
 @pytest.mark.parametrize("make", [graphs.convolutional, graphs.transformer, models.digits, models.text])

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import models
+from airworthy.artifacts.encodings.pickles import ALLOWED, Bounded, scan
+from airworthy.artifacts.formats.pytorch import FORMAT
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.pickles import ALLOWED, Bounded, scan
-from airworthy.artifacts.pytorch import FORMAT
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_PICKLE_IMPORTS
 from airworthy.core.values import PickleImport
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import models
+from airworthy.artifacts.formats.safetensors import FORMAT, MOST_HEADER
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.safetensors import FORMAT, MOST_HEADER
 from airworthy.core.keys import MODEL_DEFECTS
 
 

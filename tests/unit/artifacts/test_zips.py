@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import models
+from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.encodings.zips import read_archive
 from airworthy.artifacts.identify import inspect
-from airworthy.artifacts.source import Source
-from airworthy.artifacts.zips import read_archive
 from airworthy.core.errors import NotAModel
 from airworthy.core.keys import MODEL_DEFECTS
 

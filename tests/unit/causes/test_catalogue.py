@@ -14,8 +14,8 @@ from airworthy.causes.interface import PAGE_HEADINGS, Cause
 from airworthy.causes.pages import page
 from airworthy.causes.registry import CAUSES
 from airworthy.core.keys import KEYS
-from airworthy.core.words import placeholders
-from airworthy.diagnose import diagnose
+from airworthy.core.messages import placeholders
+from airworthy.recognition import diagnose
 from catalogue import CORPUS, agreed_slugs, cases, files, logs
 from unit.causes.healthy_logs import HEALTHY
 

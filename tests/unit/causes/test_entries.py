@@ -9,8 +9,8 @@ import pytest
 from airworthy.causes.prediction import predict_one
 from airworthy.causes.registry import CAUSES
 from airworthy.core.report import Failed, Passed, Skipped
-from airworthy.diagnose import diagnose
 from airworthy.knowledge import Knowledge
+from airworthy.recognition import diagnose
 from catalogue import Case, cases, logs
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airworthy.causes.prediction import predict
 from airworthy.causes.registry import CAUSES
-from airworthy.check import predict
 from airworthy.core.facts import Facts, Known
 from airworthy.core.finding import Severity
 from airworthy.core.keys import DEVICES, MODEL_PATH, MODEL_SIZE, TARGET_ENDPOINT, Area

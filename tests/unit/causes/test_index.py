@@ -9,8 +9,8 @@ from importlib import resources
 import pytest
 
 from airworthy.causes import index
+from airworthy.causes.prediction import predict
 from airworthy.causes.registry import CAUSES
-from airworthy.check import predict
 from airworthy.core.keys import Area
 from airworthy.knowledge import Knowledge
 from airworthy.probes.registry import PROBES
@@ -39,7 +39,7 @@ def test_a_check_by_the_index_ends_as_one_of_the_whole_catalogue(name: str) -> N
 
 def test_a_check_imports_only_the_causes_that_it_asks() -> None:
     code = (
-        "import sys; from airworthy.check import predict; from airworthy.causes.registry import CAUSES\n"
+        "import sys; from airworthy.causes.prediction import predict; from airworthy.causes.registry import CAUSES\n"
         "from airworthy.core.facts import Facts; from airworthy.knowledge import Knowledge\n"
         "assert predict(Facts({}), CAUSES, Knowledge())\n"
         "print([name for name in sys.modules if name.count('.') == 3 and name.startswith('airworthy.causes.')])"

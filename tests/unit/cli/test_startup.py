@@ -57,7 +57,7 @@ def test_help_imports_no_verb() -> None:
         "airworthy.cli.verbs",
         "airworthy.core",
         "airworthy.core.errors",
-        "airworthy.core.words",
+        "airworthy.core.messages",
     }
 
 

@@ -10,10 +10,10 @@ import pytest
 from airworthy.causes.local import EntryInvalid, parse
 from airworthy.causes.registry import CAUSES
 from airworthy.core.facts import Facts
-from airworthy.diagnose.catalogue import forget
 from airworthy.flows.causes import FOLDER, NothingWrong, SlugInvalid, SlugTaken, join_local, new
 from airworthy.flows.diagnose import diagnose_file
 from airworthy.flows.explain import explain
+from airworthy.recognition.catalogue import forget
 
 LINE = "RuntimeError: licence checkout failed for seat 17 at 10.0.0.4:9000"
 WHOLE = """

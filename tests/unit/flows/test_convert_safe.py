@@ -15,9 +15,9 @@ import pytest
 
 import hostile
 import models
-from airworthy.artifacts import confined
-from airworthy.artifacts.pickles import Storage, TensorRef
-from airworthy.artifacts.to_safetensors import Refused, choose, is_contiguous
+from airworthy.artifacts.conversion import sandbox
+from airworthy.artifacts.conversion.to_safetensors import Refused, choose, is_contiguous
+from airworthy.artifacts.encodings.pickles import Storage, TensorRef
 from airworthy.cli.main import main
 from airworthy.flows.inspect import Looking, inspect
 
@@ -183,7 +183,7 @@ def test_hostile_pickles_write_nothing_and_are_findings(tmp_path: Path, sample: 
 def test_the_child_refuses_hostile_pickles_by_itself(tmp_path: Path, sample: hostile.Sample) -> None:
     path = hostile.write(sample, tmp_path)
     with path.open("rb", buffering=0) as source, (tmp_path / "out").open("wb", buffering=0) as target:
-        answer = confined.run("airworthy.artifacts.to_safetensors:job", source, target, path.name, 1 << 20)
+        answer = sandbox.run("airworthy.artifacts.conversion.to_safetensors:job", source, target, path.name, 1 << 20)
     assert answer.refused
     assert not answer.done
     assert (tmp_path / "out").stat().st_size == 0
@@ -210,14 +210,14 @@ def job(file, target, name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such filter")
-@pytest.mark.skipif(os.uname().machine not in confined._CALLS, reason="no table of system calls for this machine")
+@pytest.mark.skipif(os.uname().machine not in sandbox._CALLS, reason="no table of system calls for this machine")
 def test_the_child_can_do_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "attempts.py").write_text(_ATTEMPTS)
-    bootstrap = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n" + confined._BOOTSTRAP
-    monkeypatch.setattr(confined, "_BOOTSTRAP", bootstrap)
+    bootstrap = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n" + sandbox._BOOTSTRAP
+    monkeypatch.setattr(sandbox, "_BOOTSTRAP", bootstrap)
     (tmp_path / "in").write_bytes(b"")
     with (tmp_path / "in").open("rb", buffering=0) as source, (tmp_path / "out").open("wb", buffering=0) as target:
-        answer = confined.run("attempts:job", source, target, "x", 1 << 20)
+        answer = sandbox.run("attempts:job", source, target, "x", 1 << 20)
     assert answer.refused == ""
     assert "done" not in answer.done.values(), answer.done
     assert {"opening files, starting programs, all other system calls", "gaining privileges"} <= {*answer.given_up}
@@ -225,12 +225,12 @@ def test_the_child_can_do_nothing_else(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_child_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "attempts.py").write_text("def job(file, target, name):\n    while True: pass\n")
-    bootstrap = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n" + confined._BOOTSTRAP
-    monkeypatch.setattr(confined, "_BOOTSTRAP", bootstrap)
-    monkeypatch.setattr(confined, "LEAST_SECONDS", 1)
+    bootstrap = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n" + sandbox._BOOTSTRAP
+    monkeypatch.setattr(sandbox, "_BOOTSTRAP", bootstrap)
+    monkeypatch.setattr(sandbox, "LEAST_SECONDS", 1)
     (tmp_path / "in").write_bytes(b"")
     with (tmp_path / "in").open("rb", buffering=0) as source, (tmp_path / "out").open("wb", buffering=0) as target:
-        answer = confined.run("attempts:job", source, target, "x", 1 << 20)
+        answer = sandbox.run("attempts:job", source, target, "x", 1 << 20)
     assert answer.refused
 
 

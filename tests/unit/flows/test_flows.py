@@ -88,7 +88,7 @@ def test_the_model_is_looked_for_before_the_host(monkeypatch: pytest.MonkeyPatch
 def test_verbs_are_functions(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(b"x")
-    import airworthy.check  # the room of the same name must not hide the function
+    import airworthy
 
     assert airworthy.check(path).verb == "check"
     report = airworthy.inspect(path)
@@ -169,7 +169,7 @@ def test_own_names_survive_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch
 
 def test_storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     speed = StorageSpeed(path=str(tmp_path), read=100, writes=7, by="fio")
-    monkeypatch.setattr("airworthy.probes.storage.measure", lambda host, path: Known(speed, f"{host} {path}"))
+    monkeypatch.setattr("airworthy.probes.host.storage.measure", lambda host, path: Known(speed, f"{host} {path}"))
     model = tmp_path / "digits.onnx"
     model.write_bytes(bytes(1000))
     report = check(storage=str(tmp_path))
@@ -178,7 +178,7 @@ def test_storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = FORMATS.get("text")(check(model, storage=str(tmp_path)), RenderOptions())
     assert "reads 100 B a second and takes 7 random writes a second (fio)" in text
     assert "reading this model from it takes 10" in text
-    monkeypatch.setattr("airworthy.probes.storage.measure", lambda host, path: Unknown("it is read-only"))
+    monkeypatch.setattr("airworthy.probes.host.storage.measure", lambda host, path: Unknown("it is read-only"))
     assert check(storage=str(tmp_path)).answer["storage"] == {"unknown": "it is read-only"}
     with pytest.raises(InputNotFound):
         check(storage=str(tmp_path / "no"))

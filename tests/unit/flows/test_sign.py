@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.artifacts import signatures
-from airworthy.artifacts.signatures import SignatureUnreadable, read_statement
-from airworthy.artifacts.signing import CannotSign, KeyUnusable
+from airworthy.artifacts.signing import signatures
+from airworthy.artifacts.signing.model_signing import CannotSign, KeyUnusable
+from airworthy.artifacts.signing.signatures import SignatureUnreadable, read_statement
 from airworthy.core.errors import AirworthyError, ExtraMissing, InputNotFound
 from airworthy.flows.files import OutputExists
 from airworthy.flows.sign import NoSecret, secret, sign, verify

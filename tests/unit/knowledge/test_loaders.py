@@ -8,7 +8,7 @@ import pytest
 
 import model_files
 import models
-from airworthy.artifacts.registry import FORMATS
+from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.core.model import FileInfo, ModelInfo
 from airworthy.flows.inspect import inspect
 from airworthy.knowledge.loaders import conversions, loaders

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.artifacts.datatypes import ONNX
+from airworthy.artifacts.encodings.datatypes import ONNX
 from airworthy.knowledge import operators as tables
 
 MOST_BYTES = 600_000

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from airworthy.causes.prediction import predict
 from airworthy.causes.registry import CAUSES
-from airworthy.check import predict
 from airworthy.core.facts import Known
 from airworthy.core.finding import Severity
 from airworthy.core.keys import DISTRIBUTIONS, DISTRIBUTIONS_DAMAGED, HIDDEN_MODULES, LINK_FAULTS
 from airworthy.core.report import CheckResult, Crashed, Failed
 from airworthy.knowledge import Knowledge
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Interpreter
-from airworthy.probes.local import LocalHost
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
+from airworthy.probes.seam.local import LocalHost
 from elf_files import make_elf
 
 ENVIRONMENT = ("distributions", "frameworks", "binaries", "numpy-uses", "link-faults", "installation", "hidden-modules")

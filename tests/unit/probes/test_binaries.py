@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from airworthy.core import keys
 from airworthy.core.values import Binary, SharedLibrary
 from airworthy.core.version import Version
-from airworthy.probes import binaries, libraries
-from airworthy.probes.elf import Elf, NotElf, read_elf
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Interpreter
-from airworthy.probes.loader import Loader, parse_cache
+from airworthy.probes.linker import binaries, libraries
+from airworthy.probes.linker.elf import Elf, NotElf, read_elf
+from airworthy.probes.linker.loader import Loader, parse_cache
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
 from elf_files import PAGE, make_cache, make_elf
 
 SITE = "/venv/lib/python3.11/site-packages"
@@ -129,7 +129,7 @@ def test_any_cache_is_read(data: bytes) -> None:
 
 @pytest.mark.skipif(not Path("/etc/ld.so.cache").exists(), reason="this machine has no loader cache")
 def test_this_machines_cache() -> None:
-    from airworthy.probes.local import LocalHost
+    from airworthy.probes.seam.local import LocalHost
 
     loader = Loader(LocalHost())
     found = loader.find("libc.so.6")

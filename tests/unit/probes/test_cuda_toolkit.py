@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from airworthy.core.facts import Absent, Known
 from airworthy.core.keys import CUDA_TOOLKIT, PYTHON_EXTERNALLY_MANAGED
 from airworthy.core.version import Version
-from airworthy.probes.cuda_toolkit import parse_header
-from airworthy.probes.distributions import parse_metadata
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Interpreter
+from airworthy.probes.accelerators.cuda_toolkit import parse_header
+from airworthy.probes.python.distributions import parse_metadata
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
 
 HEADER = b"#ifndef __cuda_cuda_h__\n/**\n * CUDA API version number\n */\n#define CUDA_VERSION 12040\n"
 PYTHON = Interpreter("3.12.3", "/usr/bin/python3", "/usr", ("/usr/lib/python3.12", "/usr/lib/python3/dist-packages"))

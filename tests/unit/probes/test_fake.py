@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.probes.fake import FakeHost, Parts, Slow
-from airworthy.probes.host import Completed, Host, HostError, Interpreter, Nvml, NvmlDevice, Space
-from airworthy.probes.local import LocalHost
-from airworthy.probes.record import RecordingHost
+from airworthy.probes.seam.fake import FakeHost, Parts, Slow
+from airworthy.probes.seam.host import Completed, Host, HostError, Interpreter, Nvml, NvmlDevice, Space
+from airworthy.probes.seam.local import LocalHost
+from airworthy.probes.seam.recording import RecordingHost
 
 QUESTIONS = sorted(name for name in vars(Host) if not name.startswith("_"))
 

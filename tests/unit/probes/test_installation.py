@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from airworthy.core.keys import DISTRIBUTIONS_DAMAGED, HIDDEN_MODULES
 from airworthy.core.values import Damage, HiddenModule
-from airworthy.probes import hidden_modules, installation
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import HostError, Interpreter
+from airworthy.probes.python import hidden_modules, installation
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import HostError, Interpreter
 from elf_files import make_elf
 
 SITE = "/v/lib/python3.11/site-packages"

@@ -15,13 +15,13 @@ import pytest
 
 from airworthy.core.keys import BINARIES, LINK_FAULTS, LOADER_SHADOWED
 from airworthy.core.values import LinkFault
-from airworthy.probes import binaries, link_faults, shadows
-from airworthy.probes.elf import NotElf
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Interpreter
-from airworthy.probes.linking import closure
-from airworthy.probes.local import LocalHost
+from airworthy.probes.linker import binaries, link_faults, shadows
+from airworthy.probes.linker.elf import NotElf
+from airworthy.probes.linker.linking import closure
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
+from airworthy.probes.seam.local import LocalHost
 from elf_files import make_cache, make_elf
 
 SITE = "/v/lib/python3.11/site-packages"

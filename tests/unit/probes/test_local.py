@@ -13,12 +13,12 @@ import pytest
 
 from airworthy.core import keys
 from airworthy.core.facts import Known, Unknown
-from airworthy.probes.endpoint import read_endpoint
-from airworthy.probes.host import OUTPUT_LIMIT, HostError
-from airworthy.probes.local import LocalHost
-from airworthy.probes.record import record
+from airworthy.probes.host.endpoint import read_endpoint
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.host import OUTPUT_LIMIT, HostError
+from airworthy.probes.seam.local import LocalHost
+from airworthy.probes.seam.recording import record
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="asks about /proc and process groups")
 HOST = LocalHost()
@@ -174,7 +174,7 @@ def test_what_is_always_known_on_linux() -> None:
 def test_gathering_imports_nothing_heavy() -> None:
     program = """
 import sys
-from airworthy.probes.local import LocalHost
+from airworthy.probes.seam.local import LocalHost
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
 gather(LocalHost(), [PROBES.get(name) for name in PROBES.names()])

@@ -7,12 +7,12 @@ import pytest
 from airworthy.core import keys
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
-from airworthy.probes import numpy_uses
-from airworthy.probes.distributions import File, Installed
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Interpreter
-from airworthy.probes.objects import Object
+from airworthy.probes.linker.objects import Object
+from airworthy.probes.python import numpy_uses
+from airworthy.probes.python.distributions import File, Installed
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
 
 SITE = "/v/site-packages"
 ONE = b"\x7fELF...\0numpy.core._multiarray_umath\0_ARRAY_API\0"
@@ -48,7 +48,7 @@ def test_extension_tells(extension: bytes, requirement: str, expected: str | Non
 
 def test_this_environment_is_not_built_for_numpy_1_alone() -> None:
     pytest.importorskip("scipy")
-    from airworthy.probes.local import LocalHost
+    from airworthy.probes.seam.local import LocalHost
 
     uses = {u.distribution: u for u in gather(LocalHost(), [numpy_uses.PROBE], strict=True).value(keys.NUMPY_USES)}
     assert uses["scipy"].built_for == "any"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airworthy.probes import nvml
-from airworthy.probes.host import HostError, NvmlDevice
+from airworthy.probes.accelerators import nvml
+from airworthy.probes.seam.host import HostError, NvmlDevice
 
 LOST = 15
 

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from airworthy.core import keys
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.version import Version
-from airworthy.probes import cgroups, cpu, disks, distributions, endpoint, memory, nvidia, operating_system, pci
-from airworthy.probes import frameworks as fw
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Completed, HostError, Interpreter, Space
-from airworthy.probes.numpy_uses import by_requirement
+from airworthy.probes.accelerators import nvidia, pci
+from airworthy.probes.host import cgroups, cpu, disks, endpoint, memory, operating_system
+from airworthy.probes.python import distributions
+from airworthy.probes.python import frameworks as fw
+from airworthy.probes.python.numpy_uses import by_requirement
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Completed, HostError, Interpreter, Space
 from recorded_hosts import host as recorded
 
 TEXTS = st.one_of(st.text(max_size=300), st.text(alphabet="0123456789:.,-/\n \t=()ABCGPUx'\"", max_size=300))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Completed, HostError
-from airworthy.probes.pods import read_pod
+from airworthy.probes.host.pods import read_pod
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Completed, HostError
 
 LOGS = "kubectl logs web --all-containers"
 

@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from airworthy.core import keys
 from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.version import Version
-from airworthy.probes import access, binaries, container, libstdcxx, limits, shadows
-from airworthy.probes.container import engine_of_groups
-from airworthy.probes.elf import read_elf
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import HostError, Interpreter, Permissions
-from airworthy.probes.limits import parse_limits
-from airworthy.probes.local import LocalHost
-from airworthy.probes.record import record
+from airworthy.probes.host import access, container, limits
+from airworthy.probes.host.container import engine_of_groups
+from airworthy.probes.host.limits import parse_limits
+from airworthy.probes.linker import binaries, libstdcxx, shadows
+from airworthy.probes.linker.elf import read_elf
 from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import HostError, Interpreter, Permissions
+from airworthy.probes.seam.local import LocalHost
+from airworthy.probes.seam.recording import record
 from elf_files import make_elf
 
 SITE = "/venv/lib/python3.11/site-packages"

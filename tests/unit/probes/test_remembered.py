@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.probes import remembered, user_cache
-from airworthy.probes.headers import headers
-from airworthy.probes.host import HostError
-from airworthy.probes.local import LocalHost
-from airworthy.probes.remembered import Memory, Storage, remembering
+from airworthy.probes.linker.headers import headers
+from airworthy.probes.seam import remembered, user_cache
+from airworthy.probes.seam.host import HostError
+from airworthy.probes.seam.local import LocalHost
+from airworthy.probes.seam.remembered import Memory, Storage, remembering
 from elf_files import make_elf
 
 LONG_AGO = time.time() - 3600

@@ -11,11 +11,11 @@ import pytest
 
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.keys import CPU_CORES, CPU_MODEL, MEMORY_TOTAL
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Host, HostError
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.runner import ProbeBug, gather
-from airworthy.probes.sharing import shared, sharing
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Host, HostError
+from airworthy.probes.seam.sharing import shared, sharing
 
 
 def well(_host: Host) -> Reading:
@@ -109,7 +109,7 @@ def test_hung_probe_does_not_keep_the_process() -> None:
     program = """
 import time
 from airworthy.core.keys import CPU_CORES
-from airworthy.probes.fake import FakeHost
+from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.interface import Probe
 from airworthy.probes.runner import gather
 def hang(host):

@@ -9,9 +9,9 @@ import pytest
 
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.values import StorageSpeed
-from airworthy.probes import storage
-from airworthy.probes.host import Completed, HostError, Space
-from airworthy.probes.local import LocalHost
+from airworthy.probes.host import storage
+from airworthy.probes.seam.host import Completed, HostError, Space
+from airworthy.probes.seam.local import LocalHost
 
 # As fio 3.33 writes it, cut to what is read and a little more.
 READ = {

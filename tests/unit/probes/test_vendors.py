@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from airworthy.core import keys
 from airworthy.core.facts import Absent, Known, Unknown
 from airworthy.core.version import Version
-from airworthy.probes import amd, apple, ascend, intel, nvidia_health, tuning
-from airworthy.probes.fake import FakeHost
-from airworthy.probes.host import Completed, HostError, Nvml, NvmlDevice
+from airworthy.probes.accelerators import amd, apple, ascend, intel, nvidia_health
+from airworthy.probes.accelerators.rocm_json import parse_cards
+from airworthy.probes.accelerators.smi import Told
+from airworthy.probes.host import tuning
 from airworthy.probes.registry import PROBES
-from airworthy.probes.rocm_json import parse_cards
 from airworthy.probes.runner import gather
-from airworthy.probes.smi import Told
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Completed, HostError, Nvml, NvmlDevice
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,7 +55,7 @@ def parse(vendor: str, text: str) -> Told:
         return ascend.parse_info(text)
     module = sys.modules[PROBES.get(vendor).read.__module__]
     assert module is not None
-    tool: Any = __import__(f"airworthy.probes.{vendor}", fromlist=["TOOL"]).TOOL
+    tool: Any = __import__(f"airworthy.probes.accelerators.{vendor}", fromlist=["TOOL"]).TOOL
     told: Told = tool.parse(text)
     return told
 
@@ -106,7 +107,7 @@ def test_tool_that_fails_is_told_in_its_own_words(vendor: str) -> None:
     argv = (
         ("npu-smi", "info")
         if vendor == "ascend"
-        else __import__(f"airworthy.probes.{vendor}", fromlist=["TOOL"]).TOOL.argv
+        else __import__(f"airworthy.probes.accelerators.{vendor}", fromlist=["TOOL"]).TOOL.argv
     )
     words = (
         "error while loading shared libraries: libvendor.so: cannot open shared object file: No such file or directory"

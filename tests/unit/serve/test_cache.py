@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.serve.cache import OVERHEAD, AnswerCache, key_of
-from airworthy.serve.refusals import ClientGone, Failed
+from airworthy.serve.cache.answers import OVERHEAD, AnswerCache, key_of
+from airworthy.serve.errors import ClientGone, Failed
 from airworthy.serve.tensors import Tensor, TensorMeta
 
 

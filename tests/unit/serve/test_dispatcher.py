@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import LoadFailed, RunnerKind, RunnerOptions
-from airworthy.serve import refusals
-from airworthy.serve.dispatcher import Dispatcher
-from airworthy.serve.link.interface import Ended, OnEnd, OnReply
-from airworthy.serve.meters import Meters, ModelMeters
-from airworthy.serve.pending import Asked
-from airworthy.serve.scheduler import Limits
-from airworthy.serve.search import Profile
+from airworthy.serve import errors
+from airworthy.serve.metrics.metrics import Meters, ModelMeters
+from airworthy.serve.scheduling.dispatcher import Dispatcher
+from airworthy.serve.scheduling.request_options import Priority, Terms
+from airworthy.serve.scheduling.requests import Asked
+from airworthy.serve.scheduling.scheduler import Limits
+from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import Tensor, TensorMeta, unpack
-from airworthy.serve.terms import Priority, Terms
-from airworthy.serve.wire import Answer, Failure, Load, Ready, Run
+from airworthy.serve.workers.link import Ended, OnEnd, OnReply
+from airworthy.serve.workers.wire import Answer, Failure, Load, Ready, Run
 
 SPEC = (TensorSpec("x", "INT64", (-1, 1)),)
 MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=SPEC, outputs=SPEC)
@@ -122,10 +122,10 @@ def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, floa
             except asyncio.CancelledError:
                 assert cancel_after is not None
                 return "cancelled"
-            except refusals.Failed:
+            except errors.Failed:
                 assert POISON in values, "only the poisoned input fails"
                 return "failed"
-            except refusals.WorkerLost:
+            except errors.WorkerLost:
                 return "lost"
             assert unpack("INT64", outputs[0].data) == [2 * value for value in values]
             return "answered"
@@ -152,11 +152,11 @@ def test_a_full_queue_is_refused_with_a_time_to_come_back() -> None:
         answers = [dispatcher.submit(Asked([_tensor(SILENT)], "g"))]
         await asyncio.sleep(0.01)
         answers += [dispatcher.submit(Asked([_tensor(1)], "g")) for _ in range(3)]
-        with pytest.raises(refusals.Overloaded) as caught:
+        with pytest.raises(errors.Overloaded) as caught:
             dispatcher.check_room()
         assert caught.value.retry_after >= 1
         await dispatcher.drain(0.01)
-        assert [type(answer.exception()) for answer in answers] == [refusals.NotReady] * 4
+        assert [type(answer.exception()) for answer in answers] == [errors.NotReady] * 4
         await dispatcher.stop(0.1)
 
     _run(main)
@@ -171,7 +171,7 @@ def test_a_deadline_ends_what_waits_and_what_runs() -> None:
         await asyncio.sleep(0.01)
         waiting = dispatcher.submit(Asked([_tensor(1)], "g"))
         for answer in (running, waiting):
-            with pytest.raises(refusals.DeadlinePassed):
+            with pytest.raises(errors.DeadlinePassed):
                 await answer
         await dispatcher.stop(0.1)
 
@@ -184,7 +184,7 @@ def test_a_worker_that_gives_no_answer_is_replaced() -> None:
         dispatcher.begin()
         await dispatcher.loaded()
         hung = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
-        with pytest.raises(refusals.WorkerLost):
+        with pytest.raises(errors.WorkerLost):
             await hung
         outputs = await dispatcher.submit(Asked([_tensor(4)], "g"))
         assert unpack("INT64", outputs[0].data) == [8]
@@ -212,7 +212,7 @@ def test_a_model_that_no_worker_loads_is_told_and_refused() -> None:
         with pytest.raises(LoadFailed):
             await dispatcher.loaded()
         assert dispatcher.state == "failed"
-        with pytest.raises(refusals.NotReady, match="could not load"):
+        with pytest.raises(errors.NotReady, match="could not load"):
             dispatcher.check_room()
         await dispatcher.stop(0.1)
 
@@ -231,7 +231,7 @@ def test_a_client_that_leaves_frees_its_place() -> None:
         left = dispatcher.submit(Asked([_tensor(1)], "g"), Terms(leaves.append))
         stays = dispatcher.submit(Asked([_tensor(2)], "g"))
         leaves[0]()
-        with pytest.raises(refusals.ClientGone):
+        with pytest.raises(errors.ClientGone):
             await left
         await asyncio.sleep(0.12)
         assert dispatcher.waiting == 1
@@ -311,7 +311,7 @@ def test_what_has_no_hurry_leaves_room_for_others() -> None:
         await asyncio.sleep(0.01)
         low = Terms(priority=Priority.LOW)
         inside += [dispatcher.submit(Asked([_tensor(1)], "g"), low) for _ in range(2)]
-        with pytest.raises(refusals.Overloaded):
+        with pytest.raises(errors.Overloaded):
             dispatcher.submit(Asked([_tensor(1)], "g"), low)
         dispatcher.check_room()
         inside.append(dispatcher.submit(Asked([_tensor(1)], "g")))
@@ -330,12 +330,12 @@ def test_a_client_may_wait_for_less_than_the_service_lets_it() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         hurried = dispatcher.submit(Asked([_tensor(SILENT)], "g"), Terms(timeout=0.1))
-        with pytest.raises(refusals.DeadlinePassed) as caught:
+        with pytest.raises(errors.DeadlinePassed) as caught:
             await hurried
         assert 0.1 <= loop.time() - began < 1
         assert caught.value.params["deadline"] == 0.1
         before = dispatcher.submit(Asked([_tensor(SILENT)], "g"), Terms(arrived=loop.time() - 4.8))
-        with pytest.raises(refusals.DeadlinePassed):
+        with pytest.raises(errors.DeadlinePassed):
             await before
         assert loop.time() - began < 2, "its time before the door counts"
         await dispatcher.stop(0.1)

@@ -13,36 +13,36 @@ from hypothesis import strategies as st
 from airworthy.core.errors import AirworthyError
 from airworthy.core.model import DATATYPES, TensorSpec
 from airworthy.core.settings import ServeSettings
-from airworthy.serve import refusals
-from airworthy.serve.gateway import encoding
-from airworthy.serve.gateway.admin import Admin
-from airworthy.serve.gateway.grpc_tensors import CONTENTS, read_inputs, write_outputs
-from airworthy.serve.gateway.proto import messages
-from airworthy.serve.gateway.v2 import _read_request, raw_tensor
+from airworthy.serve import errors
+from airworthy.serve.access.admin import Admin
+from airworthy.serve.http import compression
+from airworthy.serve.protocols.open_inference.grpc_tensors import CONTENTS, read_inputs, write_outputs
+from airworthy.serve.protocols.open_inference.proto import messages
+from airworthy.serve.protocols.open_inference.rest import _read_request, raw_tensor
 from airworthy.serve.tensors import check_size, unpack
 
 KEY = "a-key-of-more-than-sixteen-characters"
 
 
-@given(st.binary(max_size=200), st.sampled_from(list(encoding.ENCODINGS)), st.integers(0, 100))
+@given(st.binary(max_size=200), st.sampled_from(list(compression.ENCODINGS)), st.integers(0, 100))
 def test_any_compressed_body_is_unpacked_or_refused(body: bytes, coding: bytes, limit: int) -> None:
     try:
-        content = asyncio.run(encoding.unpack(body, coding, limit))
-    except (refusals.InvalidRequest, refusals.BodyTooLarge):
+        content = asyncio.run(compression.unpack(body, coding, limit))
+    except (errors.InvalidRequest, errors.BodyTooLarge):
         return
     assert len(content) <= limit
 
 
-@given(st.binary(max_size=2000), st.sampled_from(list(encoding.ENCODINGS)))
+@given(st.binary(max_size=2000), st.sampled_from(list(compression.ENCODINGS)))
 def test_what_is_packed_is_unpacked(content: bytes, coding: bytes) -> None:
-    packed = asyncio.run(encoding.pack(content, coding))
-    assert asyncio.run(encoding.unpack(packed, coding, len(content))) == content
+    packed = asyncio.run(compression.pack(content, coding))
+    assert asyncio.run(compression.unpack(packed, coding, len(content))) == content
     assert (gzip.decompress(packed) if coding == b"gzip" else zlib.decompress(packed)) == content
 
 
 @given(st.binary(max_size=60) | st.text("gzipdeflate;q=0.15, *", max_size=40).map(str.encode))
 def test_any_accepted_coding_is_ours_or_none(accept: bytes) -> None:
-    assert encoding.wanted(accept) in (None, b"gzip", b"deflate")
+    assert compression.wanted(accept) in (None, b"gzip", b"deflate")
 
 
 @given(st.binary(max_size=300), st.none() | st.integers(0, 400))
@@ -95,7 +95,7 @@ def test_typed_contents_survive_the_way_through(datatype: str, values: list[int]
 @given(st.none() | st.binary(max_size=80) | st.text(max_size=80))
 def test_no_other_header_is_the_key(header: bytes | str | None) -> None:
     admin = Admin(ServeSettings(admin=True, admin_key=KEY))
-    with pytest.raises(refusals.Unauthorized):
+    with pytest.raises(errors.Unauthorized):
         admin.check(header)
 
 
@@ -104,5 +104,5 @@ def test_the_key_is_the_key() -> None:
     admin.check(f"Bearer {KEY}")
     admin.check(f"bearer  {KEY}".encode())
     assert KEY not in repr(vars(admin)), "what is kept is its digest"
-    with pytest.raises(refusals.AdminOff):
+    with pytest.raises(errors.AdminOff):
         Admin(ServeSettings()).check(f"Bearer {KEY}")

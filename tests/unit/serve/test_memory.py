@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from airworthy.serve.gateway.memory import BURST, EACH, FEW, Returns
+from airworthy.serve.http.memory import BURST, EACH, FEW, Returns
 
 
 def test_memory_is_given_back_once_after_a_burst() -> None:

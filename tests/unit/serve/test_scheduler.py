@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.serve.costs import UNKNOWN
-from airworthy.serve.scheduler import Batch, Limits, Scheduler, Ticket, Wait
+from airworthy.serve.scheduling.cost_curve import UNKNOWN
+from airworthy.serve.scheduling.scheduler import Batch, Limits, Scheduler, Ticket, Wait
 
 limits = st.builds(
     Limits,

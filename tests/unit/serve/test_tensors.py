@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.engines.datatypes import NUMPY
-from airworthy.serve.assembly import RowsLost, assemble, disassemble
+from airworthy.serve.scheduling.assembly import RowsLost, assemble, disassemble
 from airworthy.serve.tensors import (
     BadTensor,
     Tensor,

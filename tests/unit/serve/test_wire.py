@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.engines.interface import RunnerKind, RunnerOptions
 from airworthy.serve.tensors import TensorMeta
-from airworthy.serve.wire import Answer, Cancel, Failure, Load, Reader, Ready, Run, Stop, WireError, encode, split
+from airworthy.serve.workers.wire import (
+    Answer,
+    Cancel,
+    Failure,
+    Load,
+    Reader,
+    Ready,
+    Run,
+    Stop,
+    WireError,
+    encode,
+    split,
+)
 
 MODEL = ModelInfo(name="m", path="/m", format="onnx", entry="/m", inputs=(TensorSpec("x", "FP32", (-1, 2)),))
 META = TensorMeta("x", "FP32", (1, 2), 8)

@@ -15,7 +15,7 @@ import pytest
 import graphs
 import model_files
 import models
-from airworthy.artifacts.onnx_graph import read_program
+from airworthy.artifacts.formats.onnx_graph import read_program
 from airworthy.cli.main import main
 from airworthy.core.finding import Severity
 from airworthy.engines import assignment

@@ -11,8 +11,8 @@ import pytest
 from onnx import shape_inference
 
 import graphs
-from airworthy.artifacts.datatypes import ONNX
-from airworthy.artifacts.onnx_graph import read_program
+from airworthy.artifacts.encodings.datatypes import ONNX
+from airworthy.artifacts.formats.onnx_graph import read_program
 from airworthy.core.graph import Graph, Node, Value
 from airworthy.targets.arithmetic import operations
 from airworthy.targets.infer import Inference, broadcast

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 import graphs
-from airworthy.artifacts.onnx_graph import read_program
+from airworthy.artifacts.formats.onnx_graph import read_program
 from airworthy.core.graph import Node
 from airworthy.core.model import Operator
 from airworthy.knowledge import operators as tables

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airworthy.artifacts.conclusion import conclude, files_of, name_of
 from airworthy.artifacts.encryption.errors import EncryptionError, HeaderDamaged, NotEncrypted
 from airworthy.artifacts.encryption.header import MAGIC, VERSION
 from airworthy.artifacts.encryption.unseal import read_prefix
-from airworthy.artifacts.stand_ins import POINTER_LIMIT, inspect_stand_in
+from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in
 from airworthy.core.facts import Unknown
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.values import Defect
-from airworthy.core.words import say
 
 SUFFIX = ".awenc"
 """What is added to a model's name."""

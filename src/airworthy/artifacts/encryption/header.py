@@ -13,7 +13,7 @@ from typing import Annotated, Union
 import msgspec
 
 from airworthy.artifacts.encryption.errors import HeaderDamaged, NotEncrypted, VersionUnknown
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 MAGIC = b"\x89AWENC\r\n"
 """The first bytes. The high bit and the line end show a file that was carried as text."""

@@ -10,7 +10,7 @@ from airworthy.artifacts.encryption import primitives
 from airworthy.artifacts.encryption.errors import HeaderChanged, KeyUnreadable, ServiceFailed, WrongKey
 from airworthy.artifacts.encryption.header import MOST_WRAPPED, X25519, Header, Recipient, Service
 from airworthy.artifacts.encryption.registry import KEY_SERVICES
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 MOST_KEY = 64 * 1024
 """Bytes of a key file."""

@@ -9,7 +9,7 @@ import msgspec
 
 from airworthy.artifacts.encryption.errors import ListDamaged
 from airworthy.artifacts.encryption.header import TAG
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 MOST_FILES = 100_000
 """Files of a container."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from airworthy.core.errors import ExtraMissing
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -15,7 +15,7 @@ from airworthy.artifacts.encryption.manifest import Manifest, Member
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import AirworthyError, InputUnreadable, NotAModel
 from airworthy.core.facts import to_json
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 CHUNK = 1024 * 1024
 """Plain bytes of a chunk unless told otherwise."""

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import msgspec
 
+from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encryption import header, keys, manifest, primitives
 from airworthy.artifacts.encryption.errors import (
     ChunkChanged,
@@ -22,11 +23,10 @@ from airworthy.artifacts.encryption.errors import (
 )
 from airworthy.artifacts.encryption.header import TAG, Prefix
 from airworthy.artifacts.encryption.manifest import Manifest, Member
-from airworthy.artifacts.source import Source
 from airworthy.core import keys as facts_keys
 from airworthy.core.facts import FactsUnreadable, Known, load
+from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo, Sealed
-from airworthy.core.words import say
 
 MOST_TRIES = 256
 """Other places that a chunk which does not open is tried at, to tell one that was moved from one that was changed."""

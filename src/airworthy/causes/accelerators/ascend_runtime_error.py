@@ -50,7 +50,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import ASCEND_CANN, ASCEND_DEVICES, ASCEND_DRIVER
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 # Codes of exhausted memory (200000, 207001, 207005, 207018) and of communication (EI, EJ) are other causes.
 _CODE = r"(?P<code>10[07]\d{3}|148\d{3}|20000[1-7]|20700[0234689]|2070(?!18)1\d|50[07]\d{3}|[35]61\d{3})\b"

@@ -47,8 +47,8 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Absent, Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import ASCEND_CANN, ASCEND_DEVICES, ASCEND_NNAL, DISTRIBUTIONS
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 from airworthy.knowledge.ascend import Pair
 

@@ -47,7 +47,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import CPU_ARCHITECTURE, DISTRIBUTIONS, MEMORY_TOTAL, MODEL_SIZE, OS_KERNEL
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 HIGH_WATERMARK = 1.7

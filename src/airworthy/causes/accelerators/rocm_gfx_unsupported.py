@@ -45,8 +45,8 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import AMD_DEVICES, AMD_GFX_OVERRIDE, FRAMEWORKS
+from airworthy.core.messages import say
 from airworthy.core.values import FrameworkBuild
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _NAMED = "the program holds no code for {architecture}"

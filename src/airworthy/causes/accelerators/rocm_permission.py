@@ -43,8 +43,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import ACCESS_DEVICES, FRAMEWORKS, PCI_DEVICES
+from airworthy.core.messages import say
 from airworthy.core.values import Access
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _NODE = r"(?P<node>/dev/(?:kfd|dri/renderD\d{1,4}|dri/card\d{1,4}))"

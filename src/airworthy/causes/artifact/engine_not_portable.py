@@ -43,8 +43,8 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, MODEL_FORMAT_VERSIONS, MODEL_PATH
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -43,7 +43,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_LFS_POINTERS, MODEL_PATH, WEIGHT_FAULTS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -45,7 +45,7 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, MODEL_CONFIGURATION, MODEL_ENTRY_FORMAT, MODEL_PATH
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _MODULES = (

@@ -44,7 +44,7 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _TOOL = r"\S{0,200}(?:gcc|g\+\+|cc|c\+\+|clang|cl\.exe|nvcc|cmake|ninja|make)(?:-\d+)?(?:\.exe)?"
 

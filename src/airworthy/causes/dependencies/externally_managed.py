@@ -43,7 +43,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import OS_KERNEL, PYTHON_EXECUTABLE, PYTHON_EXTERNALLY_MANAGED
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -47,8 +47,8 @@ from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts, Known
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, FRAMEWORKS, MODEL_ENTRY_FORMAT, NVIDIA_DEVICES, NVIDIA_DRIVER
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

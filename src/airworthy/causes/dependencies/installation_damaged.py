@@ -46,8 +46,8 @@ from airworthy.causes.requirements import named
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, DISTRIBUTIONS_DAMAGED
+from airworthy.core.messages import say
 from airworthy.core.values import Damage
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

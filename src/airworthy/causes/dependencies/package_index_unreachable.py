@@ -46,7 +46,7 @@ from airworthy.causes.commands import pip_install, python
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _HOSTS = (
     r"(?:pypi\.\w+|[\w.-]*pythonhosted\.org|download\.pytorch\.org|pypi\.nvidia\.com|(?:repo|conda)\.anaconda\.(?:com|org)"

@@ -46,7 +46,7 @@ from airworthy.causes.requirements import needs
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import CPU_ARCHITECTURE, DISTRIBUTIONS, OS_KERNEL, PYTHON_VERSION
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

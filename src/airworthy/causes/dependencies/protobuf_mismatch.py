@@ -48,7 +48,7 @@ from airworthy.causes.requirements import needs, takes
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import CPU_ARCHITECTURE, DISTRIBUTIONS, OS_KERNEL, PYTHON_VERSION
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _VERSIONS = r"gencode (?P<gencode>\d[\w.-]{0,20}),? runtime (?P<runtime>\d[\w.-]{0,20}\w)"

@@ -45,9 +45,9 @@ from airworthy.causes.requirements import specifiers, takes
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, PYTHON_VERSION
+from airworthy.core.messages import say
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

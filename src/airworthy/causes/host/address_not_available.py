@@ -42,7 +42,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import TARGET_ENDPOINT
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 # The same errno comes to a client that runs out of ports, or asks for `::1` without IPv6.

@@ -47,8 +47,8 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import CONTAINER_REQUIRE, NVIDIA_CUDA, NVIDIA_DEVICES, NVIDIA_DRIVER
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

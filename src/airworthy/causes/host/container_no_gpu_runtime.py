@@ -53,7 +53,7 @@ from airworthy.core.keys import (
     NVIDIA_DEVICES,
     NVIDIA_DRIVER,
 )
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _TOOLS = r"nvidia-(?:container-(?:runtime(?:-hook)?|cli|toolkit)|ctk)"

@@ -48,7 +48,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import CPU_ARCHITECTURE, CPU_INSTRUCTIONS, CPU_MODEL, DISTRIBUTIONS, FRAMEWORKS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

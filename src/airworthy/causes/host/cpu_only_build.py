@@ -46,7 +46,7 @@ from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import FRAMEWORKS, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL, PCI_DEVICES, PLAN_ACCELERATOR
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

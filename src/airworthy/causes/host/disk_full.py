@@ -45,8 +45,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISKS, MODEL_SIZE
+from airworthy.core.messages import say
 from airworthy.core.values import Disk
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 LEAST = 256 * 1024**2

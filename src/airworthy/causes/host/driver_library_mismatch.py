@@ -45,8 +45,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import LIBRARIES, NVIDIA_CUDA, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_NAME
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

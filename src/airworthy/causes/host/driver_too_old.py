@@ -48,8 +48,8 @@ from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import FRAMEWORKS, LIBRARIES, NVIDIA_CUDA, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL, OS_NAME
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

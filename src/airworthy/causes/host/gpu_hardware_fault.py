@@ -44,7 +44,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Absent, Facts, Known, Unknown
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import CONTAINER_ENGINE, NVIDIA_DEVICES, NVIDIA_HEALTH, NVIDIA_XIDS, PCI_DEVICES, Key
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _XID = r"Xid \(PCI:[0-9A-Fa-f:.]{1,20}\): (?P<xid>\d{1,3})"

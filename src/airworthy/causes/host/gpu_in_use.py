@@ -44,8 +44,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import NVIDIA_DEVICES, NVIDIA_HEALTH
+from airworthy.core.messages import say
 from airworthy.core.values import Device
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 # PyTorch tells the card's size, what it holds itself and what is free. Where little is free and it holds less than

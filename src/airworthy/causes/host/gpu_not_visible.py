@@ -61,8 +61,8 @@ from airworthy.core.keys import (
     OS_NAME,
     PCI_DEVICES,
 )
+from airworthy.core.messages import say
 from airworthy.core.values import PciDevice
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -55,7 +55,7 @@ from airworthy.core.keys import (
     MODEL_SIZE,
     NVIDIA_DEVICES,
 )
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 # The same words for other resources: shared memory, registered memory, the device's own.

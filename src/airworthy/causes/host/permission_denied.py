@@ -47,8 +47,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import ACCESS_DEVICES, ACCESS_PLACES, DISKS
+from airworthy.core.messages import say
 from airworthy.core.values import Access
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 # AMD's nodes, and refusals of other services, are other causes.

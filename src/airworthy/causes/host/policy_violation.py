@@ -43,10 +43,10 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts, Unknown
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import CUDA_VISIBLE, DEVICES, DRIVERS, NVIDIA_DEVICES, POLICY
+from airworthy.core.messages import say
 from airworthy.core.settings import DRIVER
 from airworthy.core.values import Device
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -47,9 +47,9 @@ from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import FRAMEWORKS, NVIDIA_CUDA, NVIDIA_DEVICES, NVIDIA_DRIVER, OS_KERNEL
+from airworthy.core.messages import say
 from airworthy.core.values import FrameworkBuild
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -56,8 +56,8 @@ from airworthy.core.keys import (
     STORAGE,
     Key,
 )
+from airworthy.core.messages import say
 from airworthy.core.values import Device
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

@@ -44,7 +44,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import CONTAINER_ENGINE, DISKS, FRAMEWORKS, NVIDIA_DEVICES
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _SHM = "/dev/shm"  # noqa: S108 - searched for in a text

@@ -49,8 +49,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import BINARIES, LIBRARIES, NVIDIA_DEVICES, PLAN_ACCELERATOR
+from airworthy.core.messages import say
 from airworthy.core.values import Binary
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _LIBRARY = (

@@ -48,9 +48,9 @@ from airworthy.causes.requirements import named, pins
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, FRAMEWORKS, LOADER_SHADOWED
+from airworthy.core.messages import say
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _OWN = r"lib(?:cu(?:blas|sparse|solver|fft|rand|dart|file|pti)\w*|nvJitLink|nvrtc|nccl|npp\w{1,5}|nvshmem\w*)"

@@ -47,8 +47,8 @@ from airworthy.causes.requirements import named, pins
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, FRAMEWORKS, LIBRARIES, Key
+from airworthy.core.messages import say
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _NUMBERS = r"\d[\d., ]{0,12}\d"

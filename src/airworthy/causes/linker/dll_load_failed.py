@@ -46,7 +46,7 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 # A provider of ONNX Runtime that does not load is passed over; a DLL for another architecture is another cause.
 _NOT_ELSEWHERE = r"^(?!.*(?:onnxruntime_providers_|not a valid Win32|不是有效的 Win32|numpy\.core\.multiarray))"

@@ -48,9 +48,9 @@ from airworthy.causes.requirements import named, pins
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS
+from airworthy.core.messages import say
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 # Ascend's stack says the same when its parts do not match; that has an entry of its own.

@@ -45,9 +45,9 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import BINARIES, LIBC_NAME, LIBC_VERSION
+from airworthy.core.messages import say
 from airworthy.core.values import Binary
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

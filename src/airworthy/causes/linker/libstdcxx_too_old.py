@@ -46,9 +46,9 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import BINARIES, LIBSTDCXX, LIBSTDCXX_ABI, PYTHON_PREFIX
+from airworthy.core.messages import say
 from airworthy.core.values import Binary
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _MISSING = r"version [`'](?P<required>(?:GLIBCXX|CXXABI|GCC)_[\w.]{1,20})' not found"

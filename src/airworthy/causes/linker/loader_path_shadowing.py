@@ -47,7 +47,7 @@ from airworthy.causes.interface import Cause, Signature, element
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import HIDDEN_MODULES, LINK_FAULTS, LOADER_SHADOWED
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _CUDA = r"lib(?:cu[a-zA-Z]+|nv\w+|nccl)\.so"

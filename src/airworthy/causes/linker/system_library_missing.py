@@ -49,8 +49,8 @@ from airworthy.causes.interface import Cause, Signature, element
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import BINARIES, DISTRIBUTIONS_DAMAGED, LINK_FAULTS, OS_NAME
+from airworthy.core.messages import say
 from airworthy.core.values import LinkFault
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 # CUDA's, the driver's, a framework's own and an optional provider's are other causes.

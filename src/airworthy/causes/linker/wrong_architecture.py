@@ -45,7 +45,7 @@ from airworthy.causes.interface import Cause, Signature, element
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import BINARIES, CPU_ARCHITECTURE, LINK_FAULTS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

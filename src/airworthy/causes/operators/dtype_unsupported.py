@@ -44,8 +44,8 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import AMD_DEVICES, MODEL_DATATYPES, NVIDIA_DEVICES, Key
+from airworthy.core.messages import say
 from airworthy.core.values import Device
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _NAMED = "this device does not support {datatype}"

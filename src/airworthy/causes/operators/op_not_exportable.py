@@ -42,7 +42,7 @@ from airworthy.causes.commands import pip_install
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _PLAIN = "{operator} cannot be exported"
 

@@ -44,8 +44,8 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import OPERATOR_GAPS
+from airworthy.core.messages import say
 from airworthy.core.values import OperatorGap
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge, operators
 
 _NOWHERE = (

@@ -46,8 +46,8 @@ from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import AMD_DEVICES, BATTERY_DEVICES, BATTERY_TRIALS, NVIDIA_DEVICES
+from airworthy.core.messages import say
 from airworthy.core.values import Trial, TriedDevice
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(

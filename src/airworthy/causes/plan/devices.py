@@ -23,9 +23,9 @@ from airworthy.core.keys import (
     PLAN_WEIGHTS_ONLY,
     ROCM_VERSION,
 )
+from airworthy.core.messages import say
 from airworthy.core.values import Device
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 ENGINES = ("vllm", "sglang", "tensorrt-llm", "lmdeploy", "text-generation-inference")

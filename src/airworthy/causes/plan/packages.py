@@ -24,9 +24,9 @@ from airworthy.core.keys import (
     PLAN_SYSTEM_TOOLKIT,
     PYTHON_VERSION,
 )
+from airworthy.core.messages import say
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
-from airworthy.core.words import say
 from airworthy.knowledge import Knowledge
 
 _MANYLINUX = re.compile(r"manylinux_(\d{1,2})_(\d{1,3})_(\w{1,30})")

@@ -45,7 +45,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import TARGET_ENDPOINT
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 # Hubs, indexes and registries refuse in the same words and are other causes; probes carry no key by design.
 _NOT_ELSEWHERE = (

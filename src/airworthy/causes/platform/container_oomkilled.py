@@ -45,7 +45,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import MEMORY_LIMIT, MODEL_FORMAT, MODEL_SIZE
-from airworthy.core.words import bytes_text, say
+from airworthy.core.messages import bytes_text, say
 from airworthy.knowledge import Knowledge
 
 MARGIN = 512 * 1024**2

@@ -48,7 +48,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import CPU_ARCHITECTURE
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _IMAGE = r"(?P<image>[\w.:/@+-]{1,255})"
 _NAMED = "the image {image} cannot be pulled"

@@ -45,7 +45,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import MODEL_SIZE
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 SLOW_DISK = 100 * 1024**2
 """Bytes a second that network storage gives at its slowest; from it follows how long to wait for the weights."""

@@ -43,7 +43,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import TARGET_ENDPOINT
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _PROBE = r"(?P<probe>Liveness|Readiness|Startup) probe (?:failed|errored)"
 

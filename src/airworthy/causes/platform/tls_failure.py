@@ -47,7 +47,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import OS_NAME
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 # A hub or an index that cannot be reached is named by what cannot be had, with TLS as the reason behind it.
 _ELSEWHERE = (

@@ -44,7 +44,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import MEMORY_TOTAL, NVIDIA_DEVICES
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _RESOURCE = r"(?P<resource>[A-Za-z][\w.-]{0,60}(?:/[\w.-]{0,60}\w|(?<=\w)))"
 _LACKING = "no node has enough of {resource} left"

@@ -42,7 +42,7 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _NUMBERS = "the limit is {limit} tokens, and {wanted} were sent or asked for"
 _TABLE = "512|514|77|1024|1026|2048|4096|8192"

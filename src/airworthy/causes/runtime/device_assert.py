@@ -45,7 +45,7 @@ from airworthy.causes.commands import on_windows
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 CAUSE = Cause(
     slug="device-assert",

@@ -48,7 +48,7 @@ from airworthy.causes.memory_reports import LITERAL, SINCE_2_1, UNTIL_2_0, exhau
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import DEVICES, MODEL_WEIGHTS
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _ASKED = "device {device} has no room for another {asked}"

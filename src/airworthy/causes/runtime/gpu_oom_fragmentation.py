@@ -42,7 +42,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.causes.memory_reports import LITERAL, SINCE_2_1, UNTIL_2_0, fragmented
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 CAUSE = Cause(
     slug="gpu-oom-fragmentation",

@@ -42,7 +42,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import DEVICES, DISTRIBUTIONS, MODEL_CACHE, MODEL_WEIGHTS, TARGET_TENSOR_PARALLEL
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _NEEDED = "a context of {wanted} tokens needs {needed} of cache, and {left} are left"

@@ -42,7 +42,7 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 CAUSE = Cause(
     slug="memory-budget-misconfigured",

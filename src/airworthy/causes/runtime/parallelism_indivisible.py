@@ -42,7 +42,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import MODEL_ATTENTION_HEADS, NVIDIA_DEVICES, TARGET_TENSOR_PARALLEL
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
 _DEVICES = "{wanted} devices were asked for, and {present} are there"

@@ -44,7 +44,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import MODEL_PATH
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 CAUSE = Cause(
     slug="serving-config-mismatch",

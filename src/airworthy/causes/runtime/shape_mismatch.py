@@ -42,7 +42,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
 from airworthy.core.keys import MODEL_PATH
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _SHAPES = "the inputs are {found}, which does not go with {wanted}"
 

@@ -43,7 +43,7 @@ from typing import Any
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Remedy, Severity
-from airworthy.core.words import say
+from airworthy.core.messages import say
 
 _STATUS = "worker {pid} ended with status {status}"
 

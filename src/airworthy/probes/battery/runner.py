@@ -12,9 +12,9 @@ from typing import Any
 
 from airworthy.core.facts import Absent, Fact, Known
 from airworthy.core.keys import BATTERY_DEVICES, BATTERY_TRIALS
+from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.values import Trial, TriedDevice
-from airworthy.core.words import say
 from airworthy.probes.battery.process import Child
 
 SECONDS = 60.0

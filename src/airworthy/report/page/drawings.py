@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.page.escape import Html, escape, joined, tag
 
 _COLOURS = "abcde"

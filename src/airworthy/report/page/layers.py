@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.page.drawings import histogram, share
 from airworthy.report.page.escape import Html, joined, tag
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from airworthy.core.finding import Finding
+from airworthy.core.messages import say
 from airworthy.core.report import Report
-from airworthy.core.words import say
 from airworthy.report.page.drawings import shares
 from airworthy.report.page.escape import Html, joined, tag
 from airworthy.report.page.layers import tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from airworthy.core.messages import say
 from airworthy.core.report import Report
-from airworthy.core.words import say
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 from airworthy.report.views.targets import assigned_view, targets_view

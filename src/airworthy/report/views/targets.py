@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from airworthy.core.words import say
+from airworthy.core.messages import say
 from airworthy.report.layout import Line, line, table
 
 MOST_ROWS = 40

@@ -1,0 +1,1 @@
+"""What lies beside weights and tells how they are used: configuration, tokenizer, chat template."""

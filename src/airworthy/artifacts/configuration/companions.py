@@ -1,0 +1,290 @@
+"""The files beside a model's weights that tell how it is used: `config.json`, `tokenizer.json`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airworthy.artifacts.configuration.chat_templates import judge
+from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.inspection import files_of
+from airworthy.artifacts.placeholders import defect_in, pointer_in
+from airworthy.core.messages import say
+from airworthy.core.model import FileInfo
+from airworthy.core.values import Defect, EmbeddedCode, LfsPointer, ModelConfiguration
+from airworthy.core.version import Version
+
+CONFIG_LIMIT = 4 * 1024 * 1024
+"""Bytes of a configuration that are read; a larger one is told as damaged."""
+_END = 4096
+_LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx")
+
+
+class Companions(msgspec.Struct, frozen=True):
+    """What lies beside a model's weights."""
+
+    architecture: str = ""
+    """What `config.json` calls the model, `BertModel`."""
+    max_length: int | None = None
+    """The longest input in tokens: the smallest number that a configuration gives."""
+    chat_template: str = ""
+    """The template that makes a prompt of a conversation."""
+    license: str = ""
+    """The licence that the model card names."""
+    quantization: str = ""
+    """How the configuration says that weights are quantised, `gptq, 4 bits`."""
+    code: tuple[EmbeddedCode, ...] = ()
+    """Python that the configuration makes a loader import, and templates that ask for too much."""
+    dimensions: tuple[int, ...] = ()
+    """Sizes that embeddings may be cut to, smallest first; `(-1,)` for any."""
+    tokenizer: str = ""
+    """The path of `tokenizer.json`, or empty."""
+    configuration: ModelConfiguration | None = None
+    """What `config.json` asks for; None where there is none that can be read."""
+    paths: tuple[Path, ...] = ()
+    """The files that were found."""
+    defects: tuple[Defect, ...] = ()
+    """What is wrong with them."""
+    pointers: tuple[LfsPointer, ...] = ()
+    """Those that are Git LFS pointers."""
+
+    def files(self, folder: Path) -> tuple[FileInfo, ...]:
+        """Those of them that lie in a folder or below it."""
+        return files_of(folder, [(path, "") for path in self.paths if path.is_relative_to(folder)])
+
+
+def find_companions(entry: Path) -> Companions:
+    """The companions of a weights file: those in its folder, or one above where that folder is named `onnx`."""
+    folder = entry.parent
+    if entry.absolute().parent.name == "onnx" and not (folder / "config.json").exists():
+        folder = entry.absolute().parent.parent
+    return read_companions(folder)
+
+
+def read_companions(folder: Path) -> Companions:
+    """The companions in a folder."""
+    reader = _Reader(folder)
+    config = reader.config("config.json")
+    sentence = reader.config("sentence_bert_config.json")
+    settings = reader.config("tokenizer_config.json")
+    tokenizer = reader.tokenizer("tokenizer.json")
+    lengths = [config.get(name) for name in _LENGTHS]
+    lengths += [sentence.get("max_seq_length"), settings.get("model_max_length")]
+    # A tokenizer without a limit says so by a number beyond any memory.
+    usable = [length for length in lengths if isinstance(length, int) and 0 < length < 1 << 40]
+    named = config.get("architectures")
+    architecture = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
+    if not architecture and isinstance(config.get("model_type"), str):
+        architecture = config["model_type"]
+    template, member = reader.template(settings)
+    code = [*_auto_map("config.json", config), *_auto_map("tokenizer_config.json", settings)]
+    for name in ("processor_config.json", "preprocessor_config.json"):
+        if (folder / name).is_file():
+            code += _auto_map(name, reader.config(name))
+    return Companions(
+        chat_template=template,
+        license=reader.license(),
+        quantization=_quantised(config),
+        code=(*dict.fromkeys(code), *judge(template, member)),
+        architecture=architecture[:200],
+        max_length=min(usable, default=None),
+        dimensions=_dimensions(config),
+        tokenizer=tokenizer,
+        configuration=read_configuration(folder, config, settings) if config else None,
+        paths=tuple(reader.paths),
+        defects=tuple(reader.defects),
+        pointers=tuple(reader.pointers),
+    )
+
+
+def _auto_map(member: str, config: dict[str, Any]) -> Iterator[EmbeddedCode]:
+    """The classes that a loader is to import from Python files beside the weights, or from another repository."""
+    mapping = config.get("auto_map")
+    for use, target in mapping.items() if isinstance(mapping, dict) else ():
+        for name in target if isinstance(target, list) else [target]:
+            if isinstance(name, str) and name:
+                where = name.partition("--")[0] if "--" in name else ""
+                detail = say("{use} is Python code beside the weights", use=str(use)[:100])
+                if where:
+                    detail = say(
+                        "{use} is Python code of the repository {where}", use=str(use)[:100], where=where[:200]
+                    )
+                yield EmbeddedCode(member=member, kind="auto-map", name=name[:200], detail=detail)
+
+
+def _quantised(config: dict[str, Any]) -> str:
+    settings = config.get("quantization_config")
+    if not isinstance(settings, dict):
+        return ""
+    method = settings.get("quant_method")
+    bits = settings.get("bits", settings.get("w_bit"))
+    if bits is None:
+        bits = 4 if settings.get("load_in_4bit") is True else 8 if settings.get("load_in_8bit") is True else None
+    told = method[:50] if isinstance(method, str) else say("quantised")
+    return say("{method}, {bits} bits", method=told, bits=bits) if isinstance(bits, int) else told
+
+
+def _dimensions(config: dict[str, Any]) -> tuple[int, ...]:
+    """What a configuration says of Matryoshka embeddings, by the names that vLLM reads."""
+    listed = config.get("matryoshka_dimensions")
+    if isinstance(listed, list):
+        return tuple(sorted({size for size in listed[:100] if type(size) is int and 0 < size < 1 << 20}))
+    return (-1,) if config.get("is_matryoshka") is True else ()
+
+
+_TOKENIZERS = re.compile(
+    r"tokenizer\.(?:json|model|tiktoken)|tekken\.json|vocab\.(?:txt|json|model)|merges\.txt|spiece\.model"
+    r"|(?:source|target)\.spm|sentencepiece\.[\w.-]{0,40}model|[\w.-]{1,60}\.(?:tiktoken|spm|bpe|vocab)"
+    r"|tokenization_\w{1,80}\.py|bpe\.codes|added_tokens\.json"
+)
+_QUANTISED_BY_FLAGS = ("load_in_8bit", "load_in_4bit", "_load_in_8bit", "_load_in_4bit")
+_LONGEST = 200
+_MOST = 20
+
+
+def read_configuration(folder: Path, config: dict[str, Any], settings: dict[str, Any]) -> ModelConfiguration:
+    """What a `config.json` asks of its loader.
+
+    Args:
+        folder: where it lies.
+        config: its content.
+        settings: the content of `tokenizer_config.json`, or nothing.
+    """
+    try:
+        writer = Version(_text(config.get("transformers_version")))
+    except ValueError:
+        writer = None
+    # `add_prefix--module.Class`: code in another repository.
+    code = [name for part in (config, settings) for name in _names(part.get("auto_map")) if "." in name]
+    return ModelConfiguration(
+        model_type=_text(config.get("model_type")),
+        architectures=tuple(_names(config.get("architectures"))),
+        transformers=writer,
+        remote_code=tuple(dict.fromkeys(code))[:_MOST],
+        quantization=_quantization(config),
+        tokenizer_files=_tokenizer_files(folder),
+    )
+
+
+def _text(value: Any) -> str:
+    return value[:_LONGEST] if isinstance(value, str) else ""
+
+
+def _names(value: Any) -> list[str]:
+    """The texts in a value: in a list, in a list of a list, in the values of an object."""
+    found = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(found, list):
+        return []
+    flat = [name for each in found[:_MOST] for name in (each if isinstance(each, list) else [each])]
+    return [name[:_LONGEST] for name in flat[:_MOST] if isinstance(name, str)]
+
+
+def _quantization(config: dict[str, Any]) -> str:
+    """The method in `quantization_config`, or in `compression_config` as older releases of one library wrote it."""
+    for name in ("quantization_config", "compression_config"):
+        asked = config.get(name)
+        if isinstance(asked, dict):
+            method = _text(asked.get("quant_method")).lower()
+            if not method and any(asked.get(flag) is True for flag in _QUANTISED_BY_FLAGS):
+                return "bitsandbytes"
+            if method:
+                return method
+    return ""
+
+
+def _tokenizer_files(folder: Path) -> tuple[str, ...]:
+    try:
+        names = sorted(name for name in os.listdir(folder) if _TOKENIZERS.fullmatch(name))  # noqa: PTH208 - names only
+    except OSError:
+        return ()
+    return tuple(names[:_MOST])
+
+
+class _Reader:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths: list[Path] = []
+        self.defects: list[Defect] = []
+        self.pointers: list[LfsPointer] = []
+
+    def config(self, name: str) -> dict[str, Any]:
+        text = self.head(name, CONFIG_LIMIT + 1)
+        if text is None:
+            return {}
+        try:
+            if len(text) > CONFIG_LIMIT:
+                raise ValueError(say("it is larger than {limit:bytes}", limit=CONFIG_LIMIT))
+            return msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            self.damaged(name, "structure", say("it is not a JSON object: {problem}", problem=error))
+            return {}
+
+    def template(self, settings: dict[str, Any]) -> tuple[str, str]:
+        """The chat template and the file that holds it."""
+        path = self.folder / "chat_template.jinja"
+        if path.is_file() and (text := self.head(path.name, CONFIG_LIMIT)) is not None:
+            return text.decode("utf-8", "replace"), path.name
+        found = settings.get("chat_template")
+        member = "tokenizer_config.json"
+        if found is None and (self.folder / "chat_template.json").is_file():
+            found, member = self.config("chat_template.json").get("chat_template"), "chat_template.json"
+        if isinstance(found, list):  # several by name, the one named `default` first
+            named = [each for each in found if isinstance(each, dict) and isinstance(each.get("template"), str)]
+            found = "\n".join(
+                each["template"] for each in sorted(named, key=lambda each: each.get("name") != "default")
+            )
+        return (found, member) if isinstance(found, str) else ("", member)
+
+    def license(self) -> str:
+        """The licence in the model card's front matter."""
+        path = self.folder / "README.md"
+        if not path.is_file():
+            return ""
+        try:
+            with Source(path) as source:
+                text = source.read(0, 16 * 1024).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        match = re.match(r"\A---\s*\n(.*?)\n---", text, re.DOTALL)
+        named = re.search(r"^license:\s*['\"]?([\w.+-]{1,100})", match[1], re.MULTILINE) if match else None
+        return named[1] if named else ""
+
+    def tokenizer(self, name: str) -> str:
+        start = self.head(name, _END)
+        if start is None:
+            return ""
+        with Source(self.folder / name) as source:
+            end, size = source.read(max(0, source.size - _END), _END), source.size
+        if not start.lstrip().startswith(b"{"):
+            self.damaged(name, "structure", say("it is not a JSON object"), 0)
+        elif not end.rstrip().endswith(b"}"):
+            self.damaged(name, "truncated", say("it ends at {size} without its closing brace", size=size), size)
+        return str((self.folder / name).absolute())
+
+    def head(self, name: str, limit: int) -> bytes | None:
+        """The file's first bytes; None where there is no such file or something else lies in its place."""
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        self.paths.append(path)
+        try:
+            with Source(path) as source:
+                text = source.read(0, limit)
+        except OSError as error:
+            self.damaged(name, "missing", say("it cannot be read: {problem}", problem=error.strerror))
+            return None
+        if pointer := pointer_in(path.absolute(), text):
+            self.pointers.append(pointer)
+            return None
+        if defect := defect_in(name, text):
+            self.defects.append(defect)
+            return None
+        return text
+
+    def damaged(self, name: str, kind: str, detail: str, offset: int | None = None) -> None:
+        self.defects.append(Defect(member=name, kind=kind, detail=detail, offset=offset))

@@ -1,0 +1,1 @@
+"""What formats are written in: archives, protobuf, FlatBuffers, HDF5, pickles, element types."""

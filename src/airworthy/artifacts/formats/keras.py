@@ -1,0 +1,222 @@
+"""Keras models: the HDF5 file of Keras 1 and 2, plain HDF5 weights, and the `.keras` archive of Keras 3."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airworthy.artifacts.encodings.hdf5 import MAGIC, File
+from airworthy.artifacts.encodings.source import Held, Slice, Source
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, Member, place, read_archive, read_member
+from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.keras_config import acting_parts, described, read_inputs
+from airworthy.artifacts.formats.stored import Stored
+from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.core.facts import Unknown
+from airworthy.core.messages import say
+from airworthy.core.model import Inspection, ModelInfo, Operator
+from airworthy.core.values import Defect, EmbeddedCode
+
+MOST_CONFIG = 64 * 1024 * 1024
+"""Bytes of a model's configuration that are read."""
+MOST_HELD = 256 * 1024 * 1024
+"""Bytes of packed weights that are unpacked to be looked at."""
+_WEIGHTS = "model.weights.h5"
+
+
+@dataclass
+class _Contents:
+    name: str
+    config: Any = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    weights: File | None = None
+    defects: list[Defect] = field(default_factory=list)
+    code: list[EmbeddedCode] | Unknown = field(default_factory=list)
+
+    def damaged(self, member: str, error: Damaged) -> None:
+        self.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+
+    def configure(self, text: str | bytes, member: str) -> None:
+        try:
+            if len(text) > MOST_CONFIG:
+                raise ValueError(say("it is larger than {limit:bytes}", limit=MOST_CONFIG))
+            self.config = json.loads(text)
+            self.code = list(acting_parts(self.config, member))
+        except (ValueError, RecursionError) as error:
+            problem = " ".join(str(error).split())[:200]
+            self.damaged(member, Damaged("structure", say("the configuration is not JSON: {problem}", problem=problem)))
+            self.code = Unknown(say("the configuration of {member} cannot be read", member=member))
+
+    def hold(self, weights: File, member: str) -> None:
+        self.weights = weights
+        for problem in weights.problems:
+            self.damaged(member, problem)
+        for path in weights.external:
+            detail = say("{path} lies in another file", path=path[:200])
+            self.damaged(member, Damaged("path", detail))
+
+
+class Hdf5:
+    """The HDF5 file."""
+
+    name = "hdf5"
+    suffixes: tuple[str, ...] = (".h5", ".hdf5", ".hdf", ".weights.h5")
+    folder = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether it begins as HDF5 does."""
+        return head.startswith(MAGIC)
+
+    def inspect(self, path: Path) -> Inspection:
+        """Read groups and attributes; elements are not read."""
+        with Source(path) as source:
+            head = source.read(0, HEAD)
+            stand_in = inspect_stand_in(path, head, self.name)
+            if stand_in is not None:
+                return stand_in
+            contents = _Contents(path.name)
+            file = File(source)
+            contents.hold(file, path.name)
+        attributes = file.attributes
+        for key in ("keras_version", "backend"):
+            if isinstance(value := attributes.get(("", key)) or attributes.get(("/model_weights", key)), str):
+                contents.metadata[key] = value[:200]
+        config = attributes.get(("", "model_config"))
+        if isinstance(config, str):
+            contents.configure(config, path.name)
+        elif file.problems or file.unread:
+            contents.code = Unknown(say("not all of {file} can be read", file=path.name))
+        return _conclude(path, self.name, contents, head.startswith(MAGIC))
+
+
+class Keras:
+    """The archive."""
+
+    name = "keras"
+    suffixes: tuple[str, ...] = (".keras",)
+    folder = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether it is an archive with a configuration and the metadata that Keras writes."""
+        if head[:4] != LOCAL_MAGIC:
+            return False
+        try:
+            with Source(path) as source:
+                names = {member.name for member in read_archive(source).members}
+        except OSError:
+            return False
+        return {"config.json", "metadata.json"} <= names
+
+    def inspect(self, path: Path) -> Inspection:
+        """Read the configuration and the weights' headers."""
+        with Source(path) as source:
+            head = source.read(0, HEAD)
+            stand_in = inspect_stand_in(path, head, self.name)
+            if stand_in is not None:
+                return stand_in
+            contents = _Contents(path.name)
+            archive = read_archive(source)
+            contents.defects += archive.defects
+            by_name = {member.name: member for member in archive.members}
+            whole = {"config.json", "metadata.json"} <= by_name.keys()
+            for name in ("config.json", "metadata.json", _WEIGHTS):
+                if name in by_name:
+                    _read_member(source, by_name[name], contents)
+                elif not contents.defects:
+                    detail = say("the archive holds no {name}", name=name)
+                    contents.damaged(name, Damaged("missing" if whole else "structure", detail))
+        if "config.json" not in by_name:
+            contents.code = Unknown(say("the configuration of {member} cannot be read", member=path.name))
+        return _conclude(path, self.name, contents, whole)
+
+
+def _read_member(source: Source, member: Member, contents: _Contents) -> None:
+    try:
+        if member.name == _WEIGHTS:
+            contents.hold(File(_opened(source, member)), member.name)
+            return
+        raw = read_member(source, member, MOST_CONFIG)
+        if member.name == "config.json":
+            contents.configure(raw, member.name)
+            return
+        found = json.loads(raw)
+        if isinstance(found, dict):
+            texts = {str(key)[:200]: str(value)[:200] for key, value in found.items() if isinstance(value, (str, int))}
+            contents.metadata |= texts
+    except Damaged as error:
+        contents.damaged(member.name, error)
+        if member.name == "config.json":
+            contents.code = Unknown(error.detail)
+    except (ValueError, RecursionError) as error:
+        contents.damaged(member.name, Damaged("structure", " ".join(str(error).split())[:200]))
+
+
+def _opened(source: Source, member: Member) -> Source:
+    if member.method == 0:
+        return Slice(source, place(source, member), member.size, member.name)
+    return Held(read_member(source, member, MOST_HELD), member.name)
+
+
+def _conclude(path: Path, format_: str, contents: _Contents, by_content: bool) -> Inspection:
+    weights: Counter[str] = Counter()
+    datasets = contents.weights.datasets if contents.weights else []
+    parameters = 0
+    for each in datasets:
+        # What an optimizer remembers is stored beside the weights, and is none.
+        if each.path.startswith(("/optimizer_weights", "/optimizer")):
+            continue
+        weights[each.type.element.name] += math.prod(each.shape) * each.type.size
+        parameters += math.prod(each.shape)
+    version, backend = contents.metadata.get("keras_version", ""), contents.metadata.get("backend", "")
+    metadata = dict(contents.metadata)
+    if contents.weights and contents.weights.unread:
+        metadata["not read"] = "; ".join(sorted(contents.weights.unread))
+    layers = described(contents.config)
+    model = ModelInfo(
+        name=name_of(path),
+        path=str(path.absolute()),
+        format=format_,
+        entry=str(path.absolute()),
+        files=files_of(path.parent, [(path, format_)]),
+        architecture=layers.name,
+        task="tensors" if layers.counts else "",
+        producer=f"keras {version}{f' ({backend})' if backend else ''}" if version else "",
+        parameters=parameters if datasets else None,
+        tensors=len(datasets) if contents.weights else None,
+        datatypes=dict(weights),
+        inputs=read_inputs(contents.config),
+        operators=tuple(Operator("keras", name, count) for name, count in layers.counts.most_common()),
+        metadata=metadata,
+    )
+    return conclude(model, defects=contents.defects, code=contents.code, by_content=by_content)
+
+
+def stored(path: Path) -> Iterator[Stored]:
+    """Where contiguous datasets lie; chunked ones are packed, and left out."""
+    with Source(path) as source:
+        base, file = 0, None
+        if source.read(0, 4) == LOCAL_MAGIC:
+            for member in read_archive(source).members:
+                if member.name == _WEIGHTS and member.method == 0:
+                    try:
+                        base = place(source, member)
+                    except Damaged:
+                        return
+                    file = File(Slice(source, base, member.size, member.name))
+        else:
+            file = File(source)
+        for each in file.datasets if file else ():
+            if each.address is not None and each.type.kind in ("int", "uint", "float"):
+                size = math.prod(each.shape) * each.type.size
+                at = base + each.address
+                yield Stored(each.path[1:], each.type.element.name, each.shape, path, at, size, each.type.big_endian)
+
+
+HDF5 = Hdf5()
+KERAS = Keras()

@@ -1,0 +1,272 @@
+"""NumPy files: a single array (.npy) and an archive of arrays (.npz); object arrays are pickles and followed as such.
+
+See https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from airworthy.artifacts.encodings.datatypes import NUMPY
+from airworthy.artifacts.encodings.pickles import MOST_BYTES, Bounded, scan
+from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive, read_member, read_start
+from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.stored import Stored
+from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.core.facts import Unknown
+from airworthy.core.messages import say
+from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.values import Defect, FormatVersion, PickleImport
+
+MAGIC = b"\x93NUMPY"
+"""The first bytes of a single array."""
+MOST_HEADER = 64 * 1024
+"""Bytes of one array's header that are read; NumPy itself refuses more than 10 000."""
+MOST_RANK = 64
+"""Axes of one array."""
+
+
+class Header(NamedTuple):
+    """What one array says of itself."""
+
+    version: int
+    """Its format's major version."""
+    descr: str
+    """Its type code with byte order, `<f4`; `object` or `structured` where it is no plain number."""
+    shape: tuple[int, ...]
+    """Its sizes."""
+    data: int
+    """Where its elements begin."""
+    needed: int | None
+    """Bytes that its elements need; None for objects."""
+    column_major: bool
+    """Whether the first size varies fastest."""
+
+
+class Numpy:
+    """The format."""
+
+    name = "numpy"
+    suffixes: tuple[str, ...] = (".npy", ".npz")
+    folder = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether it begins as an array does, or is an archive of nothing but arrays."""
+        if head.startswith(MAGIC):
+            return True
+        if head[:4] != LOCAL_MAGIC or not head[30 : 30 + int.from_bytes(head[26:28], "little")].endswith(b".npy"):
+            return False
+        try:
+            with Source(path) as source:
+                archive = read_archive(source)
+                names = [member.name for member in archive.members]
+        except OSError:
+            return False
+        return all(name.endswith(".npy") for name in names) if names else path.suffix.lower() == ".npz"
+
+    def inspect(self, path: Path) -> Inspection:
+        """Read the headers; elements are not read unless they are objects, which are pickles."""
+        with Source(path) as source:
+            head = source.read(0, HEAD)
+            stand_in = inspect_stand_in(path, head, self.name)
+            if stand_in is not None:
+                return stand_in
+            reader = _Reader(source)
+            if head[:4] == LOCAL_MAGIC:
+                reader.read_archive()
+            else:
+                reader.read_array()
+        weights: Counter[str] = Counter()
+        for _, header in reader.headers:
+            element = NUMPY.get(header.descr[1:])
+            weights[element.name if element else header.descr] += header.needed or 0
+        versions = sorted({header.version for _, header in reader.headers})
+        model = ModelInfo(
+            name=name_of(path),
+            path=str(path.absolute()),
+            format=self.name,
+            entry=str(path.absolute()),
+            files=files_of(path.parent, [(path, self.name)]),
+            parameters=sum(math.prod(header.shape) for _, header in reader.headers) if reader.headers else None,
+            tensors=len(reader.headers) or None,
+            datatypes=dict(weights),
+            versions={"npy": versions[-1]} if versions else {},
+        )
+        unread = Unknown(say("{file} is damaged before its version", file=path.name))
+        return conclude(
+            model,
+            defects=reader.defects,
+            imports=dict.fromkeys(reader.imports),
+            versions=[FormatVersion(kind="npy", version=number) for number in versions] if versions else unread,
+            by_content=self.recognises(path, head),
+        )
+
+
+class _Reader:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.headers: list[tuple[str, Header]] = []
+        self.imports: list[PickleImport] = []
+        self.defects: list[Defect] = []
+
+    def damaged(self, member: str, error: Damaged) -> None:
+        self.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+
+    def read_array(self) -> None:
+        source = self.source
+        try:
+            header = read_header(source.read(0, MOST_HEADER), source.size)
+            self.headers.append((source.name, header))
+            if header.needed is None:
+                self.follow(source.name, source.read(header.data, MOST_BYTES + 1))
+                return
+            check_size(header, source.size)
+        except Damaged as error:
+            self.damaged(source.name, error)
+
+    def read_archive(self) -> None:
+        archive = read_archive(self.source)
+        self.defects += archive.defects
+        for member in archive.members:
+            try:
+                header = read_header(read_start(self.source, member, MOST_HEADER), member.size)
+                self.headers.append((member.name, header))
+                if header.needed is None:
+                    self.follow(member.name, read_member(self.source, member, MOST_BYTES)[header.data :])
+                else:
+                    check_size(header, member.size)
+            except Damaged as error:  # noqa: PERF203 - one damaged member hides no other
+                self.damaged(member.name, error)
+                self.imports.append(PickleImport(member=member.name[:200], name=error.detail, allowed=False))
+
+    def follow(self, member: str, raw: bytes) -> None:
+        found = scan(Bounded(io.BytesIO(raw)), member[:200])
+        self.imports += found.imports
+        if found.damaged:
+            self.damaged(member, Damaged("structure", found.broken, found.end))
+
+
+def read_header(head: bytes, size: int) -> Header:
+    """The header of an array whose first bytes these are.
+
+    Raises:
+        Damaged: it is no header of an array.
+    """
+    if not head.startswith(MAGIC) or len(head) < 10:
+        raise Damaged("truncated" if MAGIC.startswith(head[:6]) else "header", say("it does not begin as an array"), 0)
+    version = head[6]
+    if version not in (1, 2, 3):
+        raise Damaged("header", say("version {version} is not known", version=version), 6)
+    start = 10 if version == 1 else 12
+    length = int.from_bytes(head[8:start], "little")
+    if start + length > size:
+        raise Damaged("truncated", say("the header goes on to {end}", end=start + length), size)
+    if start + length > MOST_HEADER:
+        raise Damaged("header", say("the header's length is {length}", length=length), 8)
+    if len(head) < start + length:
+        raise Damaged("truncated", say("the header goes on to {end}", end=start + length), len(head))
+    try:
+        # literal_eval on a few kilobytes: nothing is evaluated but literals, and depth is bounded by the parser.
+        entries = ast.literal_eval(head[start : start + length].decode("latin-1" if version < 3 else "utf-8").strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
+        raise Damaged("header", say("the header is no table: {problem}", problem=type(error).__name__), start) from None
+    if not isinstance(entries, dict) or entries.keys() != {"descr", "fortran_order", "shape"}:
+        raise Damaged("header", say("the header needs descr, fortran_order and shape, and nothing else"), start)
+    shape = entries["shape"]
+    if (
+        not isinstance(shape, tuple)
+        or len(shape) > MOST_RANK
+        or not all(type(each) is int and 0 <= each < 1 << 62 for each in shape)
+        or not isinstance(entries["fortran_order"], bool)
+    ):
+        raise Damaged("header", say("its shape is not a list of sizes"), start)
+    descr, width = _described(entries["descr"], start)
+    needed = None if width is None else width * math.prod(shape)
+    return Header(version, descr, shape, start + length, needed, entries["fortran_order"])
+
+
+def _described(descr: object, at: int) -> tuple[str, int | None]:
+    """A type code and the bytes of one element; None for objects."""
+    if isinstance(descr, list):
+        return "structured", _fields(descr, at, 0)
+    if not isinstance(descr, str) or len(descr) < 2 or len(descr) > 40:
+        raise Damaged("header", say("there is no element type {descr}", descr=repr(descr)[:50]), at)
+    code = descr[1:]
+    if "O" in code:
+        return "object", None
+    if code in NUMPY and descr[0] in "<>|=":
+        return descr, NUMPY[code].bits // 8
+    kind, digits = code[0], code[1:].partition("[")[0]
+    if kind in "SUVaMmf" and digits.isdigit() and len(digits) < 10:
+        return descr, int(digits) * (4 if kind == "U" else 1)
+    raise Damaged("header", say("there is no element type {descr}", descr=repr(descr)[:50]), at)
+
+
+def _fields(entries: list[object], at: int, depth: int) -> int | None:
+    """Bytes of one structured element; None where a field is an object."""
+    total = 0
+    for entry in entries:
+        if not isinstance(entry, tuple) or len(entry) not in (2, 3) or depth > 10:
+            raise Damaged("header", say("a field is not a name, a type and a shape"), at)
+        inner = entry[1]
+        width = _fields(inner, at, depth + 1) if isinstance(inner, list) else _described(inner, at)[1]
+        if width is None:
+            return None
+        shape = entry[2] if len(entry) == 3 else ()
+        if not isinstance(shape, tuple) or not all(type(each) is int and each >= 0 for each in shape):
+            raise Damaged("header", say("a field is not a name, a type and a shape"), at)
+        total += width * math.prod(shape)
+    return total
+
+
+def check_size(header: Header, size: int) -> None:
+    """Compare the elements with the bytes that are there.
+
+    Raises:
+        Damaged: there are fewer or more.
+    """
+    end = header.data + (header.needed or 0)
+    if end > size:
+        raise Damaged("truncated", say("elements go on to {end}, the data ends at {size}", end=end, size=size), size)
+    if end < size:
+        raise Damaged("padded", say("elements end at {end}, the data goes on to {size}", end=end, size=size), end)
+
+
+def stored(path: Path) -> Iterator[Stored]:
+    """Where the elements of plain arrays lie."""
+    with Source(path) as source:
+        if source.read(0, 4) != LOCAL_MAGIC:
+            reader = _Reader(source)
+            reader.read_array()
+            for _, header in reader.headers:
+                yield from _placed("array", header, path, header.data)
+            return
+        for member in read_archive(source).members:
+            try:
+                header = read_header(read_start(source, member, MOST_HEADER), member.size)
+                start = place(source, member)
+            except Damaged:
+                continue
+            name = member.name.removesuffix(".npy")
+            if member.method:
+                yield from _placed(name, header, path, start, member.packed, header.data)
+            else:
+                yield from _placed(name, header, path, start + header.data)
+
+
+def _placed(name: str, header: Header, path: Path, at: int, packed: int = 0, skip: int = 0) -> Iterator[Stored]:
+    element = NUMPY.get(header.descr[1:])
+    if element is not None and header.needed is not None:
+        shape = header.shape[::-1] if header.column_major else header.shape
+        yield Stored(name, element.name, shape, path, at, header.needed, header.descr[0] == ">", packed, skip)
+
+
+FORMAT = Numpy()

@@ -1,0 +1,284 @@
+"""The graph of an ONNX model with every node, read from the protobuf structure; weights are stepped over.
+
+Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, WireError, signed
+from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.formats.onnx import _element, _Reader
+from airworthy.core.errors import AirworthyError
+from airworthy.core.graph import Attribute, Graph, Node, Program, Value
+
+MOST_NODES = 1_000_000
+"""Nodes of a graph, its functions inlined."""
+MOST_NUMBERS = 64
+"""Whole numbers of a stored list that is kept."""
+MOST_INLINED = 8
+"""Functions within functions."""
+_KEPT = 8 * MOST_NUMBERS
+_INTEGERS = {6: ("i", 4), 7: ("q", 8)}
+_INT64 = 7
+_TYPED = ("to", "dtype", "output_dtype", "output_datatype")
+"""Attributes that name an element type by its number; they are kept as its name."""
+
+
+class GraphUnreadable(AirworthyError):
+    """A model whose graph can't be read to its end."""
+
+    code = "graph-unreadable"
+    message = "the graph of {path} cannot be read: {reason}"
+    hint = "look at its defects with `airworthy inspect {path}`"
+
+
+@dataclass
+class _Function:
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+
+
+@dataclass
+class _Making:
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    weights: set[str] = field(default_factory=set)
+    numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def made(self) -> Graph:
+        """The finished graph."""
+        inputs = tuple(name for name in self.inputs if name not in self.weights)
+        return Graph(tuple(self.nodes), inputs, tuple(self.outputs), self.values, frozenset(self.weights), self.numbers)
+
+
+def read_program(path: Path) -> Program:
+    """Read the graph of an ONNX file.
+
+    Raises:
+        GraphUnreadable: the file is damaged, or its graph passes the limits.
+    """
+    try:
+        with Source(path) as source:
+            reader = _GraphReader(source)
+            reader.read()
+    except WireError as error:
+        raise GraphUnreadable(path=str(path), reason=f"{error} (at byte {error.offset})") from None
+    graph = reader.main.made() if reader.main is not None else Graph()
+    inlined = _Inliner(reader.functions, str(path)).graph(graph) if reader.functions else graph
+    return Program(inlined, reader.opsets)
+
+
+class _GraphReader(_Reader):
+    """Walks as the reader of the interface does, and keeps nodes and values."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.main: _Making | None = None
+        self.functions: dict[tuple[str, str], _Function] = {}
+        self.opsets: dict[str, int] = {}
+        self._left = MOST_NODES
+
+    def read(self) -> None:
+        """The graph, the functions and the operator sets."""
+        for entry in self.wire.fields(0, self.source.size):
+            if entry.wire != BYTES:
+                continue
+            if entry.number == 7 and self.main is None:
+                self.main = self.making(entry, 1)
+            elif entry.number == 8:
+                domain, version = self.read_opset(entry)
+                self.opsets[domain] = version
+            elif entry.number == 25:
+                self.read_body(entry)
+
+    def making(self, message: Field, depth: int) -> _Making:
+        """A graph and those within it."""
+        making = _Making()
+        for entry in self.wire.fields(message.start, message.end, depth):
+            if entry.wire != BYTES:
+                continue
+            if entry.number == 1:
+                making.nodes.append(self.node(entry, depth + 1, making))
+            elif entry.number == 5:
+                self.weight(entry, depth + 1, making)
+            elif entry.number in (11, 12, 13):
+                spec = self.read_value(entry, depth + 1)
+                shape = None if spec.symbols == ("*",) else spec.shape
+                making.values[spec.name] = Value(spec.datatype, shape, spec.symbols if shape is not None else ())
+                if entry.number != 13:
+                    (making.inputs if entry.number == 11 else making.outputs).append(spec.name)
+            elif entry.number == 15:
+                for inner in self.wire.fields(entry.start, entry.end, depth + 1):
+                    if inner.number == 1 and inner.wire == BYTES:
+                        self.weight(inner, depth + 2, making)
+        return making
+
+    def weight(self, message: Field, depth: int, making: _Making, name: str = "") -> None:
+        """A stored tensor: its type and sizes, and its content where it is a short list of whole numbers."""
+        tensor = self.read_tensor(message, depth)
+        name = name or tensor.name
+        making.weights.add(name)
+        making.values[name] = Value(_element(tensor.type).name, tuple(tensor.shape))
+        if tensor.type in _INTEGERS and tensor.elements <= MOST_NUMBERS and not tensor.external:
+            numbers = self.numbers(message, tensor.type, depth)
+            if len(numbers) == tensor.elements:
+                making.numbers[name] = numbers
+
+    def numbers(self, message: Field, type_: int, depth: int) -> tuple[int, ...]:
+        """The content of a small tensor of whole numbers, wherever it is stored."""
+        found: list[int] = []
+        for entry in self.wire.fields(message.start, message.end, depth):
+            if entry.number == 9 and entry.wire == BYTES and entry.value <= _KEPT:
+                code, size = _INTEGERS[type_]
+                raw = self.source.read(entry.start, entry.value)
+                if len(raw) % size == 0:
+                    found += struct.unpack(f"<{len(raw) // size}{code}", raw)
+            elif entry.number == (7 if type_ == _INT64 else 5) and entry.wire in (VARINT, BYTES):
+                found += self.wire.varints(entry, MOST_NUMBERS)
+        return tuple(found)
+
+    def node(self, message: Field, depth: int, making: _Making) -> Node:
+        """A node; the content of a `Constant` becomes a stored value."""
+        self._left -= 1
+        if self._left < 0:
+            raise WireError("structure", f"more than {MOST_NODES} nodes", message.start)
+        inputs: list[str] = []
+        outputs: list[str] = []
+        texts = {3: "", 4: "", 7: ""}
+        attributes: dict[str, Attribute] = {}
+        graphs: list[Graph] = []
+        tensors: list[tuple[str, Field]] = []
+        for entry in self.wire.fields(message.start, message.end, depth):
+            if entry.wire != BYTES:
+                continue
+            if entry.number in (1, 2):
+                (inputs if entry.number == 1 else outputs).append(self.wire.text(entry))
+            elif entry.number in texts:
+                texts[entry.number] = self.wire.text(entry)
+            elif entry.number == 5:
+                name, value = self.attribute(entry, depth + 1, graphs, tensors)
+                if name in _TYPED and isinstance(value, int):
+                    value = _element(value).name
+                if value is not None:
+                    attributes[name] = value
+        domain = "" if texts[7] == "ai.onnx" else texts[7]
+        if not domain and texts[4] == "Constant" and outputs:
+            self.constant(outputs[0], attributes, tensors, depth, making)
+        elif not domain and texts[4] == "ConstantOfShape" and tensors:
+            attributes["value"] = _element(self.read_tensor(tensors[0][1], depth + 2).type).name
+        return Node(texts[3], domain, texts[4], tuple(inputs), tuple(outputs), attributes, tuple(graphs))
+
+    def constant(
+        self,
+        name: str,
+        attributes: dict[str, Attribute],
+        tensors: list[tuple[str, Field]],
+        depth: int,
+        making: _Making,
+    ) -> None:
+        """Keep what a `Constant` gives."""
+        if tensors:
+            self.weight(tensors[0][1], depth + 2, making, name)
+            return
+        for key, value in attributes.items():
+            if key in ("value_int", "value_ints"):
+                numbers = value if isinstance(value, tuple) else (int(value),)
+                shape = (len(numbers),) if key == "value_ints" else ()
+                making.values[name] = Value("INT64", shape)
+                making.numbers[name] = numbers
+            elif key in ("value_float", "value_floats"):
+                making.values[name] = Value("FP32", () if key == "value_float" else None)
+            elif key in ("value_string", "value_strings"):
+                making.values[name] = Value("BYTES", () if key == "value_string" else None)
+        making.weights.add(name)
+
+    def attribute(
+        self, message: Field, depth: int, graphs: list[Graph], tensors: list[tuple[str, Field]]
+    ) -> tuple[str, Attribute | None]:
+        """An attribute's name and value; graphs and tensors go to their lists."""
+        name, value = "", None
+        whole: list[int] = []
+        for entry in self.wire.fields(message.start, message.end, depth):
+            if entry.number == 1 and entry.wire == BYTES:
+                name = self.wire.text(entry)
+            elif entry.number == 2 and entry.wire == FIXED32:
+                value = struct.unpack("<f", entry.value.to_bytes(4, "little"))[0]
+            elif entry.number == 3 and entry.wire == VARINT:
+                value = signed(entry.value)
+            elif entry.number == 4 and entry.wire == BYTES:
+                value = self.wire.text(entry)[:200]
+            elif entry.number == 5 and entry.wire == BYTES:
+                tensors.append((name, entry))
+            elif entry.number in (6, 11) and entry.wire == BYTES:
+                graphs.append(self.making(entry, depth + 1).made())
+            elif entry.number == 8 and entry.wire in (VARINT, BYTES):
+                whole += self.wire.varints(entry, 4096)
+        return name, tuple(whole) if whole else value
+
+    def read_body(self, message: Field) -> None:
+        """A function of the model's own."""
+        function = _Function()
+        making = _Making()
+        name = domain = ""
+        for entry in self.wire.fields(message.start, message.end, 1):
+            if entry.wire != BYTES:
+                continue
+            if entry.number == 1:
+                name = self.wire.text(entry)
+            elif entry.number == 4:
+                function.inputs.append(self.wire.text(entry))
+            elif entry.number == 5:
+                function.outputs.append(self.wire.text(entry))
+            elif entry.number == 7:
+                function.nodes.append(self.node(entry, 2, making))
+            elif entry.number == 10:
+                domain = self.wire.text(entry)
+        self.functions["" if domain == "ai.onnx" else domain, name] = function
+
+
+class _Inliner:
+    """Puts the nodes of a model's own functions where they are called, as runtimes do."""
+
+    def __init__(self, functions: dict[tuple[str, str], _Function], path: str) -> None:
+        self.functions = functions
+        self.path = path
+        self.calls = 0
+        self.left = MOST_NODES
+
+    def graph(self, graph: Graph) -> Graph:
+        """A graph with no calls left."""
+        nodes: list[Node] = []
+        for node in graph.nodes:
+            nodes += self.node(node, 0)
+        return Graph(tuple(nodes), graph.inputs, graph.outputs, graph.values, graph.weights, graph.numbers)
+
+    def node(self, node: Node, depth: int) -> list[Node]:
+        """A node, or what the function is made of that it calls."""
+        self.left -= 1
+        if self.left < 0 or depth > MOST_INLINED:
+            raise GraphUnreadable(path=self.path, reason="its functions are nested too deep or give too many nodes")
+        function = self.functions.get((node.domain, node.operator))
+        if function is None:
+            graphs = tuple(self.graph(each) for each in node.graphs)
+            inner = (node.name, node.domain, node.operator, node.inputs, node.outputs, node.attributes)
+            return [Node(*inner, graphs)]
+        self.calls += 1
+        prefix = f"{node.name or node.operator}#{self.calls}/"
+        given = dict(zip(function.inputs, node.inputs, strict=False))
+        given |= dict(zip(function.outputs, node.outputs, strict=False))
+        made: list[Node] = []
+        for each in function.nodes:
+            inputs, outputs = (
+                tuple(given.get(name, prefix + name) if name else "" for name in names)
+                for names in (each.inputs, each.outputs)
+            )
+            call = Node(prefix + each.name, each.domain, each.operator, inputs, outputs, each.attributes, each.graphs)
+            made += self.node(call, depth + 1)
+        return made

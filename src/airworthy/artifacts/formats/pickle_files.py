@@ -1,0 +1,141 @@
+"""Plain pickles, as scikit-learn, joblib and others write them, packed or not: what they would import if loaded.
+
+PyTorch's own files are told in `pytorch`. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zlib
+from pathlib import Path
+from typing import Any
+
+from airworthy.artifacts.encodings.pickles import MOST_BYTES, Bounded, Scan, is_pickle, scan
+from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.core.messages import say
+from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.values import Defect, PickleImport
+
+MOST_PICKLES = 100
+"""Pickles that are followed in one file."""
+MOST_UNPACKED = 256 * 1024 * 1024
+"""Bytes that a packed file is unpacked to."""
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""The number that the first of the five pickles of an older PyTorch file makes."""
+# What joblib packs with, by first bytes; each is what the decompressor of the standard library takes.
+_PACKED: tuple[tuple[bytes, str], ...] = (
+    *((first, "zlib") for first in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")),
+    *((b"\x1f\x8b", "gzip"), (b"BZ", "bz2"), (b"\xfd7zXZ", "xz"), (b"\x5d\x00", "lzma")),
+)
+_FAMILIES = {"sklearn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
+_FAMILIES |= {"statsmodels": "statsmodels", "pandas": "pandas", "torch": "PyTorch", "tensorflow": "TensorFlow"}
+_FAMILIES |= {"keras": "Keras", "transformers": "transformers", "joblib": "joblib", "numpy": "NumPy"}
+
+
+def packing(head: bytes) -> str:
+    """How a file is packed, by its first bytes; empty where it is not."""
+    return next((name for magic, name in _PACKED if head.startswith(magic)), "")
+
+
+def unpack(packed: bytes, how: str, most: int) -> tuple[bytes, str]:
+    """The first `most` bytes of packed content, and why there are no more where that is damage."""
+    unpacker: Any
+    if how in ("zlib", "gzip"):
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | (16 if how == "gzip" else 0))
+    else:
+        unpacker = bz2.BZ2Decompressor() if how == "bz2" else lzma.LZMADecompressor(memlimit=256 * 1024 * 1024)
+    try:
+        found: bytes = unpacker.decompress(packed, most)
+    except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError, MemoryError) as error:
+        return b"", say("it cannot be unpacked: {problem}", problem=error)
+    return found, "" if unpacker.eof or len(found) >= most else say("the packed content breaks off")
+
+
+def begins_as_pickle(head: bytes) -> bool:
+    """Whether these first bytes, or what they unpack to, are a pickle's."""
+    if how := packing(head):
+        head, _ = unpack(head, how, HEAD)
+    return bool(head) and is_pickle(Bounded(io.BytesIO(head)), len(head))
+
+
+class Pickle:
+    """The format."""
+
+    name = "pickle"
+    suffixes: tuple[str, ...] = (".pkl", ".pickle", ".joblib", ".sav", ".dill")
+    folder = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Whether it begins as a pickle does and not as PyTorch's; packed ones are looked into."""
+        return begins_as_pickle(head) and not is_torch(head)
+
+    def inspect(self, path: Path) -> Inspection:
+        """List what it imports."""
+        with Source(path) as source:
+            head = source.read(0, HEAD)
+            stand_in = inspect_stand_in(path, head, self.name)
+            if stand_in is not None:
+                return stand_in
+            size = source.size
+            how = packing(head)
+            packed = source.read(0, MOST_BYTES) if how else b""
+        scans: list[Scan] = []
+        defects: list[Defect] = []
+        own = begins_as_pickle(head)
+        if not own:
+            detail = say("it begins with {start}, which no pickle does", start=head[:8].hex(" "))
+            defects.append(Defect(member=path.name, kind="header", detail=detail, offset=0))
+        if how:
+            content, problem = unpack(packed, how, MOST_UNPACKED)
+            if problem:
+                defects.append(Defect(member=path.name, kind="truncated", detail=problem, offset=size))
+            scans = follow(io.BytesIO(content), len(content), path.name)
+        else:
+            with path.open("rb") as file:
+                scans = follow(file, size, path.name)
+        for found in scans:
+            if found.broken and found.damaged and own:
+                kind = "truncated" if found.end >= size else "structure"
+                defects.append(Defect(member=path.name, kind=kind, detail=found.broken, offset=found.end))
+        imports = [each for found in scans for each in found.imports if own or each.name != found.broken]
+        roots = {each.name.partition(".")[0] for each in imports}
+        family = next((name for root, name in _FAMILIES.items() if root in roots), "")
+        first = next((each.name for each in imports if not each.allowed and "." in each.name), "")
+        model = ModelInfo(
+            name=name_of(path),
+            path=str(path.absolute()),
+            format=self.name,
+            entry=str(path.absolute()),
+            files=files_of(path.parent, [(path, self.name)]),
+            architecture=first.rpartition(".")[2] if own and first.rpartition(".")[2][:1].isupper() else "",
+            producer=family,
+            metadata={"packed": how} if how else {},
+        )
+        return conclude(model, defects=defects, imports=tuple(dict.fromkeys(imports)), by_content=own)
+
+
+def is_torch(head: bytes) -> bool:
+    """Whether the first pickle makes the number that older PyTorch files begin with."""
+    found = scan(Bounded(io.BytesIO(head[:64]), 64), "") if head[:1] in b"\x80L(I" else None
+    return found is not None and found.value == LEGACY_MAGIC
+
+
+def follow(file: io.BufferedIOBase | io.BufferedReader, size: int, member: str) -> list[Scan]:
+    """The pickles that follow one another in a file, up to the first that cannot be followed."""
+    scans: list[Scan] = []
+    bounded = Bounded(file)
+    for _ in range(MOST_PICKLES):
+        found = scan(bounded, member)
+        scans.append(found)
+        if found.broken or found.end >= size:
+            return scans
+    told = say("more than {count} pickles in one file", count=MOST_PICKLES)
+    return [*scans, Scan((PickleImport(member=member, name=told, allowed=False),), (), (), None, (), told, False, size)]
+
+
+FORMAT = Pickle()

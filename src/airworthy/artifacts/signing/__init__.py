@@ -1,0 +1,1 @@
+"""Signatures of models: what a signature file states, made and verified."""

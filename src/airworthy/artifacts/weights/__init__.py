@@ -1,0 +1,1 @@
+"""One pass over a model's weights: hashes, health, differences."""

@@ -1,0 +1,1 @@
+"""Accelerators and their drivers: one file a maker."""

@@ -1,0 +1,1 @@
+"""Native libraries: what the loader would find, and what shared objects need."""

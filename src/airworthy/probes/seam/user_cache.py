@@ -1,0 +1,89 @@
+"""The files under the user's cache directory in which `remembered` keeps what it read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import sys
+import threading
+import time
+from pathlib import Path
+
+from airworthy.probes.seam.remembered import LARGEST, Storage
+
+MOST_FILES = 32
+"""Environments that are remembered; beyond it the one that was not checked for longest goes."""
+_SUFFIX = ".msgpack"
+
+
+def folder() -> Path | None:
+    """The directory of this user's cache for Airworthy; None where there is no home to put it in."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if given.startswith("/"):
+        return Path(given) / "airworthy" / "read"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "airworthy" / "read"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "airworthy" / "Cache" / "read"
+    return home / ".cache" / "airworthy" / "read"
+
+
+def storage(name: str) -> Storage:
+    """Where what was read of an environment is kept.
+
+    Args:
+        name: what tells the environment from others: its interpreter's path.
+    """
+    path = folder()
+    if path is None:
+        return Storage(lambda: b"", lambda _: None)
+    file = path / (hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32] + _SUFFIX)
+    return Storage(lambda: _load(file), lambda data: _save(file, data))
+
+
+def _load(file: Path) -> bytes:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError):
+        return b""
+    try:
+        status = os.fstat(descriptor)
+        # Another's file could say anything of the libraries.
+        ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if not stat.S_ISREG(status.st_mode) or not ours or status.st_size > LARGEST:
+            return b""
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            return opened.read(LARGEST + 1)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _save(file: Path, data: bytes) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = file.parent / f".{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}.part"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as opened:
+                opened.write(data)
+            temporary.replace(file)
+        except OSError:
+            temporary.unlink()
+            raise
+        _forget_old(file.parent)
+
+
+def _forget_old(path: Path) -> None:
+    """Keep the newest files; what a killed run left half-written goes as well once it is the oldest."""
+    files = [entry for entry in os.scandir(path) if entry.is_file(follow_symlinks=False)]
+    files.sort(key=lambda entry: entry.stat(follow_symlinks=False).st_mtime, reverse=True)
+    for entry in files[MOST_FILES:]:
+        os.unlink(entry)  # noqa: PTH108 - an entry of this directory

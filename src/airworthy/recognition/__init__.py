@@ -1,0 +1,245 @@
+"""Recognising: which causes does a program's output show, the root before what followed from it.
+
+The text is gone through once, in pieces: literals first, a pattern only where its literal stands. The lines found are
+ranked by where they stand, by which cause brings about which, by how few causes print them, and by what facts say.
+Where nothing is recognised, nothing is claimed: the answer is the template of the line that tells most, and the
+entries nearest to it, marked as guesses.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Union
+
+import msgspec
+
+from airworthy.causes.interface import Cause
+from airworthy.causes.prediction import predict_one
+from airworthy.causes.registry import CAUSES
+from airworthy.core.facts import Facts
+from airworthy.core.finding import Confidence, Evidence, Finding, Standing
+from airworthy.core.messages import say
+from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
+from airworthy.knowledge import Knowledge
+from airworthy.recognition.catalogue import Catalogue, catalogue
+from airworthy.recognition.ranking import Ranked, rank
+from airworthy.recognition.scan import PIECE, Hit, Scan
+from airworthy.recognition.templates import likeness, unrecognised
+
+MOST_LINES = 3
+"""How many lines of the log a finding quotes."""
+LONGEST_QUOTE = 500
+"""Characters of a quoted line."""
+MOST_GUESSES = 3
+"""Entries that are named for a log in which nothing is recognised."""
+LEAST_LIKENESS = 0.2
+"""Share of words below which an entry is not near at all."""
+
+_WRAPPED = re.compile(rb"[ \t]{0,200}\r?\n[ \t]{20,200}(?=\S)")
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """An entry whose texts are like the line of an unknown failure. Nothing is claimed by it."""
+
+    cause: str
+    """The slug of the entry."""
+    title: str
+    """What it is about, one line."""
+    likeness: float
+    """Share of words in common, from 0 to 1."""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A failure that no entry knows."""
+
+    line: int
+    """The number of the line that tells most, from 1."""
+    text: str
+    """That line, without what loggers put before it."""
+    template: str
+    """What it says, with numbers, paths and names as placeholders: the same for the same fault."""
+    guesses: tuple[Guess, ...] = ()
+    """The nearest entries, the nearest first."""
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program's output shows."""
+
+    findings: tuple[Finding, ...] = ()
+    """The causes that it shows, the root first; each other one says why it was passed over. Empty where nothing is
+    recognised."""
+    undecided: tuple[Union[Skipped, Crashed], ...] = ()
+    """Causes that it shows and that the facts could neither confirm nor deny, with the reason."""
+    unknown: Unknown | None = None
+    """The failure that it tells of where no cause is recognised; None also where it tells of none."""
+
+
+def diagnose(
+    text: str | bytes,
+    facts: Facts | None = None,
+    *,
+    causes: Iterable[Cause] | None = None,
+    known: Knowledge | None = None,
+) -> Diagnosis:
+    """Tell what a program's output shows.
+
+    Args:
+        text: a log, a traceback, what a command printed.
+        facts: what is known about the machine it ran on.
+        causes: the catalogue, or a part of it.
+        known: the tables.
+    """
+    data = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    entries = catalogue() if causes is None else Catalogue.of(causes)
+    pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+    scan = gone_through(pieces, entries)
+    if not scan.hits and len(data) <= PIECE:
+        scan = unwrapped(data, entries) or scan
+    return conclude(scan, entries, facts, known=known)
+
+
+def gone_through(pieces: Iterable[bytes], entries: Catalogue) -> Scan:
+    """A log, gone through."""
+    scan = Scan(entries)
+    for piece in pieces:
+        scan.feed(piece)
+    scan.close()
+    return scan
+
+
+def unwrapped(data: bytes, entries: Catalogue) -> Scan | None:
+    """A log in which nothing was recognised, gone through again with the lines joined that a console wrapped.
+
+    None where nothing is recognised in that either. The numbers are those of the joined lines.
+    """
+    joined = _WRAPPED.sub(b" ", data)
+    if joined == data:
+        return None
+    scan = gone_through((joined,), entries)
+    return scan if scan.hits else None
+
+
+def conclude(
+    scan: Scan,
+    entries: Catalogue,
+    facts: Facts | None = None,
+    *,
+    known: Knowledge | None = None,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> Diagnosis:
+    """What follows from what was seen in a log.
+
+    Args:
+        scan: what was seen.
+        entries: the catalogue that it was gone through with.
+        facts: what is known about the machine it ran on.
+        known: the tables.
+        more: causality beside the catalogue's own table.
+    """
+    if not scan.hits:
+        return Diagnosis(unknown=_unknown(scan, entries))
+    known = known or Knowledge()
+    results = {} if facts is None else {slug: _ask(entries.load(slug), facts, known) for slug in scan.hits}
+    standings = {slug: _standing(result) for slug, result in results.items()}
+    ranked = rank(scan.hits, ready=scan.ready, standings=standings, more=more)
+    findings: list[Finding] = []
+    undecided: list[Union[Skipped, Crashed]] = []
+    for each in ranked:
+        slug = each.hit.cause.slug
+        result = results.get(slug)
+        if isinstance(result, (Skipped, Crashed)) and each.hit.cause.predictor is not None:
+            undecided.append(result)
+        try:
+            findings.append(_finding(each, facts, result))
+        except Exception:  # noqa: BLE001 - an entry that can't work out its ways out must not hide the cause
+            findings.append(_finding(each, facts, result, remedies=False))
+            undecided.append(Crashed(slug, traceback.format_exc()))
+    return Diagnosis(findings=tuple(findings), undecided=tuple(undecided))
+
+
+def _ask(cause: Cause, facts: Facts, known: Knowledge) -> CheckResult:
+    """What the facts say of a cause that a log shows; a pass that proves nothing leaves it open."""
+    result = predict_one(facts, cause, known)
+    if isinstance(result, Passed) and cause.blind_spot and not result.note:
+        return Skipped(cause.slug, say(cause.blind_spot))
+    return result
+
+
+def _standing(result: CheckResult) -> Standing:
+    if isinstance(result, Failed):
+        return Standing.CONFIRMED
+    return Standing.REFUTED if isinstance(result, Passed) else Standing.UNDECIDED
+
+
+def _finding(ranked: Ranked, facts: Facts | None, result: CheckResult | None, *, remedies: bool = True) -> Finding:
+    hit = ranked.hit
+    finding = hit.cause.recognised(evidence(hit), hit.signature, hit.params, facts or Facts(), remedies=remedies)
+    quoted = {hit.text}
+    others: list[Evidence] = []
+    for other in ranked.others:
+        if other.text not in quoted and len(others) < MOST_LINES - 1:
+            quoted.add(other.text)
+            others.append(evidence(other))
+    changes = {"evidence": (*finding.evidence, *others), "passed_over": ranked.passed_over}
+    if isinstance(result, Failed):
+        finding = _confirmed(finding, result.findings)
+        return msgspec.structs.replace(
+            finding,
+            evidence=(*changes["evidence"], *finding.evidence[1:]),
+            passed_over=ranked.passed_over,
+            standing=Standing.CONFIRMED,
+        )
+    if isinstance(result, Passed):
+        # The facts may be of another moment or another machine, so the log is still told, with less behind it.
+        changes |= {"confidence": Confidence.LOW, "standing": Standing.REFUTED, "standing_why": result.note}
+    elif isinstance(result, Skipped):
+        changes |= {"standing": Standing.UNDECIDED, "standing_why": result.reason}
+    elif isinstance(result, Crashed):
+        changes |= {"standing": Standing.UNDECIDED, "standing_why": result.trace.rstrip().rpartition("\n")[2]}
+    return msgspec.structs.replace(finding, **changes)
+
+
+def evidence(hit: Hit) -> Evidence:
+    """A line of a log as what shows a cause: the part of it around the text that was recognised."""
+    text = hit.text.strip()
+    if len(text) > LONGEST_QUOTE:
+        at = max(0, text.find(hit.signature.literal))
+        start = 0 if at + len(hit.signature.literal) <= LONGEST_QUOTE else at - LONGEST_QUOTE // 4
+        text = text[start : start + LONGEST_QUOTE].strip()
+    return Evidence(line=hit.number, value=text, source="log")
+
+
+def _confirmed(seen: Finding, predicted: tuple[Finding, ...]) -> Finding:
+    """What the facts say in place of what the log says, with both as evidence."""
+    values = {str(value) for value in seen.params.values()}
+    told = max(predicted, key=lambda each: len(values & {str(value) for value in each.params.values()}))
+    return msgspec.structs.replace(
+        told,
+        severity=seen.severity,  # it did happen
+        confidence=Confidence.HIGH,
+        params={**seen.params, **told.params},
+        evidence=(*seen.evidence, *told.evidence),
+    )
+
+
+def _unknown(scan: Scan, entries: Catalogue) -> Unknown | None:
+    found = unrecognised(scan.alarms, scan.ready)
+    if found is None:
+        return None
+    near = []
+    for slug in entries.slugs:
+        cause = entries.load(slug)
+        texts = [cause.title, cause.message, *(signature.literal for signature in cause.signatures)]
+        near.append((likeness(found.text, texts), slug, cause.title))
+    near.sort(key=lambda each: (-each[0], each[1]))
+    guesses = tuple(
+        Guess(cause=slug, title=title, likeness=round(share, 2))
+        for share, slug, title in near[:MOST_GUESSES]
+        if share >= LEAST_LIKENESS
+    )
+    return Unknown(line=found.number, text=found.text, template=found.template, guesses=guesses)
+
+
+__all__ = ["CAUSES", "Diagnosis", "Guess", "Unknown", "conclude", "diagnose", "gone_through", "unwrapped"]

@@ -1,0 +1,204 @@
+"""Going through a log once, in pieces of any size, and keeping the lines in which causes were recognised.
+
+Memory stays the same however long the log is: one piece, the text just before it, and a bounded number of lines a
+cause. A literal that stands everywhere is looked at closely a few dozen times, and then once a piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from airworthy.causes.interface import WINDOW, Cause, Signature
+from airworthy.recognition.catalogue import Catalogue
+from airworthy.recognition.lines import ESCAPES, Level, Line, read_line
+from airworthy.recognition.literals import Found
+from airworthy.recognition.surroundings import AFTER, BEFORE, Surroundings, look_around
+
+PIECE = 1024 * 1024
+"""Bytes in which a log is best given."""
+LONGEST_LINE = 16 * 1024
+"""Bytes of a line that are taken at once; of a longer one, so many around each place where a literal stands."""
+OVERLAP = 8 * WINDOW
+"""Bytes of a line without an end that are kept for the next piece: no literal and no pattern's window is cut."""
+CLOSE_LOOKS = 48
+"""How often a line is taken for a literal before the literal is only looked at once a piece."""
+MOST_TRIES = 64
+"""Places in one piece at which a literal is tried, and its last one: some stand in many lines that mean nothing."""
+FEW_TRIES = 8
+"""The same for a literal that was tried `IN_VAIN` times more often than it told anything."""
+IN_VAIN = 1000
+"""Tries after which a literal is not expected to tell anything here."""
+MOST_HITS = 40
+"""Lines kept for a cause: the first ones, and the last."""
+MOST_ALARMS = 60
+"""Lines kept that tell of something wrong without a cause recognised in them."""
+
+
+class Hit(NamedTuple):
+    """A line in which a cause was recognised."""
+
+    cause: Cause
+    """Its entry."""
+    signature: Signature
+    """The text that it was recognised by."""
+    params: dict[str, str]
+    """What the line gives."""
+    number: int
+    """The line's number, from 1."""
+    text: str
+    """The line."""
+    line: Line
+    """The line, taken apart."""
+    around: Surroundings
+    """What its neighbours say of it."""
+
+
+class Alarm(NamedTuple):
+    """A line that tells of something wrong, whatever it is."""
+
+    number: int
+    """The line's number, from 1."""
+    text: str
+    """The line."""
+    line: Line
+    """The line, taken apart."""
+    depth: int
+    """How many exceptions its own was raised behind."""
+
+
+class Scan:
+    """What was seen in a log, while it is gone through."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.hits: dict[str, list[Hit]] = {}
+        """Lines by the cause that was recognised in them, in the order of the log."""
+        self.alarms: list[Alarm] = []
+        """Lines that tell of something wrong, in the order of the log."""
+        self.ready = 0
+        """The last line that told that a server has come up; 0 where there is none."""
+        self.lines = 0
+        """Lines gone through."""
+        self._catalogue = catalogue
+        # Of servers that come up only the last one matters, so that those are looked at once a piece from the start.
+        self._taken = [CLOSE_LOOKS if number in catalogue.ready else 0 for number in range(len(catalogue.literals))]
+        self._vain = [0] * len(catalogue.literals)
+        self._rest = b""
+        self._before = b""
+
+    def fresh(self) -> Scan:
+        """A new one that goes on where this one is, knowing nothing of what was seen."""
+        other = Scan(self._catalogue)
+        other.lines, other._rest, other._before = self.lines, self._rest, self._before
+        return other
+
+    def feed(self, data: bytes) -> None:
+        """Go through more of the log."""
+        block = self._rest + data if self._rest else data
+        if b"\x1b" in block:
+            block = ESCAPES.sub(b"", block)
+        end = block.rfind(b"\n") + 1
+        if end:
+            self._rest = block[end:]
+            self._go(block, end)
+        elif len(block) > 4 * OVERLAP:
+            self._rest = block[-OVERLAP:]
+            self._go(block, len(block))
+        else:
+            self._rest = block
+
+    def close(self) -> None:
+        """The log ends here."""
+        block, self._rest = ESCAPES.sub(b"", self._rest), b""
+        if block:
+            self._go(block, len(block))
+            self.lines += not block.endswith(b"\n")
+
+    def _go(self, block: bytes, limit: int) -> None:
+        """Go through the block up to the limit; the rest, the beginning of a line, comes again with the next piece."""
+        counted = 0
+        for start, end, numbers in self._lines(block, self._catalogue.search.find(block), limit):
+            self.lines += block.count(b"\n", counted, start)
+            counted = start
+            self._look(block, start, end, numbers)
+        self.lines += block.count(b"\n", counted, limit)
+        self._before = (
+            block[max(0, limit - BEFORE) : limit] if limit >= BEFORE else (self._before + block[:limit])[-BEFORE:]
+        )
+
+    def _lines(self, block: bytes, found: Found, limit: int) -> Iterator[tuple[int, int, set[int]]]:
+        """The lines to look at, each with the literals that stand in it."""
+        literals, taken, vain = self._catalogue.literals, self._taken, self._vain
+        last = {number: place for place, number in found if place < limit}
+        tries: dict[int, int] = {}
+        start = end = -1
+        numbers: set[int] = set()
+        for place, number in found:
+            if place >= limit:
+                break
+            tried = tries.get(number, 0)
+            most = MOST_TRIES if vain[number] < IN_VAIN else FEW_TRIES
+            if (taken[number] >= CLOSE_LOOKS or tried >= most) and last[number] != place:
+                continue
+            tries[number] = tried + 1
+            if place + len(literals[number]) > end:
+                if numbers:
+                    yield start, end, numbers
+                start, end = _line_at(block, place, len(literals[number]))
+                numbers = set()
+            numbers.add(number)
+        if numbers:
+            yield start, end, numbers
+
+    def _look(self, block: bytes, start: int, end: int, numbers: set[int]) -> None:
+        catalogue, number = self._catalogue, self.lines + 1
+        if not numbers.isdisjoint(catalogue.ready):
+            self.ready = number
+        slugs = dict.fromkeys(slug for each in sorted(numbers) for slug in catalogue.owners[each])
+        alarm = not numbers.isdisjoint(catalogue.alarms)
+        if not slugs and not alarm:
+            return
+        text = block[start:end].decode("utf-8", "replace").strip("\r\n")
+        recognised = [
+            (cause, *match) for slug in slugs if (match := (cause := catalogue.load(slug)).recognise(text)) is not None
+        ]
+        if not recognised:
+            for each in numbers:
+                self._vain[each] += 1
+            if not alarm:
+                return
+        found = {cause.slug for cause, _, _ in recognised}
+        for each in numbers:
+            self._taken[each] += not found.isdisjoint(catalogue.owners[each]) or each in catalogue.alarms
+        line = read_line(text)
+        around = self._around(block, start, end, line, text)
+        for cause, signature, params in recognised:
+            hits = self.hits.setdefault(cause.slug, [])
+            if hits and hits[-1].number == number and hits[-1].signature is signature:
+                continue  # the same place of a line that had no end in one piece
+            if len(hits) >= MOST_HITS:
+                hits.pop()
+            hits.append(Hit(cause, signature, params, number, text, line, around))
+        if not recognised and line.level is not Level.INFO and not around.code and not around.aside:
+            if len(self.alarms) >= MOST_ALARMS:
+                self.alarms.pop()
+            self.alarms.append(Alarm(number, text, line, around.depth))
+
+    def _around(self, block: bytes, start: int, end: int, line: Line, text: str) -> Surroundings:
+        before = block[max(0, start - BEFORE) : start]
+        if start < BEFORE:
+            before = self._before[-(BEFORE - start) :] + before
+        after = block[end : end + AFTER]
+        return look_around(before.decode("utf-8", "replace"), line, text, after.decode("utf-8", "replace"))
+
+
+def _line_at(block: bytes, place: int, length: int) -> tuple[int, int]:
+    """The line around a literal, or as much of a long one as patterns look at. A progress bar's return ends a line."""
+    reach = LONGEST_LINE // 2
+    start = block.rfind(b"\n", max(0, place - reach), place) + 1 or max(0, place - reach)
+    start = block.rfind(b"\r", start, place) + 1 or start
+    end = block.find(b"\n", place + length, place + length + reach)
+    if end < 0:
+        end = min(len(block), place + length + reach)
+    back = block.find(b"\r", place + length, end)
+    return start, end if back < 0 else back

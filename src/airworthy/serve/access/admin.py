@@ -1,0 +1,80 @@
+"""Who may load and unload models: nobody, or who holds the admin key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from airworthy.core.errors import SettingInvalid
+from airworthy.core.messages import say
+from airworthy.core.settings import ServeSettings
+from airworthy.serve import errors
+
+SHORTEST_KEY = 16
+"""Characters that an admin key has at least; shorter ones can be guessed."""
+_MOST_KEY = 4096
+
+
+class Admin:
+    """Holds the digest of the admin key, never the key."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        """Read the key where the interface is on.
+
+        Raises:
+            SettingInvalid: there is no key, or none that can be used.
+        """
+        self._digest: bytes | None = None
+        if settings.admin:
+            self._digest = _digest(_key(settings))
+
+    @property
+    def on(self) -> bool:
+        """Whether there is an admin interface."""
+        return self._digest is not None
+
+    def check(self, authorization: str | bytes | None) -> None:
+        """Let an administrator in.
+
+        Args:
+            authorization: the header `Authorization` of the request.
+
+        Raises:
+            Refusal: the interface is off, or the key is missing or wrong.
+        """
+        if self._digest is None:
+            raise errors.AdminOff
+        given = authorization.encode(errors="replace") if isinstance(authorization, str) else authorization or b""
+        scheme, _, key = given.partition(b" ")
+        if not hmac.compare_digest(_digest(key.strip()), self._digest) or scheme.lower() != b"bearer":
+            raise errors.Unauthorized
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _key(settings: ServeSettings) -> bytes:
+    key, source = settings.admin_key.strip(), "serve.admin_key"
+    if settings.admin_key_file:
+        if key:
+            problem = say("`serve.admin_key` and `serve.admin_key_file` are both set")
+            raise SettingInvalid(source="serve.admin_key_file", problem=problem, suggestion=say("set one of them"))
+        source = settings.admin_key_file
+        try:
+            with open(source, encoding="utf-8") as file:  # noqa: PTH123 - its size is bounded by what is read
+                key = file.read(_MOST_KEY + 1).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            problem = say("the admin key cannot be read: {reason}", reason=reason)
+            suggestion = say("name a readable file in `serve.admin_key_file`")
+            raise SettingInvalid(source=source, problem=problem, suggestion=suggestion) from None
+    if not key:
+        problem = say("`serve.admin` is on and there is no admin key")
+        suggestion = say("name a file with the key in `serve.admin_key_file`, or set AIRWORTHY_SERVE_ADMIN_KEY")
+        raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
+    if not SHORTEST_KEY <= len(key) <= _MOST_KEY or any(character.isspace() for character in key):
+        problem = say("the admin key is no single word of {least} to {most} characters", least=SHORTEST_KEY, most=4096)
+        suggestion = say("make one with `openssl rand -hex 32`")
+        raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
+    return key.encode()

@@ -1,0 +1,156 @@
+"""What happens before the doors of models that are busy: requests wait there unread, or are told to come again.
+
+Under overload most of the time there is would go into requests that can't run yet: each that was read holds ten times
+the memory of its bytes, and thousands of them no cache of the processor. Where the path alone names the model, its
+queue is asked before anything is made of what came. A queue that is long enough keeps its runners busy; who comes then
+waits as bytes. Where even that would take too long, the answer is at hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from airworthy.core.errors import AirworthyError
+from airworthy.serve import errors
+from airworthy.serve.http.messages import Response, headers_of
+from airworthy.serve.metrics.metrics import Meters
+from airworthy.serve.models.served import Served
+from airworthy.serve.scheduling.capacity import QUEUE
+
+FRESH = 0.1
+"""Seconds that prepared answers are good for; they tell how many wait."""
+VARIANTS = 8
+"""Answers that are prepared at a time, each with another time to come again."""
+MOST_HELD = 5.0
+"""Seconds that a request is held at the most, whatever the queue does; what is read then has its deadline."""
+LONGEST = 512
+"""Bytes of a request in which its URL is looked for."""
+_POST = b"POST "
+
+Places = Mapping[bytes, "tuple[str, Served]"]
+"""URLs of inference as they are sent → the route's name in the metrics, and the model."""
+
+
+class Held(Protocol):
+    """A connection whose request waits unread."""
+
+    held_since: float
+    """When it came, on the event loop's clock; 0 once it does not wait any more."""
+
+    def come_in(self) -> None:
+        """Read it now."""
+
+
+class Doors:
+    """The doors of all models."""
+
+    def __init__(self, places: Places, error_body: Callable[[AirworthyError], bytes], meters: Meters) -> None:
+        self._error_body = error_body
+        self._meters = meters
+        doors = {served.name: _Door(served) for _, served in places.values()}
+        self._doors = tuple(doors.values())
+        self._places = {url: (route, doors[served.name]) for url, (route, served) in places.items()}
+
+    def hold(self, connection: Held, data: bytes) -> bool:
+        """Whether a request that begins so waits unread; the connection is called once it may come in."""
+        if not data.startswith(_POST):
+            return False
+        place = self._places.get(data[5 : data.find(b" ", 5, LONGEST)])
+        return place is not None and place[1].hold(connection)
+
+    def turn_away(self, target: bytes) -> Response | None:
+        """The answer to a request for this URL; None to look at the request."""
+        place = self._places.get(target)
+        if place is None:
+            return None
+        route, door = place
+        waiting = door.full()
+        if waiting is None:
+            return None
+        self._meters.requests.add(route, 503)
+        return door.answer(self._answer, *waiting)
+
+    def look(self, now: float) -> None:
+        """Let in who has waited long enough; the server calls it again and again."""
+        for door in self._doors:
+            door.look(now)
+
+    def _answer(self, name: str, waiting: int, wait: float) -> Response:
+        error = errors.Overloaded(name=name, waiting=waiting, retry_after=wait)
+        return Response(error.http_status, self._error_body(error), headers_of(error))
+
+
+class _Door:
+    """The door of one model."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._held: deque[Held] = deque()
+        self._coming = 0
+        self._opening = False
+        self._prepared: tuple[float, list[Response]] = (0.0, [])
+        served.on_room = self._open_soon
+        served.held = lambda: len(self._held)
+
+    def hold(self, connection: Held) -> bool:
+        """Keep a connection outside while the queue is long, and short enough for it to come in soon."""
+        served = self._served
+        if not self._held and served.waiting + self._coming < QUEUE:
+            return False
+        if served.full(self._coming + len(self._held)) is not None:
+            return False
+        connection.held_since = asyncio.get_running_loop().time()
+        self._held.append(connection)
+        return True
+
+    def full(self) -> tuple[int, float] | None:
+        """How many wait and when to come again, where nobody is let in; None to let in."""
+        waiting = self._served.full(self._coming + len(self._held))
+        if waiting is None:
+            self._comes()
+            return None
+        self._served.turned_away()
+        return waiting
+
+    def answer(self, make: Callable[[str, int, float], Response], waiting: int, wait: float) -> Response:
+        """One of the prepared answers; they are made anew when they are old."""
+        until, answers = self._prepared
+        now = time.monotonic()
+        if now >= until:
+            answers = [make(self._served.name, waiting, wait) for _ in range(VARIANTS)]
+            self._prepared = (now + FRESH, answers)
+        return random.choice(answers)  # noqa: S311 - spreads clients, keeps no secret
+
+    def look(self, now: float) -> None:
+        """Let in who was held for too long, or all where nothing runs that would make room."""
+        while self._held and (now - self._held[0].held_since >= MOST_HELD or not self._served.ready):
+            self._held.popleft().come_in()
+        if self._held:
+            self._open_soon()
+
+    def _comes(self) -> None:
+        """Count one that is let in: until this turn of the loop is over, it is not in the queue yet."""
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._are_in)
+        self._coming += 1
+
+    def _are_in(self) -> None:
+        self._coming = 0
+
+    def _open_soon(self) -> None:
+        if self._held and not self._opening:
+            self._opening = True
+            asyncio.get_running_loop().call_soon(self._open)
+
+    def _open(self) -> None:
+        self._opening = False
+        room = QUEUE - self._served.waiting - self._coming
+        while self._held and room > 0:
+            connection = self._held.popleft()
+            room -= bool(connection.held_since)
+            connection.come_in()

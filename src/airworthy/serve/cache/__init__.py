@@ -1,0 +1,1 @@
+"""Answers that were given before, and what names the content that gave them."""

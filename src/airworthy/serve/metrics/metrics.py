@@ -1,0 +1,168 @@
+"""What the service counts, for Prometheus. One registry a service; label values come from settings, never clients."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from airworthy.serve.metrics.counters import Answers, Histogram, Tally
+from airworthy.serve.metrics.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Meters:
+    """The service's counters."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Answers(
+            "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], self.registry
+        )
+        self.calls = Answers("airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], self.registry)
+        self.duration = Histogram(
+            "airworthy_request_duration_seconds", "From admission to the model's answer.", SECONDS, self.registry
+        )
+        self.queued = Histogram("airworthy_queue_duration_seconds", "Time in the queue.", SECONDS, self.registry)
+        self.compute = Histogram(
+            "airworthy_batch_duration_seconds", "Time that the runtime took for a batch.", SECONDS, self.registry
+        )
+        self.rows = Histogram("airworthy_batch_rows", "Rows of a batch.", ROWS, self.registry)
+        self.refused = Counter(
+            "airworthy_requests_refused",
+            "Requests that ended without a result, by reason.",
+            ["model", "reason"],
+            registry=self.registry,
+        )
+        self.cached = Counter(
+            "airworthy_cache_requests",
+            "Requests by what the cache had: hit, miss, or joined a run under way.",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.starts = Counter(
+            "airworthy_worker_starts", "Workers that became ready.", ["model"], registry=self.registry
+        )
+        self.ends = Counter("airworthy_worker_ends", "Workers that ended.", ["model"], registry=self.registry)
+        self.stalls = Counter(
+            "airworthy_worker_stalls", "Workers killed for making no progress.", ["model"], registry=self.registry
+        )
+        self.limited = Counter(
+            "airworthy_requests_limited",
+            "Requests of callers over a limit: of their rate, or of what they may have running.",
+            ["limit"],
+            registry=self.registry,
+        )
+        self.stored = Counter(
+            "airworthy_cache_store_requests",
+            "Requests to Redis by what came of them: hit, miss, kept, failed, or skipped while it is down.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.load = Gauge("airworthy_load_seconds", "Time that the last load took.", ["model"], registry=self.registry)
+        self.waiting = Gauge("airworthy_requests_waiting", "Requests in the queue.", ["model"], registry=self.registry)
+        self.running = Gauge("airworthy_requests_running", "Requests in workers.", ["model"], registry=self.registry)
+
+    def watch_callers(self, remembered: Callable[[], float]) -> None:
+        """Read from a function, when the page is asked for, how many callers are remembered."""
+        gauge = Gauge("airworthy_callers_remembered", "Callers whose rate is being held.", registry=self.registry)
+        gauge.set_function(remembered)
+
+    def watch_loop(self, lag: Callable[[], float]) -> None:
+        """Read from a function, when the page is asked for, how late the event loop was."""
+        about = "The most that the event loop was late by since this page was last asked for."
+        Gauge("airworthy_loop_lag_seconds", about, registry=self.registry).set_function(lag)
+
+    def page(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self.registry)
+
+
+class ModelMeters:
+    """One model's counters, with their labels looked up once."""
+
+    def __init__(self, meters: Meters, model: str) -> None:
+        self._meters = meters
+        self._model = model
+        self._duration = meters.duration.of(model)
+        self._queued = meters.queued.of(model)
+        self._compute = meters.compute.of(model)
+        self._rows = meters.rows.of(model)
+        self._batches = Batches()
+
+    def answered(self, queued: float, total: float) -> None:
+        """A request got its answer; times in seconds."""
+        self._queued.observe(queued)
+        self._duration.observe(total)
+
+    def batch(self, rows: int, seconds: float) -> None:
+        """A batch came back."""
+        if rows >= sys.maxsize:  # a request that shares its run with nobody, whatever its shape
+            rows = 1
+        self._rows.observe(rows)
+        self._compute.observe(seconds)
+        self._batches.add(rows, seconds)
+
+    def rejected(self, reason: str) -> None:
+        """A request ended without a result."""
+        self._meters.refused.labels(self._model, reason).inc()
+        self._batches.refused += 1
+
+    def asked(self, result: str) -> None:
+        """The cache was asked: `hit`, `miss` or `joined`."""
+        self._meters.cached.labels(self._model, result).inc()
+
+    def started(self, seconds: float) -> None:
+        """A worker is ready, so many seconds after its start."""
+        self._meters.starts.labels(self._model).inc()
+        self._meters.load.labels(self._model).set(seconds)
+
+    def ended(self) -> None:
+        """A worker is gone."""
+        self._meters.ends.labels(self._model).inc()
+
+    def stalled(self) -> None:
+        """A worker was killed because it gave no answer."""
+        self._meters.stalls.labels(self._model).inc()
+
+    def watch(self, waiting: Callable[[], float], running: Callable[[], float]) -> None:
+        """Read the two gauges from functions when the page is asked for."""
+        self._meters.waiting.labels(self._model).set_function(waiting)
+        self._meters.running.labels(self._model).set_function(running)
+
+    def statistics(self, version: str) -> ModelStatistics:
+        """The same, as the Open Inference Protocol tells it."""
+        success, queue, compute = (_duration(tally) for tally in (self._duration, self._queued, self._compute))
+        hits, misses, joined = (self._cached(result) for result in ("hit", "miss", "joined"))
+        success.count += hits + joined
+        none = Duration()
+        stats = InferenceStatistics(
+            success=success,
+            fail=Duration(self._batches.refused, 0),
+            queue=queue,
+            compute_input=none,
+            compute_infer=compute,
+            compute_output=none,
+            cache_hit=Duration(hits, 0),
+            cache_miss=Duration(misses, 0),
+        )
+        return ModelStatistics(
+            name=self._model,
+            version=version,
+            last_inference=int(self._batches.last * 1000),
+            inference_count=int(self._rows.sum),
+            execution_count=compute.count,
+            inference_stats=stats,
+            batch_stats=self._batches.describe(),
+        )
+
+    def _cached(self, result: str) -> int:
+        labels = {"model": self._model, "result": result}
+        return int(self._meters.registry.get_sample_value("airworthy_cache_requests_total", labels) or 0)
+
+
+def _duration(tally: Tally) -> Duration:
+    return Duration(tally.count, int(tally.sum * 1e9))

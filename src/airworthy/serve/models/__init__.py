@@ -1,0 +1,1 @@
+"""The models that one service serves, and what each takes and gives."""

@@ -1,0 +1,1 @@
+"""The languages that clients speak, each a folder, and the table of paths."""

@@ -1,0 +1,1 @@
+"""OpenAI's interface: models, embeddings, and reranking in its neighbours' shape."""

@@ -1,0 +1,248 @@
+"""OpenAI's interface: `/v1/models` and `/v1/embeddings`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import math
+import time
+from array import array
+from collections.abc import Iterable
+from typing import Any, Literal, Union
+
+import msgspec
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
+from airworthy.core.settings import ServeSettings
+from airworthy.serve import errors
+from airworthy.serve.http.messages import Request, Response, decode, message_of, status_of
+from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.served import Served
+from airworthy.serve.protocols import priorities
+from airworthy.serve.scheduling.request_options import Terms
+from airworthy.serve.tensors import Tensor, is_finite, unpack
+
+MOST_INPUTS = 2048
+"""Texts in one request, OpenAI's own limit."""
+
+
+class EmbeddingRequest(msgspec.Struct):
+    """`POST /v1/embeddings`; fields that we don't know are passed over, as OpenAI's clients expect."""
+
+    model: str
+    """The model's name."""
+    input: Union[str, list[Union[str, int, list[int]]]]
+    """A text, texts, the token ids of one text, or of several."""
+    encoding_format: Literal["float", "base64"] = "float"
+    """How vectors are told: as numbers, or as FP32 data in base64."""
+    dimensions: Union[int, None] = None
+    """To how many dimensions vectors are cut, for models that were trained for it."""
+    priority: int = 0
+    """What is above 0 runs after others, what is below before them."""
+
+
+class Embedding(msgspec.Struct):
+    """One vector."""
+
+    object: str
+    """`embedding`."""
+    index: int
+    """The text's place in the request."""
+    embedding: Union[str, list[float]]
+    """The vector."""
+
+
+class Usage(msgspec.Struct):
+    """What was used."""
+
+    prompt_tokens: int
+    """Tokens of the texts."""
+    total_tokens: int
+    """The same."""
+
+
+class EmbeddingResponse(msgspec.Struct):
+    """The answer."""
+
+    object: str
+    """`list`."""
+    data: list[Embedding]
+    """The vectors, in the order of the texts."""
+    model: str
+    """The model's name."""
+    usage: Usage
+    """What was used."""
+
+
+class Model(msgspec.Struct):
+    """A served model."""
+
+    id: str
+    """Its name."""
+    object: str
+    """`model`."""
+    created: int
+    """When it was first served, in seconds since 1970."""
+    owned_by: str
+    """`airworthy`."""
+
+
+class ModelList(msgspec.Struct):
+    """The models."""
+
+    object: str
+    """`list`."""
+    data: list[Model]
+    """The models."""
+
+
+class ErrorDetail(msgspec.Struct):
+    """What went wrong."""
+
+    message: str
+    """The message, with the way out."""
+    type: str
+    """`invalid_request_error`, `authentication_error`, `rate_limit_error` or `server_error`."""
+    param: Union[str, None]
+    """What it is about."""
+    code: str
+    """A stable name for programs."""
+
+
+class Error(msgspec.Struct):
+    """An error."""
+
+    error: ErrorDetail
+    """What went wrong."""
+
+
+_decoder = msgspec.json.Decoder(EmbeddingRequest)
+_encode = msgspec.json.Encoder().encode
+
+
+_KINDS = {401: "authentication_error", 429: "rate_limit_error"}
+
+
+def error_body(error: AirworthyError) -> bytes:
+    """An error in OpenAI's shape."""
+    status = status_of(error)
+    kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "server_error")
+    param = error.params.get("name") if status == 404 or error.code == "invalid-tensor" else None
+    return _encode(Error(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
+
+
+class OpenAI:
+    """The handlers."""
+
+    def __init__(self, models: Models, settings: ServeSettings) -> None:
+        self._models = models
+        self._settings = settings
+        self._created = int(time.time())
+
+    async def list_models(self, request: Request) -> Response:
+        """`GET /v1/models`: the models."""
+        return Response(200, _encode(ModelList("list", [self._describe(name) for name in self._models])))
+
+    async def get_model(self, request: Request) -> Response:
+        """`GET /v1/models/{name}`: one model."""
+        return Response(200, _encode(self._describe(request.model)))
+
+    def _describe(self, name: str) -> Model:
+        return Model(name, "model", self._created, "airworthy")
+
+    async def embeddings(self, request: Request) -> Response:
+        """`POST /v1/embeddings`: the vectors of texts."""
+        wanted = decode(_decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
+        served = self._models.find(wanted.model)
+        if served.codec is None or served.embedding is None:
+            path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
+            raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)
+        size = _check_dimensions(served, wanted.dimensions)
+        served.check_room()
+        ids = await _token_ids(served, wanted.input)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        vectors = await wait_for_all(
+            served.submit_tokens(each, terms=Terms(None if i else request.watch, request.tenant, 0.0, priority))
+            for i, each in enumerate(ids)
+        )
+        as_text = wanted.encoding_format == "base64"
+        data = [Embedding("embedding", i, _vector(vector[0], as_text, size)) for i, vector in enumerate(vectors)]
+        tokens = sum(map(len, ids))
+        return Response(200, _encode(EmbeddingResponse("list", data, served.name, Usage(tokens, tokens))))
+
+
+async def _token_ids(served: Served, given: str | list[Any]) -> list[list[int]]:
+    """The token ids of every input.
+
+    Raises:
+        Refusal: nothing to embed, a mixture, or ids that the model doesn't have.
+    """
+    assert served.codec is not None
+    if isinstance(given, str):
+        given = [given]
+    if not given or len(given) > MOST_INPUTS:
+        raise errors.InvalidRequest(detail=say("`input` takes 1 to {most} texts", most=MOST_INPUTS))
+    if all(isinstance(each, str) for each in given):
+        if not all(given):
+            raise errors.InvalidRequest(detail=say("`input` holds an empty text"))
+        return await served.codec.encode(given)
+    if all(isinstance(each, int) for each in given):
+        given = [given]
+    if not all(isinstance(each, list) for each in given):
+        raise errors.InvalidRequest(detail=say("`input` is texts or lists of token ids, not both"))
+    for ids in given:
+        if problem := served.codec.check_ids(ids):
+            raise errors.InvalidRequest(detail=problem)
+    return given
+
+
+async def wait_for_all(answers: Iterable[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
+    """Let all in and wait for their answers; the first that is refused or fails takes the others out."""
+    inside: list[asyncio.Future[tuple[Tensor, ...]]] = []
+    try:
+        inside.extend(answers)
+        return [await answer for answer in inside]
+    finally:
+        for answer in inside:
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # seen, so that the event loop does not complain of it
+
+
+def _check_dimensions(served: Served, wanted: int | None) -> int | None:
+    """To how many dimensions the vectors are cut; None to leave them whole.
+
+    Raises:
+        InvalidRequest: the model's vectors can't be cut so.
+    """
+    assert served.embedding is not None
+    size, cuts = served.embedding.shape[1], served.model.dimensions
+    if wanted is None or wanted == size:
+        return None
+    if not cuts:
+        detail = say("this model's embeddings have {size} dimensions and can't be cut", size=size)
+    elif 1 <= wanted < size and (wanted in cuts or cuts == (-1,)):
+        return wanted
+    else:
+        choices = say("1 to {size}", size=size) if cuts == (-1,) else (*cuts, size)
+        detail = say("`dimensions` is {wanted}; this model's embeddings have {choices}", wanted=wanted, choices=choices)
+    raise errors.InvalidRequest(detail=detail)
+
+
+def _vector(tensor: Tensor, as_text: bool, size: int | None) -> str | list[float]:
+    if not is_finite(tensor.meta.datatype, tensor.data):
+        raise errors.NotANumber(name=tensor.meta.name)
+    if size is None and as_text:
+        return base64.b64encode(tensor.data).decode("ascii")
+    values = unpack(tensor.meta.datatype, tensor.data)
+    if size is not None:
+        values = _cut(values, size)
+    return base64.b64encode(array("f", values)).decode("ascii") if as_text else values
+
+
+def _cut(values: list[float], size: int) -> list[float]:
+    """The first dimensions of a vector, at length 1 again where the whole vector had it."""
+    cut = values[:size]
+    length = math.hypot(*cut)
+    is_unit = math.isclose(math.hypot(*values), 1, rel_tol=1e-3)
+    return [value / length for value in cut] if is_unit and length else cut

@@ -1,0 +1,173 @@
+"""The service's own description: OpenAPI 3.1, made from the table of paths, the structs and the refusals."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+import airworthy
+from airworthy.serve import errors
+from airworthy.serve.errors import Refusal
+from airworthy.serve.models.served import VERSION
+
+REF = "#/components/schemas/{name}"
+
+ALWAYS = (errors.UrlTooLong, errors.HeadersTooLarge, errors.Failed)
+"""What any path may answer."""
+BODY = (errors.InvalidRequest, errors.BodyTooSlow, errors.BodyTooLarge, errors.UnsupportedEncoding)
+"""What a path that takes a body may answer."""
+RUN = (errors.Overloaded, errors.NotReady, errors.WorkerLost, errors.DeadlinePassed)
+"""What a path that runs a model may answer."""
+ADMIN = (errors.Unauthorized, errors.AdminOff)
+"""What a path for the administrator may answer."""
+
+_BINARY = {"schema": {"type": "string", "contentEncoding": "binary"}}
+_HEADERS = {
+    "x-request-id": {"description": "The request's own, echoed.", "schema": {"type": "string"}},
+    "retry-after": {"description": "Seconds after which another try makes sense.", "schema": {"type": "integer"}},
+    "retry-after-ms": {"description": "The same in milliseconds.", "schema": {"type": "integer"}},
+    "inference-header-content-length": {
+        "description": "Bytes of JSON before the tensors' data.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+
+
+class Operation(NamedTuple):
+    """What one method of one path takes and gives, as far as its handler does not say it."""
+
+    tag: str
+    """The protocol that it belongs to."""
+    gives: Any = None
+    """The type of the JSON response; None for an empty one."""
+    takes: Any = None
+    """The type of the JSON body; None for none."""
+    refuses: Sequence[type[Refusal]] = ()
+    """How it may refuse, beside what every path may."""
+    error: Any = None
+    """The type of an error's body."""
+    body_optional: bool = False
+    """Whether the body may be left out."""
+    binary: bool = False
+    """Whether the body and the response may be the binary extension's."""
+    text: str = ""
+    """The content type of a response that is no JSON."""
+    limited: bool = True
+    """Whether its callers' limits hold."""
+    not_ready: bool = False
+    """Whether a 503 has the same shape as the 200."""
+
+
+class Row(NamedTuple):
+    """One method of one path of the table."""
+
+    template: str
+    """The path with its parameters in braces."""
+    method: str
+    """GET or POST."""
+    handler: Any
+    """What answers; the first line of its docstring says what it does."""
+    operation: Operation
+    """What it takes and gives."""
+
+
+def describe(rows: Iterable[Row], models: Sequence[str], *, admin: bool) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        rows: the table of paths.
+        models: the names of the models, which stand in paths.
+        admin: whether there is an administrator's key.
+    """
+    rows = list(rows)
+    types = list(_types(rows))
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    by_type = dict(zip(map(repr, types), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        paths.setdefault(row.template, {})[row.method.lower()] = _operation(row, by_type, models)
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "airworthy", "version": airworthy.__version__},
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+    if admin:
+        document["components"]["securitySchemes"] = {"admin": {"type": "http", "scheme": "bearer"}}
+    return document
+
+
+def _types(rows: Iterable[Row]) -> Iterable[Any]:
+    seen: dict[str, Any] = {}
+    for row in rows:
+        for kind in (row.operation.gives, row.operation.takes, row.operation.error):
+            if kind is not None:
+                seen[repr(kind)] = kind
+    return seen.values()
+
+
+def _operation(row: Row, schemas: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
+    operation = row.operation
+    described: dict[str, Any] = {
+        "operationId": f"{row.method.lower()}{row.template}",
+        "summary": _summary(row.handler),
+        "tags": [operation.tag],
+        "parameters": _parameters(row, models),
+        "responses": _responses(operation, schemas),
+    }
+    if operation.takes is not None:
+        content: dict[str, Any] = {"application/json": {"schema": schemas[repr(operation.takes)]}}
+        if operation.binary:
+            content["application/octet-stream"] = _BINARY
+        described["requestBody"] = {"required": not operation.body_optional, "content": content}
+    if errors.Unauthorized in operation.refuses:
+        described["security"] = [{"admin": []}]
+    return described
+
+
+def _summary(handler: Any) -> str:
+    line = (inspect.getdoc(handler) or "").partition("\n")[0]
+    said = line.partition(": ")[2] or line
+    return said[:1].upper() + said[1:]
+
+
+def _parameters(row: Row, models: Sequence[str]) -> list[dict[str, Any]]:
+    values = {"name": list(models), "version": [VERSION]}
+    found = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": choices}}
+        for name, choices in values.items()
+        if f"{{{name}}}" in row.template
+    ]
+    optional = ["x-request-id", *(["inference-header-content-length"] if row.operation.binary else [])]
+    return found + [{"name": name, "in": "header", **_HEADERS[name]} for name in optional]
+
+
+def _responses(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {"x-request-id": _HEADERS["x-request-id"]}
+    good: dict[str, Any] = {"description": "The answer.", "headers": dict(headers)}
+    if operation.text:
+        good["content"] = {operation.text: {"schema": {"type": "string"}}}
+    elif operation.gives is not None:
+        good["content"] = {"application/json": {"schema": schemas[repr(operation.gives)]}}
+    if operation.binary:
+        good["content"]["application/octet-stream"] = _BINARY
+        good["headers"]["inference-header-content-length"] = _HEADERS["inference-header-content-length"]
+    found = {"200": good}
+    if operation.not_ready:
+        found["503"] = {**good, "description": "Not ready."}
+    by_status: dict[int, list[type[Refusal]]] = {}
+    limits = (errors.TooManyRequests,) if operation.limited else ()
+    every: tuple[type[Refusal], ...] = (*operation.refuses, *limits, *ALWAYS)
+    for kind in every:
+        by_status.setdefault(kind.http_status, []).append(kind)
+    for status, kinds in sorted(by_status.items()):
+        reasons = dict.fromkeys((inspect.getdoc(kind) or "").partition("\n")[0] for kind in kinds)
+        more = dict(headers)
+        if status in (429, 503):
+            more.update({name: _HEADERS[name] for name in ("retry-after", "retry-after-ms")})
+        content = {"application/json": {"schema": schemas[repr(operation.error)]}}
+        found[str(status)] = {"description": " ".join(reasons), "headers": more, "content": content}
+    return found

@@ -1,0 +1,45 @@
+"""A batch that a worker has, for those who asked or for trying how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from airworthy.serve.scheduling.requests import Pending
+from airworthy.serve.workers.supervisor import Slot
+
+
+class Trials:
+    """Runs that are made to be timed, side by side."""
+
+    def __init__(self, copies: int) -> None:
+        self.done: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
+        self._left = copies
+        self._slowest = 0.0
+
+    def take(self, seconds: float | None) -> None:
+        """One of them came back after so many seconds; None where it failed."""
+        self._left -= 1
+        self._slowest = max(self._slowest, seconds or 0.0)
+        if not self.done.done() and (seconds is None or not self._left):
+            self.done.set_result(None if seconds is None else self._slowest)
+
+
+class Flight(NamedTuple):
+    """A batch that a worker has."""
+
+    slot: Slot
+    pendings: tuple[Pending, ...]
+    sent: float
+    alone: bool
+    trials: Trials | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the batch."""
+        return sum(pending.rows for pending in self.pendings)
+
+    @property
+    def work(self) -> int:
+        """Rows, or tokens with their padding."""
+        return self.rows * max(1, *(pending.length for pending in self.pendings))

@@ -1,0 +1,108 @@
+"""How a model runs best on this machine: which trial runs tell it, and what they told. Without clock or I/O."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import NamedTuple
+
+import msgspec
+
+from airworthy.serve.scheduling.cost_curve import Point
+
+REPEATS = 5
+"""Runs of each trial; the fastest counts, since what else the machine does only adds to them."""
+MOST_SECONDS = 0.1
+"""Seconds of a run from which on no larger one is tried: a request may come meanwhile, and must wait for it."""
+CLOSE = 1.03
+"""How much more than the cheapest a unit of work may cost in a smaller batch that is preferred to it."""
+BETTER = 1.15
+"""How much more work all threads must do on one run than on several side by side, by the median of the trials, for that
+to be preferred."""
+_TEXTS = ((1, 8), (1, 24), (1, 64), (1, 128), (4, 32), (8, 32), (16, 32), (32, 32))
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Trial(NamedTuple):
+    """A run that is made to be timed."""
+
+    rows: int
+    """Rows."""
+    length: int
+    """Tokens a row; 0 for models that nothing is padded for."""
+    alone: bool
+    """Whether it has all threads; else as many run as there are lanes."""
+
+    @property
+    def work(self) -> int:
+        """Rows, or tokens."""
+        return self.rows * max(1, self.length)
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """How a model runs best on a machine."""
+
+    lanes: int
+    """Runs at the same time; 1 where one with all threads does more."""
+    batch: int
+    """The work of a batch, in rows or in tokens, beyond which a unit of work gets no cheaper."""
+    points: tuple[Point, ...]
+    """What runs cost, beside others where they are run so: their work, and their seconds."""
+
+
+class Search:
+    """Asks for trials, the smallest first, and makes a profile of what they took."""
+
+    def __init__(self, lanes: int, *, is_text: bool, most_rows: int, longest: int | None = None) -> None:
+        """Plan it.
+
+        Args:
+            lanes: runs that the runner takes at the same time.
+            is_text: whether a row is a text, whose length varies.
+            most_rows: rows that a batch may have.
+            longest: tokens of the longest text; None for any.
+        """
+        self._lanes = lanes
+        shapes = _TEXTS if is_text else tuple((rows, 0) for rows in _ROWS)
+        shapes = tuple(shape for shape in shapes if shape[0] <= most_rows and shape[1] <= (longest or shape[1]))
+        ways = (True, False) if lanes > 1 else (True,)
+        # Both ways by turns: what else the machine does then hits both alike.
+        self._left = [Trial(rows, length, alone) for rows, length in shapes for _ in range(REPEATS) for alone in ways]
+        self._took: dict[Trial, list[float]] = {}
+
+    @property
+    def next(self) -> Trial | None:
+        """The trial to make now; None where nothing is left to try."""
+        return self._left[0] if self._left else None
+
+    def told(self, seconds: float) -> None:
+        """Take in what the trial took: the run, or the slowest of those side by side."""
+        trial = self._left.pop(0)
+        self._took.setdefault(trial, []).append(seconds)
+        if seconds > MOST_SECONDS:
+            self._left = [each for each in self._left if each.alone != trial.alone or each.work <= trial.work]
+
+    @property
+    def profile(self) -> Profile | None:
+        """What was found; None where it was too little."""
+        alone, beside = self._costs(alone=True), self._costs(alone=False)
+        lanes = self._lanes
+        if beside:
+            # Large runs use all threads nearly as well as several do; small ones, which most are, don't.
+            gains = [beside[trial] / (lanes * alone[trial]) for trial in alone.keys() & beside.keys()]
+            if gains and median(gains) > BETTER:
+                lanes = 1
+        costs = beside if beside and lanes > 1 else alone
+        if not costs:
+            return None
+        cheapest = min(seconds / trial.work for trial, seconds in costs.items())
+        batch = min(trial.work for trial, seconds in costs.items() if seconds / trial.work <= CLOSE * cheapest)
+        points = tuple(sorted((float(trial.work), seconds) for trial, seconds in costs.items()))
+        return Profile(lanes, batch, points)
+
+    def _costs(self, *, alone: bool) -> dict[Trial, float]:
+        """Seconds by trial, as if all were of one kind."""
+        return {
+            trial._replace(alone=False): min(took)
+            for trial, took in self._took.items()
+            if trial.alone == alone and len(took) == REPEATS
+        }

@@ -1,0 +1,54 @@
+"""What a link is: it starts a runner, carries batches, streams, deadlines and cancellations, and tells when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, Union
+
+from airworthy.core.errors import AirworthyError, Exit
+from airworthy.serve.tensors import Buffer
+from airworthy.serve.workers.wire import Answer, Failure, Load, Ready, Run
+
+STOP = 3.0
+"""Seconds that a runner gets to end by itself."""
+
+OnReply = Callable[[Union[Answer, Failure], memoryview], None]
+"""Called on the event loop with each reply and the data behind it."""
+OnEnd = Callable[["Ended"], None]
+"""Called on the event loop once, when the runner is gone."""
+
+
+class Ended(AirworthyError):
+    """A runner is gone."""
+
+    code = "worker-died"
+    message = "the worker of {model} ended with {status}"
+    hint = "its last words: {words}"
+    exit = Exit.FINDINGS
+
+
+class Link(Protocol):
+    """A connection to one runner, used by one event loop."""
+
+    async def start(self, load: Load, timeout: float) -> Ready:
+        """Start the runner and load the model.
+
+        Raises:
+            AirworthyError: it refused the model, died or took longer than the timeout, in seconds.
+        """
+
+    def send(self, run: Run, data: Sequence[Buffer]) -> None:
+        """Send a batch or a request; the replies come to the callback. Returns at once."""
+
+    def cancel(self, number: int) -> None:
+        """Say that nobody waits for a run's answer any more."""
+
+    def kill(self) -> None:
+        """End the runner at once; the end is told to the callback."""
+
+    async def stop(self, timeout: float) -> None:
+        """Let the runner end by itself, for at most `timeout` seconds; then kill it."""
+
+    @property
+    def words(self) -> str:
+        """The last that the runner printed, for diagnosis."""

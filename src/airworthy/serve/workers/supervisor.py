@@ -1,0 +1,135 @@
+"""A place for one runner: starts it, tells when it is ready, starts it again with back-off when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from enum import Enum
+
+from airworthy.core.errors import AirworthyError
+from airworthy.serve.workers.link import Ended, Link, OnEnd, OnReply
+from airworthy.serve.workers.wire import Load, Ready
+
+MakeLink = Callable[[OnReply, OnEnd], Link]
+"""Makes a link that is not started."""
+
+FIRST_DELAY = 0.25
+"""Seconds before the second start in a row; doubled at each further one."""
+LONGEST_DELAY = 30.0
+"""Seconds between two starts at the most."""
+HEALTHY = 10.0
+"""Seconds that a runner must have lived for its end to count as the first."""
+
+
+class State(str, Enum):
+    """What a slot is doing."""
+
+    STARTING = "starting"
+    """The first start, or one after an end, is under way."""
+    READY = "ready"
+    """The runner takes work."""
+    WAITING = "waiting"
+    """The runner ended, and the next start is put off."""
+    FAILED = "failed"
+    """The first start failed; nothing will change by itself."""
+    STOPPED = "stopped"
+    """Told to stop."""
+
+
+def delay_before(failures: int) -> float:
+    """Seconds to wait before a start, after so many ends or failed starts in a row; the first is not waited for."""
+    return 0.0 if failures <= 1 else min(FIRST_DELAY * 2.0 ** (failures - 2), LONGEST_DELAY)
+
+
+class Slot:
+    """Keeps one runner alive."""
+
+    def __init__(
+        self,
+        make_link: MakeLink,
+        load: Load,
+        load_timeout: float,
+        on_reply: OnReply,
+        on_ready: Callable[[Slot], None],
+        on_end: Callable[[Slot, AirworthyError], None],
+    ) -> None:
+        self._make_link = make_link
+        self._load = load
+        self._load_timeout = load_timeout
+        self._on_reply = on_reply
+        self._on_ready = on_ready
+        self._on_end = on_end
+        self._task: asyncio.Task[None] | None = None
+        self._ended: asyncio.Event = asyncio.Event()
+        self.state = State.STARTING
+        """What it is doing."""
+        self.link: Link | None = None
+        """The link, while a runner is starting or ready."""
+        self.ready: Ready | None = None
+        """What the runner said when it was loaded."""
+        self.starts = 0
+        """How often a runner was started."""
+        self.next_start = 0.0
+        """When the next start is due, on the event loop's clock, in state `waiting`."""
+        self.failure: AirworthyError | None = None
+        """Why the last start failed, or how the last runner ended."""
+        self.running = 0
+        """How many runs it has. The dispatcher's to count."""
+        self.suspected = False
+        """Whether it runs a request alone that a worker may have died of. The dispatcher's to set."""
+
+    def start(self) -> None:
+        """Begin; the callbacks tell what comes of it."""
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    async def stop(self, timeout: float) -> None:
+        """Stop for good: the runner gets `timeout` seconds to end by itself."""
+        self.state = State.STOPPED
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if self.link is not None:
+            await self.link.stop(timeout)
+            self.link = None
+
+    async def _keep(self) -> None:
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while self.state is not State.STOPPED:
+            delay = delay_before(failures)
+            if delay:
+                self.state, self.next_start = State.WAITING, loop.time() + delay
+                await asyncio.sleep(delay)
+            began = time.monotonic()
+            await self._one_life()
+            if self.state in (State.FAILED, State.STOPPED):
+                return
+            failures = 1 if time.monotonic() - began > HEALTHY else failures + 1
+
+    async def _one_life(self) -> None:
+        """Start a runner and wait for its end."""
+        self.state = State.STARTING
+        self.starts += 1
+        self._ended.clear()
+        self.link = self._make_link(self._on_reply, self._take_end)
+        try:
+            self.ready = await self.link.start(self._load, self._load_timeout)
+        except AirworthyError as error:
+            self.failure = error
+            if self.starts == 1:
+                self.state = State.FAILED
+            self._on_end(self, error)
+            return
+        self.state = State.READY
+        self._on_ready(self)
+        await self._ended.wait()
+
+    def _take_end(self, ended: Ended) -> None:
+        was_ready = self.state is State.READY
+        self._ended.set()
+        if self.state is not State.STOPPED:
+            self.state = State.STARTING
+            self.failure = ended
+        if was_ready:
+            self._on_end(self, ended)
