@@ -9,7 +9,7 @@ from collections import deque
 
 from timing import table
 
-from airworthy.serve.scheduling.scheduler import Batch, Limits, Scheduler, Ticket
+from airworthy.serve.scheduling.scheduler import Batch, Limits, Schedulable, Scheduler
 
 SECONDS = 0.5
 ROUNDS = 5
@@ -19,7 +19,7 @@ def rate(waiting: int, *, texts: bool) -> tuple[float, float]:
     """Decisions and requests a second with so many tickets in the queue, kept full."""
     generator = random.Random(waiting)
     scheduler = Scheduler(Limits())
-    queue: deque[Ticket] = deque(_ticket(generator, texts) for _ in range(waiting))
+    queue: deque[Schedulable] = deque(_ticket(generator, texts) for _ in range(waiting))
     decisions = requests = 0
     began = time.perf_counter()
     while time.perf_counter() - began < SECONDS:
@@ -34,8 +34,8 @@ def rate(waiting: int, *, texts: bool) -> tuple[float, float]:
     return decisions / seconds, requests / seconds
 
 
-def _ticket(generator: random.Random, texts: bool) -> Ticket:
-    return Ticket(0.0, 30.0, "g", 1, generator.randint(5, 200) if texts else 0)
+def _ticket(generator: random.Random, texts: bool) -> Schedulable:
+    return Schedulable(0.0, 30.0, "g", 1, generator.randint(5, 200) if texts else 0)
 
 
 def main() -> None:

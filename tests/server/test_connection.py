@@ -38,7 +38,7 @@ async def app(request: Request) -> Response | None:
         return None
     try:
         return Response(200, await request.body(1000, 0.5))
-    except errors.Refusal as error:
+    except errors.RequestError as error:
         return Response(error.http_status, error.text.encode())
     except errors.ClientGone:
         return None
@@ -184,15 +184,15 @@ class Door:
     def __init__(self) -> None:
         self.held: list[Connection] = []
 
-    def hold(self, connection: Connection, data: bytes) -> bool:
+    def park(self, connection: Connection, data: bytes) -> bool:
         connection.held_since = asyncio.get_running_loop().time()
         self.held.append(connection)
         return True
 
-    def turn_away(self, target: bytes) -> Response | None:
+    def reject(self, target: bytes) -> Response | None:
         return None
 
-    def look(self, now: float) -> None:
+    def tick(self, now: float) -> None:
         return
 
 
@@ -207,13 +207,13 @@ def test_a_request_that_waits_unread_is_answered_once_it_comes_in() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.5)
         assert len(door.held) == 1, "what follows waits with it"
-        door.held[0].come_in()
+        door.held[0].resume()
         assert (await answer(reader))[2] == b"abcd"
-        door.held[0].come_in()  # changes nothing
+        door.held[0].resume()  # changes nothing
         writer.write(ask("/early", method="GET"))
         await until(lambda: len(door.held) == 2)
         server.stop()
-        door.held[1].come_in()
+        door.held[1].resume()
         assert (await answer(reader))[2] == b"early", "who waits when the service stops is answered"
 
     talk(conversation)
@@ -229,7 +229,7 @@ def test_what_waits_unread_is_bounded() -> None:
         assert not writer.transport.is_closing()
         assert writer.transport.get_write_buffer_size() > 10_000_000, "nothing more is read"
         writer.transport.abort()
-        door.held[0].come_in()
+        door.held[0].resume()
         await until(lambda: not server.connections)
 
     talk(conversation)
@@ -301,13 +301,13 @@ def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while() -> N
     full = [True]
 
     class Turning:
-        def hold(self, connection: Connection, data: bytes) -> bool:
+        def park(self, connection: Connection, data: bytes) -> bool:
             return False
 
-        def turn_away(self, target: bytes) -> Response | None:
+        def reject(self, target: bytes) -> Response | None:
             return Response(503, b"full") if full and target == b"/" else None
 
-        def look(self, now: float) -> None:
+        def tick(self, now: float) -> None:
             return
 
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:

@@ -17,7 +17,7 @@ from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import Settings
 
 if TYPE_CHECKING:
-    from airworthy.serve.service import Plan, Service
+    from airworthy.serve.service import InferenceService, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,14 +53,14 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen)
         AirworthyError: the address can't be had, or a model did not load for a reason nobody knows.
     """
     try:
-        from airworthy.serve.service import Service
+        from airworthy.serve.service import InferenceService
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
     from airworthy.flows import profiles
 
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
         _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
-    service = Service(plans, settings.serve, on_ready=_announce, keep=profiles.keep)
+    service = InferenceService(plans, settings.serve, on_ready=_announce, keep=profiles.keep)
     try:
         service.run()
     except AirworthyError:
@@ -86,7 +86,7 @@ def describe(model: ModelInfo) -> str:
     return ", ".join(parts)
 
 
-def _announce(service: Service) -> None:
+def _announce(service: InferenceService) -> None:
     from airworthy.flows.service import example
     from airworthy.report.plain import printable
 

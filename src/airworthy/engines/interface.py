@@ -82,7 +82,7 @@ class Runner(Protocol):
             RunFailed: the runtime failed.
         """
 
-    def run_alone(self, batch: Tensors) -> Tensors:
+    def run_exclusive(self, batch: Tensors) -> Tensors:
         """Run one batch while no other runs: may use all threads for it. The same as `run` where that makes no odds."""
 
     def stream(self, request: Tensors) -> Iterator[Tensors]:

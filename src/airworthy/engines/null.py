@@ -65,7 +65,7 @@ class NullRunner:
         sizes = _sizes(self.inputs, batch)
         return {spec.name: self._answer(spec, batch, sizes) for spec in self.outputs}
 
-    def run_alone(self, batch: Tensors) -> Tensors:
+    def run_exclusive(self, batch: Tensors) -> Tensors:
         """Answer one batch."""
         return self.run(batch)
 

@@ -215,7 +215,7 @@ class OnnxRuntimeRunner:
         narrow = self._narrow.get() if self._narrow is not None else None
         return self._run(narrow or self._session, batch)
 
-    def run_alone(self, batch: Tensors) -> Tensors:
+    def run_exclusive(self, batch: Tensors) -> Tensors:
         """Run one batch on all threads."""
         return self._run(self._session, batch)
 

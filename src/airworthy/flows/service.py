@@ -9,7 +9,7 @@ import msgspec
 from airworthy.core.facts import Facts
 from airworthy.core.model import TensorSpec
 from airworthy.core.report import Failed, Report
-from airworthy.serve.service import Plan, Service
+from airworthy.serve.service import InferenceService, Plan
 
 MOST_VALUES = 256
 """Values that an example request may hold; larger tensors are not worth pasting."""
@@ -54,7 +54,7 @@ def _zeros(spec: TensorSpec) -> dict[str, object] | None:
     return {"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": [value] * count}
 
 
-def why_it_ended(service: Service, facts: Facts) -> Report:
+def why_it_ended(service: InferenceService, facts: Facts) -> Report:
     """What the last words of workers that did not load point to; a report without findings where they don't."""
     from airworthy.recognition import diagnose
 

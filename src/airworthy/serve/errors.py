@@ -16,7 +16,7 @@ class ClientGone(Exception):
     """The client closed the connection; there is nobody to answer."""
 
 
-class Refusal(AirworthyError):
+class RequestError(AirworthyError):
     """A request that ends without a result."""
 
     http_status: ClassVar[int] = 400
@@ -40,13 +40,13 @@ def spread(seconds: float) -> float:
     return seconds + random.uniform(0, max(LEAST_SPREAD, seconds))  # noqa: S311 - no secret
 
 
-class InvalidRequest(Refusal):
+class InvalidRequest(RequestError):
     """The request itself is wrong."""
 
     code = "invalid-request"
 
 
-class BodyTooLarge(Refusal):
+class BodyTooLarge(RequestError):
     """More bytes than a body may have."""
 
     code = "body-too-large"
@@ -54,7 +54,7 @@ class BodyTooLarge(Refusal):
     http_status = 413
 
 
-class UnsupportedEncoding(Refusal):
+class UnsupportedEncoding(RequestError):
     """A body that is compressed in a way that we don't know."""
 
     code = "unsupported-encoding"
@@ -63,7 +63,7 @@ class UnsupportedEncoding(Refusal):
     http_status = 415
 
 
-class HeadersTooLarge(Refusal):
+class HeadersTooLarge(RequestError):
     """More header bytes, or more headers, than a request may have."""
 
     code = "headers-too-large"
@@ -72,7 +72,7 @@ class HeadersTooLarge(Refusal):
     http_status = 431
 
 
-class UrlTooLong(Refusal):
+class UrlTooLong(RequestError):
     """A longer URL than a request may have."""
 
     code = "url-too-long"
@@ -80,7 +80,7 @@ class UrlTooLong(Refusal):
     http_status = 414
 
 
-class AdminOff(Refusal):
+class AdminOff(RequestError):
     """The admin interface is off."""
 
     code = "admin-off"
@@ -89,7 +89,7 @@ class AdminOff(Refusal):
     http_status = 403
 
 
-class Unauthorized(Refusal):
+class Unauthorized(RequestError):
     """No key, or a wrong one."""
 
     code = "invalid-api-key"
@@ -98,7 +98,7 @@ class Unauthorized(Refusal):
     http_status = 401
 
 
-class BodyTooSlow(Refusal):
+class BodyTooSlow(RequestError):
     """The body did not arrive in time."""
 
     code = "body-too-slow"
@@ -106,7 +106,7 @@ class BodyTooSlow(Refusal):
     http_status = 408
 
 
-class NotFound(Refusal):
+class NotFound(RequestError):
     """No such path."""
 
     code = "not-found"
@@ -114,7 +114,7 @@ class NotFound(Refusal):
     http_status = 404
 
 
-class MethodNotAllowed(Refusal):
+class MethodNotAllowed(RequestError):
     """The path exists, with another method."""
 
     code = "method-not-allowed"
@@ -122,7 +122,7 @@ class MethodNotAllowed(Refusal):
     http_status = 405
 
 
-class UnknownModel(Refusal):
+class UnknownModel(RequestError):
     """No model of that name is served."""
 
     code = "model-not-found"
@@ -131,7 +131,7 @@ class UnknownModel(Refusal):
     http_status = 404
 
 
-class NotThisTask(Refusal):
+class NotThisTask(RequestError):
     """The model is served, and does something else."""
 
     code = "task-mismatch"
@@ -139,7 +139,7 @@ class NotThisTask(Refusal):
     http_status = 400
 
 
-class ContextTooLong(Refusal):
+class ContextTooLong(RequestError):
     """A text with more tokens than the model takes."""
 
     code = "context_length_exceeded"  # OpenAI's own spelling, which its clients look for
@@ -147,7 +147,7 @@ class ContextTooLong(Refusal):
     hint = "send shorter texts"
 
 
-class ComeBack(Refusal):
+class RetryLater(RequestError):
     """The base of what is refused now and let in later: its words say after how many seconds."""
 
     def __init__(self, *, retry_after: float, **params: Any) -> None:
@@ -155,7 +155,7 @@ class ComeBack(Refusal):
         self.params["retry_after"] = math.ceil(self.retry_after)
 
 
-class Overloaded(ComeBack):
+class Overloaded(RetryLater):
     """The queue is full."""
 
     code = "overloaded"
@@ -164,7 +164,7 @@ class Overloaded(ComeBack):
     http_status = 503
 
 
-class BodiesFull(ComeBack):
+class BodiesFull(RetryLater):
     """Other requests' bodies take all the memory that there is for them."""
 
     code = "bodies-full"
@@ -173,7 +173,7 @@ class BodiesFull(ComeBack):
     http_status = 503
 
 
-class TooManyRequests(ComeBack):
+class TooManyRequests(RetryLater):
     """The caller asks more than it may."""
 
     code = "rate-limit-exceeded"
@@ -182,7 +182,7 @@ class TooManyRequests(ComeBack):
     http_status = 429
 
 
-class NotReady(Refusal):
+class NotReady(RequestError):
     """The model isn't loaded, or the service is going down."""
 
     code = "not-ready"
@@ -190,7 +190,7 @@ class NotReady(Refusal):
     http_status = 503
 
 
-class LoadRefused(Refusal):
+class LoadRefused(RequestError):
     """A model that an administrator asked for does not load; what served before goes on serving."""
 
     code = "load-failed"
@@ -199,7 +199,7 @@ class LoadRefused(Refusal):
     http_status = 500
 
 
-class WorkerLost(Refusal):
+class WorkerLost(RequestError):
     """The worker died with this request in its hands, twice."""
 
     code = "worker-died"
@@ -207,7 +207,7 @@ class WorkerLost(Refusal):
     http_status = 503
 
 
-class DeadlinePassed(Refusal):
+class DeadlinePassed(RequestError):
     """The answer would have come too late."""
 
     code = "deadline-exceeded"
@@ -215,7 +215,7 @@ class DeadlinePassed(Refusal):
     http_status = 504
 
 
-class Failed(Refusal):
+class InferenceFailed(RequestError):
     """The model failed."""
 
     code = "run-failed"
@@ -223,7 +223,7 @@ class Failed(Refusal):
     http_status = 500
 
 
-class NotANumber(Refusal):
+class NotANumber(RequestError):
     """The model answered with NaN or infinity, which JSON can't hold."""
 
     code = "nan-in-output"
@@ -232,7 +232,7 @@ class NotANumber(Refusal):
     http_status = 500
 
 
-class NotText(Refusal):
+class NotText(RequestError):
     """The model answered with bytes that are no text, which JSON can't hold."""
 
     code = "not-text"
@@ -240,7 +240,7 @@ class NotText(Refusal):
     hint = "ask for binary output, which carries them"
 
 
-def from_failure(code: str, params: dict[str, Any]) -> Refusal:
+def from_failure(code: str, params: dict[str, Any]) -> RequestError:
     """What a worker's failure means to the client: bad input is theirs, the rest is ours."""
     detail = str(params.get("detail") or params.get("problem") or code)
-    return InvalidRequest(detail=detail) if code == "invalid-input" else Failed(detail=detail)
+    return InvalidRequest(detail=detail) if code == "invalid-input" else InferenceFailed(detail=detail)

@@ -18,7 +18,7 @@ from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.access.admin import Admin
-from airworthy.serve.http.memory import spare_the_collector
+from airworthy.serve.http.memory import tune_gc
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.workers.link import STOP
 from airworthy.serve.workers.supervisor import MakeLink
@@ -74,14 +74,14 @@ def _way_out(error: OSError) -> str:
     return "take an address of this host with --host, or 0.0.0.0 for all"
 
 
-class Service:
+class InferenceService:
     """Serves models until it is told to stop."""
 
     def __init__(
         self,
         plans: Sequence[Plan],
         settings: ServeSettings,
-        on_ready: Callable[[Service], None] | None = None,
+        on_ready: Callable[[InferenceService], None] | None = None,
         make_link: MakeLink | None = None,
         keep: Callable[[str, Profile], None] | None = None,
     ) -> None:
@@ -136,15 +136,15 @@ class Service:
         """Serve on a listening socket."""
         # Workers start first: they load while this process imports its HTTP server.
         from airworthy.serve.metrics.loop_lag import LoopLag
-        from airworthy.serve.metrics.metrics import Meters
-        from airworthy.serve.models.served import Served
+        from airworthy.serve.metrics.metrics import Metrics
+        from airworthy.serve.models.served import ServedModel
         from airworthy.serve.workers.process import ProcessLink
 
-        meters = Meters()
+        meters = Metrics()
         make_link = self._make_link or ProcessLink
         store = self._make_store(meters)
         models = {
-            plan.model.name: Served(
+            plan.model.name: ServedModel(
                 plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile, store
             )
             for plan in self.plans
@@ -167,9 +167,9 @@ class Service:
         grpc: Any = None
         try:
             if self.settings.grpc_port is not None:
-                from airworthy.serve.protocols.open_inference.grpc import Gateway
+                from airworthy.serve.protocols.open_inference.grpc import GrpcServer
 
-                grpc = Gateway(served_models, self.settings, meters, self._admin, admission)
+                grpc = GrpcServer(served_models, self.settings, meters, self._admin, admission)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
                 await self._server.serve(sock)
@@ -233,7 +233,7 @@ class Service:
             self.words = "\n".join((*(served.dispatcher.words for served in self._models.values()), error.text))
             self.stop()
             return
-        spare_the_collector()
+        tune_gc()
         if self._on_ready is not None:
             self._on_ready(self)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.serve.cache.answers import OVERHEAD, AnswerCache, key_of
-from airworthy.serve.errors import ClientGone, Failed
+from airworthy.serve.errors import ClientGone, InferenceFailed
 from airworthy.serve.tensors import Tensor, TensorMeta
 
 
@@ -94,9 +94,9 @@ def test_a_failure_reaches_everybody_and_is_not_kept() -> None:
         runs = Runs()
         cache = AnswerCache(10_000, 60, lambda _: None)
         waiting = [cache.ask(b"k", runs.start, None) for _ in range(2)]
-        runs.started[0].set_exception(Failed(detail="no"))
+        runs.started[0].set_exception(InferenceFailed(detail="no"))
         for each in waiting:
-            with pytest.raises(Failed):
+            with pytest.raises(InferenceFailed):
                 await each
         cache.ask(b"k", runs.start, None).cancel()
         assert len(runs.started) == 2

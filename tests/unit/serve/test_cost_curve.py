@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.serve.scheduling.cost_curve import UNKNOWN, Curve, RunCosts
+from airworthy.serve.scheduling.cost_curve import UNKNOWN, CostCurve, RunCosts
 
 amounts = st.integers(1, 3000)
 points = st.lists(st.tuples(amounts.map(float), st.floats(1e-6, 10)), max_size=12)
@@ -14,18 +14,18 @@ points = st.lists(st.tuples(amounts.map(float), st.floats(1e-6, 10)), max_size=1
 
 @given(points, amounts, amounts)
 def test_more_work_never_costs_less(known: list[tuple[float, float]], one: int, other: int) -> None:
-    cost = Curve(known)
+    cost = CostCurve(known)
     less, more = sorted((one, other))
     assert 0 < cost(less) <= cost(more) + 1e-9
 
 
 def test_a_curve_goes_through_what_is_known() -> None:
-    cost = Curve([(8, 0.0034), (24, 0.0065), (64, 0.0155), (128, 0.032)])
+    cost = CostCurve([(8, 0.0034), (24, 0.0065), (64, 0.0155), (128, 0.032)])
     assert cost(8) == pytest.approx(0.0034)
     assert cost(96) == pytest.approx(0.02375)
     assert cost(2000) == pytest.approx(0.032 + 1872 * 0.0165 / 64), "as steep as at the end"
     assert 0.0017 <= cost(1) < 0.0034
-    unknown = Curve()
+    unknown = CostCurve()
     assert 2 * unknown(10) - unknown(20) == pytest.approx(UNKNOWN)
 
 

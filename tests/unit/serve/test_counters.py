@@ -6,7 +6,7 @@ import prometheus_client as prometheus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.serve.metrics.counters import Answers, Histogram
+from airworthy.serve.metrics.counters import HistogramFamily, ResponseCounter
 
 BOUNDS = (0.001, 0.5, 1, 2.5, 30)
 
@@ -14,7 +14,7 @@ BOUNDS = (0.001, 0.5, 1, 2.5, 30)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 100) | st.sampled_from(BOUNDS))))
 def test_a_histogram_is_the_librarys(observed: list[tuple[str, float]]) -> None:
     ours, theirs = prometheus.CollectorRegistry(), prometheus.CollectorRegistry()
-    own = Histogram("t_seconds", "Time.", BOUNDS, ours)
+    own = HistogramFamily("t_seconds", "Time.", BOUNDS, ours)
     other = prometheus.Histogram("t_seconds", "Time.", ["model"], buckets=BOUNDS, registry=theirs)
     for model, value in observed:
         own.of(model).observe(value)
@@ -26,7 +26,7 @@ def test_a_histogram_is_the_librarys(observed: list[tuple[str, float]]) -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([200, 404]))))
 def test_a_counter_is_the_librarys(observed: list[tuple[str, int]]) -> None:
     ours, theirs = prometheus.CollectorRegistry(), prometheus.CollectorRegistry()
-    own = Answers("r", "Requests.", ["route", "status"], ours)
+    own = ResponseCounter("r", "Requests.", ["route", "status"], ours)
     other = prometheus.Counter("r", "Requests.", ["route", "status"], registry=theirs)
     for route, status in observed:
         own.add(route, status)

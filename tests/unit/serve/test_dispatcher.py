@@ -16,15 +16,15 @@ from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import LoadFailed, RunnerKind, RunnerOptions
 from airworthy.serve import errors
-from airworthy.serve.metrics.metrics import Meters, ModelMeters
+from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.scheduling.dispatcher import Dispatcher
-from airworthy.serve.scheduling.request_options import Priority, Terms
-from airworthy.serve.scheduling.requests import Asked
+from airworthy.serve.scheduling.request_options import Priority, RequestOptions
+from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.scheduler import Limits
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import Tensor, TensorMeta, unpack
-from airworthy.serve.workers.link import Ended, OnEnd, OnReply
-from airworthy.serve.workers.wire import Answer, Failure, Load, Ready, Run
+from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit
+from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult
 
 SPEC = (TensorSpec("x", "INT64", (-1, 1)),)
 MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=SPEC, outputs=SPEC)
@@ -59,12 +59,12 @@ class FakeLink:
         if DEADLY in values:
             self.kill()
         elif POISON in values:
-            self._on_reply(Failure(run.id, "run-failed", {"detail": "poison"}), memoryview(b""))
+            self._on_reply(RunFailure(run.id, "run-failed", {"detail": "poison"}), memoryview(b""))
         else:
             kept = values[:1] if self._loses_rows else values
             out = array("q", [2 * value for value in kept]).tobytes()
             meta = TensorMeta("x", "INT64", (len(kept), 1), len(out))
-            self._on_reply(Answer(run.id, (meta,), True, random.choice([0.0001, 0.1])), memoryview(out))
+            self._on_reply(RunResult(run.id, (meta,), True, random.choice([0.0001, 0.1])), memoryview(out))
 
     def cancel(self, number: int) -> None:
         pass
@@ -72,7 +72,7 @@ class FakeLink:
     def kill(self) -> None:
         if self._alive:
             self._alive = False
-            self._on_end(Ended(model="m", status="signal SIGKILL", words=""))
+            self._on_end(WorkerExit(model="m", status="signal SIGKILL", words=""))
 
     async def stop(self, timeout: float) -> None:
         self.kill()
@@ -80,7 +80,7 @@ class FakeLink:
 
 def _dispatcher(make_link: Any = FakeLink, limits: Limits | None = None, **changes: Any) -> Dispatcher:
     given = {"deadline": 5.0, **changes}
-    meters = ModelMeters(Meters(), "m")
+    meters = ModelMetrics(Metrics(), "m")
     load = Load("fake", MODEL, RunnerOptions())
     return Dispatcher(load, ServeSettings(**given), make_link, meters, limits or Limits(rows=8))
 
@@ -114,7 +114,7 @@ def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, floa
         await dispatcher.loaded()
 
         async def call(values: list[int], cancel_after: float | None) -> str:
-            answer = dispatcher.submit(Asked([_tensor(*values)], "g", len(values)))
+            answer = dispatcher.submit(InferenceRequest([_tensor(*values)], "g", len(values)))
             if cancel_after is not None:
                 asyncio.get_running_loop().call_later(cancel_after, answer.cancel)
             try:
@@ -122,7 +122,7 @@ def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, floa
             except asyncio.CancelledError:
                 assert cancel_after is not None
                 return "cancelled"
-            except errors.Failed:
+            except errors.InferenceFailed:
                 assert POISON in values, "only the poisoned input fails"
                 return "failed"
             except errors.WorkerLost:
@@ -149,9 +149,9 @@ def test_a_full_queue_is_refused_with_a_time_to_come_back() -> None:
         dispatcher = _dispatcher(max_queue=3)
         dispatcher.begin()
         await dispatcher.loaded()
-        answers = [dispatcher.submit(Asked([_tensor(SILENT)], "g"))]
+        answers = [dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))]
         await asyncio.sleep(0.01)
-        answers += [dispatcher.submit(Asked([_tensor(1)], "g")) for _ in range(3)]
+        answers += [dispatcher.submit(InferenceRequest([_tensor(1)], "g")) for _ in range(3)]
         with pytest.raises(errors.Overloaded) as caught:
             dispatcher.check_room()
         assert caught.value.retry_after >= 1
@@ -167,9 +167,9 @@ def test_a_deadline_ends_what_waits_and_what_runs() -> None:
         dispatcher = _dispatcher(deadline=0.15)
         dispatcher.begin()
         await dispatcher.loaded()
-        running = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
+        running = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
-        waiting = dispatcher.submit(Asked([_tensor(1)], "g"))
+        waiting = dispatcher.submit(InferenceRequest([_tensor(1)], "g"))
         for answer in (running, waiting):
             with pytest.raises(errors.DeadlinePassed):
                 await answer
@@ -183,10 +183,10 @@ def test_a_worker_that_gives_no_answer_is_replaced() -> None:
         dispatcher = _dispatcher(stall_timeout=0.1)
         dispatcher.begin()
         await dispatcher.loaded()
-        hung = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
+        hung = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
         with pytest.raises(errors.WorkerLost):
             await hung
-        outputs = await dispatcher.submit(Asked([_tensor(4)], "g"))
+        outputs = await dispatcher.submit(InferenceRequest([_tensor(4)], "g"))
         assert unpack("INT64", outputs[0].data) == [8]
         await dispatcher.stop(0.1)
 
@@ -198,7 +198,7 @@ def test_a_model_that_loses_rows_is_no_longer_batched() -> None:
         dispatcher = _dispatcher(lambda reply, end: FakeLink(reply, end, loses_rows=True))
         dispatcher.begin()
         await dispatcher.loaded()
-        answers = [dispatcher.submit(Asked([_tensor(value)], "g")) for value in range(6)]
+        answers = [dispatcher.submit(InferenceRequest([_tensor(value)], "g")) for value in range(6)]
         assert [unpack("INT64", (await answer)[0].data) for answer in answers] == [[2 * value] for value in range(6)]
         await dispatcher.stop(0.1)
 
@@ -224,12 +224,12 @@ def test_a_client_that_leaves_frees_its_place() -> None:
         dispatcher = _dispatcher()
         dispatcher.begin()
         await dispatcher.loaded()
-        hung = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
+        hung = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
 
         leaves: list[Callable[[], None]] = []
-        left = dispatcher.submit(Asked([_tensor(1)], "g"), Terms(leaves.append))
-        stays = dispatcher.submit(Asked([_tensor(2)], "g"))
+        left = dispatcher.submit(InferenceRequest([_tensor(1)], "g"), RequestOptions(leaves.append))
+        stays = dispatcher.submit(InferenceRequest([_tensor(2)], "g"))
         leaves[0]()
         with pytest.raises(errors.ClientGone):
             await left
@@ -254,11 +254,11 @@ def test_priorities_are_a_head_start_and_no_more() -> None:
         dispatcher = _dispatcher(Noting, limits=Limits(rows=1), deadline=0.8)
         dispatcher.begin()
         await dispatcher.loaded()
-        block = dispatcher.submit(Asked([_tensor(SILENT)], "g"))
+        block = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
 
         def ask(number: int, priority: Priority) -> asyncio.Future[Any]:
-            return dispatcher.submit(Asked([_tensor(number)], "g"), Terms(priority=priority))
+            return dispatcher.submit(InferenceRequest([_tensor(number)], "g"), RequestOptions(priority=priority))
 
         answers = [ask(1, Priority.LOW)]
         await asyncio.sleep(0.25)  # more than a quarter of the deadline
@@ -292,7 +292,7 @@ def test_a_full_batch_is_sent_before_a_lane_is_free(seconds: float, length: int,
         await dispatcher.loaded()
         limits = Limits(rows=32, tokens=4 * length) if length else Limits(rows=4)
         dispatcher.take_profile(Profile(lanes=2, batch=4, points=((4.0, seconds),)), limits)
-        inside = [dispatcher.submit(Asked([_tensor(SILENT)], "g", length=length)) for _ in range(asked)]
+        inside = [dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g", length=length)) for _ in range(asked)]
         await asyncio.sleep(0.01)
         assert (dispatcher.waiting, dispatcher.running) == (waiting, asked - waiting)
         for answer in inside:
@@ -307,14 +307,14 @@ def test_what_has_no_hurry_leaves_room_for_others() -> None:
         dispatcher = _dispatcher(limits=Limits(rows=1), max_queue=4)
         dispatcher.begin()
         await dispatcher.loaded()
-        inside = [dispatcher.submit(Asked([_tensor(SILENT)], "g"))]
+        inside = [dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))]
         await asyncio.sleep(0.01)
-        low = Terms(priority=Priority.LOW)
-        inside += [dispatcher.submit(Asked([_tensor(1)], "g"), low) for _ in range(2)]
+        low = RequestOptions(priority=Priority.LOW)
+        inside += [dispatcher.submit(InferenceRequest([_tensor(1)], "g"), low) for _ in range(2)]
         with pytest.raises(errors.Overloaded):
-            dispatcher.submit(Asked([_tensor(1)], "g"), low)
+            dispatcher.submit(InferenceRequest([_tensor(1)], "g"), low)
         dispatcher.check_room()
-        inside.append(dispatcher.submit(Asked([_tensor(1)], "g")))
+        inside.append(dispatcher.submit(InferenceRequest([_tensor(1)], "g")))
         for answer in inside:
             answer.cancel()
         await dispatcher.stop(0.1)
@@ -329,12 +329,12 @@ def test_a_client_may_wait_for_less_than_the_service_lets_it() -> None:
         await dispatcher.loaded()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        hurried = dispatcher.submit(Asked([_tensor(SILENT)], "g"), Terms(timeout=0.1))
+        hurried = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"), RequestOptions(timeout=0.1))
         with pytest.raises(errors.DeadlinePassed) as caught:
             await hurried
         assert 0.1 <= loop.time() - began < 1
         assert caught.value.params["deadline"] == 0.1
-        before = dispatcher.submit(Asked([_tensor(SILENT)], "g"), Terms(arrived=loop.time() - 4.8))
+        before = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"), RequestOptions(arrived=loop.time() - 4.8))
         with pytest.raises(errors.DeadlinePassed):
             await before
         assert loop.time() - began < 2, "its time before the door counts"

@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.serve.scheduling.queue import Waiting
-from airworthy.serve.scheduling.scheduler import Ticket
-from airworthy.serve.scheduling.wait_estimate import FEW, Forecast
+from airworthy.serve.scheduling.queue import RequestQueue
+from airworthy.serve.scheduling.scheduler import Schedulable
+from airworthy.serve.scheduling.wait_estimate import MIN_OBSERVATIONS, WaitEstimator
 
 
 @given(st.lists(st.tuples(st.sampled_from(["append", "back", "take", "keep"]), st.integers(0, 9)), max_size=40))
 def test_the_work_is_always_that_of_the_tickets(steps: list[tuple[str, int]]) -> None:
-    waiting: Waiting[Ticket] = Waiting()
-    mirror: list[Ticket] = []
+    waiting: RequestQueue[Schedulable] = RequestQueue()
+    mirror: list[Schedulable] = []
     for step, number in steps:
         if step == "append":
-            ticket = Ticket(0.0, 9.0, rows=number + 1, length=number)
+            ticket = Schedulable(0.0, 9.0, rows=number + 1, length=number)
             waiting.append(ticket)
             mirror.append(ticket)
         elif step == "back":
-            tickets = [Ticket(0.0, 9.0, rows=number + 1), Ticket(0.0, 9.0)]
+            tickets = [Schedulable(0.0, 9.0, rows=number + 1), Schedulable(0.0, 9.0)]
             waiting.put_back(tickets)
             mirror[:0] = tickets
         elif step == "take":
@@ -37,7 +37,7 @@ def test_the_work_is_always_that_of_the_tickets(steps: list[tuple[str, int]]) ->
 
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_the_wait_is_foretold_from_the_pace_of_all_lanes(lanes: int) -> None:
-    forecast = Forecast()
+    forecast = WaitEstimator()
     assert forecast.wait(100, 10) == 0
     for number in range(40):  # each run of 10 units takes 0.1 s, `lanes` of them at a time
         sent = (number // lanes) * 0.1
@@ -47,7 +47,7 @@ def test_the_wait_is_foretold_from_the_pace_of_all_lanes(lanes: int) -> None:
 
 
 def test_large_requests_are_not_held_to_cost_what_as_many_small_ones_do() -> None:
-    forecast = Forecast()
+    forecast = WaitEstimator()
     for number in range(200):  # a run takes 1 ms, and 1 µs for each of its 1 to 64 rows
         rows = 1 + 13 * number % 64
         forecast.learn(float(number), number + 0.001 + rows * 1e-6, rows, 0.001)
@@ -56,18 +56,18 @@ def test_large_requests_are_not_held_to_cost_what_as_many_small_ones_do() -> Non
 
 
 def test_too_little_foretells_nothing() -> None:
-    forecast = Forecast()
-    for _ in range(FEW - 1):
+    forecast = WaitEstimator()
+    for _ in range(MIN_OBSERVATIONS - 1):
         forecast.learn(0.0, 5.0, 1, 5.0)
     assert forecast.wait(10**6, 1) == 0
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from([-2.5, 0.0, 2.5])), max_size=40))
 def test_turns_are_kept_and_equals_stay_in_order(asked: list[tuple[float, float]]) -> None:
-    waiting: Waiting[Ticket] = Waiting()
+    waiting: RequestQueue[Schedulable] = RequestQueue()
     tickets = []
     for arrived, start in sorted(asked, key=lambda each: each[0]):
-        ticket = Ticket(arrived, arrived + 10)
+        ticket = Schedulable(arrived, arrived + 10)
         ticket.rank += start
         tickets.append(ticket)
         waiting.append(ticket)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.access.rate_limits import Callers, Rate, name_of
+from airworthy.serve.access.rate_limits import RateLimit, RateLimits, name_of
 from airworthy.serve.errors import LEAST_SPREAD, TooManyRequests, spread
 
 pauses = st.lists(st.floats(0, 3), min_size=1, max_size=60)
@@ -15,7 +15,7 @@ pauses = st.lists(st.floats(0, 3), min_size=1, max_size=60)
 
 @given(st.floats(0.1, 100), st.integers(1, 50), pauses)
 def test_no_stretch_of_time_holds_more_than_burst_and_rate(rate: float, burst: int, between: list[float]) -> None:
-    limit, now, admitted = Rate(rate, burst), 0.0, []
+    limit, now, admitted = RateLimit(rate, burst), 0.0, []
     for pause in between:
         now += pause
         if limit.wait("a", now) == 0:
@@ -28,7 +28,7 @@ def test_no_stretch_of_time_holds_more_than_burst_and_rate(rate: float, burst: i
 
 @given(st.floats(0.1, 100), st.integers(1, 50), pauses)
 def test_who_waits_as_told_is_let_in(rate: float, burst: int, between: list[float]) -> None:
-    limit, now = Rate(rate, burst), 0.0
+    limit, now = RateLimit(rate, burst), 0.0
     for pause in between:
         now += pause
         now += limit.wait("a", now) + 1e-6
@@ -37,7 +37,7 @@ def test_who_waits_as_told_is_let_in(rate: float, burst: int, between: list[floa
 
 
 def test_what_one_caller_uses_up_another_still_has() -> None:
-    limit = Rate(1, 2)
+    limit = RateLimit(1, 2)
     for _ in range(2):
         limit.take("a", 0.0)
     assert limit.wait("a", 0.0) == pytest.approx(1)
@@ -45,7 +45,7 @@ def test_what_one_caller_uses_up_another_still_has() -> None:
 
 
 def test_more_than_a_burst_gets_in_once_nothing_is_owed_and_is_paid_off_after() -> None:
-    limit = Rate(1000, 1000)
+    limit = RateLimit(1000, 1000)
     assert limit.wait("a", 0.0, 10_000) == 0
     limit.take("a", 0.0, 10_000)
     assert limit.wait("a", 0.0, 1) == pytest.approx(9.001)
@@ -54,14 +54,14 @@ def test_more_than_a_burst_gets_in_once_nothing_is_owed_and_is_paid_off_after() 
 
 @given(st.lists(st.integers(0, 30), max_size=200))
 def test_no_more_callers_are_remembered_than_may_be(asked: list[int]) -> None:
-    limit = Rate(1, 1, most=8)
+    limit = RateLimit(1, 1, most=8)
     for now, caller in enumerate(asked):
         limit.take(str(caller), float(now))
         assert len(limit) <= 8
 
 
 def test_requests_at_a_time_are_counted_out_again() -> None:
-    callers = Callers(ServeSettings(caller_requests=2))
+    callers = RateLimits(ServeSettings(caller_requests=2))
     assert [callers.enter("a") for _ in range(3)] == [True, True, False]
     assert callers.enter("b")
     callers.leave("a")
@@ -72,7 +72,7 @@ def test_requests_at_a_time_are_counted_out_again() -> None:
 
 
 def test_nothing_is_limited_by_default() -> None:
-    callers = Callers(ServeSettings())
+    callers = RateLimits(ServeSettings())
     assert not callers.on
     assert callers.wait("a", 0.0, 10**9) == 0
     assert callers.enter("a")

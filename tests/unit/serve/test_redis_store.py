@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.model import FileInfo, ModelInfo
 from airworthy.serve.cache.answers import AnswerCache, key_of
-from airworthy.serve.cache.fingerprint import digest_of, stamp_of
+from airworthy.serve.cache.fingerprint import content_digest, stamp_of
 from airworthy.serve.cache.redis_store import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -169,11 +169,11 @@ def test_a_digest_is_of_the_content(tmp_path: Path) -> None:
     file = tmp_path / "m.onnx"
     file.write_bytes(b"one")
     model = ModelInfo(name="m", path=str(file), format="onnx", entry=str(file), files=(FileInfo("m.onnx", 3),))
-    first, stamp = digest_of(model, "onnxruntime"), stamp_of(model)
-    assert digest_of(model, "onnxruntime") == first
-    assert digest_of(model, "null") != first
+    first, stamp = content_digest(model, "onnxruntime"), stamp_of(model)
+    assert content_digest(model, "onnxruntime") == first
+    assert content_digest(model, "null") != first
     file.write_bytes(b"two")
-    assert digest_of(model, "onnxruntime") != first
+    assert content_digest(model, "onnxruntime") != first
     assert stamp_of(model) != stamp
     file.unlink()
     assert stamp_of(model) == ()

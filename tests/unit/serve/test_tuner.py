@@ -13,22 +13,22 @@ from hypothesis import strategies as st
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerKind, RunnerOptions
-from airworthy.serve.metrics.metrics import Meters, ModelMeters
+from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.scheduling import tuning_runs
-from airworthy.serve.scheduling.cost_curve import Curve
+from airworthy.serve.scheduling.cost_curve import CostCurve
 from airworthy.serve.scheduling.dispatcher import Dispatcher
-from airworthy.serve.scheduling.requests import Asked
+from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.scheduler import Limits
-from airworthy.serve.scheduling.tuner import MOST_SECONDS, Profile, Search, Trial
+from airworthy.serve.scheduling.tuner import MOST_SECONDS, BatchTuner, Profile, TuningRun
 from airworthy.serve.tensors import Buffer, Tensor, TensorMeta
 from airworthy.serve.workers.link import OnEnd, OnReply
-from airworthy.serve.workers.wire import Answer, Load, Ready, Run
+from airworthy.serve.workers.wire import Load, Ready, Run, RunResult
 
 MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=(), outputs=())
-Machine = Callable[[Trial], float]
+Machine = Callable[[TuningRun], float]
 
 
-def found(search: Search, machine: Machine) -> tuple[Profile | None, list[Trial]]:
+def found(search: BatchTuner, machine: Machine) -> tuple[Profile | None, list[TuningRun]]:
     """What a search finds on a machine, and the trials that it made."""
     made = []
     while (trial := search.next) is not None:
@@ -38,34 +38,34 @@ def found(search: Search, machine: Machine) -> tuple[Profile | None, list[Trial]
     return search.profile, made
 
 
-def processor(trial: Trial) -> float:
+def processor(trial: TuningRun) -> float:
     """Two cores that do more side by side: 2 ms and 0.25 ms a token each, dearer beyond 300 tokens."""
     seconds = 0.002 + 0.00025 * trial.work * (1.3 if trial.work > 300 else 1)
-    return seconds * 0.6 if trial.alone else seconds
+    return seconds * 0.6 if trial.exclusive else seconds
 
 
-def accelerator(trial: Trial) -> float:
+def accelerator(trial: TuningRun) -> float:
     """A device whose runs take 3 ms until 500 tokens fill it; side by side they only get in each other's way."""
     seconds = 0.003 + max(0, trial.work - 500) * 0.000005
-    return seconds if trial.alone else seconds * 6
+    return seconds if trial.exclusive else seconds * 6
 
 
 def test_a_processor_is_used_side_by_side_in_batches_that_gain() -> None:
-    profile, made = found(Search(2, is_text=True, most_rows=32), processor)
+    profile, made = found(BatchTuner(2, is_text=True, most_rows=32), processor)
     assert profile is not None
     assert profile.lanes == 2
     assert profile.batch in (128, 256)
-    cost = Curve(profile.points)
+    cost = CostCurve(profile.points)
     assert cost(64) == pytest.approx(0.018, rel=0.1)
     assert 2 * cost(64) - cost(128) == pytest.approx(0.002, rel=0.2), "what a run less is worth"
     assert max(trial.work for trial in made) <= 512, "what takes too long is not tried"
 
 
 def test_an_accelerator_gets_one_large_batch_at_a_time() -> None:
-    profile, _ = found(Search(4, is_text=True, most_rows=32), accelerator)
+    profile, _ = found(BatchTuner(4, is_text=True, most_rows=32), accelerator)
     assert profile is not None
     assert (profile.lanes, profile.batch) == (1, 1024)
-    cost = Curve(profile.points)
+    cost = CostCurve(profile.points)
     assert cost(256) < 1.2 * cost(8)
 
 
@@ -73,27 +73,27 @@ def test_an_accelerator_gets_one_large_batch_at_a_time() -> None:
 def test_any_machine_ends_the_search(lanes: int, is_text: bool, most_rows: int, times: list[float]) -> None:
     count = 0
 
-    def machine(trial: Trial) -> float:
+    def machine(trial: TuningRun) -> float:
         nonlocal count
         count += 1
         return times[count % len(times)]
 
-    profile, made = found(Search(lanes, is_text=is_text, most_rows=most_rows), machine)
+    profile, made = found(BatchTuner(lanes, is_text=is_text, most_rows=most_rows), machine)
     assert all(trial.rows <= most_rows for trial in made)
     if profile is not None:
         assert 1 <= profile.lanes <= lanes
         assert profile.batch >= 1
-        cost = Curve(profile.points)
+        cost = CostCurve(profile.points)
         assert all(cost(n) <= cost(n + 1) for n in range(1500))
 
 
 def test_texts_are_no_longer_than_the_model_takes() -> None:
-    _, made = found(Search(2, is_text=True, most_rows=32, longest=32), processor)
+    _, made = found(BatchTuner(2, is_text=True, most_rows=32, longest=32), processor)
     assert {trial.length for trial in made} == {8, 24, 32}
 
 
 def test_nothing_larger_is_tried_than_a_request_may_wait_for() -> None:
-    _, made = found(Search(1, is_text=False, most_rows=64), lambda trial: 0.03 * trial.rows)
+    _, made = found(BatchTuner(1, is_text=False, most_rows=64), lambda trial: 0.03 * trial.rows)
     largest = max(trial.rows for trial in made)
     assert 0.03 * largest > MOST_SECONDS > 0.03 * largest / 2
 
@@ -121,8 +121,8 @@ class Timed:
         self.sent.append(run)
         rows, length = run.inputs[0].shape
         meta = TensorMeta("y", "FP32", (rows, 2), 8 * rows)
-        seconds = processor(Trial(rows, length, run.alone))
-        answer = Answer(run.id, (meta,), True, seconds)
+        seconds = processor(TuningRun(rows, length, run.exclusive))
+        answer = RunResult(run.id, (meta,), True, seconds)
         asyncio.get_running_loop().call_soon(self._on_reply, answer, memoryview(bytes(8 * rows)))
 
     def cancel(self, number: int) -> None:
@@ -142,7 +142,7 @@ def test_trials_are_made_between_requests_and_followed(monkeypatch: pytest.Monke
     monkeypatch.setattr(tuning_runs, "SETTLE", 0.0)
 
     async def main() -> None:
-        meters = ModelMeters(Meters(), "m")
+        meters = ModelMetrics(Metrics(), "m")
         load = Load("fake", MODEL, RunnerOptions(threads=2, lanes=2))
         dispatcher = Dispatcher(load, ServeSettings(), Timed, meters, Limits(rows=32))
         dispatcher.begin()
@@ -151,7 +151,7 @@ def test_trials_are_made_between_requests_and_followed(monkeypatch: pytest.Monke
         ids = array("q", [1, 2, 3]).tobytes()
         inputs = [Tensor(TensorMeta(spec.name, "INT64", (1, 3), len(ids)), ids) for spec in INPUTS]
         for _ in range(20):
-            (output,) = await dispatcher.submit(Asked(inputs, "tokens", 1, 3))
+            (output,) = await dispatcher.submit(InferenceRequest(inputs, "tokens", 1, 3))
             assert output.meta.shape == (1, 2)
         profile = await asyncio.wait_for(searching, 10)
         assert profile is not None
@@ -165,7 +165,7 @@ def test_trials_are_made_between_requests_and_followed(monkeypatch: pytest.Monke
 
 
 def test_what_cannot_be_made_up_is_not_tried() -> None:
-    trial = Trial(2, 0, True)
+    trial = TuningRun(2, 0, True)
     assert tuning_runs.blank((TensorSpec("x", "FP32", (-1, 3, -1)),), trial) is None
     assert tuning_runs.blank((TensorSpec("x", "BYTES", (-1,)),), trial) is None
     (tensor,) = tuning_runs.blank((TensorSpec("x", "FP32", (-1, 3)),), trial) or ()

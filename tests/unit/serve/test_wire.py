@@ -10,13 +10,13 @@ from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.engines.interface import RunnerKind, RunnerOptions
 from airworthy.serve.tensors import TensorMeta
 from airworthy.serve.workers.wire import (
-    Answer,
     Cancel,
-    Failure,
     Load,
     Reader,
     Ready,
     Run,
+    RunFailure,
+    RunResult,
     Stop,
     WireError,
     encode,
@@ -29,8 +29,8 @@ MESSAGES = [
     (Load("null", MODEL, RunnerOptions(threads=2)), b""),
     (Ready(RunnerKind.ONE_SHOT, MODEL.inputs, (), 1, 0.5), b""),
     (Run(1, (META,), 3.0, ("y",)), b"12345678"),
-    (Answer(1, (META,), True, 0.1), b"87654321"),
-    (Failure(1, "run-failed", {"detail": "é", "n": 3}), b""),
+    (RunResult(1, (META,), True, 0.1), b"87654321"),
+    (RunFailure(1, "run-failed", {"detail": "é", "n": 3}), b""),
     (Cancel(1), b""),
     (Stop(), b""),
 ]

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.access.rate_limits import Callers, name_of
+from airworthy.serve.access.rate_limits import RateLimits, name_of
 from airworthy.serve.http.messages import Request, Response
-from airworthy.serve.metrics.metrics import Meters
+from airworthy.serve.metrics.metrics import Metrics
 
 TOO_MANY_AT_A_TIME = 1.0
 """Seconds after which a caller that has too many requests running may try again."""
@@ -22,8 +22,8 @@ TOO_MANY_AT_A_TIME = 1.0
 class Admission:
     """The limits of all callers of one process."""
 
-    def __init__(self, settings: ServeSettings, meters: Meters) -> None:
-        self._callers = Callers(settings)
+    def __init__(self, settings: ServeSettings, meters: Metrics) -> None:
+        self._callers = RateLimits(settings)
         self._header = self._callers.header
         self._meters = meters
         self.on = self._callers.on

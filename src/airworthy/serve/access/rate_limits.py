@@ -17,7 +17,7 @@ _IPV6_BLOCK = 4
 """Groups of an IPv6 address that name a caller: whoever has one address of a /64 has all of them."""
 
 
-class Rate:
+class RateLimit:
     """One rate for each of many callers."""
 
     def __init__(self, rate: float, burst: float, most: int = MOST_CALLERS) -> None:
@@ -53,16 +53,16 @@ class Rate:
         return len(self._paid_off)
 
 
-class Callers:
+class RateLimits:
     """What callers have asked, held against the settings."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self._most_running = settings.caller_requests
         self._running: dict[str, int] = {}
         rate, burst = settings.caller_rate, settings.caller_burst
-        self._requests = Rate(rate, max(1.0, burst or rate)) if rate else None
+        self._requests = RateLimit(rate, max(1.0, burst or rate)) if rate else None
         bytes_ = settings.caller_bytes
-        self._bytes = Rate(bytes_, bytes_) if bytes_ else None
+        self._bytes = RateLimit(bytes_, bytes_) if bytes_ else None
         self._header = settings.caller_header.lower().encode("latin-1")
 
     @property

@@ -18,8 +18,8 @@ from typing import Protocol
 from airworthy.core.errors import AirworthyError
 from airworthy.serve import errors
 from airworthy.serve.http.messages import Response, headers_of
-from airworthy.serve.metrics.metrics import Meters
-from airworthy.serve.models.served import Served
+from airworthy.serve.metrics.metrics import Metrics
+from airworthy.serve.models.served import ServedModel
 from airworthy.serve.scheduling.capacity import QUEUE
 
 FRESH = 0.1
@@ -32,38 +32,38 @@ LONGEST = 512
 """Bytes of a request in which its URL is looked for."""
 _POST = b"POST "
 
-Places = Mapping[bytes, "tuple[str, Served]"]
+Places = Mapping[bytes, "tuple[str, ServedModel]"]
 """URLs of inference as they are sent → the route's name in the metrics, and the model."""
 
 
-class Held(Protocol):
+class ParkedConnection(Protocol):
     """A connection whose request waits unread."""
 
     held_since: float
     """When it came, on the event loop's clock; 0 once it does not wait any more."""
 
-    def come_in(self) -> None:
+    def resume(self) -> None:
         """Read it now."""
 
 
-class Doors:
+class UnparsedQueues:
     """The doors of all models."""
 
-    def __init__(self, places: Places, error_body: Callable[[AirworthyError], bytes], meters: Meters) -> None:
+    def __init__(self, places: Places, error_body: Callable[[AirworthyError], bytes], meters: Metrics) -> None:
         self._error_body = error_body
         self._meters = meters
-        doors = {served.name: _Door(served) for _, served in places.values()}
+        doors = {served.name: UnparsedQueue(served) for _, served in places.values()}
         self._doors = tuple(doors.values())
         self._places = {url: (route, doors[served.name]) for url, (route, served) in places.items()}
 
-    def hold(self, connection: Held, data: bytes) -> bool:
+    def park(self, connection: ParkedConnection, data: bytes) -> bool:
         """Whether a request that begins so waits unread; the connection is called once it may come in."""
         if not data.startswith(_POST):
             return False
         place = self._places.get(data[5 : data.find(b" ", 5, LONGEST)])
-        return place is not None and place[1].hold(connection)
+        return place is not None and place[1].park(connection)
 
-    def turn_away(self, target: bytes) -> Response | None:
+    def reject(self, target: bytes) -> Response | None:
         """The answer to a request for this URL; None to look at the request."""
         place = self._places.get(target)
         if place is None:
@@ -75,29 +75,29 @@ class Doors:
         self._meters.requests.add(route, 503)
         return door.answer(self._answer, *waiting)
 
-    def look(self, now: float) -> None:
+    def tick(self, now: float) -> None:
         """Let in who has waited long enough; the server calls it again and again."""
         for door in self._doors:
-            door.look(now)
+            door.tick(now)
 
     def _answer(self, name: str, waiting: int, wait: float) -> Response:
         error = errors.Overloaded(name=name, waiting=waiting, retry_after=wait)
         return Response(error.http_status, self._error_body(error), headers_of(error))
 
 
-class _Door:
+class UnparsedQueue:
     """The door of one model."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: ServedModel) -> None:
         self._served = served
-        self._held: deque[Held] = deque()
+        self._held: deque[ParkedConnection] = deque()
         self._coming = 0
         self._opening = False
         self._prepared: tuple[float, list[Response]] = (0.0, [])
         served.on_room = self._open_soon
         served.held = lambda: len(self._held)
 
-    def hold(self, connection: Held) -> bool:
+    def park(self, connection: ParkedConnection) -> bool:
         """Keep a connection outside while the queue is long, and short enough for it to come in soon."""
         served = self._served
         if not self._held and served.waiting + self._coming < QUEUE:
@@ -126,10 +126,10 @@ class _Door:
             self._prepared = (now + FRESH, answers)
         return random.choice(answers)  # noqa: S311 - spreads clients, keeps no secret
 
-    def look(self, now: float) -> None:
+    def tick(self, now: float) -> None:
         """Let in who was held for too long, or all where nothing runs that would make room."""
         while self._held and (now - self._held[0].held_since >= MOST_HELD or not self._served.ready):
-            self._held.popleft().come_in()
+            self._held.popleft().resume()
         if self._held:
             self._open_soon()
 
@@ -153,4 +153,4 @@ class _Door:
         while self._held and room > 0:
             connection = self._held.popleft()
             room -= bool(connection.held_since)
-            connection.come_in()
+            connection.resume()

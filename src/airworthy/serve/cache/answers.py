@@ -15,10 +15,10 @@ from functools import partial
 from typing import Protocol
 
 from airworthy.serve import errors
-from airworthy.serve.scheduling.request_options import Watch
+from airworthy.serve.scheduling.request_options import OnDisconnect
 from airworthy.serve.tensors import Tensor
 
-Answer = tuple[Tensor, ...]
+Outputs = tuple[Tensor, ...]
 Counter = Callable[[str], None]
 
 OVERHEAD = 400
@@ -28,10 +28,10 @@ OVERHEAD = 400
 class Store(Protocol):
     """Keeps answers beyond this process, and never fails."""
 
-    async def get(self, key: bytes) -> Answer | None:
+    async def get(self, key: bytes) -> Outputs | None:
         """A kept answer, soon, or None."""
 
-    def put(self, key: bytes, answer: Answer) -> None:
+    def put(self, key: bytes, answer: Outputs) -> None:
         """Keep an answer."""
 
 
@@ -64,18 +64,18 @@ class AnswerCache:
         self._limit = limit
         self._ttl = ttl
         self._count = count
-        self._entries: OrderedDict[bytes, tuple[float, int, Answer]] = OrderedDict()
-        self._flights: dict[bytes, _Flight] = {}
+        self._entries: OrderedDict[bytes, tuple[float, int, Outputs]] = OrderedDict()
+        self._flights: dict[bytes, SharedRun] = {}
         self.size = 0
         """Bytes that it holds."""
 
     def ask(
         self,
         key: bytes,
-        run: Callable[[], asyncio.Future[Answer]],
-        watch: Watch | None,
+        run: Callable[[], asyncio.Future[Outputs]],
+        watch: OnDisconnect | None,
         store: Store | None = None,
-    ) -> asyncio.Future[Answer]:
+    ) -> asyncio.Future[Outputs]:
         """The answer to a request: one that is kept, that of a run under way, or that of a new run.
 
         Args:
@@ -88,7 +88,7 @@ class AnswerCache:
             A future of this caller's own: cancelling it takes nobody else's answer away.
         """
         loop = asyncio.get_running_loop()
-        own: asyncio.Future[Answer] = loop.create_future()
+        own: asyncio.Future[Outputs] = loop.create_future()
         kept = self._get(key, loop.time())
         if kept is not None:
             self._count("hit")
@@ -103,7 +103,7 @@ class AnswerCache:
                 future = run()
             else:
                 future = asyncio.ensure_future(self._through(key, run, store))
-            flight = self._flights[key] = _Flight(future)
+            flight = self._flights[key] = SharedRun(future)
             flight.future.add_done_callback(lambda done: self._land(key, done))
         flight.join(own, watch)
         return own
@@ -113,7 +113,7 @@ class AnswerCache:
         self._entries.clear()
         self.size = 0
 
-    async def _through(self, key: bytes, run: Callable[[], asyncio.Future[Answer]], store: Store) -> Answer:
+    async def _through(self, key: bytes, run: Callable[[], asyncio.Future[Outputs]], store: Store) -> Outputs:
         """The answer that the store has, or that of a run."""
         kept = await store.get(key)
         if kept is not None:
@@ -124,7 +124,7 @@ class AnswerCache:
         store.put(key, answer)
         return answer
 
-    def _get(self, key: bytes, now: float) -> Answer | None:
+    def _get(self, key: bytes, now: float) -> Outputs | None:
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -136,13 +136,13 @@ class AnswerCache:
         self._entries.move_to_end(key)
         return answer
 
-    def _land(self, key: bytes, done: asyncio.Future[Answer]) -> None:
+    def _land(self, key: bytes, done: asyncio.Future[Outputs]) -> None:
         flight = self._flights.pop(key)
         if not done.cancelled() and done.exception() is None:
             self._put(key, done.result())
         flight.land()
 
-    def _put(self, key: bytes, answer: Answer) -> None:
+    def _put(self, key: bytes, answer: Outputs) -> None:
         # The data may be a view of a whole batch, which must not be kept alive by one row of it.
         own = tuple(Tensor(meta, bytes(data)) for meta, data in answer)
         size = OVERHEAD + sum(tensor.meta.size for tensor in own)
@@ -155,14 +155,14 @@ class AnswerCache:
             self.size -= dropped
 
 
-class _Flight:
+class SharedRun:
     """One run, and all who wait for it."""
 
-    def __init__(self, future: asyncio.Future[Answer]) -> None:
+    def __init__(self, future: asyncio.Future[Outputs]) -> None:
         self.future = future
-        self._callers: set[asyncio.Future[Answer]] = set()
+        self._callers: set[asyncio.Future[Outputs]] = set()
 
-    def join(self, own: asyncio.Future[Answer], watch: Watch | None) -> None:
+    def join(self, own: asyncio.Future[Outputs], watch: OnDisconnect | None) -> None:
         """Wait as well."""
         self._callers.add(own)
         own.add_done_callback(self._leave)
@@ -181,12 +181,12 @@ class _Flight:
             else:
                 own.set_result(self.future.result())
 
-    def _leave(self, own: asyncio.Future[Answer]) -> None:
+    def _leave(self, own: asyncio.Future[Outputs]) -> None:
         self._callers.discard(own)
         if not self._callers and not self.future.done():
             self.future.cancel()
 
 
-def _gone(own: asyncio.Future[Answer]) -> None:
+def _gone(own: asyncio.Future[Outputs]) -> None:
     if not own.done():
         own.set_exception(errors.ClientGone())

@@ -32,7 +32,7 @@ def _stat(path: Path) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def digest_of(model: ModelInfo, engine: str) -> str:
+def content_digest(model: ModelInfo, engine: str) -> str:
     """A SHA-256 over all files of a model, the engine and the program: what decides about an answer.
 
     Raises:

@@ -15,7 +15,7 @@ import msgspec
 
 from airworthy.core.errors import ExtraMissing, SettingInvalid
 from airworthy.core.messages import say
-from airworthy.serve.cache.answers import Answer, Counter
+from airworthy.serve.cache.answers import Counter, Outputs
 from airworthy.serve.tensors import BYTE_WIDTH, Tensor, TensorMeta, element_count
 
 PREFIX = b"airworthy:answer:1:"
@@ -32,7 +32,7 @@ LONGEST_PAUSE = 30.0
 """Seconds of a pause at the most."""
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True):
+class KeptOutputs(msgspec.Struct, frozen=True, array_like=True):
     """A kept answer."""
 
     key: bytes
@@ -42,15 +42,15 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(Kept)
+_decoder = msgspec.msgpack.Decoder(KeptOutputs)
 
 
-def pack(key: bytes, answer: Answer) -> bytes:
+def pack(key: bytes, answer: Outputs) -> bytes:
     """An answer as a value."""
-    return _encode(Kept(key, tuple((meta, bytes(data)) for meta, data in answer)))
+    return _encode(KeptOutputs(key, tuple((meta, bytes(data)) for meta, data in answer)))
 
 
-def unpack(key: bytes, value: object) -> Answer | None:
+def unpack(key: bytes, value: object) -> Outputs | None:
     """The answer in a value; None where it is none, or that of another request."""
     if not isinstance(value, bytes):
         return None
@@ -143,7 +143,7 @@ class RedisAnswers:
         self._under_way = 0
         self._puts: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: bytes) -> Answer | None:
+    async def get(self, key: bytes) -> Outputs | None:
         """A kept answer; None where there is none, or none could be had in time."""
         done, value = await self._command(lambda: self._redis.get(PREFIX + key))
         if not done:
@@ -155,7 +155,7 @@ class RedisAnswers:
         self._count("hit" if answer is not None else "failed")
         return answer
 
-    def put(self, key: bytes, answer: Answer) -> None:
+    def put(self, key: bytes, answer: Outputs) -> None:
         """Keep an answer, some time after this returns."""
         if sum(tensor.meta.size for tensor in answer) > MOST_VALUE or len(self._puts) >= MOST_AT_A_TIME:
             self._count("skipped")

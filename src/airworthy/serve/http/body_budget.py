@@ -12,7 +12,7 @@ RETRY_AFTER = 1.0
 """Seconds after which a client may try again that found no room for its body."""
 
 
-class Bodies:
+class BodyBudget:
     """Counts the bytes of large bodies."""
 
     def __init__(self, most: int) -> None:
@@ -31,6 +31,6 @@ class Bodies:
         self.held += size
         return size
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """So many bytes are needed no more."""
         self.held -= size

@@ -44,27 +44,27 @@ _KEEP = b"connection: keep-alive\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-Answer = Callable[[Request], Coroutine[Any, Any, Optional[Response]]]
+Handler = Callable[[Request], Coroutine[Any, Any, Optional[Response]]]
 
 
 class TooMuch(Exception):
     """A request out of proportion; raised inside of the parser, which ends the connection."""
 
 
-class Entrance(Protocol):
+class EarlyGate(Protocol):
     """What stands between the bytes that come and the requests that they are."""
 
-    def hold(self, connection: Connection, data: bytes) -> bool:
+    def park(self, connection: Connection, data: bytes) -> bool:
         """Whether a request that begins so waits unread, until `come_in` is called."""
 
-    def turn_away(self, target: bytes) -> Optional[Response]:
+    def reject(self, target: bytes) -> Optional[Response]:
         """The answer to a URL at which nobody is let in now; None to look at the request."""
 
-    def look(self, now: float) -> None:
+    def tick(self, now: float) -> None:
         """Time has passed."""
 
 
-class Bounds(Protocol):
+class ServerLimits(Protocol):
     """What a connection needs to know of its server."""
 
     max_head: int
@@ -82,13 +82,13 @@ class Bounds(Protocol):
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
 
-    doors: Optional[Entrance]
+    doors: Optional[EarlyGate]
     """Who must wait before anything is made of what came; None where nobody must."""
-    answer: Answer
+    answer: Handler
     """Gives the answer to a request; None where there is nobody to answer any more."""
 
 
-class Part(Enum):
+class ParseState(Enum):
     """What a connection is in the middle of receiving."""
 
     NOTHING = 0
@@ -133,12 +133,12 @@ class Connection(asyncio.Protocol):
         "held_since",
     )
 
-    def __init__(self, server: Bounds) -> None:
+    def __init__(self, server: ServerLimits) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._parser: httptools.HttpRequestParser | None = None
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self._part = Part.NOTHING
+        self._part = ParseState.NOTHING
         self._size = 0
         self._piece = 0
         self._chunks = 0
@@ -198,9 +198,9 @@ class Connection(asyncio.Protocol):
             if self._size > LINGER_SIZE:
                 self.abort()
             return
-        if self._part is not Part.NOTHING:
+        if self._part is not ParseState.NOTHING:
             self._size += len(data)
-            in_head = self._part is Part.HEAD
+            in_head = self._part is ParseState.HEAD
             if self._size > (self._server.max_head if in_head else self._server.max_wire):
                 self._refuse(431 if in_head else 413)
                 return
@@ -208,16 +208,16 @@ class Connection(asyncio.Protocol):
             self._held += data
             if len(self._held) > HELD:
                 self.wait()
-        elif self._part is Part.NOTHING and self._is_held(data):
+        elif self._part is ParseState.NOTHING and self._is_held(data):
             self._held, self._head_due, self._due = data, math.inf, math.inf
         else:
             self._read(data)
 
     def _is_held(self, data: bytes) -> bool:
         doors = self._server.doors
-        return doors is not None and self._answering is None and not self._writing_paused and doors.hold(self, data)
+        return doors is not None and self._answering is None and not self._writing_paused and doors.park(self, data)
 
-    def come_in(self) -> None:
+    def resume(self) -> None:
         """Read what was held."""
         if not self.held_since:
             return
@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._part, self._size, self._chunks = Part.HEAD, 0, 0
+        self._part, self._size, self._chunks = ParseState.HEAD, 0, 0
         self._target, self._headers = b"", []
         self._expects = self._asks_to_keep = self._is_named = False
         self._head_due = self._loop.time() + self._server.head_timeout
@@ -279,12 +279,12 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request can be answered, its body will be asked for."""
-        self._part = Part.BODY
+        self._part = ParseState.BODY
         self._head_due = math.inf
         assert self._parser is not None
         keep = self._parser.should_keep_alive()
         if keep and self._server.doors is not None and self._may_turn_away(self._parser.get_method()):
-            self._turned_away = self._server.doors.turn_away(self._target)
+            self._turned_away = self._server.doors.reject(self._target)
             if self._turned_away is not None:
                 self._size, self._due = 0, self._loop.time() + IDLE
                 return
@@ -315,7 +315,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._part = Part.NOTHING
+        self._part = ParseState.NOTHING
         if self._incoming is not None:
             self._incoming.end()
             self._incoming = None
@@ -385,7 +385,7 @@ class Connection(asyncio.Protocol):
         if not keep:
             self._end(lingers=not request.complete)
         else:
-            if self._part is Part.NOTHING and not self._ahead:
+            if self._part is ParseState.NOTHING and not self._ahead:
                 self._parser = None  # it takes more memory than making it takes time
             self._expect_reading()
             self._next()
@@ -447,7 +447,9 @@ class Connection(asyncio.Protocol):
 
     def retire(self) -> None:
         """The server stops: close where nothing is under way."""
-        is_idle = self._answering is None and not self._ahead and self._part is Part.NOTHING and not self.held_since
+        is_idle = (
+            self._answering is None and not self._ahead and self._part is ParseState.NOTHING and not self.held_since
+        )
         if is_idle and not self._deaf:
             self._end()
 
@@ -463,14 +465,14 @@ class Connection(asyncio.Protocol):
         self._unread = self._transport.get_write_buffer_size()
         self._due = self._loop.time() + IDLE
 
-    def look(self, now: float) -> None:
+    def tick(self, now: float) -> None:
         """End what has taken too long; the server calls it again and again."""
         if now >= self._respite:
             self._respite = math.inf
             self._read_on()
         if now >= self._head_due:
             self._head_due = math.inf
-            if self._part is Part.HEAD:
+            if self._part is ParseState.HEAD:
                 self._refuse(408)
             else:
                 self._end()

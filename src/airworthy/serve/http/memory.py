@@ -10,15 +10,15 @@ from collections.abc import Callable
 PORTION = 50_000
 """New objects after which the collector looks at them. Under overload 10,000 of them came many times a second, and
 looking took 7 % of the time."""
-EACH = 30.0
+COLLECT_INTERVAL_S = 30.0
 """Seconds between two times that free lists are emptied."""
-FEW = 256
+MIN_YOUNG_OBJECTS = 256
 """Objects more than before for which that isn't worth it."""
 BURST = 512
 """Connections that must have gone for trimming to be worth it; each took some kilobytes."""
 
 
-def spare_the_collector() -> None:
+def tune_gc() -> None:
     """Tell the garbage collector that what is here stays, and to look at new objects in larger portions.
 
     Requests leave no cycles behind; walking everything for each few hundred of them shows in the slowest answers.
@@ -27,7 +27,7 @@ def spare_the_collector() -> None:
     gc.set_threshold(PORTION, 20, 100)
 
 
-class Returns:
+class MemoryTrimmer:
     """Gives back, now and then, what is held without being used.
 
     Python keeps tuples that are done with for others of their size, up to 2,000 of each; one that was made from a
@@ -43,12 +43,12 @@ class Returns:
         self._most = 0
         self._last = 0
 
-    def look(self, connections: int, now: float) -> None:
+    def tick(self, connections: int, now: float) -> None:
         """So many connections are open now, on a clock of seconds; asked again and again."""
         if now >= self._next:
-            if self._next and gc.get_count()[0] >= FEW:
+            if self._next and gc.get_count()[0] >= MIN_YOUNG_OBJECTS:
                 self._collect()
-            self._next = now + EACH
+            self._next = now + COLLECT_INTERVAL_S
         ebbs, self._last = connections < self._last, connections
         self._most = max(self._most, connections)
         if self._most - connections >= BURST and connections <= self._most // 2 and not ebbs:

@@ -13,7 +13,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.serve import errors
 from airworthy.serve.http import compression
-from airworthy.serve.http.body_budget import Bodies
+from airworthy.serve.http.body_budget import BodyBudget
 
 Header = tuple[bytes, bytes]
 
@@ -33,7 +33,7 @@ class Response(NamedTuple):
     """Headers but for the length."""
 
 
-class Line(Protocol):
+class BodySource(Protocol):
     """What a request needs of its connection."""
 
     def go_on(self) -> None:
@@ -77,7 +77,9 @@ class Request:
         "tenant",
     )
 
-    def __init__(self, line: Line, method: str, target: bytes, path: str, headers: list[Header], keep: bool) -> None:
+    def __init__(
+        self, line: BodySource, method: str, target: bytes, path: str, headers: list[Header], keep: bool
+    ) -> None:
         self.method = method
         """The method, in capitals."""
         self.target = target
@@ -96,7 +98,7 @@ class Request:
         """Whose kept answers it may be given."""
         self.arrived = 0.0
         """When it came, on the event loop's clock, where it had to wait before it was read; else 0."""
-        self.bodies: Bodies | None = None
+        self.bodies: BodyBudget | None = None
         """Where room for a large body is asked for; None for nowhere."""
         self.reserved = 0
         """Bytes of room that it has there."""
@@ -214,7 +216,7 @@ class Request:
     def _grow(self, size: int) -> None:
         try:
             self._reserve(size)
-        except errors.Refusal as error:
+        except errors.RequestError as error:
             self._chunks.clear()
             self._fail(error)
 
@@ -256,7 +258,7 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
 
 def status_of(error: AirworthyError) -> int:
     """The HTTP status of an error: a refusal's own; what the client sent wrong is 400."""
-    return error.http_status if isinstance(error, errors.Refusal) else 400
+    return error.http_status if isinstance(error, errors.RequestError) else 400
 
 
 def message_of(error: AirworthyError) -> str:
@@ -267,7 +269,7 @@ def message_of(error: AirworthyError) -> str:
 def headers_of(error: AirworthyError) -> tuple[Header, ...]:
     """The headers of an error's response."""
     headers = [JSON]
-    if isinstance(error, errors.Refusal) and error.retry_after:
+    if isinstance(error, errors.RequestError) and error.retry_after:
         # The standard's header has whole seconds; OpenAI's clients look for theirs with milliseconds first.
         headers.append((b"retry-after", str(math.ceil(error.retry_after)).encode()))
         headers.append((b"retry-after-ms", str(math.ceil(1000 * error.retry_after)).encode()))

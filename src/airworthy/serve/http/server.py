@@ -8,8 +8,8 @@ import socket
 import sys
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.http.connection import FRAMING, Answer, Connection, Entrance
-from airworthy.serve.http.memory import Returns
+from airworthy.serve.http.connection import FRAMING, Connection, EarlyGate, Handler
+from airworthy.serve.http.memory import MemoryTrimmer
 
 ACCEPTS = 64
 """Connections that are taken at a time."""
@@ -17,7 +17,7 @@ RECOVER = 0.5
 """Seconds after which connections are taken again once there was no descriptor for one."""
 MARGIN = 2.0
 """Seconds beyond the drain after which what is left is cut off."""
-LOOK = 0.1
+SWEEP_INTERVAL_S = 0.1
 """Seconds between two looks at the connections' times."""
 RESERVE = 128
 """Open files that connections leave to everything else."""
@@ -28,7 +28,7 @@ MOST_CONNECTIONS = 1 << 16
 class Server:
     """Serves an application until it is told to stop."""
 
-    def __init__(self, answer: Answer, settings: ServeSettings, doors: Entrance | None = None) -> None:
+    def __init__(self, answer: Handler, settings: ServeSettings, doors: EarlyGate | None = None) -> None:
         """Make a server.
 
         Args:
@@ -46,7 +46,7 @@ class Server:
         self.doors = doors
         self._grace = settings.drain + MARGIN
         self._most = _most_connections()
-        self._returns = Returns()
+        self._returns = MemoryTrimmer()
         self._changed = asyncio.Event()
         self._opening: set[asyncio.Task[None]] = set()
 
@@ -136,15 +136,15 @@ class Server:
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(SWEEP_INTERVAL_S)
             self._look_once(loop.time())
 
     def _look_once(self, now: float) -> None:
         for connection in tuple(self.connections):
-            connection.look(now)
+            connection.tick(now)
         if self.doors is not None:
-            self.doors.look(now)
-        self._returns.look(len(self.connections), now)
+            self.doors.tick(now)
+        self._returns.tick(len(self.connections), now)
 
 
 def _most_connections() -> int:

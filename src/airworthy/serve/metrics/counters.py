@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 
-class Tally:
+class FastHistogram:
     """The observations of one label value."""
 
     __slots__ = ("_bounds", "counts", "sum")
@@ -37,19 +37,19 @@ class Tally:
         return sum(self.counts)
 
 
-class Histogram(Collector):
+class HistogramFamily(Collector):
     """A histogram by model."""
 
     def __init__(self, name: str, doc: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
         self._name = name
         self._doc = doc
         self._bounds = bounds
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[str, FastHistogram] = {}
         registry.register(self)
 
-    def of(self, model: str) -> Tally:
+    def of(self, model: str) -> FastHistogram:
         """The tally of a model; the same one each time."""
-        return self._tallies.setdefault(model, Tally(self._bounds))
+        return self._tallies.setdefault(model, FastHistogram(self._bounds))
 
     def collect(self) -> Iterable[Metric]:
         """What Prometheus reads."""
@@ -58,14 +58,14 @@ class Histogram(Collector):
             family.add_metric([model], list(self._buckets(tally)), tally.sum)
         yield family
 
-    def _buckets(self, tally: Tally) -> Iterator[tuple[str, float]]:
+    def _buckets(self, tally: FastHistogram) -> Iterator[tuple[str, float]]:
         total = 0
         for bound, count in zip((*self._bounds, float("inf")), tally.counts, strict=True):
             total += count
             yield floatToGoString(bound), total  # type: ignore[no-untyped-call]
 
 
-class Answers(Collector):
+class ResponseCounter(Collector):
     """Requests by their answer."""
 
     def __init__(self, name: str, doc: str, labels: Sequence[str], registry: CollectorRegistry) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from airworthy.serve.metrics.metrics import Meters
+from airworthy.serve.metrics.metrics import Metrics
 
-LOOK = 0.25
+SAMPLE_INTERVAL_S = 0.25
 """Seconds between two looks."""
 
 
 class LoopLag:
     """Looks again and again whether the loop comes round in time."""
 
-    def __init__(self, meters: Meters) -> None:
+    def __init__(self, meters: Metrics) -> None:
         self._most = 0.0
         meters.watch_loop(self._take)
 
@@ -21,8 +21,8 @@ class LoopLag:
         """Look until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + LOOK
-            await asyncio.sleep(LOOK)
+            due = loop.time() + SAMPLE_INTERVAL_S
+            await asyncio.sleep(SAMPLE_INTERVAL_S)
             self._most = max(self._most, loop.time() - due)
 
     def _take(self) -> float:

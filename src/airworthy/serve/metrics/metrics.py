@@ -7,30 +7,32 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from airworthy.serve.metrics.counters import Answers, Histogram, Tally
+from airworthy.serve.metrics.counters import FastHistogram, HistogramFamily, ResponseCounter
 from airworthy.serve.metrics.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class Meters:
+class Metrics:
     """The service's counters."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Answers(
+        self.requests = ResponseCounter(
             "airworthy_http_requests", "HTTP requests by answer.", ["route", "status"], self.registry
         )
-        self.calls = Answers("airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], self.registry)
-        self.duration = Histogram(
+        self.calls = ResponseCounter(
+            "airworthy_grpc_requests", "gRPC calls by answer.", ["method", "code"], self.registry
+        )
+        self.duration = HistogramFamily(
             "airworthy_request_duration_seconds", "From admission to the model's answer.", SECONDS, self.registry
         )
-        self.queued = Histogram("airworthy_queue_duration_seconds", "Time in the queue.", SECONDS, self.registry)
-        self.compute = Histogram(
+        self.queued = HistogramFamily("airworthy_queue_duration_seconds", "Time in the queue.", SECONDS, self.registry)
+        self.compute = HistogramFamily(
             "airworthy_batch_duration_seconds", "Time that the runtime took for a batch.", SECONDS, self.registry
         )
-        self.rows = Histogram("airworthy_batch_rows", "Rows of a batch.", ROWS, self.registry)
+        self.rows = HistogramFamily("airworthy_batch_rows", "Rows of a batch.", ROWS, self.registry)
         self.refused = Counter(
             "airworthy_requests_refused",
             "Requests that ended without a result, by reason.",
@@ -81,10 +83,10 @@ class Meters:
         return generate_latest(self.registry)
 
 
-class ModelMeters:
+class ModelMetrics:
     """One model's counters, with their labels looked up once."""
 
-    def __init__(self, meters: Meters, model: str) -> None:
+    def __init__(self, meters: Metrics, model: str) -> None:
         self._meters = meters
         self._model = model
         self._duration = meters.duration.of(model)
@@ -164,5 +166,5 @@ class ModelMeters:
         return int(self._meters.registry.get_sample_value("airworthy_cache_requests_total", labels) or 0)
 
 
-def _duration(tally: Tally) -> Duration:
+def _duration(tally: FastHistogram) -> Duration:
     return Duration(tally.count, int(tally.sum * 1e9))

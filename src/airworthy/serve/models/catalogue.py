@@ -9,7 +9,7 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.serve import errors
 from airworthy.serve.metrics.statistics import ModelStatistics
-from airworthy.serve.models.served import VERSION, Served
+from airworthy.serve.models.served import VERSION, ServedModel
 
 
 class ModelState(msgspec.Struct, omit_defaults=True):
@@ -25,13 +25,13 @@ class ModelState(msgspec.Struct, omit_defaults=True):
     """Why it is not ready."""
 
 
-class Models(Mapping[str, Served]):
+class Models(Mapping[str, ServedModel]):
     """The models by name, in the order in which they were given."""
 
-    def __init__(self, models: Mapping[str, Served]) -> None:
+    def __init__(self, models: Mapping[str, ServedModel]) -> None:
         self._models = models
 
-    def __getitem__(self, name: str) -> Served:
+    def __getitem__(self, name: str) -> ServedModel:
         """The model of a name."""
         return self._models[name]
 
@@ -43,7 +43,7 @@ class Models(Mapping[str, Served]):
         """How many there are."""
         return len(self._models)
 
-    def find(self, name: str, version: str = "") -> Served:
+    def find(self, name: str, version: str = "") -> ServedModel:
         """The model of a name.
 
         Args:
@@ -81,7 +81,7 @@ class Models(Mapping[str, Served]):
         return [state for state in states if state.state == "READY"] if ready_only else states
 
 
-def _state(served: Served) -> ModelState:
+def _state(served: ServedModel) -> ModelState:
     if served.ready:
         return ModelState(served.name, VERSION, "READY")
     state = "LOADING" if not served.unloaded and served.state == "starting" else "UNAVAILABLE"

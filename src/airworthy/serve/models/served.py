@@ -14,15 +14,15 @@ from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import errors
 from airworthy.serve.cache.answers import AnswerCache, Store, key_of
-from airworthy.serve.cache.fingerprint import digest_of, stamp_of
-from airworthy.serve.metrics.metrics import Meters, ModelMeters
+from airworthy.serve.cache.fingerprint import content_digest, stamp_of
+from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.metrics.statistics import ModelStatistics
 from airworthy.serve.models.tokenizer import TextCodec, int64
 from airworthy.serve.scheduling import tuning_runs
-from airworthy.serve.scheduling.capacity import Full
+from airworthy.serve.scheduling.capacity import QueueFull
 from airworthy.serve.scheduling.dispatcher import Dispatcher
-from airworthy.serve.scheduling.request_options import USUAL, Terms
-from airworthy.serve.scheduling.requests import Asked
+from airworthy.serve.scheduling.request_options import USUAL, RequestOptions
+from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.scheduler import Limits
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, check_strings, is_finite, shape_text
@@ -56,7 +56,7 @@ def embedding_output(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
     return next(iter(named or flat), None)
 
 
-class Served:
+class ServedModel:
     """A model that is being served."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Served:
         options: RunnerOptions,
         settings: ServeSettings,
         make_link: MakeLink,
-        meters: Meters,
+        meters: Metrics,
         profile: Profile | None = None,
         store: Store | None = None,
     ) -> None:
@@ -74,7 +74,7 @@ class Served:
         self.name = model.name
         self.engine = engine
         self._settings = settings
-        self._meters = ModelMeters(meters, model.name)
+        self._meters = ModelMetrics(meters, model.name)
         self.inputs: tuple[TensorSpec, ...] = model.inputs
         self.outputs: tuple[TensorSpec, ...] = model.outputs
         self.batchable = is_batchable(model.inputs, model.outputs)
@@ -165,7 +165,7 @@ class Served:
         if self._store is None or not self._stamp:
             return
         try:
-            digest = await asyncio.get_running_loop().run_in_executor(None, digest_of, self.model, self.engine)
+            digest = await asyncio.get_running_loop().run_in_executor(None, content_digest, self.model, self.engine)
         except OSError:
             return
         # A file that was replaced since the load began would name what the runners don't have.
@@ -202,7 +202,7 @@ class Served:
             raise errors.NotReady(name=self.name, state=self.state)
         self.dispatcher.check_room()
 
-    def full(self, coming: int) -> Full | None:
+    def full(self, coming: int) -> QueueFull | None:
         """How long its queue is, where it takes nobody more; None where the request decides what is said.
 
         Args:
@@ -303,7 +303,7 @@ class Served:
         return [given[name] for name in names]
 
     def submit(
-        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), terms: Terms = USUAL
+        self, tensors: Sequence[Tensor], wanted: tuple[str, ...] = (), terms: RequestOptions = USUAL
     ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let validated tensors in.
 
@@ -314,12 +314,12 @@ class Served:
         """
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
         if not self.batchable or len(rows) != 1:
-            return self._ask(Asked(tensors, object(), 1, 0, wanted), terms)
+            return self._ask(InferenceRequest(tensors, object(), 1, 0, wanted), terms)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
-        return self._ask(Asked(tensors, group, rows.pop(), 0, wanted), terms)
+        return self._ask(InferenceRequest(tensors, group, rows.pop(), 0, wanted), terms)
 
     def submit_tokens(
-        self, ids: Sequence[int], types: Sequence[int] = (), terms: Terms = USUAL
+        self, ids: Sequence[int], types: Sequence[int] = (), terms: RequestOptions = USUAL
     ) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let one text's token ids in, for its embedding or its score.
 
@@ -346,9 +346,9 @@ class Served:
             for spec in self.inputs
         ]
         wanted = (output.name,)
-        return self._ask(Asked(tensors, "tokens", 1, length, wanted), terms)
+        return self._ask(InferenceRequest(tensors, "tokens", 1, length, wanted), terms)
 
-    def _ask(self, asked: Asked, terms: Terms) -> asyncio.Future[tuple[Tensor, ...]]:
+    def _ask(self, asked: InferenceRequest, terms: RequestOptions) -> asyncio.Future[tuple[Tensor, ...]]:
         if self._cache is None:
             return self.dispatcher.submit(asked, terms)
         release, store = (self._digest, self._store) if self._digest else (self._release, None)

@@ -19,20 +19,20 @@ from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.access.admin import Admin
 from airworthy.serve.access.admission import Admission
-from airworthy.serve.access.unparsed_queue import Doors
+from airworthy.serve.access.unparsed_queue import UnparsedQueues
 from airworthy.serve.http import compression
-from airworthy.serve.http.body_budget import Bodies
+from airworthy.serve.http.body_budget import BodyBudget
 from airworthy.serve.http.cors import Cors
 from airworthy.serve.http.messages import JSON, Header, Request, Response, headers_of, status_of
-from airworthy.serve.metrics.metrics import Meters
+from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served import VERSION
-from airworthy.serve.protocols.health import Health
+from airworthy.serve.protocols.health import HealthRoutes
 from airworthy.serve.protocols.open_inference import rest
 from airworthy.serve.protocols.open_inference.repository import Repository
 from airworthy.serve.protocols.openai import embeddings
 from airworthy.serve.protocols.openai.rerank import Rerank
-from airworthy.serve.protocols.openapi import Row, describe
+from airworthy.serve.protocols.openapi import Endpoint, describe
 from airworthy.serve.protocols.routes import rows
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -69,7 +69,7 @@ class App:
     """The application."""
 
     def __init__(
-        self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin, admission: Admission
+        self, models: Models, settings: ServeSettings, meters: Metrics, admin: Admin, admission: Admission
     ) -> None:
         self._settings = settings
         self._meters = meters
@@ -77,9 +77,9 @@ class App:
         self._admin = admin
         self._admission = admission
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
-        self._bodies = Bodies(settings.max_bodies)
+        self._bodies = BodyBudget(settings.max_bodies)
         self._rows = rows(
-            Health(models, meters),
+            HealthRoutes(models, meters),
             rest.OpenInference(models, settings),
             Repository(models, settings, admin),
             embeddings.OpenAI(models, settings),
@@ -89,7 +89,7 @@ class App:
         self._description = b""
         self.routes = _table(self._rows, models)
 
-    def doors(self) -> Doors | None:
+    def doors(self) -> UnparsedQueues | None:
         """Where requests of busy models wait before they are read; None where the settings ask for a look at each."""
         if self._admission.on or self._cors is not None:
             return None
@@ -98,10 +98,10 @@ class App:
             for path, route in self.routes.items()
             if route.model and path.endswith("/infer")
         }
-        return Doors(places, rest.error_body, self._meters)
+        return UnparsedQueues(places, rest.error_body, self._meters)
 
     @property
-    def operations(self) -> tuple[Row, ...]:
+    def operations(self) -> tuple[Endpoint, ...]:
         """The table of paths, with their parameters in braces."""
         return self._rows
 
@@ -125,7 +125,7 @@ class App:
             return None
         finally:
             if request.reserved:
-                self._bodies.give_back(request.reserved)
+                self._bodies.release(request.reserved)
         self._meters.requests.add(route.name if route else OTHER, response.status)
         given = request.header(b"x-request-id")
         compresses = 0 < self._settings.compress_from <= len(response.body)
@@ -163,7 +163,7 @@ class App:
             raise
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer in its protocol's shape
             _log.exception("a handler failed")
-            return Response(500, error_body(errors.Failed(detail=_INTERNAL)), (JSON,))
+            return Response(500, error_body(errors.InferenceFailed(detail=_INTERNAL)), (JSON,))
 
     def _check_head(self, request: Request) -> None:
         """Refuse a head that is out of proportion; the server below has already bounded it in memory."""
@@ -201,12 +201,12 @@ _NAMED = (("", "v2", "models"), ("", "v1", "models"), ("", "v2", "repository", "
 """What stands before a model's name in paths."""
 
 
-def _table(every: Iterable[Row], models: Iterable[str]) -> dict[str, Route]:
+def _table(every: Iterable[Endpoint], models: Iterable[str]) -> dict[str, Route]:
     """Every path there is, with its methods."""
     names = tuple(models)
     table: dict[str, Route] = {}
     for row in every:
-        error_body = embeddings.error_body if row.operation.error is embeddings.Error else rest.error_body
+        error_body = embeddings.error_body if row.operation.error is embeddings.ErrorBody else rest.error_body
         handlers = {"GET": row.handler, "HEAD": row.handler} if row.method == "GET" else {row.method: row.handler}
         label = row.template.replace("/versions/{version}", "")
         for name in names if "{name}" in row.template else ("",):

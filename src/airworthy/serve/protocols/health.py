@@ -8,7 +8,7 @@ import msgspec
 
 import airworthy
 from airworthy.serve.http.messages import Request, Response
-from airworthy.serve.metrics.metrics import Meters
+from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
 
 _encode = msgspec.json.Encoder().encode
@@ -21,7 +21,7 @@ class Live(msgspec.Struct):
     """True."""
 
 
-class Ready(msgspec.Struct):
+class Readiness(msgspec.Struct):
     """Whether the service takes requests."""
 
     ready: bool
@@ -82,10 +82,10 @@ class Front(msgspec.Struct):
     """The path of the description of all paths."""
 
 
-class Health:
+class HealthRoutes:
     """The handlers. Live: this process answers. Ready: every model takes requests now."""
 
-    def __init__(self, models: Models, meters: Meters) -> None:
+    def __init__(self, models: Models, meters: Metrics) -> None:
         self._models = models
         self._meters = meters
         self._began = time.monotonic()

@@ -10,12 +10,12 @@ import msgspec
 
 import airworthy
 from airworthy.serve import errors
-from airworthy.serve.errors import Refusal
+from airworthy.serve.errors import RequestError
 from airworthy.serve.models.served import VERSION
 
 REF = "#/components/schemas/{name}"
 
-ALWAYS = (errors.UrlTooLong, errors.HeadersTooLarge, errors.Failed)
+ALWAYS = (errors.UrlTooLong, errors.HeadersTooLarge, errors.InferenceFailed)
 """What any path may answer."""
 BODY = (errors.InvalidRequest, errors.BodyTooSlow, errors.BodyTooLarge, errors.UnsupportedEncoding)
 """What a path that takes a body may answer."""
@@ -45,7 +45,7 @@ class Operation(NamedTuple):
     """The type of the JSON response; None for an empty one."""
     takes: Any = None
     """The type of the JSON body; None for none."""
-    refuses: Sequence[type[Refusal]] = ()
+    refuses: Sequence[type[RequestError]] = ()
     """How it may refuse, beside what every path may."""
     error: Any = None
     """The type of an error's body."""
@@ -61,7 +61,7 @@ class Operation(NamedTuple):
     """Whether a 503 has the same shape as the 200."""
 
 
-class Row(NamedTuple):
+class Endpoint(NamedTuple):
     """One method of one path of the table."""
 
     template: str
@@ -74,7 +74,7 @@ class Row(NamedTuple):
     """What it takes and gives."""
 
 
-def describe(rows: Iterable[Row], models: Sequence[str], *, admin: bool) -> dict[str, Any]:
+def describe(rows: Iterable[Endpoint], models: Sequence[str], *, admin: bool) -> dict[str, Any]:
     """The document.
 
     Args:
@@ -100,7 +100,7 @@ def describe(rows: Iterable[Row], models: Sequence[str], *, admin: bool) -> dict
     return document
 
 
-def _types(rows: Iterable[Row]) -> Iterable[Any]:
+def _types(rows: Iterable[Endpoint]) -> Iterable[Any]:
     seen: dict[str, Any] = {}
     for row in rows:
         for kind in (row.operation.gives, row.operation.takes, row.operation.error):
@@ -109,7 +109,7 @@ def _types(rows: Iterable[Row]) -> Iterable[Any]:
     return seen.values()
 
 
-def _operation(row: Row, schemas: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
+def _operation(row: Endpoint, schemas: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
     operation = row.operation
     described: dict[str, Any] = {
         "operationId": f"{row.method.lower()}{row.template}",
@@ -134,7 +134,7 @@ def _summary(handler: Any) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _parameters(row: Row, models: Sequence[str]) -> list[dict[str, Any]]:
+def _parameters(row: Endpoint, models: Sequence[str]) -> list[dict[str, Any]]:
     values = {"name": list(models), "version": [VERSION]}
     found = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": choices}}
@@ -158,9 +158,9 @@ def _responses(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, An
     found = {"200": good}
     if operation.not_ready:
         found["503"] = {**good, "description": "Not ready."}
-    by_status: dict[int, list[type[Refusal]]] = {}
+    by_status: dict[int, list[type[RequestError]]] = {}
     limits = (errors.TooManyRequests,) if operation.limited else ()
-    every: tuple[type[Refusal], ...] = (*operation.refuses, *limits, *ALWAYS)
+    every: tuple[type[RequestError], ...] = (*operation.refuses, *limits, *ALWAYS)
     for kind in every:
         by_status.setdefault(kind.http_status, []).append(kind)
     for status, kinds in sorted(by_status.items()):

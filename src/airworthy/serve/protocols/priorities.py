@@ -9,7 +9,7 @@ from airworthy.core.messages import say
 from airworthy.serve import errors
 from airworthy.serve.scheduling.request_options import Priority
 
-MOST = 1 << 63
+PRIORITY_LIMIT = 1 << 63
 """What a number may have at the most."""
 
 
@@ -37,7 +37,7 @@ def by_order(order: Any, *, may_be_high: bool) -> Priority:
     Raises:
         InvalidRequest: no whole number.
     """
-    number = _whole("priority", order, least=-MOST)
+    number = _whole("priority", order, least=-PRIORITY_LIMIT)
     if number > 0:
         return Priority.LOW
     return Priority.HIGH if number < 0 and may_be_high else Priority.NORMAL
@@ -53,7 +53,7 @@ def timeout(parameters: Mapping[str, Any]) -> float:
 
 
 def _whole(name: str, value: Any, *, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < MOST:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value < PRIORITY_LIMIT:
         wanted = say("a whole number from 0") if least == 0 else say("a whole number")
         raise errors.InvalidRequest(detail=say("`{name}` is {wanted}", name=name, wanted=wanted))
     return value

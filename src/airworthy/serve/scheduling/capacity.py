@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.scheduling.wait_estimate import Forecast
+from airworthy.serve.scheduling.wait_estimate import WaitEstimator
 
 QUEUE = 256
 """Requests that may wait however long they take, where the settings name no number."""
@@ -21,7 +21,7 @@ LEAST_RETRY = 1.0
 """Seconds after which another try makes sense, at the least."""
 
 
-class Full(NamedTuple):
+class QueueFull(NamedTuple):
     """A queue that takes nobody more."""
 
     waiting: int
@@ -40,16 +40,16 @@ class Queue(Protocol):
         """Requests that wait."""
 
 
-class Room:
+class QueueCapacity:
     """The room in one queue."""
 
-    def __init__(self, settings: ServeSettings, queue: Queue, forecast: Forecast) -> None:
+    def __init__(self, settings: ServeSettings, queue: Queue, forecast: WaitEstimator) -> None:
         self._most = settings.max_queue
         self._longest = settings.deadline * MOST_WAIT
         self._queue = queue
         self._forecast = forecast
 
-    def full(self, coming: int = 0) -> Full | None:
+    def full(self, coming: int = 0) -> QueueFull | None:
         """How long the queue is; None while there is room in it, and in the time that is left for those inside.
 
         Args:
@@ -61,16 +61,16 @@ class Room:
         wait = self._forecast.wait(self._queue.work * queued // max(1, len(self._queue)), queued)
         if wait <= self._longest and self._has_room(queued, wait):
             return None
-        return Full(queued, max(LEAST_RETRY, wait))
+        return QueueFull(queued, max(LEAST_RETRY, wait))
 
     def _has_room(self, queued: int, wait: float) -> bool:
         if self._most:
             return queued < self._most
         return queued < QUEUE or (wait <= SHORT_WAIT and queued < MOST_QUEUE)
 
-    def full_of_others(self) -> Full | None:
+    def full_of_others(self) -> QueueFull | None:
         """The same for a request of low priority; None while there is room for such."""
         queued = len(self._queue)
         if queued < LOW_SHARE * (self._most or QUEUE):
             return None
-        return Full(queued, max(LEAST_RETRY, self._forecast.wait(self._queue.work, queued)))
+        return QueueFull(queued, max(LEAST_RETRY, self._forecast.wait(self._queue.work, queued)))

@@ -20,7 +20,7 @@ UNKNOWN = 8.0
 """Units of work that a run is held to cost on top, as long as nothing is known."""
 
 
-class Curve:
+class CostCurve:
     """Seconds of a run by its work: straight between the points, never falling."""
 
     def __init__(self, points: Iterable[Point] = ()) -> None:
@@ -55,7 +55,7 @@ class RunCosts:
         for work, seconds in points:
             self._sizes[_size(int(work))] = (int(1 / WEIGHT), work, seconds)
         self._seen = 0
-        self.curve = Curve(self.points)
+        self.curve = CostCurve(self.points)
         """What a run costs."""
 
     @property
@@ -73,7 +73,7 @@ class RunCosts:
         self._sizes[size] = (seen + 1, mean_work, mean_seconds)
         self._seen += 1
         if self._seen < REDRAWN or self._seen % REDRAWN == 0:
-            self.curve = Curve(self.points)
+            self.curve = CostCurve(self.points)
 
 
 def _size(work: int) -> int:

@@ -15,20 +15,20 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.metrics.metrics import ModelMeters
+from airworthy.serve.metrics.metrics import ModelMetrics
 from airworthy.serve.scheduling.assembly import RowsLost, assemble, disassemble
-from airworthy.serve.scheduling.capacity import Full, Room
+from airworthy.serve.scheduling.capacity import QueueCapacity, QueueFull
 from airworthy.serve.scheduling.cost_curve import RunCosts
-from airworthy.serve.scheduling.in_flight import Flight, Trials
-from airworthy.serve.scheduling.queue import Waiting
-from airworthy.serve.scheduling.request_options import USUAL, Priority, Terms
-from airworthy.serve.scheduling.requests import Asked, Pending
+from airworthy.serve.scheduling.in_flight import InFlightBatch, TuningRuns
+from airworthy.serve.scheduling.queue import RequestQueue
+from airworthy.serve.scheduling.request_options import USUAL, Priority, RequestOptions
+from airworthy.serve.scheduling.requests import InferenceRequest, QueuedRequest
 from airworthy.serve.scheduling.scheduler import Batch, Limits, Scheduler, Wait
 from airworthy.serve.scheduling.tuner import Profile
-from airworthy.serve.scheduling.wait_estimate import Forecast
+from airworthy.serve.scheduling.wait_estimate import WaitEstimator
 from airworthy.serve.tensors import Tensor
-from airworthy.serve.workers.supervisor import MakeLink, Slot, State
-from airworthy.serve.workers.wire import Answer, Failure, Load, Ready, Run, WireError, split
+from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupervisor
+from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult, WireError, split
 
 SWEEP = 0.05
 """Seconds between two looks at deadlines, stalls and runs that nobody waits for any more."""
@@ -36,7 +36,7 @@ LONG_RUN = 0.0015
 """Seconds from which on a run is worth a lane of its own."""
 AHEAD = 8
 """Full batches of short runs that a runner may have at the same time."""
-SHOWS = 0.05
+PREFETCH_BELOW_S = 0.05
 """Seconds of a run up to which it shows that its lane is idle until the gateway has sent the next one."""
 HEAD_START = 0.25
 """The share of the deadline by which a request of high priority counts as older, and one of low priority as younger."""
@@ -52,7 +52,7 @@ class Dispatcher:
         load: Load,
         settings: ServeSettings,
         make_link: MakeLink,
-        meters: ModelMeters,
+        meters: ModelMetrics,
         limits: Limits,
         padding: Mapping[str, bytes] | None = None,
         on_room: Callable[[], None] | None = None,
@@ -63,8 +63,8 @@ class Dispatcher:
         self._padding = padding
         self._on_room = on_room
         self._scheduler = Scheduler(limits)
-        self._queue: Waiting[Pending] = Waiting()
-        self._flights: dict[int, Flight] = {}
+        self._queue: RequestQueue[QueuedRequest] = RequestQueue()
+        self._flights: dict[int, InFlightBatch] = {}
         self._given_up: set[int] = set()
         self._number = 0
         self._pumping = False
@@ -72,14 +72,14 @@ class Dispatcher:
         self._sweeper: asyncio.TimerHandle | None = None
         self._draining = False
         self._first: asyncio.Future[Ready] | None = None
-        self._forecast = Forecast()
-        self.room = Room(settings, self._queue, self._forecast)
+        self._forecast = WaitEstimator()
+        self.room = QueueCapacity(settings, self._queue, self._forecast)
         """Whether one more is let in."""
         self._costs = RunCosts()
         self._lanes_wanted = sys.maxsize
         self._last_asked = 0.0
         self.slots = tuple(
-            Slot(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
+            WorkerSupervisor(make_link, load, settings.load_timeout, self._take_reply, self._take_ready, self._take_end)
             for _ in range(settings.workers)
         )
 
@@ -106,7 +106,7 @@ class Dispatcher:
         """Whether a runner takes work and requests are let in."""
         if not self._draining:
             for slot in self.slots:
-                if slot.state is State.READY:
+                if slot.state is WorkerState.READY:
                     return True
         return False
 
@@ -116,8 +116,8 @@ class Dispatcher:
         if self._draining:
             return "draining"
         states = {slot.state for slot in self.slots}
-        order = (State.READY, State.STARTING, State.WAITING, State.FAILED)
-        return next((state.value for state in order if state in states), State.STOPPED.value)
+        order = (WorkerState.READY, WorkerState.STARTING, WorkerState.WAITING, WorkerState.FAILED)
+        return next((state.value for state in order if state in states), WorkerState.STOPPED.value)
 
     @property
     def words(self) -> str:
@@ -155,7 +155,7 @@ class Dispatcher:
                 flight.trials.take(None)
         self._flights.clear()
 
-    def _inside(self) -> list[Pending]:
+    def _inside(self) -> list[QueuedRequest]:
         return [*self._queue, *(pending for flight in self._flights.values() for pending in flight.pendings)]
 
     def _refuse_all(self) -> None:
@@ -178,7 +178,7 @@ class Dispatcher:
         if (full := self.room.full()) is not None:
             raise self._overloaded(full)
 
-    def submit(self, asked: Asked, terms: Terms = USUAL) -> asyncio.Future[tuple[Tensor, ...]]:
+    def submit(self, asked: InferenceRequest, terms: RequestOptions = USUAL) -> asyncio.Future[tuple[Tensor, ...]]:
         """Let a request in.
 
         Args:
@@ -195,7 +195,7 @@ class Dispatcher:
         deadline = self._settings.deadline
         patience = min(deadline, terms.timeout) if terms.timeout else deadline
         answer: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
-        pending = Pending(now, terms.arrived or now, patience, asked, answer)
+        pending = QueuedRequest(now, terms.arrived or now, patience, asked, answer)
         if terms.priority is not Priority.NORMAL:
             if terms.priority is Priority.LOW and (full := self.room.full_of_others()) is not None:
                 raise self._overloaded(full)
@@ -234,27 +234,27 @@ class Dispatcher:
             return 0.0
         return self._loop.time() - self._last_asked
 
-    async def trial(self, tensors: Sequence[Tensor], *, alone: bool, copies: int) -> float | None:
+    async def trial(self, tensors: Sequence[Tensor], *, exclusive: bool, copies: int) -> float | None:
         """Time runs that nobody asked for, side by side on one runner.
 
         Args:
             tensors: the inputs of each.
-            alone: whether a run may have all threads.
+            exclusive: whether a run may have all threads.
             copies: how many run.
 
         Returns:
             The runtime's seconds for the slowest; None where one failed.
         """
-        slot = next((slot for slot in self.slots if slot.state is State.READY), None)
+        slot = next((slot for slot in self.slots if slot.state is WorkerState.READY), None)
         if slot is None or slot.link is None:
             return None
-        trials = Trials(copies)
+        trials = TuningRuns(copies)
         metas, now = tuple(tensor.meta for tensor in tensors), self._loop.time()
         for _ in range(copies):
             self._number += 1
-            self._flights[self._number] = Flight(slot, (), now, alone, trials)
+            self._flights[self._number] = InFlightBatch(slot, (), now, exclusive, trials)
             slot.running += 1
-            run = Run(self._number, metas, self._settings.stall_timeout, (), alone)
+            run = Run(self._number, metas, self._settings.stall_timeout, (), exclusive)
             slot.link.send(run, [tensor.data for tensor in tensors])
         self._watch_over()
         return await trials.done
@@ -269,9 +269,9 @@ class Dispatcher:
 
     def _pump(self) -> None:
         self._pumping = False
-        free = sum(self._lanes(slot) - slot.running for slot in self.slots if slot.state is State.READY)
+        free = sum(self._lanes(slot) - slot.running for slot in self.slots if slot.state is WorkerState.READY)
         for slot in self.slots:
-            while slot.state is State.READY and (slot.running < self._lanes(slot) or self._may_send_ahead(slot)):
+            while slot.state is WorkerState.READY and (slot.running < self._lanes(slot) or self._may_send_ahead(slot)):
                 while self._queue and self._queue[0].answer.done():
                     self._queue.take((self._queue[0],))
                 decision = self._scheduler.step(self._loop.time(), self._queue, max(1, free))
@@ -281,33 +281,33 @@ class Dispatcher:
                 self._send(slot, decision)
                 free -= 1
 
-    def _lanes(self, slot: Slot) -> int:
+    def _lanes(self, slot: WorkerSupervisor) -> int:
         """How many runs a runner gets at the same time: several only where a run lasts long enough to be worth it.
 
         Short runs are better spent in larger batches, which form while the one run lasts. A request that a worker may
         have died of has its worker to itself, so that it takes nobody else along a second time.
         """
         assert slot.ready is not None
-        if slot.suspected or (self._queue and self._queue[0].solo):
+        if slot.suspected or (self._queue and self._queue[0].isolated):
             return 1
         return min(slot.ready.lanes, self._lanes_wanted) if self._forecast.run_time > LONG_RUN else 1
 
-    def _may_send_ahead(self, slot: Slot) -> bool:
+    def _may_send_ahead(self, slot: WorkerSupervisor) -> bool:
         """Whether a runner gets a full batch, which waiting would not make better, while all its lanes have one.
 
         Under overload one turn of the event loop reads many requests, and a runner of a small model would have done its
         one batch long before the turn is over. A lane of a larger model finds its next batch in the socket, and need
         not wait for the gateway, which has no core of its own.
         """
-        if slot.suspected or not self._queue or self._queue[0].solo:
+        if slot.suspected or not self._queue or self._queue[0].isolated:
             return False
         usual, limits = self._forecast.run_time, self._scheduler.limits
         if usual <= LONG_RUN:
             return usual > 0 and slot.running < AHEAD and len(self._queue) >= limits.rows > 1
         most = limits.tokens if self._queue[0].length else limits.rows
-        return usual <= SHOWS and slot.running <= self._lanes(slot) and self._queue.work >= most
+        return usual <= PREFETCH_BELOW_S and slot.running <= self._lanes(slot) and self._queue.work >= most
 
-    def _is_alone(self, slot: Slot) -> bool:
+    def _is_exclusive(self, slot: WorkerSupervisor) -> bool:
         """Whether a run gets all threads: nothing is beside it, and it lasts long enough to be divided among them."""
         assert slot.ready is not None
         if 0 < self._forecast.run_time <= LONG_RUN:
@@ -321,8 +321,8 @@ class Dispatcher:
         if until is not None:
             self._alarm = self._loop.call_at(until, self._pump)
 
-    def _send(self, slot: Slot, batch: Batch) -> None:
-        chosen: tuple[Pending, ...] = batch.tickets  # type: ignore[assignment]
+    def _send(self, slot: WorkerSupervisor, batch: Batch) -> None:
+        chosen: tuple[QueuedRequest, ...] = batch.tickets  # type: ignore[assignment]
         self._queue.take(chosen)
         if self._on_room is not None:
             self._on_room()
@@ -335,18 +335,18 @@ class Dispatcher:
             pending.sent = now
             pending.tries += 1
         metas, data = assemble([pending.tensors for pending in live], self._padding)
-        alone = self._is_alone(slot)
+        exclusive = self._is_exclusive(slot)
         budget = max(pending.deadline for pending in live) - now
-        run = Run(self._number, metas, budget, live[0].wanted, alone)
-        self._flights[self._number] = Flight(slot, live, now, alone)
+        run = Run(self._number, metas, budget, live[0].wanted, exclusive)
+        self._flights[self._number] = InFlightBatch(slot, live, now, exclusive)
         slot.running += 1
-        slot.suspected = live[0].solo
+        slot.suspected = live[0].isolated
         assert slot.link is not None
         slot.link.send(run, data)
 
     # --- what links tell ------------------------------------------------------------------------------------------
 
-    def _take_ready(self, slot: Slot) -> None:
+    def _take_ready(self, slot: WorkerSupervisor) -> None:
         assert self._first is not None
         assert slot.ready is not None
         self._meters.started(slot.ready.seconds)
@@ -354,7 +354,7 @@ class Dispatcher:
             self._first.set_result(slot.ready)
         self._pump_soon()
 
-    def _take_reply(self, reply: Answer | Failure, data: memoryview) -> None:
+    def _take_reply(self, reply: RunResult | RunFailure, data: memoryview) -> None:
         flight = self._flights.pop(reply.id, None)
         self._given_up.discard(reply.id)
         if flight is None:
@@ -362,25 +362,25 @@ class Dispatcher:
         flight.slot.running -= 1
         flight.slot.suspected = False
         if flight.trials is not None:
-            flight.trials.take(reply.seconds if isinstance(reply, Answer) else None)
-        elif isinstance(reply, Answer):
+            flight.trials.take(reply.seconds if isinstance(reply, RunResult) else None)
+        elif isinstance(reply, RunResult):
             self._deliver(flight, reply, data)
         else:
             self._blame(flight, errors.from_failure(reply.code, reply.params))
         if self._queue:
             self._pump()
 
-    def _deliver(self, flight: Flight, answer: Answer, data: memoryview) -> None:
+    def _deliver(self, flight: InFlightBatch, answer: RunResult, data: memoryview) -> None:
         pendings = flight.pendings
         try:
             parts = disassemble(list(split(answer.outputs, data)), [pending.rows for pending in pendings])
         except RowsLost:
             # The model's batch axis is none. From now on its requests run one by one.
             self._scheduler.limits = Limits(rows=1)
-            self._again(pendings, solo=True)
+            self._again(pendings, isolated=True)
             return
         except WireError as error:
-            self._blame(flight, errors.Failed(detail=str(error)))
+            self._blame(flight, errors.InferenceFailed(detail=str(error)))
             return
         now = self._loop.time()
         self._forecast.learn(flight.sent, now, sum(pending.work for pending in pendings), answer.seconds)
@@ -391,14 +391,14 @@ class Dispatcher:
                 pending.answer.set_result(part)
                 self._meters.answered(pending.sent - pending.arrived, now - pending.arrived)
 
-    def _learn(self, flight: Flight, seconds: float) -> None:
+    def _learn(self, flight: InFlightBatch, seconds: float) -> None:
         """Correct what padding is worth. Runs that had all threads to themselves tell nothing of those side by side."""
-        if not flight.pendings[0].length or (flight.alone and self._lanes(flight.slot) > 1):
+        if not flight.pendings[0].length or (flight.exclusive and self._lanes(flight.slot) > 1):
             return
         self._costs.learn(flight.work, seconds)
         self._scheduler.cost = self._costs.curve
 
-    def _blame(self, flight: Flight, error: AirworthyError) -> None:
+    def _blame(self, flight: InFlightBatch, error: AirworthyError) -> None:
         """A batch failed: several are tried again one by one, and one that ran alone once more.
 
         What it lacked may have been memory that a neighbour had; only what fails again, or is the request's own fault,
@@ -408,19 +408,19 @@ class Dispatcher:
         if len(flight.pendings) == 1 and (error.code == "invalid-request" or first.tries >= MOST_TRIES):
             self._refuse(first, error)
         else:
-            self._again(flight.pendings, solo=True)
+            self._again(flight.pendings, isolated=True)
 
-    def _again(self, pendings: Sequence[Pending], *, solo: bool) -> None:
+    def _again(self, pendings: Sequence[QueuedRequest], *, isolated: bool) -> None:
         again = [pending for pending in pendings if not pending.answer.done()]
         for pending in again:
-            pending.solo = pending.solo or solo
+            pending.isolated = pending.isolated or isolated
         self._queue.put_back(again)
         self._pump_soon()
 
-    def _take_end(self, slot: Slot, error: AirworthyError) -> None:
+    def _take_end(self, slot: WorkerSupervisor, error: AirworthyError) -> None:
         assert self._first is not None
         self._meters.ended()
-        if not self._first.done() and all(each.state is State.FAILED for each in self.slots):
+        if not self._first.done() and all(each.state is WorkerState.FAILED for each in self.slots):
             self._first.set_exception(error)
             self._first.exception()  # seen, should nobody wait for it
         for number, flight in list(self._flights.items()):
@@ -433,13 +433,13 @@ class Dispatcher:
         slot.running, slot.suspected = 0, False
         self._pump_soon()
 
-    def _retry_or_refuse(self, flight: Flight, error: AirworthyError) -> None:
+    def _retry_or_refuse(self, flight: InFlightBatch, error: AirworthyError) -> None:
         again = [pending for pending in flight.pendings if pending.tries < MOST_TRIES]
         for pending in flight.pendings:
             if pending.tries >= MOST_TRIES:
                 status = error.params.get("status", error.text)
                 self._refuse(pending, errors.WorkerLost(name=self.name, status=status, retry_after=0.5))
-        self._again(again, solo=True)
+        self._again(again, isolated=True)
 
     # --- time -----------------------------------------------------------------------------------------------------
 
@@ -462,30 +462,30 @@ class Dispatcher:
         if self._queue or self._flights:
             self._sweeper = self._loop.call_later(SWEEP, self._sweep)
 
-    def _is_over(self, pending: Pending, now: float) -> bool:
+    def _is_over(self, pending: QueuedRequest, now: float) -> bool:
         """Whether a request needs no answer any more; one that is late is told so."""
         if now >= pending.deadline:
             self._refuse(pending, errors.DeadlinePassed(deadline=pending.patience))
         return pending.answer.done()
 
-    def _client_gone(self, pending: Pending) -> None:
+    def _client_gone(self, pending: QueuedRequest) -> None:
         if not pending.answer.done():
             self._meters.rejected("disconnected")
             pending.answer.set_exception(errors.ClientGone())
 
-    def _refuse(self, pending: Pending, error: AirworthyError) -> None:
+    def _refuse(self, pending: QueuedRequest, error: AirworthyError) -> None:
         if not pending.answer.done():
             self._meters.rejected(error.code)
             pending.answer.set_exception(error)
 
     # --- words ----------------------------------------------------------------------------------------------------
 
-    def _starts_soon(self, slot: Slot) -> bool:
-        return slot.state is State.STARTING or (
-            slot.state is State.WAITING and slot.next_start - self._loop.time() < self._settings.deadline / 4
+    def _starts_soon(self, slot: WorkerSupervisor) -> bool:
+        return slot.state is WorkerState.STARTING or (
+            slot.state is WorkerState.WAITING and slot.next_start - self._loop.time() < self._settings.deadline / 4
         )
 
-    def _overloaded(self, full: Full) -> errors.Overloaded:
+    def _overloaded(self, full: QueueFull) -> errors.Overloaded:
         self._meters.rejected("overloaded")
         return errors.Overloaded(name=self.name, waiting=full.waiting, retry_after=full.wait)
 

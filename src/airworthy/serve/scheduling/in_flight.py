@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from airworthy.serve.scheduling.requests import Pending
-from airworthy.serve.workers.supervisor import Slot
+from airworthy.serve.scheduling.requests import QueuedRequest
+from airworthy.serve.workers.supervisor import WorkerSupervisor
 
 
-class Trials:
+class TuningRuns:
     """Runs that are made to be timed, side by side."""
 
     def __init__(self, copies: int) -> None:
@@ -25,14 +25,14 @@ class Trials:
             self.done.set_result(None if seconds is None else self._slowest)
 
 
-class Flight(NamedTuple):
+class InFlightBatch(NamedTuple):
     """A batch that a worker has."""
 
-    slot: Slot
-    pendings: tuple[Pending, ...]
+    slot: WorkerSupervisor
+    pendings: tuple[QueuedRequest, ...]
     sent: float
-    alone: bool
-    trials: Trials | None = None
+    exclusive: bool
+    trials: TuningRuns | None = None
 
     @property
     def rows(self) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Generic, TypeVar, overload
 
-from airworthy.serve.scheduling.scheduler import Ticket
+from airworthy.serve.scheduling.scheduler import Schedulable
 
-T = TypeVar("T", bound=Ticket)
+T = TypeVar("T", bound=Schedulable)
 
 
-class Waiting(Sequence[T], Generic[T]):
+class RequestQueue(Sequence[T], Generic[T]):
     """Waiting requests in the order of their turns, which is that of their arrival where none has a priority."""
 
     def __init__(self) -> None:

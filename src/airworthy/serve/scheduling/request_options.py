@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-Watch = Callable[[Callable[[], None]], None]
+OnDisconnect = Callable[[Callable[[], None]], None]
 """Given something to call, calls it should the client leave."""
 
 
@@ -21,10 +21,10 @@ class Priority(IntEnum):
     """Counts as younger than it is, and may fill a part of the queue alone."""
 
 
-class Terms(NamedTuple):
+class RequestOptions(NamedTuple):
     """The terms of one request."""
 
-    watch: Watch | None = None
+    watch: OnDisconnect | None = None
     """Tells when the client leaves; None where its leaving cancels the request."""
     tenant: str = ""
     """Who may be given an answer that was kept for it."""
@@ -36,5 +36,5 @@ class Terms(NamedTuple):
     """Seconds that its client waits for the answer; 0 for as long as the service lets it."""
 
 
-USUAL = Terms()
+USUAL = RequestOptions()
 """Where nothing is said."""

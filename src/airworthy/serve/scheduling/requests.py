@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
-from airworthy.serve.scheduling.scheduler import Ticket
+from airworthy.serve.scheduling.scheduler import Schedulable
 from airworthy.serve.tensors import Tensor
 
 
-class Asked(NamedTuple):
+class InferenceRequest(NamedTuple):
     """What a request asks of a model."""
 
     tensors: Sequence[Tensor]
@@ -25,13 +25,18 @@ class Asked(NamedTuple):
     """The outputs that are needed; empty for all."""
 
 
-class Pending(Ticket):
+class QueuedRequest(Schedulable):
     """A request on its way."""
 
     __slots__ = ("answer", "patience", "sent", "tensors", "tries", "wanted")
 
     def __init__(
-        self, now: float, arrived: float, patience: float, asked: Asked, answer: asyncio.Future[tuple[Tensor, ...]]
+        self,
+        now: float,
+        arrived: float,
+        patience: float,
+        asked: InferenceRequest,
+        answer: asyncio.Future[tuple[Tensor, ...]],
     ) -> None:
         super().__init__(now, arrived + patience, (asked.group, asked.wanted), asked.rows, asked.length)
         self.patience = patience

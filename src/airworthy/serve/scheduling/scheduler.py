@@ -11,16 +11,16 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from airworthy.serve.scheduling.cost_curve import Curve
+from airworthy.serve.scheduling.cost_curve import CostCurve
 
-LOOK = 256
+COMPANION_WINDOW = 256
 """Waiting texts, the oldest ones, among which company of like length is looked for: sorting more takes too long."""
 
 
-class Ticket:
+class Schedulable:
     """A waiting request, as far as batching is concerned."""
 
-    __slots__ = ("arrived", "deadline", "group", "length", "rank", "rows", "solo", "work")
+    __slots__ = ("arrived", "deadline", "group", "isolated", "length", "rank", "rows", "work")
 
     arrived: float
     """When it came, in seconds of a monotonic clock."""
@@ -32,7 +32,7 @@ class Ticket:
     """Rows along the batch axis."""
     length: int
     """Size along the axis that is padded (tokens of a text); 0 where nothing is padded."""
-    solo: bool
+    isolated: bool
     """Whether it must run alone, because a batch that it was in failed."""
     work: int
     """How much there is to do, in rows, or in tokens where texts are padded."""
@@ -46,19 +46,19 @@ class Ticket:
         group: Hashable = None,
         rows: int = 1,
         length: int = 0,
-        solo: bool = False,
+        isolated: bool = False,
     ) -> None:
         self.arrived = arrived
         self.deadline = deadline
         self.group = group
         self.rows = rows
         self.length = length
-        self.solo = solo
+        self.isolated = isolated
         self.work = rows * length if length else rows
         self.rank = arrived
 
     def __repr__(self) -> str:
-        return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.solo})"
+        return f"Ticket({self.arrived}, {self.deadline}, {self.group!r}, {self.rows}, {self.length}, {self.isolated})"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Limits:
 class Batch:
     """These run now, together."""
 
-    tickets: tuple[Ticket, ...]
+    tickets: tuple[Schedulable, ...]
     """At least one; the oldest first."""
 
 
@@ -95,10 +95,10 @@ class Scheduler:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         """The bounds."""
-        self.cost: Callable[[int], float] = Curve()
+        self.cost: Callable[[int], float] = CostCurve()
         """What a run with so many elements costs, in any unit; the caller corrects it as it learns it."""
 
-    def step(self, now: float, queue: Sequence[Ticket], free: int = 1) -> Union[Batch, Wait]:
+    def step(self, now: float, queue: Sequence[Schedulable], free: int = 1) -> Union[Batch, Wait]:
         """What to run now.
 
         Args:
@@ -110,7 +110,7 @@ class Scheduler:
             return Wait(None)
         limits = self.limits
         oldest = queue[0]
-        if oldest.solo or limits.rows <= oldest.rows:
+        if oldest.isolated or limits.rows <= oldest.rows:
             return Batch((oldest,))
         chosen = self._by_arrival(queue, free) if not oldest.length else self._by_length(queue, free)
         if limits.wait > 0:
@@ -120,25 +120,25 @@ class Scheduler:
                 return Wait(ready_at)
         return Batch(tuple(chosen))
 
-    def _by_arrival(self, queue: Sequence[Ticket], free: int) -> list[Ticket]:
+    def _by_arrival(self, queue: Sequence[Schedulable], free: int) -> list[Schedulable]:
         """Everything of the oldest one's group that fits, in order of arrival."""
         oldest, most = queue[0], self.limits.rows
         if free > 1:
             most = max(oldest.rows, min(most, -(-sum(ticket.rows for ticket in queue) // free)))
         chosen, rows, group = [], 0, oldest.group
         for ticket in queue:
-            if ticket.group == group and not ticket.solo and rows + ticket.rows <= most:
+            if ticket.group == group and not ticket.isolated and rows + ticket.rows <= most:
                 chosen.append(ticket)
                 rows += ticket.rows
                 if rows == most:
                     break
         return chosen
 
-    def _by_length(self, queue: Sequence[Ticket], free: int) -> list[Ticket]:
+    def _by_length(self, queue: Sequence[Schedulable], free: int) -> list[Schedulable]:
         """Those whose length is nearest to the oldest one's, while each is better off with it than in its own run."""
         oldest, limits, cost = queue[0], self.limits, self.cost
-        near = queue if len(queue) <= LOOK else queue[:LOOK]
-        others = [t for t in near if t is not oldest and t.group == oldest.group and t.length and not t.solo]
+        near = queue if len(queue) <= COMPANION_WINDOW else queue[:COMPANION_WINDOW]
+        others = [t for t in near if t is not oldest and t.group == oldest.group and t.length and not t.isolated]
         others.sort(key=lambda ticket: abs(ticket.length - oldest.length))
         most = limits.tokens
         if free > 1:

@@ -22,14 +22,14 @@ _TEXTS = ((1, 8), (1, 24), (1, 64), (1, 128), (4, 32), (8, 32), (16, 32), (32, 3
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class Trial(NamedTuple):
+class TuningRun(NamedTuple):
     """A run that is made to be timed."""
 
     rows: int
     """Rows."""
     length: int
     """Tokens a row; 0 for models that nothing is padded for."""
-    alone: bool
+    exclusive: bool
     """Whether it has all threads; else as many run as there are lanes."""
 
     @property
@@ -49,7 +49,7 @@ class Profile(msgspec.Struct, frozen=True):
     """What runs cost, beside others where they are run so: their work, and their seconds."""
 
 
-class Search:
+class BatchTuner:
     """Asks for trials, the smallest first, and makes a profile of what they took."""
 
     def __init__(self, lanes: int, *, is_text: bool, most_rows: int, longest: int | None = None) -> None:
@@ -66,11 +66,13 @@ class Search:
         shapes = tuple(shape for shape in shapes if shape[0] <= most_rows and shape[1] <= (longest or shape[1]))
         ways = (True, False) if lanes > 1 else (True,)
         # Both ways by turns: what else the machine does then hits both alike.
-        self._left = [Trial(rows, length, alone) for rows, length in shapes for _ in range(REPEATS) for alone in ways]
-        self._took: dict[Trial, list[float]] = {}
+        self._left = [
+            TuningRun(rows, length, exclusive) for rows, length in shapes for _ in range(REPEATS) for exclusive in ways
+        ]
+        self._took: dict[TuningRun, list[float]] = {}
 
     @property
-    def next(self) -> Trial | None:
+    def next(self) -> TuningRun | None:
         """The trial to make now; None where nothing is left to try."""
         return self._left[0] if self._left else None
 
@@ -79,19 +81,19 @@ class Search:
         trial = self._left.pop(0)
         self._took.setdefault(trial, []).append(seconds)
         if seconds > MOST_SECONDS:
-            self._left = [each for each in self._left if each.alone != trial.alone or each.work <= trial.work]
+            self._left = [each for each in self._left if each.exclusive != trial.exclusive or each.work <= trial.work]
 
     @property
     def profile(self) -> Profile | None:
         """What was found; None where it was too little."""
-        alone, beside = self._costs(alone=True), self._costs(alone=False)
+        exclusive, beside = self._costs(exclusive=True), self._costs(exclusive=False)
         lanes = self._lanes
         if beside:
             # Large runs use all threads nearly as well as several do; small ones, which most are, don't.
-            gains = [beside[trial] / (lanes * alone[trial]) for trial in alone.keys() & beside.keys()]
+            gains = [beside[trial] / (lanes * exclusive[trial]) for trial in exclusive.keys() & beside.keys()]
             if gains and median(gains) > BETTER:
                 lanes = 1
-        costs = beside if beside and lanes > 1 else alone
+        costs = beside if beside and lanes > 1 else exclusive
         if not costs:
             return None
         cheapest = min(seconds / trial.work for trial, seconds in costs.items())
@@ -99,10 +101,10 @@ class Search:
         points = tuple(sorted((float(trial.work), seconds) for trial, seconds in costs.items()))
         return Profile(lanes, batch, points)
 
-    def _costs(self, *, alone: bool) -> dict[Trial, float]:
+    def _costs(self, *, exclusive: bool) -> dict[TuningRun, float]:
         """Seconds by trial, as if all were of one kind."""
         return {
-            trial._replace(alone=False): min(took)
+            trial._replace(exclusive=False): min(took)
             for trial, took in self._took.items()
-            if trial.alone == alone and len(took) == REPEATS
+            if trial.exclusive == exclusive and len(took) == REPEATS
         }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from airworthy.core.model import TensorSpec
 from airworthy.serve.scheduling.dispatcher import Dispatcher
-from airworthy.serve.scheduling.tuner import Profile, Search, Trial
+from airworthy.serve.scheduling.tuner import BatchTuner, Profile, TuningRun
 from airworthy.serve.tensors import BYTE_WIDTH, Tensor, TensorMeta, element_count
 from airworthy.serve.workers.wire import Ready
 
@@ -19,7 +19,7 @@ MOST_TRIES = 400
 """Trials and waits for a quiet moment, after which a search is given up; the next start begins anew."""
 
 
-def blank(specs: Sequence[TensorSpec], trial: Trial) -> list[Tensor] | None:
+def blank(specs: Sequence[TensorSpec], trial: TuningRun) -> list[Tensor] | None:
     """Inputs of zeros in a trial's shape; None for models whose shapes or types can't be made up."""
     tensors = []
     for spec in specs:
@@ -49,7 +49,7 @@ async def find(
     Returns:
         The profile; None where the model can't be tried, a trial failed, or it never was left in peace.
     """
-    search = Search(ready.lanes, is_text=is_text, most_rows=most_rows, longest=longest)
+    search = BatchTuner(ready.lanes, is_text=is_text, most_rows=most_rows, longest=longest)
     first = search.next
     if first is None or blank(ready.inputs, first) is None:
         return None
@@ -63,13 +63,13 @@ async def find(
             continue
         tensors = blank(ready.inputs, trial)
         assert tensors is not None
-        copies = 1 if trial.alone else ready.lanes
-        if not trial.alone and not beside:
+        copies = 1 if trial.exclusive else ready.lanes
+        if not trial.exclusive and not beside:
             beside = True
-            await dispatcher.trial(tensors, alone=False, copies=copies)
+            await dispatcher.trial(tensors, exclusive=False, copies=copies)
             await asyncio.sleep(max(SETTLE, 2 * ready.seconds))
             continue
-        seconds = await dispatcher.trial(tensors, alone=trial.alone, copies=copies)
+        seconds = await dispatcher.trial(tensors, exclusive=trial.exclusive, copies=copies)
         if seconds is None:
             return None
         search.told(seconds)

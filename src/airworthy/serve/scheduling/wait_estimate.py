@@ -8,11 +8,11 @@ from airworthy.serve.scheduling.cost_curve import Point, RunCosts
 
 SMOOTHING = 0.1
 """The weight of the newest observation."""
-FEW = 5
+MIN_OBSERVATIONS = 5
 """Observations below which nothing is foretold."""
 
 
-class Forecast:
+class WaitEstimator:
     """Learns at what pace runs come back, by the work in them (rows, or tokens of texts)."""
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class Forecast:
             lanes: how many of them run at the same time.
         """
         known = sorted(points)
-        if self._seen < FEW and known:
+        if self._seen < MIN_OBSERVATIONS and known:
             self._pace = RunCosts((work, seconds / lanes) for work, seconds in known)
             self._typical, self.run_time = known[0]
-            self._seen = FEW
+            self._seen = MIN_OBSERVATIONS
             self._weigh()
 
     def learn(self, sent: float, now: float, units: int, seconds: float) -> None:
@@ -68,7 +68,7 @@ class Forecast:
         Small requests run as those before them did, together; one that is larger than such a run is a run of its own,
         and work in large runs takes less time than as much in small ones.
         """
-        if self._seen < FEW or not requests:
+        if self._seen < MIN_OBSERVATIONS or not requests:
             return 0.0
         size = work / requests
         if size <= self._typical or size <= 1:

@@ -10,11 +10,11 @@ from airworthy.serve.workers.channel import Channel
 
 LONG = 0.05
 """Seconds from which on runs are watched. The first long one shows that there are such; it is not."""
-LOOK = 0.02
+POLL_INTERVAL_S = 0.02
 """Seconds between two looks while a run lasts."""
 
 
-class Unwanted:
+class CancellationWatcher:
     """A thread that looks, while long runs last, whether the gateway has given them up."""
 
     def __init__(self, channel: Channel, runner: Runner) -> None:
@@ -47,7 +47,7 @@ class Unwanted:
             self._begun.wait()
             self._begun.clear()
             while self._runs:
-                time.sleep(LOOK)
+                time.sleep(POLL_INTERVAL_S)
                 for thread, number in tuple(self._runs.items()):
                     try:
                         unwanted = self._channel.is_cancelled(number)

@@ -7,18 +7,18 @@ from typing import Protocol, Union
 
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.serve.tensors import Buffer
-from airworthy.serve.workers.wire import Answer, Failure, Load, Ready, Run
+from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult
 
 STOP = 3.0
 """Seconds that a runner gets to end by itself."""
 
-OnReply = Callable[[Union[Answer, Failure], memoryview], None]
+OnReply = Callable[[Union[RunResult, RunFailure], memoryview], None]
 """Called on the event loop with each reply and the data behind it."""
-OnEnd = Callable[["Ended"], None]
+OnEnd = Callable[["WorkerExit"], None]
 """Called on the event loop once, when the runner is gone."""
 
 
-class Ended(AirworthyError):
+class WorkerExit(AirworthyError):
     """A runner is gone."""
 
     code = "worker-died"
@@ -27,7 +27,7 @@ class Ended(AirworthyError):
     exit = Exit.FINDINGS
 
 
-class Link(Protocol):
+class WorkerLink(Protocol):
     """A connection to one runner, used by one event loop."""
 
     async def start(self, load: Load, timeout: float) -> Ready:

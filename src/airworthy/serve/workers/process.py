@@ -16,16 +16,16 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.engines.interface import LoadFailed
 from airworthy.serve.tensors import Buffer
-from airworthy.serve.workers.link import Ended, OnEnd, OnReply
+from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit
 from airworthy.serve.workers.wire import (
-    Answer,
     AnyMessage,
     Cancel,
-    Failure,
     Load,
     Reader,
     Ready,
     Run,
+    RunFailure,
+    RunResult,
     Stop,
     WireError,
     encode,
@@ -74,7 +74,7 @@ class ProcessLink(asyncio.Protocol):
         self._model = ""
         self._watch: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[None] | None = None
-        self._ended: asyncio.Future[Ended] | None = None
+        self._ended: asyncio.Future[WorkerExit] | None = None
 
     @property
     def pid(self) -> int:
@@ -168,9 +168,9 @@ class ProcessLink(asyncio.Protocol):
 
     def _take(self, message: AnyMessage, body: memoryview) -> None:
         assert self._ready is not None
-        if isinstance(message, Answer):
+        if isinstance(message, RunResult):
             self._on_reply(message, body)
-        elif isinstance(message, Failure):
+        elif isinstance(message, RunFailure):
             if message.id:
                 self._on_reply(message, body)
             elif not self._ready.done():
@@ -199,7 +199,7 @@ class ProcessLink(asyncio.Protocol):
         # Something that the worker started may hold its output open for ever.
         await asyncio.wait({reading}, timeout=0.2)
         reading.cancel()
-        end = Ended(model=self._model, status=_status_text(status), words=_last_line(self.words))
+        end = WorkerExit(model=self._model, status=_status_text(status), words=_last_line(self.words))
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(end)
             self._ready.exception()  # seen: `start` may have given up before
@@ -246,7 +246,7 @@ def _last_line(words: str) -> str:
     return lines[-1][:500] if lines else say("it printed nothing")
 
 
-def _load_error(failure: Failure) -> AirworthyError:
+def _load_error(failure: RunFailure) -> AirworthyError:
     from airworthy.core.errors import ExtraMissing
 
     for kind in (LoadFailed, ExtraMissing):

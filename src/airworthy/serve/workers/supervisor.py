@@ -8,10 +8,10 @@ from collections.abc import Callable
 from enum import Enum
 
 from airworthy.core.errors import AirworthyError
-from airworthy.serve.workers.link import Ended, Link, OnEnd, OnReply
+from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit, WorkerLink
 from airworthy.serve.workers.wire import Load, Ready
 
-MakeLink = Callable[[OnReply, OnEnd], Link]
+MakeLink = Callable[[OnReply, OnEnd], WorkerLink]
 """Makes a link that is not started."""
 
 FIRST_DELAY = 0.25
@@ -22,7 +22,7 @@ HEALTHY = 10.0
 """Seconds that a runner must have lived for its end to count as the first."""
 
 
-class State(str, Enum):
+class WorkerState(str, Enum):
     """What a slot is doing."""
 
     STARTING = "starting"
@@ -42,7 +42,7 @@ def delay_before(failures: int) -> float:
     return 0.0 if failures <= 1 else min(FIRST_DELAY * 2.0 ** (failures - 2), LONGEST_DELAY)
 
 
-class Slot:
+class WorkerSupervisor:
     """Keeps one runner alive."""
 
     def __init__(
@@ -51,8 +51,8 @@ class Slot:
         load: Load,
         load_timeout: float,
         on_reply: OnReply,
-        on_ready: Callable[[Slot], None],
-        on_end: Callable[[Slot, AirworthyError], None],
+        on_ready: Callable[[WorkerSupervisor], None],
+        on_end: Callable[[WorkerSupervisor, AirworthyError], None],
     ) -> None:
         self._make_link = make_link
         self._load = load
@@ -62,9 +62,9 @@ class Slot:
         self._on_end = on_end
         self._task: asyncio.Task[None] | None = None
         self._ended: asyncio.Event = asyncio.Event()
-        self.state = State.STARTING
+        self.state = WorkerState.STARTING
         """What it is doing."""
-        self.link: Link | None = None
+        self.link: WorkerLink | None = None
         """The link, while a runner is starting or ready."""
         self.ready: Ready | None = None
         """What the runner said when it was loaded."""
@@ -85,7 +85,7 @@ class Slot:
 
     async def stop(self, timeout: float) -> None:
         """Stop for good: the runner gets `timeout` seconds to end by itself."""
-        self.state = State.STOPPED
+        self.state = WorkerState.STOPPED
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -96,20 +96,20 @@ class Slot:
     async def _keep(self) -> None:
         failures = 0
         loop = asyncio.get_running_loop()
-        while self.state is not State.STOPPED:
+        while self.state is not WorkerState.STOPPED:
             delay = delay_before(failures)
             if delay:
-                self.state, self.next_start = State.WAITING, loop.time() + delay
+                self.state, self.next_start = WorkerState.WAITING, loop.time() + delay
                 await asyncio.sleep(delay)
             began = time.monotonic()
             await self._one_life()
-            if self.state in (State.FAILED, State.STOPPED):
+            if self.state in (WorkerState.FAILED, WorkerState.STOPPED):
                 return
             failures = 1 if time.monotonic() - began > HEALTHY else failures + 1
 
     async def _one_life(self) -> None:
         """Start a runner and wait for its end."""
-        self.state = State.STARTING
+        self.state = WorkerState.STARTING
         self.starts += 1
         self._ended.clear()
         self.link = self._make_link(self._on_reply, self._take_end)
@@ -118,18 +118,18 @@ class Slot:
         except AirworthyError as error:
             self.failure = error
             if self.starts == 1:
-                self.state = State.FAILED
+                self.state = WorkerState.FAILED
             self._on_end(self, error)
             return
-        self.state = State.READY
+        self.state = WorkerState.READY
         self._on_ready(self)
         await self._ended.wait()
 
-    def _take_end(self, ended: Ended) -> None:
-        was_ready = self.state is State.READY
+    def _take_end(self, ended: WorkerExit) -> None:
+        was_ready = self.state is WorkerState.READY
         self._ended.set()
-        if self.state is not State.STOPPED:
-            self.state = State.STARTING
+        if self.state is not WorkerState.STOPPED:
+            self.state = WorkerState.STARTING
             self.failure = ended
         if was_ready:
             self._on_end(self, ended)

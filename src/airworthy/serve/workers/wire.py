@@ -64,11 +64,11 @@ class Run(Message, frozen=True, array_like=True, tag=True):
     """Seconds until nobody waits for the answer any more."""
     wanted: tuple[str, ...] = ()
     """The outputs to send back; empty for all."""
-    alone: bool = False
+    exclusive: bool = False
     """Whether nothing else runs, so that it may have all threads."""
 
 
-class Answer(Message, frozen=True, array_like=True, tag=True):
+class RunResult(Message, frozen=True, array_like=True, tag=True):
     """Worker → gateway: an answer, or a piece of a streamed one."""
 
     id: int
@@ -81,7 +81,7 @@ class Answer(Message, frozen=True, array_like=True, tag=True):
     """Time that the runtime took."""
 
 
-class Failure(Message, frozen=True, array_like=True, tag=True):
+class RunFailure(Message, frozen=True, array_like=True, tag=True):
     """Worker → gateway: a run or the load failed; the worker lives on after a failed run."""
 
     id: int
@@ -103,7 +103,7 @@ class Stop(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: close the model and exit."""
 
 
-AnyMessage = Union[Load, Ready, Run, Answer, Failure, Cancel, Stop]
+AnyMessage = Union[Load, Ready, Run, RunResult, RunFailure, Cancel, Stop]
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
 

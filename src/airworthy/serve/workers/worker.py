@@ -17,9 +17,9 @@ from typing import Any
 
 from airworthy.core.errors import AirworthyError
 from airworthy.engines.interface import LoadFailed, Runner, RunnerKind
-from airworthy.serve.workers.cancellation import Unwanted
+from airworthy.serve.workers.cancellation import CancellationWatcher
 from airworthy.serve.workers.channel import Channel
-from airworthy.serve.workers.wire import Answer, Failure, Load, Ready, Run, WireError, split
+from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult, WireError, split
 
 _PR_SET_PDEATHSIG = 1
 """From `linux/prctl.h`."""
@@ -55,7 +55,7 @@ class _Lanes:
     def __init__(self, channel: Channel, runner: Runner) -> None:
         self._channel = channel
         self._runner = runner
-        self._unwanted = Unwanted(channel, runner)
+        self._unwanted = CancellationWatcher(channel, runner)
 
     def run(self) -> None:
         """Run until the gateway says stop or is gone; runs of other lanes are not waited for then.
@@ -117,7 +117,7 @@ def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> No
     try:
         inputs = {tensor.meta.name: from_wire(tensor) for tensor in split(message.inputs, data)}
         if runner.kind is RunnerKind.ONE_SHOT:
-            outputs = runner.run_alone(inputs) if message.alone else runner.run(inputs)
+            outputs = runner.run_exclusive(inputs) if message.exclusive else runner.run(inputs)
             _answer(channel, runner, message, outputs, final=True, began=began)
         else:
             _stream(channel, runner, message, runner.stream(inputs), began)
@@ -127,7 +127,7 @@ def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> No
         raise
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises must not end the worker
         traceback.print_exc()
-        channel.send(Failure(message.id, "run-failed", {"detail": _one_line(error)}))
+        channel.send(RunFailure(message.id, "run-failed", {"detail": _one_line(error)}))
 
 
 def _stream(channel: Channel, runner: Runner, message: Run, pieces: Iterator[Any], began: float) -> None:
@@ -149,12 +149,12 @@ def _answer(channel: Channel, runner: Runner, message: Run, outputs: Any, *, fin
         if not message.wanted or spec.name in message.wanted
     ]
     seconds = time.perf_counter() - began
-    answer = Answer(message.id, tuple(tensor.meta for tensor in tensors), final, seconds)
+    answer = RunResult(message.id, tuple(tensor.meta for tensor in tensors), final, seconds)
     channel.send(answer, [tensor.data for tensor in tensors])
 
 
-def _failure(number: int, error: AirworthyError) -> Failure:
-    return Failure(number, error.code, {name: _plain(value) for name, value in error.params.items()})
+def _failure(number: int, error: AirworthyError) -> RunFailure:
+    return RunFailure(number, error.code, {name: _plain(value) for name, value in error.params.items()})
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from airworthy.serve import errors
 from airworthy.serve.access.admin import Admin
 from airworthy.serve.access.admission import Admission
 from airworthy.serve.http.messages import message_of, status_of
-from airworthy.serve.metrics.metrics import Meters
+from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.metrics.statistics import Duration
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served import VERSION
@@ -33,7 +33,7 @@ from airworthy.serve.protocols.open_inference.rest import (
     wanted_outputs,
 )
 from airworthy.serve.scheduling.capacity import QUEUE
-from airworthy.serve.scheduling.request_options import Terms
+from airworthy.serve.scheduling.request_options import RequestOptions
 
 # Its C core prints what it thinks of other processes; what matters comes back as a status.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -54,7 +54,7 @@ MOST_STREAMS = 1024
 """Calls of one connection at a time."""
 MOST_PENDING = 32
 """Requests of one stream that are worked on at a time; the client's further ones wait in the connection."""
-LOOK = 0.5
+POLL_INTERVAL_S = 0.5
 """Seconds between two looks at what a health watcher is told."""
 GRACE = 2.0
 """Seconds that calls get to end once everybody inside has an answer."""
@@ -75,11 +75,11 @@ _log = logging.getLogger("airworthy.serve")
 _m: dict[str, Any] = messages()
 
 
-class Gateway:
+class GrpcServer:
     """The gRPC server: the same models, limits and refusals as over HTTP."""
 
     def __init__(
-        self, models: Models, settings: ServeSettings, meters: Meters, admin: Admin, admission: Admission
+        self, models: Models, settings: ServeSettings, meters: Metrics, admin: Admin, admission: Admission
     ) -> None:
         self._models = models
         self._meters = meters
@@ -149,7 +149,7 @@ class Gateway:
                 await self._refuse(name, context, error)
             except Exception:  # noqa: BLE001 - whatever breaks, the client gets a status
                 _log.exception("a handler failed")
-                await self._refuse(name, context, errors.Failed(detail=_INTERNAL))
+                await self._refuse(name, context, errors.InferenceFailed(detail=_INTERNAL))
             self._meters.calls.add(name, grpc.StatusCode.OK.name)
             return response
 
@@ -165,7 +165,7 @@ class Gateway:
         code = _CODES.get(status_of(error), grpc.StatusCode.INTERNAL)
         self._meters.calls.add(name, code.name)
         trailing: tuple[tuple[str, str], ...] = ()
-        if isinstance(error, errors.Refusal) and error.retry_after:
+        if isinstance(error, errors.RequestError) and error.retry_after:
             trailing = (("grpc-retry-pushback-ms", str(round(1000 * error.retry_after))),)
         await context.abort(code, message_of(error), trailing)
         raise AssertionError("abort returned")
@@ -217,11 +217,11 @@ class Gateway:
         write_outputs(response, in_order(outputs, names) if names else outputs, raw=bool(request.raw_input_contents))
         return response
 
-    def _terms(self, request: Any, context: Any) -> Terms:
+    def _terms(self, request: Any, context: Any) -> RequestOptions:
         said = {name: _number(request.parameters[name]) for name in _WISHES if name in request.parameters}
         priority = priorities.by_level(said.get("priority", 0), may_be_high=self._may_be_high)
         tenant = self._admission.tenant_of_call(context)
-        return Terms(tenant=tenant, priority=priority, timeout=priorities.timeout(said))
+        return RequestOptions(tenant=tenant, priority=priority, timeout=priorities.timeout(said))
 
     async def ModelStreamInfer(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:  # noqa: N802
         """A stream of inferences, answered in their order; one that fails does not end the stream."""
@@ -344,7 +344,7 @@ class Gateway:
             if self._stopping.is_set():
                 return
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), LOOK)
+                await asyncio.wait_for(self._stopping.wait(), POLL_INTERVAL_S)
 
 
 def _number(parameter: Any) -> Any:

@@ -16,9 +16,9 @@ from airworthy.serve import errors
 from airworthy.serve.http.messages import Request, Response, decode, message_of
 from airworthy.serve.metrics.statistics import ModelsStatistics
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.served import VERSION, Served
+from airworthy.serve.models.served import VERSION, ServedModel
 from airworthy.serve.protocols import priorities
-from airworthy.serve.scheduling.request_options import Terms
+from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.tensors import (
     BYTE_WIDTH,
     BadTensor,
@@ -162,7 +162,7 @@ class InferResponse(msgspec.Struct):
     """The request's id, where it had one."""
 
 
-class Error(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
     """What went wrong."""
 
     error: str
@@ -178,7 +178,7 @@ _BINARY_TYPE = (b"content-type", b"application/octet-stream")
 
 def error_body(error: AirworthyError) -> bytes:
     """An error in the protocol's shape."""
-    return _encode(Error(message_of(error)))
+    return _encode(ErrorBody(message_of(error)))
 
 
 class OpenInference:
@@ -229,12 +229,12 @@ class OpenInference:
         outputs = await served.submit(tensors, names, self._terms(request, wanted.parameters))
         return _response(served, wanted, in_order(outputs, names) if names else outputs)
 
-    def _terms(self, request: Request, parameters: Mapping[str, Any]) -> Terms:
+    def _terms(self, request: Request, parameters: Mapping[str, Any]) -> RequestOptions:
         if "priority" not in parameters and "timeout" not in parameters:
-            return Terms(request.watch, request.tenant, request.arrived)
+            return RequestOptions(request.watch, request.tenant, request.arrived)
         may_be_high = self._settings.allow_high_priority
         priority = priorities.by_level(parameters.get("priority", 0), may_be_high=may_be_high)
-        return Terms(request.watch, request.tenant, request.arrived, priority, priorities.timeout(parameters))
+        return RequestOptions(request.watch, request.tenant, request.arrived, priority, priorities.timeout(parameters))
 
 
 def server_metadata() -> ServerMetadata:
@@ -242,7 +242,7 @@ def server_metadata() -> ServerMetadata:
     return ServerMetadata("airworthy", airworthy.__version__, EXTENSIONS)
 
 
-def model_metadata(served: Served) -> ModelMetadata:
+def model_metadata(served: ServedModel) -> ModelMetadata:
     """What a model is."""
     return ModelMetadata(
         name=served.name,
@@ -266,7 +266,7 @@ def check_declared(name: str, datatype: str, shape: Sequence[int]) -> None:
         raise BadTensor(name=name, problem=say("{shape} is no shape", shape=shape_text(shape[: MOST_AXES + 1])))
 
 
-def wanted_outputs(served: Served, names: Sequence[str]) -> tuple[str, ...]:
+def wanted_outputs(served: ServedModel, names: Sequence[str]) -> tuple[str, ...]:
     """The outputs that a request asks for, each once.
 
     Raises:
@@ -365,7 +365,7 @@ def _read_inputs(inputs: Sequence[InferInput], binary: memoryview) -> list[Tenso
     return tensors
 
 
-def _response(served: Served, wanted: InferRequest, outputs: Sequence[Tensor]) -> Response:
+def _response(served: ServedModel, wanted: InferRequest, outputs: Sequence[Tensor]) -> Response:
     every = bool(wanted.parameters.get("binary_data_output", False))
     choices = {each.name: bool(each.parameters.get("binary_data", every)) for each in wanted.outputs or ()}
     described, behind = [], []

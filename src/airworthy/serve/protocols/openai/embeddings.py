@@ -18,9 +18,9 @@ from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.http.messages import Request, Response, decode, message_of, status_of
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.served import Served
+from airworthy.serve.models.served import ServedModel
 from airworthy.serve.protocols import priorities
-from airworthy.serve.scheduling.request_options import Terms
+from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 
 MOST_INPUTS = 2048
@@ -75,7 +75,7 @@ class EmbeddingResponse(msgspec.Struct):
     """What was used."""
 
 
-class Model(msgspec.Struct):
+class ModelCard(msgspec.Struct):
     """A served model."""
 
     id: str
@@ -93,7 +93,7 @@ class ModelList(msgspec.Struct):
 
     object: str
     """`list`."""
-    data: list[Model]
+    data: list[ModelCard]
     """The models."""
 
 
@@ -110,7 +110,7 @@ class ErrorDetail(msgspec.Struct):
     """A stable name for programs."""
 
 
-class Error(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
     """An error."""
 
     error: ErrorDetail
@@ -129,7 +129,7 @@ def error_body(error: AirworthyError) -> bytes:
     status = status_of(error)
     kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "server_error")
     param = error.params.get("name") if status == 404 or error.code == "invalid-tensor" else None
-    return _encode(Error(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
+    return _encode(ErrorBody(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
 
 
 class OpenAI:
@@ -148,8 +148,8 @@ class OpenAI:
         """`GET /v1/models/{name}`: one model."""
         return Response(200, _encode(self._describe(request.model)))
 
-    def _describe(self, name: str) -> Model:
-        return Model(name, "model", self._created, "airworthy")
+    def _describe(self, name: str) -> ModelCard:
+        return ModelCard(name, "model", self._created, "airworthy")
 
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
@@ -163,7 +163,9 @@ class OpenAI:
         ids = await _token_ids(served, wanted.input)
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
         vectors = await wait_for_all(
-            served.submit_tokens(each, terms=Terms(None if i else request.watch, request.tenant, 0.0, priority))
+            served.submit_tokens(
+                each, terms=RequestOptions(None if i else request.watch, request.tenant, 0.0, priority)
+            )
             for i, each in enumerate(ids)
         )
         as_text = wanted.encoding_format == "base64"
@@ -172,7 +174,7 @@ class OpenAI:
         return Response(200, _encode(EmbeddingResponse("list", data, served.name, Usage(tokens, tokens))))
 
 
-async def _token_ids(served: Served, given: str | list[Any]) -> list[list[int]]:
+async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[int]]:
     """The token ids of every input.
 
     Raises:
@@ -209,7 +211,7 @@ async def wait_for_all(answers: Iterable[asyncio.Future[tuple[Tensor, ...]]]) ->
                 answer.exception()  # seen, so that the event loop does not complain of it
 
 
-def _check_dimensions(served: Served, wanted: int | None) -> int | None:
+def _check_dimensions(served: ServedModel, wanted: int | None) -> int | None:
     """To how many dimensions the vectors are cut; None to leave them whole.
 
     Raises:

@@ -15,7 +15,7 @@ from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.openai.embeddings import wait_for_all
-from airworthy.serve.scheduling.request_options import Terms
+from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 
 MOST_DOCUMENTS = 1000
@@ -114,7 +114,9 @@ class Rerank:
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
         answers = await wait_for_all(
-            served.submit_tokens(ids, types, Terms(None if i else request.watch, request.tenant, 0.0, priority))
+            served.submit_tokens(
+                ids, types, RequestOptions(None if i else request.watch, request.tenant, 0.0, priority)
+            )
             for i, (ids, types) in enumerate(pairs)
         )
         scores = [_score(answer[0]) for answer in answers]
