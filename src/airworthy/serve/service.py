@@ -17,7 +17,7 @@ from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
-from airworthy.serve.access.admin import Admin
+from airworthy.serve.access.admin_key import AdminKey
 from airworthy.serve.http.memory import tune_gc
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.workers.link import STOP
@@ -97,7 +97,7 @@ class InferenceService:
         self._keep = keep
         self.plans = plans
         self.settings = settings
-        self._admin = Admin(settings)
+        self._admin_key = AdminKey(settings)
         self._on_ready = on_ready
         self._make_link = make_link
         self._failure: AirworthyError | None = None
@@ -152,15 +152,15 @@ class InferenceService:
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
-        from airworthy.serve.access.admission import Admission
+        from airworthy.serve.access.stages import AccessStages
         from airworthy.serve.http.server import Server
         from airworthy.serve.models.catalogue import Models
-        from airworthy.serve.protocols.application import App
+        from airworthy.serve.protocols.application import Application
 
         served_models = Models(models)
-        admission = Admission(self.settings, meters)
-        app = App(served_models, self.settings, meters, self._admin, admission)
-        self._server = Server(app.answer, self.settings, app.doors())
+        access = AccessStages(self.settings, meters, self._admin_key)
+        application = Application(served_models, self.settings, meters, access)
+        self._server = Server(application.answer, self.settings, application.early_gate())
         loop = asyncio.get_running_loop()
         loading = loop.create_task(self._load())
         lag = loop.create_task(LoopLag(meters).watch())
@@ -169,7 +169,7 @@ class InferenceService:
             if self.settings.grpc_port is not None:
                 from airworthy.serve.protocols.open_inference.grpc import GrpcServer
 
-                grpc = GrpcServer(served_models, self.settings, meters, self._admin, admission)
+                grpc = GrpcServer(served_models, self.settings, meters, access)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             with _signals(loop, self.stop):
                 await self._server.serve(sock)

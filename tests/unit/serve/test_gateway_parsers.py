@@ -14,7 +14,10 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.model import DATATYPES, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.access.admin import Admin
+from airworthy.serve.access.admin_key import AdminKey
+from airworthy.serve.access.authenticate import Authenticator
+from airworthy.serve.access.authorise import authorise
+from airworthy.serve.access.principal import Credentials, Role
 from airworthy.serve.http import compression
 from airworthy.serve.protocols.open_inference.grpc_tensors import CONTENTS, read_inputs, write_outputs
 from airworthy.serve.protocols.open_inference.proto import messages
@@ -92,17 +95,27 @@ def test_typed_contents_survive_the_way_through(datatype: str, values: list[int]
     assert list(getattr(response.outputs[0].contents, CONTENTS[datatype])) == given_values
 
 
+def _enter(settings: ServeSettings, authorization: bytes | str | None, role: Role) -> None:
+    key = AdminKey(settings)
+    authorise(Authenticator(settings, key).authenticate(Credentials(authorization=authorization), role), role, key)
+
+
 @given(st.none() | st.binary(max_size=80) | st.text(max_size=80))
 def test_no_other_header_is_the_key(header: bytes | str | None) -> None:
-    admin = Admin(ServeSettings(admin=True, admin_key=KEY))
     with pytest.raises(errors.Unauthorized):
-        admin.check(header)
+        _enter(ServeSettings(admin=True, admin_key=KEY), header, Role.ADMIN)
 
 
 def test_the_key_is_the_key() -> None:
-    admin = Admin(ServeSettings(admin=True, admin_key=f"{KEY}\n"))
-    admin.check(f"Bearer {KEY}")
-    admin.check(f"bearer  {KEY}".encode())
-    assert KEY not in repr(vars(admin)), "what is kept is its digest"
+    settings = ServeSettings(admin=True, admin_key=f"{KEY}\n")
+    for header in (f"Bearer {KEY}", f"bearer  {KEY}".encode()):
+        _enter(settings, header, Role.ADMIN)
+    assert KEY not in repr(vars(AdminKey(settings))), "what is kept is its digest"
     with pytest.raises(errors.AdminOff):
-        Admin(ServeSettings()).check(f"Bearer {KEY}")
+        _enter(ServeSettings(), f"Bearer {KEY}", Role.ADMIN)
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", f"Basic {KEY}", f"Bearer {KEY}x", b"\xff\x00"])
+def test_what_every_caller_may_needs_no_key(header: bytes | str | None) -> None:
+    for role in (Role.PUBLIC, Role.USER, Role.DEVELOPER):
+        _enter(ServeSettings(admin=True, admin_key=KEY), header, role)

@@ -18,7 +18,7 @@ def test_no_stretch_of_time_holds_more_than_burst_and_rate(rate: float, burst: i
     limit, now, admitted = RateLimit(rate, burst), 0.0, []
     for pause in between:
         now += pause
-        if limit.wait("a", now) == 0:
+        if limit.time_until("a", now) == 0:
             limit.take("a", now)
             admitted.append(now)
     for first, began in enumerate(admitted):
@@ -31,8 +31,8 @@ def test_who_waits_as_told_is_let_in(rate: float, burst: int, between: list[floa
     limit, now = RateLimit(rate, burst), 0.0
     for pause in between:
         now += pause
-        now += limit.wait("a", now) + 1e-6
-        assert limit.wait("a", now) == 0
+        now += limit.time_until("a", now) + 1e-6
+        assert limit.time_until("a", now) == 0
         limit.take("a", now)
 
 
@@ -40,16 +40,16 @@ def test_what_one_caller_uses_up_another_still_has() -> None:
     limit = RateLimit(1, 2)
     for _ in range(2):
         limit.take("a", 0.0)
-    assert limit.wait("a", 0.0) == pytest.approx(1)
-    assert limit.wait("b", 0.0) == 0
+    assert limit.time_until("a", 0.0) == pytest.approx(1)
+    assert limit.time_until("b", 0.0) == 0
 
 
 def test_more_than_a_burst_gets_in_once_nothing_is_owed_and_is_paid_off_after() -> None:
     limit = RateLimit(1000, 1000)
-    assert limit.wait("a", 0.0, 10_000) == 0
+    assert limit.time_until("a", 0.0, 10_000) == 0
     limit.take("a", 0.0, 10_000)
-    assert limit.wait("a", 0.0, 1) == pytest.approx(9.001)
-    assert limit.wait("a", 9.5, 500) == 0
+    assert limit.time_until("a", 0.0, 1) == pytest.approx(9.001)
+    assert limit.time_until("a", 9.5, 500) == 0
 
 
 @given(st.lists(st.integers(0, 30), max_size=200))
@@ -74,7 +74,7 @@ def test_requests_at_a_time_are_counted_out_again() -> None:
 def test_nothing_is_limited_by_default() -> None:
     callers = RateLimits(ServeSettings())
     assert not callers.on
-    assert callers.wait("a", 0.0, 10**9) == 0
+    assert callers.try_acquire("a", 0.0, 10**9) == 0
     assert callers.enter("a")
 
 

@@ -33,7 +33,7 @@ class RateLimit:
         self._most = most
         self._paid_off: OrderedDict[str, float] = OrderedDict()
 
-    def wait(self, caller: str, now: float, units: float = 1.0) -> float:
+    def time_until(self, caller: str, now: float, units: float = 1.0) -> float:
         """Seconds until so many units are within the rate; 0 where they are now. Nothing is taken.
 
         More units than a burst are within it once nothing else is owed.
@@ -54,7 +54,7 @@ class RateLimit:
 
 
 class RateLimits:
-    """What callers have asked, held against the settings."""
+    """The settings' limits for each caller."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self._most_running = settings.caller_requests
@@ -63,19 +63,13 @@ class RateLimits:
         self._requests = RateLimit(rate, max(1.0, burst or rate)) if rate else None
         bytes_ = settings.caller_bytes
         self._bytes = RateLimit(bytes_, bytes_) if bytes_ else None
-        self._header = settings.caller_header.lower().encode("latin-1")
 
     @property
     def on(self) -> bool:
         """Whether anything is limited."""
         return bool(self._most_running) or self._requests is not None or self._bytes is not None
 
-    @property
-    def header(self) -> bytes:
-        """The header, in lower case, in which something trusted names the caller; empty for none."""
-        return self._header
-
-    def wait(self, caller: str, now: float, size: int = 0) -> float:
+    def try_acquire(self, caller: str, now: float, size: int = 0) -> float:
         """Seconds until the caller may ask again; 0 to let the request in, which is charged then.
 
         Args:
@@ -83,9 +77,9 @@ class RateLimits:
             now: the time on a monotonic clock.
             size: bytes of the body, as far as they are known.
         """
-        wait = self._requests.wait(caller, now) if self._requests is not None else 0.0
+        wait = self._requests.time_until(caller, now) if self._requests is not None else 0.0
         if self._bytes is not None:
-            wait = max(wait, self._bytes.wait(caller, now, size))
+            wait = max(wait, self._bytes.time_until(caller, now, size))
         if wait > 0:
             return wait
         if self._requests is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -14,6 +14,9 @@ from airworthy.core.messages import say
 from airworthy.serve import errors
 from airworthy.serve.http import compression
 from airworthy.serve.http.body_budget import BodyBudget
+
+if TYPE_CHECKING:
+    from airworthy.serve.access.principal import Principal
 
 Header = tuple[bytes, bytes]
 
@@ -72,9 +75,9 @@ class Request:
         "model",
         "most_head",
         "path",
+        "principal",
         "reserved",
         "target",
-        "tenant",
     )
 
     def __init__(
@@ -94,8 +97,8 @@ class Request:
         """Whether it says so, and must be told: clients of HTTP/1.0 do."""
         self.model = ""
         """The model that the path names."""
-        self.tenant = ""
-        """Whose kept answers it may be given."""
+        self.principal: Principal
+        """Who makes it; not set before the access stages have run, so that nothing is taken for an identity."""
         self.arrived = 0.0
         """When it came, on the event loop's clock, where it had to wait before it was read; else 0."""
         self.bodies: BodyBudget | None = None

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 import airworthy
 from airworthy.serve import errors
+from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import RequestError
 from airworthy.serve.models.served import VERSION
+from airworthy.serve.protocols.interface import ALWAYS, Endpoint, Operation, ServedProtocol
 
 REF = "#/components/schemas/{name}"
-
-ALWAYS = (errors.UrlTooLong, errors.HeadersTooLarge, errors.InferenceFailed)
-"""What any path may answer."""
-BODY = (errors.InvalidRequest, errors.BodyTooSlow, errors.BodyTooLarge, errors.UnsupportedEncoding)
-"""What a path that takes a body may answer."""
-RUN = (errors.Overloaded, errors.NotReady, errors.WorkerLost, errors.DeadlinePassed)
-"""What a path that runs a model may answer."""
-ADMIN = (errors.Unauthorized, errors.AdminOff)
-"""What a path for the administrator may answer."""
 
 _BINARY = {"schema": {"type": "string", "contentEncoding": "binary"}}
 _HEADERS = {
@@ -36,59 +29,23 @@ _HEADERS = {
 }
 
 
-class Operation(NamedTuple):
-    """What one method of one path takes and gives, as far as its handler does not say it."""
-
-    tag: str
-    """The protocol that it belongs to."""
-    gives: Any = None
-    """The type of the JSON response; None for an empty one."""
-    takes: Any = None
-    """The type of the JSON body; None for none."""
-    refuses: Sequence[type[RequestError]] = ()
-    """How it may refuse, beside what every path may."""
-    error: Any = None
-    """The type of an error's body."""
-    body_optional: bool = False
-    """Whether the body may be left out."""
-    binary: bool = False
-    """Whether the body and the response may be the binary extension's."""
-    text: str = ""
-    """The content type of a response that is no JSON."""
-    limited: bool = True
-    """Whether its callers' limits hold."""
-    not_ready: bool = False
-    """Whether a 503 has the same shape as the 200."""
-
-
-class Endpoint(NamedTuple):
-    """One method of one path of the table."""
-
-    template: str
-    """The path with its parameters in braces."""
-    method: str
-    """GET or POST."""
-    handler: Any
-    """What answers; the first line of its docstring says what it does."""
-    operation: Operation
-    """What it takes and gives."""
-
-
-def describe(rows: Iterable[Endpoint], models: Sequence[str], *, admin: bool) -> dict[str, Any]:
+def describe(protocols: Sequence[ServedProtocol], models: Sequence[str], *, admin: bool) -> dict[str, Any]:
     """The document.
 
     Args:
-        rows: the table of paths.
+        protocols: what adds to the table of paths.
         models: the names of the models, which stand in paths.
         admin: whether there is an administrator's key.
     """
-    rows = list(rows)
+    rows = [(protocol, endpoint) for protocol in protocols for endpoint in protocol.endpoints()]
     types = list(_types(rows))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     by_type = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        paths.setdefault(row.template, {})[row.method.lower()] = _operation(row, by_type, models)
+    for protocol, endpoint in rows:
+        paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = _operation(
+            protocol, endpoint, by_type, models
+        )
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "airworthy", "version": airworthy.__version__},
@@ -100,30 +57,32 @@ def describe(rows: Iterable[Endpoint], models: Sequence[str], *, admin: bool) ->
     return document
 
 
-def _types(rows: Iterable[Endpoint]) -> Iterable[Any]:
+def _types(rows: Iterable[tuple[ServedProtocol, Endpoint]]) -> Iterable[Any]:
     seen: dict[str, Any] = {}
-    for row in rows:
-        for kind in (row.operation.gives, row.operation.takes, row.operation.error):
+    for protocol, endpoint in rows:
+        for kind in (endpoint.operation.gives, endpoint.operation.takes, protocol.error_type):
             if kind is not None:
                 seen[repr(kind)] = kind
     return seen.values()
 
 
-def _operation(row: Endpoint, schemas: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
+def _operation(
+    protocol: ServedProtocol, row: Endpoint, schemas: Mapping[str, Any], models: Sequence[str]
+) -> dict[str, Any]:
     operation = row.operation
     described: dict[str, Any] = {
         "operationId": f"{row.method.lower()}{row.template}",
         "summary": _summary(row.handler),
-        "tags": [operation.tag],
+        "tags": [protocol.name],
         "parameters": _parameters(row, models),
-        "responses": _responses(operation, schemas),
+        "responses": _responses(operation, schemas, schemas[repr(protocol.error_type)]),
     }
     if operation.takes is not None:
         content: dict[str, Any] = {"application/json": {"schema": schemas[repr(operation.takes)]}}
         if operation.binary:
             content["application/octet-stream"] = _BINARY
         described["requestBody"] = {"required": not operation.body_optional, "content": content}
-    if errors.Unauthorized in operation.refuses:
+    if operation.role is Role.ADMIN:
         described["security"] = [{"admin": []}]
     return described
 
@@ -145,7 +104,7 @@ def _parameters(row: Endpoint, models: Sequence[str]) -> list[dict[str, Any]]:
     return found + [{"name": name, "in": "header", **_HEADERS[name]} for name in optional]
 
 
-def _responses(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, Any]:
+def _responses(operation: Operation, schemas: Mapping[str, Any], error: Any) -> dict[str, Any]:
     headers = {"x-request-id": _HEADERS["x-request-id"]}
     good: dict[str, Any] = {"description": "The answer.", "headers": dict(headers)}
     if operation.text:
@@ -168,6 +127,6 @@ def _responses(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, An
         more = dict(headers)
         if status in (429, 503):
             more.update({name: _HEADERS[name] for name in ("retry-after", "retry-after-ms")})
-        content = {"application/json": {"schema": schemas[repr(operation.error)]}}
+        content = {"application/json": {"schema": error}}
         found[str(status)] = {"description": " ".join(reasons), "headers": more, "content": content}
     return found

@@ -1,83 +1,89 @@
-"""The table of paths: what answers where, and what it takes and gives."""
+"""The table of paths: whole paths, one row for each model and version; what is not in the table is not there."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from airworthy.serve.errors import LoadRefused, NotThisTask, UnknownModel
-from airworthy.serve.metrics.statistics import ModelsStatistics
-from airworthy.serve.models.catalogue import ModelState
-from airworthy.serve.protocols import health
-from airworthy.serve.protocols.open_inference import repository, rest
-from airworthy.serve.protocols.openai import embeddings, rerank
-from airworthy.serve.protocols.openapi import ADMIN, BODY, RUN, Endpoint, Operation
+from airworthy.core.errors import AirworthyError
+from airworthy.serve import errors
+from airworthy.serve.access.principal import Role
+from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.served import VERSION
+from airworthy.serve.protocols.interface import Handler, ServedProtocol
 
-_SERVICE = Operation("service", error=rest.ErrorBody, limited=False)
-_V2 = Operation("open-inference", error=rest.ErrorBody)
-_NAMED = _V2._replace(refuses=(UnknownModel,))
-_OPENAI = Operation("openai", error=embeddings.ErrorBody)
-_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+ErrorBody = Callable[[AirworthyError], bytes]
+
+_NAMED = (("", "v2", "models"), ("", "v1", "models"), ("", "v2", "repository", "models"))
+"""What stands before a model's name in paths."""
 
 
-def rows(
-    pages: health.HealthRoutes,
-    inference: rest.OpenInference,
-    models: repository.Repository,
-    open_ai: embeddings.OpenAI,
-    reranking: rerank.Rerank,
-    description: Any,
-) -> tuple[Endpoint, ...]:
-    """Every path there is. A later row wins where a model has the name of a path."""
-    live, ready = _SERVICE._replace(gives=health.Live), _SERVICE._replace(gives=health.Readiness, not_ready=True)
-    components = _SERVICE._replace(gives=health.Components, not_ready=True)
-    statistics = _V2._replace(gives=ModelsStatistics)
-    named_statistics = _NAMED._replace(gives=ModelsStatistics)
-    model_ready = _NAMED._replace(gives=rest.ModelReady, not_ready=True)
-    infer = _V2._replace(
-        gives=rest.InferResponse, takes=rest.InferRequest, refuses=(UnknownModel, *BODY, *RUN), binary=True
-    )
-    index = _V2._replace(gives=list[ModelState], takes=repository.IndexRequest, refuses=BODY, body_optional=True)
-    change = _V2._replace(
-        takes=repository.ChangeRequest, refuses=(UnknownModel, LoadRefused, *ADMIN, *BODY), body_optional=True
-    )
-    embed = _OPENAI._replace(
-        gives=embeddings.EmbeddingResponse,
-        takes=embeddings.EmbeddingRequest,
-        refuses=(UnknownModel, NotThisTask, *BODY, *RUN),
-    )
-    rank = embed._replace(gives=rerank.RerankResponse, takes=rerank.RerankRequest)
-    found = [
-        Endpoint("/", "GET", pages.front, _SERVICE._replace(gives=health.Front)),
-        Endpoint("/health", "GET", pages.components, components),
-        Endpoint("/health/live", "GET", pages.live, live),
-        Endpoint("/health/ready", "GET", pages.ready, ready),
-        Endpoint("/metrics", "GET", pages.metrics, _SERVICE._replace(text=_TEXT)),
-        Endpoint("/openapi.json", "GET", description, _SERVICE._replace(gives=dict[str, Any])),
-        Endpoint("/v2", "GET", inference.server, _V2._replace(gives=rest.ServerMetadata)),
-        Endpoint("/v2/health/live", "GET", pages.live, live),
-        Endpoint("/v2/health/ready", "GET", pages.ready, ready),
-        Endpoint("/v2/repository/index", "POST", models.index, index),
-        Endpoint("/v2/repository/models/{name}/load", "POST", models.load, change),
-        Endpoint("/v2/repository/models/{name}/unload", "POST", models.unload, change),
-        Endpoint("/v2/models", "GET", inference.list_models, _V2._replace(gives=rest.ModelNames)),
-        Endpoint("/v2/models/stats", "GET", inference.all_statistics, statistics),
-    ]
-    for base in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        found += [
-            Endpoint(base, "GET", inference.model, _NAMED._replace(gives=rest.ModelMetadata)),
-            Endpoint(f"{base}/ready", "GET", inference.model_ready, model_ready),
-            Endpoint(f"{base}/stats", "GET", inference.statistics, named_statistics),
-            Endpoint(f"{base}/infer", "POST", inference.infer, infer),
-        ]
-    found += [
-        Endpoint("/v1/models", "GET", open_ai.list_models, _OPENAI._replace(gives=embeddings.ModelList)),
-        Endpoint(
-            "/v1/models/{name}",
-            "GET",
-            open_ai.get_model,
-            _OPENAI._replace(gives=embeddings.ModelCard, refuses=(UnknownModel,)),
-        ),
-        Endpoint("/v1/embeddings", "POST", open_ai.embeddings, embed),
-    ]
-    found += [Endpoint(path, "POST", reranking.rerank, rank) for path in ("/v1/rerank", "/v2/rerank", "/rerank")]
-    return tuple(found)
+class Route(NamedTuple):
+    """What answers at a path."""
+
+    name: str
+    """Its name in the metrics."""
+    handlers: Mapping[str, Handler]
+    """Method → handler."""
+    error_body: ErrorBody
+    """An error in its protocol's shape."""
+    role: Role
+    """The least role that may."""
+    model: str = ""
+    """The model that the path names."""
+    limited: bool = False
+    """Whether its callers' limits apply; they do not for probes and scrapers."""
+    parks: bool = False
+    """Whether requests may wait unparsed while the model is busy."""
+
+
+class Routes:
+    """Finds the route of a path, or why there is none."""
+
+    def __init__(self, protocols: Sequence[ServedProtocol], models: Models) -> None:
+        self._models = models
+        self._table = dict(_rows(protocols, models))
+        by_prefix = {prefix: protocol.error_body for protocol in protocols for prefix in protocol.prefixes}
+        self._shapes = sorted(by_prefix.items(), key=lambda item: len(item[0]), reverse=True)
+
+    def find(self, path: str) -> Route | None:
+        """The route of a path; None where nothing is."""
+        return self._table.get(path)
+
+    def parking(self) -> Iterator[tuple[str, Route]]:
+        """The paths whose requests may wait unparsed."""
+        return ((path, route) for path, route in self._table.items() if route.parks)
+
+    def shape_for(self, path: str) -> ErrorBody:
+        """The shape of errors at a path where nothing is: that of the protocol whose prefix it has."""
+        return next(shape for prefix, shape in self._shapes if path.startswith(prefix) or prefix == "/")
+
+    def missing(self, path: str) -> AirworthyError:
+        """Why nothing is at a path; under a model's name it is the model that is unknown."""
+        parts = path.split("/")
+        at = next((len(head) for head in _NAMED if tuple(parts[: len(head)]) == head and len(parts) > len(head)), 0)
+        if at:
+            version = parts[at + 2] if len(parts) > at + 2 and parts[at + 1] == "versions" else ""
+            try:
+                self._models.find(parts[at], version)
+            except errors.UnknownModel as error:
+                return error
+        return errors.NotFound(path=path)
+
+
+def _rows(protocols: Iterable[ServedProtocol], models: Iterable[str]) -> Iterator[tuple[str, Route]]:
+    """Every path there is, with its methods."""
+    names = tuple(models)
+    for protocol in protocols:
+        for endpoint in protocol.endpoints():
+            handler, operation = endpoint.handler, endpoint.operation
+            handlers = {"GET": handler, "HEAD": handler} if endpoint.method == "GET" else {endpoint.method: handler}
+            label = endpoint.template.replace("/versions/{version}", "")
+            for name in names if "{name}" in endpoint.template else ("",):
+                path = endpoint.template.replace("{name}", name).replace("{version}", VERSION)
+                yield (
+                    path,
+                    Route(
+                        label, handlers, protocol.error_body, operation.role, name, operation.limited, operation.parks
+                    ),
+                )

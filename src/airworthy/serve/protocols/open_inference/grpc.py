@@ -13,8 +13,8 @@ from airworthy.core.errors import AirworthyError, ExtraMissing
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.access.admin import Admin
-from airworthy.serve.access.admission import Admission
+from airworthy.serve.access.principal import Principal, Role
+from airworthy.serve.access.stages import AccessStages
 from airworthy.serve.http.messages import message_of, status_of
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.metrics.statistics import Duration
@@ -68,7 +68,22 @@ _CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-_PROBES = frozenset({"ServerLive", "ServerReady", "ModelReady", "Check"})
+_ROLES = {
+    "ServerLive": Role.PUBLIC,
+    "ServerReady": Role.PUBLIC,
+    "ModelReady": Role.PUBLIC,
+    "Check": Role.PUBLIC,
+    "Watch": Role.PUBLIC,
+    "ServerMetadata": Role.USER,
+    "ModelMetadata": Role.USER,
+    "ModelInfer": Role.USER,
+    "ModelStreamInfer": Role.USER,
+    "RepositoryIndex": Role.USER,
+    "ModelStatistics": Role.DEVELOPER,
+    "RepositoryModelLoad": Role.ADMIN,
+    "RepositoryModelUnload": Role.ADMIN,
+}
+"""The least role that may call each method; a method that is missing here can't be registered."""
 _WISHES = ("priority", "timeout")
 _INTERNAL = "the service failed on this request; its log says more"
 _log = logging.getLogger("airworthy.serve")
@@ -78,13 +93,10 @@ _m: dict[str, Any] = messages()
 class GrpcServer:
     """The gRPC server: the same models, limits and refusals as over HTTP."""
 
-    def __init__(
-        self, models: Models, settings: ServeSettings, meters: Metrics, admin: Admin, admission: Admission
-    ) -> None:
+    def __init__(self, models: Models, settings: ServeSettings, metrics: Metrics, access: AccessStages) -> None:
         self._models = models
-        self._meters = meters
-        self._admin = admin
-        self._admission = admission
+        self._metrics = metrics
+        self._access = access
         self._may_be_high = settings.allow_high_priority
         self._stopping = asyncio.Event()
         options = (
@@ -140,30 +152,29 @@ class GrpcServer:
     def _unary(self, name: str, kind: Any, handle: Callable[[Any, Any], Awaitable[Any]]) -> Any:
         async def call(data: bytes, context: Any) -> Any:
             try:
-                with self._let_in(name, data, context):
-                    response = await handle(_parse(kind, data), context)
+                with self._admit(name, data, context) as principal:
+                    response = await handle(_parse(kind, data), principal)
             except asyncio.CancelledError:
-                self._meters.calls.add(name, grpc.StatusCode.CANCELLED.name)
+                self._metrics.calls.add(name, grpc.StatusCode.CANCELLED.name)
                 raise
             except AirworthyError as error:
                 await self._refuse(name, context, error)
             except Exception:  # noqa: BLE001 - whatever breaks, the client gets a status
                 _log.exception("a handler failed")
                 await self._refuse(name, context, errors.InferenceFailed(detail=_INTERNAL))
-            self._meters.calls.add(name, grpc.StatusCode.OK.name)
+            self._metrics.calls.add(name, grpc.StatusCode.OK.name)
             return response
 
         return call
 
-    def _let_in(self, name: str, data: bytes, context: Any) -> contextlib.AbstractContextManager[None]:
-        """Hold a call against its caller's limits, if it is no probe's."""
-        if not self._admission.on or name in _PROBES:
-            return contextlib.nullcontext()
-        return self._admission.let_in(self._admission.caller_of_call(context), len(data))
+    def _admit(self, name: str, data: bytes, context: Any) -> contextlib.AbstractContextManager[Principal]:
+        """Pass a call through the access stages; probes have no limits."""
+        role = _ROLES[name]
+        return self._access.admit_call(context, len(data), role, limited=role is not Role.PUBLIC)
 
     async def _refuse(self, name: str, context: Any, error: AirworthyError) -> NoReturn:
         code = _CODES.get(status_of(error), grpc.StatusCode.INTERNAL)
-        self._meters.calls.add(name, code.name)
+        self._metrics.calls.add(name, code.name)
         trailing: tuple[tuple[str, str], ...] = ()
         if isinstance(error, errors.RequestError) and error.retry_after:
             trailing = (("grpc-retry-pushback-ms", str(round(1000 * error.retry_after))),)
@@ -172,15 +183,15 @@ class GrpcServer:
 
     # --- the Open Inference Protocol, each method under its name there --------------------------------------------
 
-    async def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ServerLive(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """Whether the process answers."""
         return _m["inference.ServerLiveResponse"](live=True)
 
-    async def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ServerReady(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """Whether every model takes requests."""
         return _m["inference.ServerReadyResponse"](ready=self._models.ready)
 
-    async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ModelReady(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """Whether a model takes requests; one that is unknown does not, as clients expect here."""
         try:
             ready = self._models.find(request.name, request.version).ready
@@ -188,14 +199,14 @@ class GrpcServer:
             ready = False
         return _m["inference.ModelReadyResponse"](ready=ready)
 
-    async def ServerMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ServerMetadata(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """What the server is."""
         told: ServerMetadata = server_metadata()
         return _m["inference.ServerMetadataResponse"](
             name=told.name, version=told.version, extensions=[each for each in told.extensions if "binary" not in each]
         )
 
-    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ModelMetadata(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """What a model is."""
         told = model_metadata(self._models.find(request.name, request.version))
         made = _m["inference.ModelMetadataResponse"](name=told.name, versions=told.versions, platform=told.platform)
@@ -204,7 +215,7 @@ class GrpcServer:
                 target.add(name=spec.name, datatype=spec.datatype, shape=spec.shape)
         return made
 
-    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ModelInfer(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """One inference. A client that leaves, or whose deadline passes, takes its request out of the queue."""
         served = self._models.find(request.model_name, request.model_version)
         served.check_room()
@@ -212,16 +223,15 @@ class GrpcServer:
             raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
         tensors = served.validate(read_inputs(request))
         names = wanted_outputs(served, [each.name for each in request.outputs]) if request.outputs else ()
-        outputs = await served.submit(tensors, names, self._terms(request, context))
+        outputs = await served.submit(tensors, names, self._options(request, principal))
         response = _m["inference.ModelInferResponse"](model_name=served.name, model_version=VERSION, id=request.id)
         write_outputs(response, in_order(outputs, names) if names else outputs, raw=bool(request.raw_input_contents))
         return response
 
-    def _terms(self, request: Any, context: Any) -> RequestOptions:
+    def _options(self, request: Any, principal: Principal) -> RequestOptions:
         said = {name: _number(request.parameters[name]) for name in _WISHES if name in request.parameters}
         priority = priorities.by_level(said.get("priority", 0), may_be_high=self._may_be_high)
-        tenant = self._admission.tenant_of_call(context)
-        return RequestOptions(tenant=tenant, priority=priority, timeout=priorities.timeout(said))
+        return RequestOptions(tenant=principal.tenant, priority=priority, timeout=priorities.timeout(said))
 
     async def ModelStreamInfer(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:  # noqa: N802
         """A stream of inferences, answered in their order; one that fails does not end the stream."""
@@ -240,7 +250,7 @@ class GrpcServer:
         try:
             while (task := await self._next(waiting, taking)) is not None:
                 yield await task
-            self._meters.calls.add("ModelStreamInfer", grpc.StatusCode.OK.name)
+            self._metrics.calls.add("ModelStreamInfer", grpc.StatusCode.OK.name)
         finally:
             for each in (taking, *running):
                 each.cancel()
@@ -262,8 +272,8 @@ class GrpcServer:
         made, request = _m["inference.ModelStreamInferResponse"](), _m["inference.ModelInferRequest"]()
         try:
             request = _parse(_m["inference.ModelInferRequest"], data)
-            with self._let_in("ModelStreamInfer", data, context):
-                made.infer_response.CopyFrom(await self.ModelInfer(request, context))
+            with self._admit("ModelStreamInfer", data, context) as principal:
+                made.infer_response.CopyFrom(await self.ModelInfer(request, principal))
         except AirworthyError as error:
             made.error_message = message_of(error)
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the stream goes on
@@ -275,7 +285,7 @@ class GrpcServer:
             made.infer_response.parameters["triton_final_response"].bool_param = True
         return made
 
-    async def ModelStatistics(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def ModelStatistics(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """What one model, or every model, has done so far."""
         made = _m["inference.ModelStatisticsResponse"]()
         for told in self._models.statistics(request.name, request.version):
@@ -291,26 +301,24 @@ class GrpcServer:
                 _durations(entry.batch_stats.add(batch_size=batch.batch_size), batch)
         return made
 
-    async def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def RepositoryIndex(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """The state of every model."""
         made = _m["inference.RepositoryIndexResponse"]()
         for state in self._models.index(ready_only=request.ready):
             made.models.add(name=state.name, version=state.version, state=state.state, reason=state.reason)
         return made
 
-    async def RepositoryModelLoad(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def RepositoryModelLoad(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """Load a model, or load its file again."""
-        await self._admit(request, context).load()
+        await self._model_of(request).load()
         return _m["inference.RepositoryModelLoadResponse"]()
 
-    async def RepositoryModelUnload(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def RepositoryModelUnload(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """Take a model out of service."""
-        await self._admit(request, context).unload()
+        await self._model_of(request).unload()
         return _m["inference.RepositoryModelUnloadResponse"]()
 
-    def _admit(self, request: Any, context: Any) -> Any:
-        metadata = dict(context.invocation_metadata() or ())
-        self._admin.check(metadata.get("authorization"))
+    def _model_of(self, request: Any) -> Any:
         check_parameters(request.parameters)
         return self._models.find(request.model_name)
 
@@ -322,7 +330,7 @@ class GrpcServer:
         ready = self._models.ready if service in ("", INFERENCE) else self._models.find(service).ready
         return "SERVING" if ready else "NOT_SERVING"
 
-    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def Check(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """Whether the service, or a model, takes requests now."""
         return _m["grpc.health.v1.HealthCheckResponse"](status=self._status(request.service))
 

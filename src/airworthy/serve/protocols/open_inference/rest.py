@@ -226,15 +226,16 @@ class OpenInference:
             wanted, given = _read_request(body, header)
         tensors = served.validate(given)
         names = wanted_outputs(served, [each.name for each in wanted.outputs]) if wanted.outputs else ()
-        outputs = await served.submit(tensors, names, self._terms(request, wanted.parameters))
+        outputs = await served.submit(tensors, names, self._options(request, wanted.parameters))
         return _response(served, wanted, in_order(outputs, names) if names else outputs)
 
-    def _terms(self, request: Request, parameters: Mapping[str, Any]) -> RequestOptions:
+    def _options(self, request: Request, parameters: Mapping[str, Any]) -> RequestOptions:
+        options = RequestOptions(request.watch, request.principal.tenant, request.arrived)
         if "priority" not in parameters and "timeout" not in parameters:
-            return RequestOptions(request.watch, request.tenant, request.arrived)
+            return options
         may_be_high = self._settings.allow_high_priority
         priority = priorities.by_level(parameters.get("priority", 0), may_be_high=may_be_high)
-        return RequestOptions(request.watch, request.tenant, request.arrived, priority, priorities.timeout(parameters))
+        return options._replace(priority=priority, timeout=priorities.timeout(parameters))
 
 
 def server_metadata() -> ServerMetadata:

@@ -1,22 +1,20 @@
-"""OpenAI's interface: `/v1/models` and `/v1/embeddings`."""
+"""`/v1/embeddings`: the vectors of texts, as OpenAI's clients ask for them."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import math
-import time
 from array import array
 from collections.abc import Iterable
 from typing import Any, Literal, Union
 
 import msgspec
 
-from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.http.messages import Request, Response, decode, message_of, status_of
+from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served import ServedModel
 from airworthy.serve.protocols import priorities
@@ -75,81 +73,16 @@ class EmbeddingResponse(msgspec.Struct):
     """What was used."""
 
 
-class ModelCard(msgspec.Struct):
-    """A served model."""
-
-    id: str
-    """Its name."""
-    object: str
-    """`model`."""
-    created: int
-    """When it was first served, in seconds since 1970."""
-    owned_by: str
-    """`airworthy`."""
-
-
-class ModelList(msgspec.Struct):
-    """The models."""
-
-    object: str
-    """`list`."""
-    data: list[ModelCard]
-    """The models."""
-
-
-class ErrorDetail(msgspec.Struct):
-    """What went wrong."""
-
-    message: str
-    """The message, with the way out."""
-    type: str
-    """`invalid_request_error`, `authentication_error`, `rate_limit_error` or `server_error`."""
-    param: Union[str, None]
-    """What it is about."""
-    code: str
-    """A stable name for programs."""
-
-
-class ErrorBody(msgspec.Struct):
-    """An error."""
-
-    error: ErrorDetail
-    """What went wrong."""
-
-
 _decoder = msgspec.json.Decoder(EmbeddingRequest)
 _encode = msgspec.json.Encoder().encode
 
 
-_KINDS = {401: "authentication_error", 429: "rate_limit_error"}
-
-
-def error_body(error: AirworthyError) -> bytes:
-    """An error in OpenAI's shape."""
-    status = status_of(error)
-    kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "server_error")
-    param = error.params.get("name") if status == 404 or error.code == "invalid-tensor" else None
-    return _encode(ErrorBody(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
-
-
-class OpenAI:
-    """The handlers."""
+class Embeddings:
+    """The handler."""
 
     def __init__(self, models: Models, settings: ServeSettings) -> None:
         self._models = models
         self._settings = settings
-        self._created = int(time.time())
-
-    async def list_models(self, request: Request) -> Response:
-        """`GET /v1/models`: the models."""
-        return Response(200, _encode(ModelList("list", [self._describe(name) for name in self._models])))
-
-    async def get_model(self, request: Request) -> Response:
-        """`GET /v1/models/{name}`: one model."""
-        return Response(200, _encode(self._describe(request.model)))
-
-    def _describe(self, name: str) -> ModelCard:
-        return ModelCard(name, "model", self._created, "airworthy")
 
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
@@ -164,7 +97,7 @@ class OpenAI:
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
         vectors = await wait_for_all(
             served.submit_tokens(
-                each, terms=RequestOptions(None if i else request.watch, request.tenant, 0.0, priority)
+                each, terms=RequestOptions(None if i else request.watch, request.principal.tenant, 0.0, priority)
             )
             for i, each in enumerate(ids)
         )

@@ -115,7 +115,7 @@ class Rerank:
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
         answers = await wait_for_all(
             served.submit_tokens(
-                ids, types, RequestOptions(None if i else request.watch, request.tenant, 0.0, priority)
+                ids, types, RequestOptions(None if i else request.watch, request.principal.tenant, 0.0, priority)
             )
             for i, (ids, types) in enumerate(pairs)
         )

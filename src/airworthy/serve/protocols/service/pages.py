@@ -82,12 +82,12 @@ class Front(msgspec.Struct):
     """The path of the description of all paths."""
 
 
-class HealthRoutes:
+class ServicePages:
     """The handlers. Live: this process answers. Ready: every model takes requests now."""
 
-    def __init__(self, models: Models, meters: Metrics) -> None:
+    def __init__(self, models: Models, metrics: Metrics) -> None:
         self._models = models
-        self._meters = meters
+        self._metrics = metrics
         self._began = time.monotonic()
 
     async def live(self, request: Request) -> Response:
@@ -110,7 +110,7 @@ class HealthRoutes:
 
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`: Prometheus text."""
-        return Response(200, self._meters.page(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
+        return Response(200, self._metrics.page(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
 
     async def front(self, request: Request) -> Response:
         """`GET /`: what is here."""

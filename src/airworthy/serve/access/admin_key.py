@@ -1,4 +1,4 @@
-"""Who may load and unload models: nobody, or who holds the admin key."""
+"""The key of the administrator, without which no model can be loaded or unloaded over the network."""
 
 from __future__ import annotations
 
@@ -8,46 +8,37 @@ import hmac
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
-from airworthy.serve import errors
 
 SHORTEST_KEY = 16
 """Characters that an admin key has at least; shorter ones can be guessed."""
 _MOST_KEY = 4096
 
 
-class Admin:
+class AdminKey:
     """Holds the digest of the admin key, never the key."""
 
     def __init__(self, settings: ServeSettings) -> None:
         """Read the key where the interface is on.
 
         Raises:
-            SettingInvalid: there is no key, or none that can be used.
+            SettingInvalid: the key is missing or unusable.
         """
-        self._digest: bytes | None = None
+        self._expected: bytes | None = None
         if settings.admin:
-            self._digest = _digest(_key(settings))
+            self._expected = _digest(_key(settings))
 
     @property
-    def on(self) -> bool:
+    def is_set(self) -> bool:
         """Whether there is an admin interface."""
-        return self._digest is not None
+        return self._expected is not None
 
-    def check(self, authorization: str | bytes | None) -> None:
-        """Let an administrator in.
-
-        Args:
-            authorization: the header `Authorization` of the request.
-
-        Raises:
-            Refusal: the interface is off, or the key is missing or wrong.
-        """
-        if self._digest is None:
-            raise errors.AdminOff
+    def matches(self, authorization: str | bytes | None) -> bool:
+        """Whether a header `Authorization` carries the key; digests are compared, in constant time."""
+        if self._expected is None:
+            return False
         given = authorization.encode(errors="replace") if isinstance(authorization, str) else authorization or b""
         scheme, _, key = given.partition(b" ")
-        if not hmac.compare_digest(_digest(key.strip()), self._digest) or scheme.lower() != b"bearer":
-            raise errors.Unauthorized
+        return hmac.compare_digest(_digest(key.strip()), self._expected) and scheme.lower() == b"bearer"
 
 
 def _digest(key: bytes) -> bytes:

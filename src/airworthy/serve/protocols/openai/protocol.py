@@ -1,0 +1,45 @@
+"""OpenAI's interface as a member of the family: its paths and what each takes, gives and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airworthy.core.errors import AirworthyError
+from airworthy.serve.access.principal import Role
+from airworthy.serve.errors import NotThisTask, UnknownModel
+from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.openai import bodies, embeddings, models, rerank
+
+RERANK_PATHS = ("/v1/rerank", "/v2/rerank", "/rerank")
+"""Where the clients of Jina, Cohere and TEI expect it."""
+_REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
+_EMBED = Operation(Role.USER, gives=embeddings.EmbeddingResponse, takes=embeddings.EmbeddingRequest, refuses=_REFUSES)
+_RERANK = Operation(Role.USER, gives=rerank.RerankResponse, takes=rerank.RerankRequest, refuses=_REFUSES)
+
+
+class OpenAIProtocol:
+    """Models, embeddings, and reranking as its neighbours have it."""
+
+    name = "openai"
+    prefixes = ("/v1", "/v2/rerank", "/rerank")
+    error_type: type = bodies.ErrorBody
+
+    def __init__(self, context: ProtocolContext) -> None:
+        self._models = models.ModelCards(context.models)
+        self._embeddings = embeddings.Embeddings(context.models, context.settings)
+        self._rerank = rerank.Rerank(context.models, context.settings)
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Its part of the table of paths."""
+        listed = Operation(Role.USER, gives=models.ModelList)
+        card = Operation(Role.USER, gives=models.ModelCard, refuses=(UnknownModel,))
+        return (
+            Endpoint("/v1/models", "GET", self._models.list_models, listed),
+            Endpoint("/v1/models/{name}", "GET", self._models.get_model, card),
+            Endpoint("/v1/embeddings", "POST", self._embeddings.embeddings, _EMBED),
+            *(Endpoint(path, "POST", self._rerank.rerank, _RERANK) for path in RERANK_PATHS),
+        )
+
+    def error_body(self, error: AirworthyError) -> bytes:
+        """An error in OpenAI's shape."""
+        return bodies.error_body(error)

@@ -1,0 +1,20 @@
+"""The list of protocols, in the order in which their paths are added to the table.
+
+Other packages can't join: their entry points would be looked for while the first model loads, and a protocol decides
+who is asked for which role.
+"""
+
+from __future__ import annotations
+
+from airworthy.core.registry import Registry
+from airworthy.serve.protocols.interface import MakeProtocol
+
+PROTOCOLS: Registry[MakeProtocol] = Registry(
+    "protocol",
+    {
+        "service": "airworthy.serve.protocols.service.protocol:ServicePages",
+        "open-inference": "airworthy.serve.protocols.open_inference.protocol:OpenInferenceProtocol",
+        "openai": "airworthy.serve.protocols.openai.protocol:OpenAIProtocol",
+    },
+)
+"""All protocols by name."""

@@ -1,0 +1,53 @@
+"""The service's own pages as a member of the family of protocols; errors have the Open Inference Protocol's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airworthy.core.errors import AirworthyError
+from airworthy.serve.access.principal import Role
+from airworthy.serve.http.messages import Request, Response
+from airworthy.serve.protocols.interface import Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.open_inference import rest
+from airworthy.serve.protocols.service import pages
+
+PROBE = Operation(Role.PUBLIC, limited=False)
+"""A page that probes read, whoever they are and however often."""
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class ServicePages:
+    """Health, metrics, front page, description."""
+
+    name = "service"
+    prefixes = ("/",)
+    error_type: type = rest.ErrorBody
+
+    def __init__(self, context: ProtocolContext) -> None:
+        self._describe = context.describe
+        self._pages = pages.ServicePages(context.models, context.metrics)
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Its part of the table of paths."""
+        served = self._pages
+        components = PROBE._replace(gives=pages.Components, not_ready=True)
+        scrape = Operation(Role.DEVELOPER, limited=False, text=_TEXT)
+        return (
+            Endpoint("/", "GET", served.front, PROBE._replace(gives=pages.Front)),
+            Endpoint("/health", "GET", served.components, components),
+            Endpoint("/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
+            Endpoint("/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)),
+            Endpoint("/metrics", "GET", served.metrics, scrape),
+            Endpoint("/openapi.json", "GET", self.describe, PROBE._replace(gives=dict[str, Any])),
+            Endpoint("/v2/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
+            Endpoint("/v2/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)),
+        )
+
+    def error_body(self, error: AirworthyError) -> bytes:
+        """An error in the Open Inference Protocol's shape."""
+        return rest.error_body(error)
+
+    async def describe(self, request: Request) -> Response:
+        """`GET /openapi.json`: this description."""
+        return Response(200, self._describe())
