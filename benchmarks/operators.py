@@ -32,7 +32,8 @@ from airworthy.artifacts.formats.onnx_graph import read_program
 from airworthy.artifacts.identify import inspect
 from airworthy.knowledge import operators as tables
 from airworthy.targets.comparison import compare
-from airworthy.targets.judge import MISSING, RUNS, UNKNOWN, judge
+from airworthy.targets.judge import judge
+from airworthy.targets.matrix import MISSING, RUNS, UNKNOWN
 
 PROVIDERS = {tables.target(name).provider: name for name in tables.TARGETS}
 OLDEST = 7

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 
 from airworthy.core.graph import Node
-from airworthy.targets.infer import Inference, Shape, named
+from airworthy.targets.shape_inference import ShapeInference, named
+from airworthy.targets.shape_rules import Shape
 
 PASSES = 5
 """Operations a number of a softmax or a normalisation: about one for each pass over the row."""
@@ -29,7 +30,7 @@ _ROWS = named(
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
-def operations(state: Inference, node: Node) -> int | None:
+def operations(state: ShapeInference, node: Node) -> int | None:
     """The operations of one node; None where its sizes are not known. Those of a node's graphs are theirs."""
     name = node.operator
     if name in _MOVES:
@@ -40,7 +41,7 @@ def operations(state: Inference, node: Node) -> int | None:
         return None
 
 
-def _operations(state: Inference, node: Node, name: str) -> int | None:
+def _operations(state: ShapeInference, node: Node, name: str) -> int | None:
     first = state.shape(node.inputs[0]) if node.inputs and node.inputs[0] else None
     out = state.shape(node.outputs[0]) if node.outputs and node.outputs[0] else None
     if name in (
@@ -86,7 +87,7 @@ def _product(node: Node, first: Shape | None, out: Shape | None) -> int | None:
     return None if out is None else 2 * math.prod(out) * inner
 
 
-def _recurrent(state: Inference, node: Node, first: Shape | None, gates: int) -> int | None:
+def _recurrent(state: ShapeInference, node: Node, first: Shape | None, gates: int) -> int | None:
     weight, inner = state.shape(node.inputs[1]), state.shape(node.inputs[2])
     if first is None or weight is None or inner is None:
         return None
@@ -94,7 +95,7 @@ def _recurrent(state: Inference, node: Node, first: Shape | None, gates: int) ->
     return 2 * first[0] * first[1] * directions * gates * hidden * (weight[-1] + hidden)
 
 
-def _einsum(state: Inference, node: Node) -> int | None:
+def _einsum(state: ShapeInference, node: Node) -> int | None:
     equation = str(node.attributes.get("equation", "")).replace(" ", "")
     terms = equation.partition("->")[0].split(",")
     sizes: dict[str, int] = {}
@@ -106,7 +107,7 @@ def _einsum(state: Inference, node: Node) -> int | None:
     return (2 if len(terms) > 1 else 1) * math.prod(sizes.values())
 
 
-def _attention(state: Inference, node: Node, first: Shape | None) -> int | None:
+def _attention(state: ShapeInference, node: Node, first: Shape | None) -> int | None:
     """The two products of attention, and the projection that ONNX Runtime's `Attention` holds as well."""
     if first is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from airworthy.core.model import Operator
 from airworthy.core.values import OperatorGap
 from airworthy.knowledge.operators import ATEN_TARGETS, COMPOSITE, dispatch
-from airworthy.targets.judge import MISSING, PARTS, RUNS, UNKNOWN, Cell, Matrix, Share, Use
+from airworthy.targets.matrix import MISSING, PARTS, RUNS, UNKNOWN, Cell, Matrix, Share, Use
 
 DOMAIN = "aten"
 """The name space of PyTorch's own operators; the table knows no other."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from airworthy.targets.judge import CASTS, PARTS, RUNS, Matrix
+from airworthy.targets.matrix import CASTS, PARTS, RUNS, Matrix
 
 ELSEWHERE = "CPUExecutionProvider"
 """The provider that takes what the others leave."""

@@ -17,119 +17,24 @@ import msgspec
 from airworthy.core.graph import Graph, Node, Program
 from airworthy.core.values import OperatorGap
 from airworthy.knowledge import operators as tables
-from airworthy.knowledge.operators import Condition, Schema, Support, Target
+from airworthy.knowledge.operators import Target
 from airworthy.targets.arithmetic import operations
 from airworthy.targets.borders import borders
-from airworthy.targets.infer import Inference
+from airworthy.targets.matrix import CASTS, FALLS, MISSING, PARTS, RUNS, SHAPE, UNKNOWN, Cell, Matrix, Share, Use
+from airworthy.targets.node_support import SupportJudge, UseKey
+from airworthy.targets.shape_inference import ShapeInference
 from airworthy.targets.sizes import assumed
 
-RUNS, PARTS, CASTS, SHAPE, FALLS, MISSING, UNKNOWN = "runs", "parts", "casts", "shape", "falls", "missing", "unknown"
-"""The verdicts: on the target · as the operators it is made of · in 32 bit between casts · on the CPU on purpose ·
-on another target · nowhere · can't be told."""
-_SHORT = ("FP16", "BF16")
 _STORED = "Constant"
-MOST_NESTED = 4
-"""Definitions within definitions."""
+
+
 MOST_BORDERS = 1000
 """Values that cross a border and are named."""
 
 
-class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One use of an operator on one target."""
-
-    verdict: str
-    """One of the verdicts above."""
-    to: str = ""
-    """For `falls`: the target that takes it."""
-    reason: str = ""
-    """Why the target doesn't: `operator` (it has none), `type`, `opset`, `condition` (it asks more of a node, such as
-    two dimensions or constant weights), `domain` (nobody knows the operator)."""
-    types: tuple[str, ...] = ()
-    """The element types that the target has it for, in this operator set."""
-    newest: int = 0
-    """For the reason `opset`: the newest version of the operator that the target has."""
-
-
-class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """The nodes that use one operator in one form with the same types: a row of the matrix."""
-
-    domain: str
-    """The operator set; empty for the standard one."""
-    operator: str
-    """The operator."""
-    since: int
-    """The operator set in which it took the form in use; 0 where the tables don't know it."""
-    inputs: tuple[str, ...]
-    """Element types of the inputs; empty where not known, `-` where left out."""
-    outputs: tuple[str, ...]
-    """Element types of the outputs."""
-    nodes: int
-    """How many nodes."""
-    arithmetic: int
-    """Operations of all of them, as far as known."""
-    targets: dict[str, Cell]
-    """What each target does with it, sizes apart."""
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """One target: how much of the graph stays."""
-
-    target: str
-    """The target."""
-    provider: str
-    """Its name in the runtime."""
-    version: str
-    """What its table is of."""
-    source: str
-    """Where its table is from, with the day of the look-up."""
-    nodes: int
-    """Nodes of the graph, stored constants apart."""
-    runs: int
-    """Nodes that the target runs, those included that run as parts or between casts."""
-    shape: int
-    """Nodes that work sizes out and stay on the CPU on purpose."""
-    falls: int
-    """Nodes that another target takes."""
-    missing: int
-    """Nodes that nothing takes: the model does not load."""
-    unknown: int
-    """Nodes that can't be judged."""
-    arithmetic_leaving: float | None
-    """The share of the arithmetic that leaves for the CPU, from 0 to 1; None where no node's arithmetic is known."""
-    subgraphs: int
-    """Runs of nodes on the target between two stays elsewhere."""
-    crossings: int
-    """Values that pass a border between the target and another."""
-    borders: tuple[tuple[str, str, str], ...]
-    """The first of them: value, from, to."""
-    fixed_shapes: bool
-    """Whether the target takes fixed sizes alone and the graph leaves sizes open: it then takes nothing as it is."""
-
-
-class Matrix(msgspec.Struct, frozen=True, kw_only=True):
-    """Operators by targets, and what follows."""
-
-    uses: tuple[Use, ...]
-    """The rows, most arithmetic first."""
-    shares: tuple[Share, ...]
-    """One a target, in the order asked."""
-    sizes: dict[str, int]
-    """What open sizes were taken for."""
-    arithmetic: int
-    """Operations of the whole graph at those sizes, as far as known."""
-    uncounted: int
-    """Nodes whose arithmetic is not known."""
-    gaps: tuple[OperatorGap, ...]
-    """What targets lack, for the catalogue."""
-
-
-_Key = tuple[str, str, int, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-"""Operator set, operator, form, types of inputs, types of outputs, targets whose conditions are not met."""
-
-
 class _Placed(msgspec.Struct):
     node: Node
-    key: _Key
+    key: UseKey
     cells: dict[str, Cell]
     work: int | None
     sizes_only: bool
@@ -141,7 +46,7 @@ def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None
     open_sizes = bool(taken)
     known = {name: tables.target(name) for name in _needed(targets)}
     levels: list[list[_Placed]] = []
-    _place(program.graph, Inference(taken), _Bench(program.opsets, known), levels)
+    _place(program.graph, ShapeInference(taken), SupportJudge(program.opsets, known), levels)
     everything = [placed for level in levels for placed in level]
     total = sum(placed.work or 0 for placed in everything)
     shares = tuple(_share(known[name], everything, levels, total, open_sizes) for name in targets)
@@ -164,48 +69,12 @@ def _needed(targets: Sequence[str]) -> list[str]:
     return list(found)
 
 
-class _Bench:
-    """What judges a use, once for all nodes that use an operator the same way."""
-
-    def __init__(self, opsets: dict[str, int], known: dict[str, Target]) -> None:
-        self.opsets = opsets
-        self._known = known
-        self._judged: dict[_Key, tuple[_Key, dict[str, Cell]]] = {}
-
-    def unmet(self, node: Node, state: Inference, constant: set[str]) -> tuple[str, ...]:
-        """The targets that ask of a node what it doesn't give; what isn't known is taken to be met."""
-        if node.domain:
-            return ()
-        return tuple(
-            name
-            for name, where in self._known.items()
-            if (asked := where.conditions.get(node.operator)) and not _met(asked, node, state, constant)
-        )
-
-    def judge(self, node: Node, state: Inference, constant: set[str]) -> tuple[_Key, dict[str, Cell]]:
-        """The row that a node belongs to, and what each target does with it."""
-        domain, operator = node.domain, node.operator
-        inputs = tuple(state.type(name) for name in node.inputs)
-        outputs = tuple(state.type(name) for name in node.outputs)
-        asked = (domain, operator, 0, inputs, outputs, self.unmet(node, state, constant))
-        if asked not in self._judged:
-            opset = self.opsets.get(domain, 1)
-            form = tables.schema(domain, operator, opset)
-            key = (domain, operator, form.since if form else 0, *asked[3:])
-            self._judged[asked] = key, _cells(key, form, opset, self._known)
-        return self._judged[asked]
-
-
-def _met(asked: Condition, node: Node, state: Inference, constant: set[str]) -> bool:
-    shape = state.value(node.inputs[0]).shape if node.inputs else None
-    if asked.axes and shape is not None and len(shape) not in asked.axes:
-        return False
-    given = (node.inputs[index] for index in asked.constant if index < len(node.inputs))
-    return all(not name or name in constant for name in given)
-
-
 def _place(
-    graph: Graph, state: Inference, bench: _Bench, levels: list[list[_Placed]], around: frozenset[str] = frozenset()
+    graph: Graph,
+    state: ShapeInference,
+    bench: SupportJudge,
+    levels: list[list[_Placed]],
+    around: frozenset[str] = frozenset(),
 ) -> None:
     """Judge every node of a graph and of those within it; `around` is what is constant outside of it."""
     state.begin(graph)
@@ -216,7 +85,7 @@ def _place(
     for node in graph.nodes:
         state.node(node, bench.opsets)
         for inner in node.graphs:
-            _place(inner, Inference(state.sizes, state), bench, levels, frozenset(constant))
+            _place(inner, ShapeInference(state.sizes, state), bench, levels, frozenset(constant))
         if node.operator == _STORED and not node.domain:
             continue
         if node.inputs and all(not name or name in constant for name in node.inputs):
@@ -238,84 +107,6 @@ def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[s
         return True
     told = [name for name in node.inputs if name and name not in graph.weights]
     return bool(told) and all(name in sized for name in told) and all(each in ("INT64", "INT32") for each in outputs)
-
-
-def _cells(key: _Key, form: Schema | None, opset: int, known: dict[str, Target]) -> dict[str, Cell]:
-    """What each target does with a use."""
-    found = {name: _own(key, form, where) for name, where in known.items()}
-    cells = {}
-    for name, where in known.items():
-        own = found[name]
-        if own.verdict == MISSING:
-            taker = next((each for each in where.falls_to if found[each].verdict in (RUNS, CASTS)), "")
-            if taker:
-                own = msgspec.structs.replace(own, verdict=FALLS, to=taker)
-            elif form is not None and tables.definition(key[0], form, opset):
-                chain = [where, *(known[each] for each in where.falls_to)]
-                own = msgspec.structs.replace(own, verdict=_as_parts(key, form, opset, chain))
-            elif any(found[each].verdict == UNKNOWN for each in where.falls_to):
-                own = msgspec.structs.replace(own, verdict=UNKNOWN)
-        cells[name] = own
-    return cells
-
-
-def _as_parts(key: _Key, form: Schema, opset: int, chain: Sequence[Target], depth: int = 0) -> str:
-    """Whether the operators that one is made of run somewhere in a chain of targets with the type of its first input.
-
-    A definition that casts may go on in another type, and one that depends on its use is not in the table. `CastLike`
-    gives constants the type of the input; it is a `Cast` by the time that it runs.
-    """
-    if not form.parts:
-        return UNKNOWN
-    type_ = (key[3] or key[4] or ("",))[0]
-    for told in form.parts:
-        name = "Cast" if told == "CastLike" else told
-        part = tables.schema(key[0], name, opset)
-        if part is None:
-            return UNKNOWN
-        leading = part.signature.input(0)
-        inputs = tuple(type_ if slot.rstrip("*~") == leading else tables.OMITTED for slot in part.signature.inputs)
-        use = (key[0], name, part.since, inputs, (), ())
-        if any(_own(use, part, where).verdict in (RUNS, CASTS) for where in chain):
-            continue
-        nested = depth < MOST_NESTED and tables.definition(key[0], part, opset)
-        verdict = _as_parts(use, part, opset, chain, depth + 1) if nested else MISSING
-        if verdict != PARTS:
-            return UNKNOWN if "Cast" in form.parts else verdict
-    return PARTS
-
-
-def _own(key: _Key, form: Schema | None, where: Target) -> Cell:
-    """What a target itself has for a use."""
-    domain, name, _, inputs, outputs, unmet = key
-    if form is None:
-        # An operator set of somebody's own: the library that brings it decides.
-        known = domain in ("", "com.microsoft", "ai.onnx.ml")
-        return Cell(MISSING if known else UNKNOWN, reason="domain")
-    if form.deprecated:
-        return Cell(MISSING, reason="opset", newest=max(form.since - 1, 1))
-    told = tables.support(where, domain, name, form, inputs, outputs)
-    if told.kind in ("yes", "unknown") and where.target in unmet:
-        return Cell(MISSING, reason="condition", types=told.types)
-    if told.kind == "yes":
-        return Cell(RUNS, types=told.types)
-    if told.kind == "unknown":
-        return Cell(UNKNOWN, reason="opset" if told.since else "type", types=told.types, newest=told.since)
-    if told.kind == "type" and where.target == "cpu" and "FP16" in (*inputs, *outputs):
-        wider = tables.support(where, domain, name, form, _widened(inputs), _widened(outputs))
-        if wider.kind in ("yes", "unknown"):
-            return Cell(CASTS if wider.kind == "yes" else UNKNOWN, reason="type", types=told.types)
-    return _lacking(told)
-
-
-def _lacking(told: Support) -> Cell:
-    reason = {"no": "operator", "type": "type", "opset": "opset"}[told.kind]
-    return Cell(MISSING, reason=reason, types=told.types, newest=told.since)
-
-
-def _widened(types: tuple[str, ...]) -> tuple[str, ...]:
-    """Types as they are after the casts that ONNX Runtime puts around a node for the CPU (`InsertCastTransformer`)."""
-    return tuple("FP32" if each == "FP16" else each for each in types)
 
 
 def _verdict(placed: _Placed, where: Target) -> str:
@@ -373,7 +164,7 @@ def _place_of(placed: _Placed, where: Target) -> str:
 
 
 def _uses(everything: Iterable[_Placed], targets: Sequence[str]) -> Iterable[Use]:
-    groups: dict[_Key, list[_Placed]] = defaultdict(list)
+    groups: dict[UseKey, list[_Placed]] = defaultdict(list)
     for placed in everything:
         groups[placed.key].append(placed)
     rows = [

@@ -16,7 +16,8 @@ from airworthy.core.model import Operator
 from airworthy.knowledge import operators as tables
 from airworthy.targets.aten import judge_aten
 from airworthy.targets.borders import borders
-from airworthy.targets.judge import CASTS, FALLS, MISSING, PARTS, RUNS, UNKNOWN, Matrix, judge
+from airworthy.targets.judge import judge
+from airworthy.targets.matrix import CASTS, FALLS, MISSING, PARTS, RUNS, UNKNOWN, Matrix
 
 
 def matrix(path: Path, *targets: str) -> Matrix:

@@ -15,13 +15,14 @@ from airworthy.artifacts.encodings.datatypes import ONNX
 from airworthy.artifacts.formats.onnx_graph import read_program
 from airworthy.core.graph import Graph, Node, Value
 from airworthy.targets.arithmetic import operations
-from airworthy.targets.infer import Inference, broadcast
+from airworthy.targets.shape_inference import ShapeInference
+from airworthy.targets.shape_rules import broadcast
 from airworthy.targets.sizes import assumed
 
 
-def inferred(path: Path, sizes: dict[str, int] | None = None) -> tuple[Inference, Any]:
+def inferred(path: Path, sizes: dict[str, int] | None = None) -> tuple[ShapeInference, Any]:
     program = read_program(path)
-    state = Inference(assumed(program.graph, sizes or {}))
+    state = ShapeInference(assumed(program.graph, sizes or {}))
     state.begin(program.graph)
     for node in program.graph.nodes:
         state.node(node, program.opsets)
@@ -56,8 +57,8 @@ def node(operator: str, *inputs: str, **attributes: Any) -> Node:
     return Node("n", "", operator, inputs, ("o",), attributes)
 
 
-def state_of(node: Node, **shapes: tuple[int, ...]) -> Inference:
-    state = Inference({})
+def state_of(node: Node, **shapes: tuple[int, ...]) -> ShapeInference:
+    state = ShapeInference({})
     state.begin(Graph(values={name: Value("FP32", shape) for name, shape in shapes.items()}))
     state.node(node, {"": 18})
     return state

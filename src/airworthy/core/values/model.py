@@ -1,0 +1,181 @@
+"""What is found in a model's files."""
+
+from __future__ import annotations
+
+from airworthy.core.values.base import Value
+from airworthy.core.version import Version
+
+
+class Defect(Value, frozen=True):
+    """A place where a file disagrees with its own format."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    kind: str
+    """`empty`, `truncated`, `padded`, `header`, `overlap`, `bounds`, `checksum`, `structure`; `missing` for a file that
+    another names, `path` for one outside of the model's folder, `error-page` for a saved web page, `bomb` for
+    content that unfolds to far more than it takes, `link` for a symbolic link that leads out of the model's folder."""
+    detail: str
+    """What was expected and what was found, one line."""
+    offset: int | None = None
+    """The byte where it shows, where there is one."""
+
+
+class LfsPointer(Value, frozen=True):
+    """A Git LFS pointer that lies where a model file should."""
+
+    path: str
+    """The file."""
+    oid: str
+    """SHA-256 of the real content."""
+    size: int
+    """Size of the real content in bytes."""
+
+
+class PickleImport(Value, frozen=True):
+    """A name that a pickle would import if it were loaded."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    name: str
+    """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
+    allowed: bool
+    """Whether it is on the allow-list of names that only hold data."""
+    weights_only: bool = True
+    """Whether `torch.load(weights_only=True)` takes it as well; told for PyTorch files, true elsewhere."""
+
+
+class EmbeddedCode(Value, frozen=True):
+    """Something in a model that acts when the model is loaded or used, and is not a pickle's import."""
+
+    member: str
+    """The file, or the member inside an archive."""
+    kind: str
+    """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
+    `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
+    compiled code that does; `chat-template`: a template that asks for more than templates need."""
+    name: str
+    """What acts: a layer, an operator, `modeling_x.Model`."""
+    detail: str
+    """What it does, one line."""
+
+
+class WeightFault(Value, frozen=True):
+    """What is remarkable in the numbers of a stored tensor."""
+
+    member: str
+    """The file."""
+    tensor: str
+    """The tensor's name."""
+    kind: str
+    """`nan`, `infinite`, `zero` and `constant` (all of it), `constant-rows`, `duplicate`, `scale`, `subnormal`; and
+    against a reference `absent`, `surplus`, `shape`, `differs`."""
+    detail: str
+    """What was found, one line."""
+
+
+class OperatorGap(Value, frozen=True):
+    """An operator of a model that a target lacks."""
+
+    target: str
+    """The target, `cuda`."""
+    operator: str
+    """The operator, with its set where that is not the standard one: `com.microsoft:Gelu`, `aten::linear`; empty for
+    what is about the whole graph."""
+    opset: int
+    """The operator set in which it took the form in use; 0 where that is not known or there are none."""
+    types: tuple[str, ...]
+    """The element types that it is used with."""
+    nodes: int
+    """How many nodes use it so."""
+    share: float
+    """Their share of the model's arithmetic, from 0 to 1."""
+    to: str
+    """The target that takes it in place of this one; empty where none does and the model can't run."""
+    reason: str
+    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
+    kernel under its dispatch key), `condition` (it asks more of a node: constant weights, two dimensions), `sizes` (it
+    takes fixed sizes alone)."""
+    sizes: tuple[str, ...] = ()
+    """For `sizes`: the open ones, with what they were taken for, `batch=1`."""
+    has_types: tuple[str, ...] = ()
+    """The element types that the target has it for."""
+    newest: int = 0
+    """For `opset`: the newest form of the operator that the target has."""
+    earlier: int = 0
+    """The newest operator set in which the target has it with these types; 0 where there is none."""
+    made_of_others: bool = False
+    """Whether its definition is made of other operators."""
+
+
+class Misnamed(Value, frozen=True):
+    """A file whose suffix names another format than its content."""
+
+    member: str
+    """The file, relative to the model's folder."""
+    suffix: str
+    """Its suffix, `.safetensors`."""
+    content: str
+    """What it holds, by its first bytes: `GGUF`, `HDF5`, `safetensors`, `a ZIP archive`, `a pickle`."""
+
+
+class ModelSignature(Value, frozen=True):
+    """The signature of a model, and whether it holds."""
+
+    path: str
+    """The file."""
+    state: str
+    """`unproven` where nobody was named who is trusted, `valid`, `invalid`, or `missing` where one is asked for."""
+    kind: str = ""
+    """For one that does not hold, the code of the reason: `signed-file-changed`, `signature-other-key`."""
+    detail: str = ""
+    """That reason, one line."""
+    signer: str = ""
+    """For one that holds, who signed: the subject of a certificate, or the hash of a public key."""
+
+
+class ModelConfiguration(Value, frozen=True):
+    """What a Hugging Face folder's `config.json` asks of the program that loads it, and the tokenizer beside it."""
+
+    model_type: str = ""
+    """The name of its architecture in transformers, `qwen3_moe`."""
+    architectures: tuple[str, ...] = ()
+    """The classes that it is loaded as, `Qwen3MoeForCausalLM`."""
+    transformers: Version | None = None
+    """The version of transformers that wrote it."""
+    remote_code: tuple[str, ...] = ()
+    """The classes that it defines in code of its own, `modeling_chatglm.ChatGLMModel`."""
+    quantization: str = ""
+    """The method that its weights are quantised with, `gptq`; empty where they are not."""
+    tokenizer_files: tuple[str, ...] = ()
+    """The files beside it that a tokenizer is made of."""
+
+
+class AttentionCache(Value, frozen=True):
+    """What a text generator keeps of each token that it has seen, by the layers that look back."""
+
+    layers: int
+    """Layers that look back at the whole context."""
+    heads: int
+    """Key and value heads of each."""
+    head_size: int
+    """Numbers in a key, and in a value, of a head."""
+    windowed: int = 0
+    """Layers that look back at the newest tokens only."""
+    window: int = 0
+    """How many tokens those see."""
+    latent: int = 0
+    """Numbers that are kept of a token in place of keys and values (MLA); 0 where those are kept."""
+    longest: int = 0
+    """The longest context that the model was made for, in tokens; 0 where that is not told."""
+
+
+class FormatVersion(Value, frozen=True):
+    """A version that a model file demands of the runtime that reads it."""
+
+    kind: str
+    """What is counted: `onnx-ir`, `onnx-opset`, `gguf`, `safetensors`."""
+    domain: str = ""
+    """The operator domain for opsets, empty for the standard one."""
+    version: int = 0
+    """The number in the file."""
