@@ -94,7 +94,7 @@ def diagnose_command(
     """
     import shlex
 
-    from airworthy.flows.command import run
+    from airworthy.flows.command.runner import run
 
     line = shlex.join(argv)
     ended = run(argv)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airworthy.flows.command import Kept
+from airworthy.flows.command.kept_output import KeptOutput
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
@@ -209,7 +209,7 @@ def test_redirected_output_stays_no_terminal(tmp_path: Path) -> None:
 
 
 def test_beginning_and_end_are_kept() -> None:
-    kept = Kept(head=100, tail=200)
+    kept = KeptOutput(head=100, tail=200)
     for number in range(100):
         kept.add(1, b"%04d\n" % number)
     data = kept.all()
@@ -219,7 +219,7 @@ def test_beginning_and_end_are_kept() -> None:
 
 
 def test_streams_do_not_mix_in_a_line() -> None:
-    kept = Kept()
+    kept = KeptOutput()
     kept.add(1, b"one ")
     kept.add(2, b"two\n")
     kept.add(1, b"line\n")
