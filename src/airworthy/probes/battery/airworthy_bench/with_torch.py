@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from . import pacing, reference
 from .pacing import Case
 from .testing import OPERATIONS, Test, Unsupported
+from .torch_device import TorchDevice
 
 PLUG_INS = {
     "npu": "torch_npu",
@@ -24,8 +24,6 @@ PLUG_INS = {
 """Device type → the package that adds it to PyTorch when it is imported."""
 TYPES = ("cuda", "xpu", "mps", *PLUG_INS)
 FLOATS = ("float32", "float16", "bfloat16", "float64")
-KERNELS = {"flash": "FLASH_ATTENTION", "efficient": "EFFICIENT_ATTENTION", "cudnn": "CUDNN_ATTENTION", "math": "MATH"}
-"""Attention kernels by the names that findings use → PyTorch's own."""
 MIB = 1 << 20
 _PICKED = 48
 """Rows and columns of a product that are compared."""
@@ -65,63 +63,10 @@ def _room(torch: Any, kind: str) -> Any:
     return room if room is not None and available is not None and available() else None
 
 
-class TorchRunner:
+class TorchRunner(TorchDevice):
     """One device of PyTorch."""
 
-    def __init__(self, torch: Any, device: str) -> None:
-        self.torch = torch
-        self.kind = device.partition(":")[0]
-        self.accelerator = self.kind != "cpu"
-        self._id = device
-        self._device = torch.device(device)
-        self._room: Any = getattr(torch, self.kind, None)
-        self._lengths: dict[str, int] = {}
-        torch.manual_seed(20)
-        torch.set_grad_enabled(False)
-        if self.accelerator:
-            choose = getattr(self._room, "set_device", None)
-            if choose is not None:  # Apple's has one device and nothing to choose
-                choose(self._device)
-
     # --- the device -----------------------------------------------------------------------------------------------
-
-    def about(self) -> dict[str, Any]:
-        """What the device is, and how long it takes to start a kernel that does nothing to speak of."""
-        torch = self.torch
-        name = ""
-        if self.accelerator:
-            with contextlib.suppress(AttributeError, RuntimeError, NotImplementedError):
-                name = str(self._room.get_device_name(self._device))
-        small = torch.ones(16, device=self._device)
-        self.settle()
-        overhead = pacing.times(lambda: small.add_(1.0), self.settle, 0.1)[1]
-        return {
-            "id": self._id,
-            "name": name,
-            "kind": self._maker(),
-            "version": str(torch.__version__),
-            "overhead": overhead,
-        }
-
-    def _maker(self) -> str:
-        """The device type; ROCm has that of CUDA."""
-        return "rocm" if self.kind == "cuda" and getattr(self.torch.version, "hip", None) else self.kind
-
-    def settle(self) -> None:
-        """Wait until the device is idle."""
-        if self.accelerator:
-            self._room.synchronize()
-
-    def alive(self) -> None:
-        """Add two small tensors."""
-        self.torch.ones(16, device=self._device).add_(1.0)
-        self.settle()
-
-    def release(self) -> None:
-        """Give memory back that the last test held."""
-        if self.accelerator and hasattr(self._room, "empty_cache"):
-            with contextlib.suppress(RuntimeError):
-                self._room.empty_cache()
 
     # --- the plan -------------------------------------------------------------------------------------------------
 
@@ -179,49 +124,7 @@ class TorchRunner:
         case.run = run if dtype == "tf32" else plain
         return case
 
-    @contextlib.contextmanager
-    def _precision(self, dtype: str) -> Iterator[None]:
-        """Whether float32 is multiplied as it is or as tf32; convolutions take tf32 unless told otherwise."""
-        if self.kind != "cuda":
-            yield
-            return
-        backends, wanted = self.torch.backends, "tf32" if dtype == "tf32" else "ieee"
-        try:
-            if hasattr(backends.cuda.matmul, "fp32_precision"):
-                backends.cuda.matmul.fp32_precision = wanted
-                backends.cudnn.conv.fp32_precision = wanted
-            else:
-                backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = wanted == "tf32"
-        except (AttributeError, RuntimeError) as error:
-            if dtype == "tf32":
-                raise Unsupported(str(error)) from None
-        yield
-
     # --- data -----------------------------------------------------------------------------------------------------
-
-    def _dtype(self, name: str) -> Any:
-        names = {"tf32": "float32", "float8": "float8_e4m3fn"}
-        found = getattr(self.torch, names.get(name, name), None)
-        if found is None:
-            raise Unsupported(f"this PyTorch has no {name}")
-        return found
-
-    def _random(self, *shape: int, dtype: str) -> Any:
-        # Drawn in float32, which every device draws in, and rounded to the type: the reference gets the rounded values.
-        return self.torch.randn(*shape, device=self._device, dtype=self.torch.float32).to(self._dtype(dtype))
-
-    def _exact(self, tensor: Any, **picked: list[int]) -> Any:
-        """Parts of a tensor as float64 on the host."""
-        if tensor.dtype not in (self.torch.float64, self.torch.float32, self.torch.float16, self.torch.bfloat16):
-            tensor = tensor.to(self.torch.float32)
-        for dimension, places in sorted(picked.items()):
-            index = self.torch.tensor(places, device=tensor.device)
-            tensor = tensor.index_select(int(dimension[1:]), index)
-        return tensor.cpu().to(self.torch.float64)
-
-    def _finite(self, tensor: Any, judged: reference.Judged) -> reference.Judged:
-        """What was judged of a part, unless the rest holds what is no number."""
-        return judged if bool(self.torch.isfinite(tensor).all()) else (math.inf, math.inf)
 
     # --- the tests ------------------------------------------------------------------------------------------------
 
@@ -248,12 +151,6 @@ class TorchRunner:
             return (0.0, 0.0) if same else (math.inf, math.inf)
 
         return Case(run, check, 0.0, float(size * MIB * passes), f"{size} MiB")
-
-    def _on_host(self, count: int) -> Any:
-        tensor = self.torch.randn(count)
-        with contextlib.suppress(RuntimeError):  # not every device reads pinned memory
-            return tensor.pin_memory()
-        return tensor
 
     def _copy(self, size: int, dtype: str) -> Case:
         source = self._random(size * MIB // 4, dtype=dtype)
@@ -410,16 +307,3 @@ class TorchRunner:
         shape = f"{batch} x {heads} x {length} x {head}"
         run = unfused if variant == "unfused" else fused
         return Case(run, check, 4.0 * elements * length, 4.0 * elements * query.element_size(), shape)
-
-    @contextlib.contextmanager
-    def _kernel(self, variant: str) -> Iterator[None]:
-        """Have attention computed by one kernel and no other."""
-        if variant == "default":
-            yield
-            return
-        attention = importlib.import_module("torch.nn.attention")
-        backend = getattr(attention.SDPBackend, KERNELS[variant], None)
-        if backend is None:
-            raise Unsupported(f"this PyTorch has no {variant} attention")
-        with attention.sdpa_kernel([backend]):
-            yield
