@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.probes.seam.fake import FakeHost, Parts, Slow
+from airworthy.probes.seam.contents import Parts, Slow
+from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.seam.host import Completed, Host, HostError, Interpreter, Nvml, NvmlDevice, Space
 from airworthy.probes.seam.local import LocalHost
 from airworthy.probes.seam.recording import RecordingHost

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import posixpath
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Union
-
-import msgspec
 
 from airworthy.core.messages import say
+from airworthy.probes.seam.contents import Answer, Content, Parts, Slow
 from airworthy.probes.seam.host import (
     READ_LIMIT,
     RUN_LIMIT,
@@ -18,36 +15,11 @@ from airworthy.probes.seam.host import (
     HostError,
     Interpreter,
     Nvml,
-    NvmlDevice,
     Permissions,
     Space,
     Stamp,
 )
-
-SCHEMA = 1
-"""The number that a recording carries."""
-
-
-class Slow(NamedTuple):
-    """A command that takes its time. Past the caller's limit it fails at once, so that tests need not wait."""
-
-    seconds: float
-    """How long it takes."""
-    answer: Completed = Completed(0, "", "")
-    """What it gives in the end."""
-
-
-class Parts(NamedTuple):
-    """A large file of which only the parts that somebody read are kept."""
-
-    parts: tuple[tuple[int, bytes], ...]
-    """Offset and bytes of each; a read that lies in none gives nothing."""
-
-
-Content = Union[str, bytes, HostError, Parts]
-"""What stands behind a path: text, bytes, the error that reading it gives, or parts."""
-Answer = Union[Completed, HostError, Slow]
-"""What a command gives."""
+from airworthy.probes.seam.recording_format import decode, encode
 
 
 class FakeHost:
@@ -276,26 +248,24 @@ class FakeHost:
 
     def to_json(self, description: str = "") -> bytes:
         """The recording of this host: indented JSON, names sorted."""
-        recording = {
-            "schema": SCHEMA,
-            "description": description,
-            "uname": list(self.name),
-            "affinity": self.cores,
-            "libc": self.libc_name,
-            "cwd": self.cwd,
-            "interpreter": _plain(self.python),
-            "nvml": _plain(self.nvml_answer),
-            "env": dict(sorted(self.variables.items())),
-            "disks": {path: _plain(room) for path, room in sorted(self.disks.items())},
-            "files": {path: _plain(content) for path, content in sorted(self.files.items())},
-            "directories": {path: _plain(names) for path, names in sorted(self.directories.items())},
-            "links": dict(sorted(self.links.items())),
-            "commands": {command: _plain(answer) for command, answer in sorted(self.commands.items())},
-            "ports": dict(sorted(self.ports.items())),
-            "listening": list(self.listening),
-            "rights": {path: _plain(right) for path, right in sorted(self.rights.items())},
-        }
-        return msgspec.json.format(msgspec.json.encode(recording), indent=2) + b"\n"
+        return encode(
+            description=description,
+            uname=self.name,
+            affinity=self.cores,
+            libc=self.libc_name,
+            cwd=self.cwd,
+            interpreter=self.python,
+            nvml=self.nvml_answer,
+            env=self.variables,
+            disks=self.disks,
+            files=self.files,
+            directories=self.directories,
+            links=self.links,
+            commands=self.commands,
+            ports=self.ports,
+            listening=self.listening,
+            rights=self.rights,
+        )
 
     @classmethod
     def from_json(cls, data: bytes) -> FakeHost:
@@ -304,118 +274,4 @@ class FakeHost:
         Raises:
             ValueError: not a recording, or one of another schema.
         """
-        try:
-            recording = msgspec.json.decode(data, type=_Recording)
-            if recording.schema != SCHEMA:
-                raise ValueError(f"its schema is {recording.schema}, this version reads {SCHEMA}")
-            return cls._from_recording(recording)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"not a recorded host: {error}") from None
-
-    @classmethod
-    def _from_recording(cls, recording: _Recording) -> FakeHost:
-        return cls(
-            files={path: _content(value) for path, value in recording.files.items()},
-            commands={command: _answer(value) for command, value in recording.commands.items()},
-            env=recording.env,
-            directories={
-                path: value if isinstance(value, tuple) else HostError(value.error)
-                for path, value in recording.directories.items()
-            },
-            links=recording.links,
-            disks={
-                path: value if isinstance(value, Space) else HostError(value.error)
-                for path, value in recording.disks.items()
-            },
-            affinity=recording.affinity,
-            whole=False,
-            uname=recording.uname,
-            libc=recording.libc,
-            interpreter=_value(recording.interpreter, Interpreter),
-            nvml=_value(recording.nvml, Nvml),
-            ports=recording.ports,
-            listening=recording.listening,
-            cwd=recording.cwd,
-            rights={
-                path: value if isinstance(value, Permissions) else HostError(value.error)
-                for path, value in recording.rights.items()
-            },
-        )
-
-
-class _Error(msgspec.Struct, forbid_unknown_fields=True):
-    error: str
-
-
-class _Recording(msgspec.Struct, forbid_unknown_fields=True):
-    schema: int
-    description: str = ""
-    uname: tuple[str, str, str] = ("Linux", "6.1.0", "x86_64")
-    affinity: int | None = None
-    libc: str = ""
-    cwd: str = "/work"
-    interpreter: Any = None
-    nvml: Any = None
-    env: dict[str, str] = {}
-    disks: dict[str, Union[Space, _Error]] = {}
-    files: dict[str, Union[str, dict[str, Any]]] = {}
-    directories: dict[str, Union[tuple[str, ...], _Error]] = {}
-    links: dict[str, str] = {}
-    commands: dict[str, dict[str, Any]] = {}
-    ports: dict[str, str] = {}
-    listening: tuple[str, ...] = ()
-    rights: dict[str, Union[Permissions, _Error]] = {}
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON data; an error is `{"error": …}`."""
-    if isinstance(value, HostError):
-        return {"error": str(value)}
-    if isinstance(value, Slow):
-        return {"seconds": value.seconds, **_plain(value.answer)}
-    if isinstance(value, Completed):
-        return {"status": value.status, "output": value.output, "errors": value.errors}
-    if isinstance(value, Parts):
-        return {"parts": {str(offset): base64.b64encode(data).decode() for offset, data in value.parts}}
-    if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return {"base64": base64.b64encode(value).decode()}
-    if isinstance(value, (Interpreter, Nvml, NvmlDevice)):
-        return {name: _plain(item) for name, item in value._asdict().items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _content(value: str | dict[str, Any]) -> Content:
-    if isinstance(value, str):
-        return value
-    if "error" in value:
-        return HostError(str(value["error"]))
-    if "parts" in value:
-        return Parts(tuple((int(offset), base64.b64decode(data)) for offset, data in value["parts"].items()))
-    return base64.b64decode(value["base64"])
-
-
-def _answer(value: dict[str, Any]) -> Answer:
-    if "error" in value:
-        return HostError(str(value["error"]))
-    done = Completed(int(value.get("status", 0)), str(value.get("output", "")), str(value.get("errors", "")))
-    return Slow(float(value["seconds"]), done) if "seconds" in value else done
-
-
-def _value(value: Any, type_: Any) -> Any:
-    """A named tuple of an object with its fields; the error that stands in its place; None for null."""
-    if value is None:
-        return None
-    if "error" in value:
-        return HostError(str(value["error"]))
-    if type_ is Nvml:
-        value = {**value, "devices": [_fields(device, NvmlDevice) for device in value["devices"]]}
-    return msgspec.convert(_fields(value, type_), type_)
-
-
-def _fields(value: Any, type_: Any) -> list[Any]:
-    return [{**type_._field_defaults, **value}[name] for name in type_._fields]
+        return cls(whole=False, **decode(data))

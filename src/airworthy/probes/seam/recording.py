@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from airworthy.core.facts import Facts
 from airworthy.probes.interface import Probe
 from airworthy.probes.runner import TIME_LIMIT, gather
-from airworthy.probes.seam.fake import FakeHost, Parts
+from airworthy.probes.seam.contents import Parts
+from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.seam.host import (
     READ_LIMIT,
     RUN_LIMIT,
