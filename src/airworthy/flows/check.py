@@ -114,7 +114,7 @@ def examine(
     elsewhere = facts is not None or given is not None
     described: dict[str, Any] = {}
     if given is not None:
-        from airworthy.flows.described import facts_of
+        from airworthy.flows.described.facts import facts_of
         from airworthy.flows.given import normalise
 
         described = normalise(given)

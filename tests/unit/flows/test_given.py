@@ -14,7 +14,8 @@ from airworthy.core import keys
 from airworthy.core.facts import Known
 from airworthy.core.report import Crashed, Report, Skipped
 from airworthy.flows.check import check
-from airworthy.flows.described import facts_of, version
+from airworthy.flows.described.description import version
+from airworthy.flows.described.facts import facts_of
 from airworthy.flows.given import (
     KEYS,
     LISTS,
