@@ -41,7 +41,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure, taking turns, and print."""
-    from airworthy.artifacts.encryption.unseal import Container
+    from airworthy.artifacts.encryption.awenc.unseal import Container
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
 
     with tempfile.TemporaryDirectory() as folder:

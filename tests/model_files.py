@@ -257,8 +257,8 @@ def tensorrt(path: Path, version: tuple[int, int, int, int] = (8, 6, 1, 6)) -> P
 
 def encrypted(path: Path) -> Path:
     """An encrypted file, for a key that is nobody's."""
-    from airworthy.artifacts.encryption import primitives
-    from airworthy.artifacts.encryption.seal import seal
+    from airworthy.artifacts.encryption.awenc import primitives
+    from awenc_writer import seal
 
     key, plain = path.with_name("key"), path.with_name("plain")
     key.write_bytes(primitives.write_public(primitives.public_of(bytes(range(32)))))

@@ -24,7 +24,7 @@ from airworthy.flows.files import (
 )
 
 if TYPE_CHECKING:
-    from airworthy.artifacts.encryption.unseal import Container
+    from airworthy.artifacts.encryption.awenc.unseal import Container
 
 
 class NoStreams(AirworthyError):
@@ -73,7 +73,7 @@ def keygen(path: str | Path, *, force: bool = False) -> NewKey:
         OutputFailed: it can't be written.
         ExtraMissing: the `crypt` extra is not installed.
     """
-    from airworthy.artifacts.encryption import primitives
+    from airworthy.artifacts.encryption.awenc import primitives
 
     private, public = output_path(path), output_path(f"{path}.pub")
     for each in (private, public):
@@ -115,7 +115,7 @@ def encrypt(
         ExtraMissing: the `crypt` extra is not installed.
     """
     from airworthy.artifacts.encryption.format import SUFFIX
-    from airworthy.artifacts.encryption.seal import CHUNK, seal
+    from awenc_writer import CHUNK, seal
 
     if STANDARD_INPUT in (str(path), str(output)):
         raise NoStreams(verb="encrypt")
@@ -160,7 +160,7 @@ def decrypt(
         ServiceFailed: a key service refused.
         ExtraMissing: the `crypt` extra is not installed.
     """
-    from airworthy.artifacts.encryption.unseal import Container
+    from airworthy.artifacts.encryption.awenc.unseal import Container
 
     if STANDARD_INPUT in (str(path), str(output)):
         raise NoStreams(verb="decrypt")

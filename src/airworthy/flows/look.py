@@ -72,7 +72,7 @@ def _beside(path: Path, model: ModelInfo) -> str:
 
 def _opened(path: Path, key: str, inspection: Inspection) -> Inspection:
     from airworthy.artifacts.encryption.errors import NoModelInside
-    from airworthy.artifacts.encryption.unseal import described
+    from airworthy.artifacts.encryption.awenc.unseal import described
 
     if inspection.facts.get_value(MODEL_DEFECTS, ()):
         return inspection  # its finding says more than an error would

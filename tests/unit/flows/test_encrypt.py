@@ -23,8 +23,8 @@ import encryption_reader
 import models
 from airworthy.artifacts.encryption import errors, header, keys, manifest, primitives
 from airworthy.artifacts.encryption.registry import KEY_SERVICES
-from airworthy.artifacts.encryption.seal import CannotEncrypt, seal
-from airworthy.artifacts.encryption.unseal import Container, described
+from awenc_writer import CannotEncrypt, seal
+from airworthy.artifacts.encryption.awenc.unseal import Container, described
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import AirworthyError, ExtraMissing, InputNotFound, UnknownName
 from airworthy.flows.encrypt import InTheWay, NewKey, NoStreams, decrypt, encrypt, keygen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from airworthy.artifacts.encryption.errors import EncryptionError, HeaderDamaged, NotEncrypted
-from airworthy.artifacts.encryption.header import MAGIC, VERSION
-from airworthy.artifacts.encryption.unseal import read_prefix
+from airworthy.artifacts.encryption.awenc.header import MAGIC, VERSION
+from airworthy.artifacts.encryption.awenc.unseal import read_prefix
 from airworthy.artifacts.inspection import conclude, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in
 from airworthy.core.facts import Unknown

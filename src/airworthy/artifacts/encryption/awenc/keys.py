@@ -6,9 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from airworthy.artifacts.encryption import primitives
+from airworthy.artifacts.encryption.awenc import primitives
 from airworthy.artifacts.encryption.errors import HeaderChanged, KeyUnreadable, ServiceFailed, WrongKey
-from airworthy.artifacts.encryption.header import MOST_WRAPPED, X25519, Header, Recipient, Service
+from airworthy.artifacts.encryption.awenc.header import MOST_WRAPPED, X25519, Header, Recipient, Service
 from airworthy.artifacts.encryption.registry import KEY_SERVICES
 from airworthy.core.messages import say
 

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from airworthy.artifacts.encryption import header, keys, manifest, primitives
-from airworthy.artifacts.encryption.manifest import Manifest, Member
+from airworthy.artifacts.encryption.awenc import header, keys, manifest, primitives
+from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import AirworthyError, InputUnreadable, NotAModel
 from airworthy.core.facts import to_json

@@ -12,7 +12,7 @@ from types import TracebackType
 import msgspec
 
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encryption import header, keys, manifest, primitives
+from airworthy.artifacts.encryption.awenc import header, keys, manifest, primitives
 from airworthy.artifacts.encryption.errors import (
     ChunkChanged,
     ChunkMoved,
@@ -21,8 +21,8 @@ from airworthy.artifacts.encryption.errors import (
     Lengthened,
     ListDamaged,
 )
-from airworthy.artifacts.encryption.header import TAG, Prefix
-from airworthy.artifacts.encryption.manifest import Manifest, Member
+from airworthy.artifacts.encryption.awenc.header import TAG, Prefix
+from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
 from airworthy.core import keys as facts_keys
 from airworthy.core.facts import FactsUnreadable, Known, load
 from airworthy.core.messages import say

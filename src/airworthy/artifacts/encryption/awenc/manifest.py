@@ -8,7 +8,7 @@ from typing import Any, Optional
 import msgspec
 
 from airworthy.artifacts.encryption.errors import ListDamaged
-from airworthy.artifacts.encryption.header import TAG
+from airworthy.artifacts.encryption.awenc.header import TAG
 from airworthy.core.messages import say
 
 MOST_FILES = 100_000
