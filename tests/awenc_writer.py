@@ -1,4 +1,4 @@
-"""Writing an encrypted model."""
+"""The writer of the container that airworthy wrote before age: what its reader is tested with."""
 
 from __future__ import annotations
 
@@ -6,29 +6,19 @@ import os
 from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import msgspec
-
-from airworthy.artifacts.encryption.awenc import header, keys, manifest, primitives
+from airworthy.artifacts.encryption.awenc import header, manifest, primitives
+from airworthy.artifacts.encryption.awenc.header import X25519, Recipient, Service
 from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
-from airworthy.artifacts.identify import inspect
-from airworthy.core.errors import AirworthyError, InputUnreadable, NotAModel
-from airworthy.core.facts import to_json
+from airworthy.artifacts.encryption.describe import describe, members_of
+from airworthy.artifacts.encryption.errors import KeyUnreadable
+from airworthy.artifacts.encryption.keys import ask, service_of, text
+from airworthy.core.errors import InputUnreadable
 from airworthy.core.messages import say
 
 CHUNK = 1024 * 1024
 """Plain bytes of a chunk unless told otherwise."""
-LEFT_OUT = frozenset({".git"})
-"""Folders that are no part of a model."""
-
-
-class CannotEncrypt(AirworthyError):
-    """A model that can't be encrypted as it is."""
-
-    code = "cannot-encrypt"
-    message = "{path} cannot be encrypted: {reason}"
-    hint = "{way_out}"
 
 
 def seal(
@@ -56,7 +46,7 @@ def seal(
     """
     with primitives.needed():
         secret, salt = entropy(primitives.KEY), entropy(32)
-        wrapped = tuple(keys.recipient(each, secret, entropy(primitives.KEY)) for each in dict.fromkeys(recipients))
+        wrapped = tuple(recipient(each, secret, entropy(primitives.KEY)) for each in dict.fromkeys(recipients))
     listed = _listed(path)
     plain = manifest.write(listed)
     head = header.Header(chunk=chunk, manifest=manifest.sealed(len(plain), chunk), salt=salt, recipients=wrapped)
@@ -104,63 +94,34 @@ def _fill(source: FileIO, part: memoryview, path: Path) -> int:
 
 def _listed(path: Path) -> Manifest:
     """The files of a model, and what it is told to be."""
-    folder = path.is_dir()
-    files: list[Member] = []
-    for place, name in _walk(path) if folder else [(path, path.name)]:
-        if not place.is_file():
-            way_out = say("take it out of the folder")
-            raise CannotEncrypt(path=path, reason=say("{name} is no file", name=name), way_out=way_out)
-        files.append(Member(name, place.stat().st_size))
-    if not files:
-        raise CannotEncrypt(path=path, reason=say("there are no files in it"), way_out=say("check the path"))
-    model, facts = _described(path)
-    if not folder and model is not None and (others := [f["path"] for f in model["files"] if f.get("format")][1:]):
-        reason = say("its weights go on in {other}", other=others[0])
-        raise CannotEncrypt(path=path, reason=reason, way_out=say("encrypt the folder that holds both"))
-    return Manifest(name=path.absolute().name or "model", folder=folder, files=tuple(files), model=model, facts=facts)
+    prefix = f"{path.name}/" if path.is_dir() else ""
+    members = sorted((member.path.removeprefix(prefix), member.size) for _, member in members_of(path))
+    files = tuple(Member(name, size) for name, size in members)
+    told = describe(path)
+    model, facts = (told.model, told.facts) if told is not None else (None, None)
+    return Manifest(name=path.name, folder=path.is_dir(), files=files, model=model, facts=facts)
 
 
-def _walk(folder: Path) -> list[tuple[Path, str]]:
-    """Every file below a folder; a link is taken as what it leads to, as long as that lies where it may.
+def recipient(reference: str, secret: bytes, ephemeral: bytes) -> Recipient:
+    """A model's key wrapped for who is named.
 
-    A hub's cache keeps a model as links to blobs beside it.
+    Args:
+        reference: a public key, or a private one whose public half is taken.
+        secret: the model's key.
+        ephemeral: 32 random bytes for this recipient alone.
+
+    Raises:
+        KeyUnreadable: the key can't be read, or is of another kind.
+        UnknownName: there is no such key service.
+        ServiceFailed: the key service refused.
     """
-    whole = folder.resolve()
-    home = whole.parent.parent if whole.parent.name == "snapshots" else whole
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in LEFT_OUT)
-        here = Path(place)
-        for name in sorted(files):
-            path = here / name
-            told = path.relative_to(folder).as_posix()
-            if path.is_symlink() and not path.resolve().is_relative_to(home):
-                reason = say("{name} is a link to outside of the folder", name=told)
-                raise CannotEncrypt(path=folder, reason=reason, way_out=say("put the file itself there"))
-            found.append((path, told))
-        linked = next((name for name in folders if (here / name).is_symlink()), None)
-        if linked is not None:
-            reason = say("{name} is a link to a folder", name=linked)
-            raise CannotEncrypt(path=folder, reason=reason, way_out=say("put the folder itself there"))
-    return found
-
-
-def _described(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """What a model is, for those who can't look at it later without decrypting it."""
+    if reference.startswith("service:"):
+        service, key = service_of(reference)
+        wrapped = ask(service, key, secret, wrap=True)
+        return Service(id=key, service=service, wrapped=wrapped)
     try:
-        found = inspect(path)
-    except (NotAModel, InputUnreadable):
-        return None, None
-    model = found.model
-    root = path.absolute() if path.is_dir() else path.absolute().parent
-
-    def within(place: str) -> str:
-        return Path(place).absolute().relative_to(root).as_posix() if place else ""
-
-    try:
-        described = msgspec.structs.replace(
-            model, path="", entry=within(model.entry), tokenizer=within(model.tokenizer)
-        )
-    except ValueError:  # its tokenizer lies above it, and does not come along
-        described = msgspec.structs.replace(model, path="", entry=within(model.entry), tokenizer="", task="")
-    return msgspec.to_builtins(described), to_json(found.facts)
+        public = primitives.read_public(text(reference))
+        own, wrapped = primitives.wrap(secret, public, ephemeral)
+    except primitives.NotAKey as error:
+        raise KeyUnreadable(source=reference, reason=str(error)) from None
+    return X25519(id=primitives.key_id(public), ephemeral=own, wrapped=wrapped)

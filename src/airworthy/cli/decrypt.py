@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import debug_option
+from airworthy.cli.options import debug_option, password_reference
 from airworthy.cli.output import emit
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -13,22 +13,32 @@ from airworthy.report.plain import printable
 
 _HELP = """
 
-KEY is a file with the private key, env:NAME for a variable that holds it, or service:NAME:KEY for a key of a key
-service. To serve an encrypted model it need not be decrypted: `airworthy up` does that in memory."""
+PATH is any age file, or a container that airworthy wrote before age. KEY is a file with the private key, as
+`age-keygen` and `airworthy keygen` write it, an SSH key, or env:NAME for a variable that holds one. To serve an encrypted model it
+need not be decrypted: `airworthy up` does that in memory."""
 
 
 @click.command("decrypt", help=VERBS["decrypt"][1] + _HELP)
 @click.argument("path")
 @click.option("--key", metavar="KEY", required=True, help="The key that it was encrypted for.")
+@click.option("--password-file", metavar="FILE", help="A file whose first line is the key's passphrase.")
+@click.option("--password-env", metavar="NAME", help="A variable of the environment that is the key's passphrase.")
 @click.option("--output", metavar="PATH", help="The file or folder to write; the one that was encrypted by default.")
 @click.option("--force", is_flag=True, help="Replace a file or folder that is there.")
 @debug_option
-def command(path: str, key: str, output: str | None, force: bool) -> int:
+def command(
+    path: str, key: str, password_file: str | None, password_env: str | None, output: str | None, force: bool
+) -> int:
     """Decrypt a model."""
     from airworthy.flows.encrypt import decrypt
 
     with LateProgress() as progress:
-        made = decrypt(path, key, output=output, force=force, progress=progress)
+        password = password_reference(password_file, password_env)
+        made = decrypt(path, key, password=password, output=output, force=force, progress=progress)
     told = say("{path}: {count} file(s), {size:bytes}, all proven", path=made.path, count=made.files, size=made.plain)
     emit(printable(told) + "\n")
+    if made.old:
+        from airworthy.artifacts.encryption.format import OLD_NOTE
+
+        click.echo(printable(say("note: {note}", note=say(OLD_NOTE))), err=True)
     return 0

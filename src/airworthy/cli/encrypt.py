@@ -13,27 +13,20 @@ from airworthy.report.plain import printable
 
 _HELP = """
 
-PATH is a file or a folder; it stays as it is. KEY is a file with a public key, env:NAME for a variable that holds one,
-or service:NAME:KEY for a key of a key service. Encryption hides a model; it does not tell who made it: `airworthy sign`
-the encrypted file for that."""
+PATH is a file or a folder; it stays as it is. The encrypted file is an age file with a tar archive in it, which
+`age -d -i KEY FILE | tar x` opens as well. KEY is a public key (age1…, ssh-ed25519 …), a file with such, or env:NAME
+for a variable that holds one. Encryption hides a model; it does not prove who made it: `airworthy sign` the encrypted
+file for that."""
 
 
 @click.command("encrypt", help=VERBS["encrypt"][1] + _HELP)
 @click.argument("path")
 @click.option("--to", "recipients", metavar="KEY", multiple=True, help="Who may decrypt; may be repeated.")
 @click.option("--new-key", metavar="FILE", help="Make a key first, as `airworthy keygen` does, and encrypt for it.")
-@click.option("--output", metavar="FILE", help="The file to write; PATH.awenc by default.")
-@click.option(
-    "--chunk",
-    metavar="KIB",
-    type=click.IntRange(64, 16 * 1024),
-    help="KiB that are encrypted and proven at a time; 1024 by default.",
-)
+@click.option("--output", metavar="FILE", help="The file to write; PATH.tar.age by default.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @debug_option
-def command(
-    path: str, recipients: tuple[str, ...], new_key: str | None, output: str | None, chunk: int | None, force: bool
-) -> int:
+def command(path: str, recipients: tuple[str, ...], new_key: str | None, output: str | None, force: bool) -> int:
     """Encrypt a model."""
     from airworthy.flows.encrypt import encrypt, keygen
 
@@ -41,14 +34,18 @@ def command(
         raise click.UsageError(say("say who may decrypt: --to KEY, or --new-key FILE for a key that is made now"))
     if new_key is not None:
         made = keygen(new_key)
-        emit(printable(say("{path} is a new private key, {id}", path=made.private, id=made.id)) + "\n")
+        emit(
+            printable(
+                say("{path} is a new private key; its public one is {key}", path=made.private, key=made.recipient)
+            )
+            + "\n"
+        )
         recipients = (*recipients, str(made.public))
     with LateProgress() as progress:
         written = encrypt(
             path,
             recipients,
             output=output,
-            chunk=chunk * 1024 if chunk else None,
             force=force,
             progress=progress,
         )

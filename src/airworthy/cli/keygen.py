@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import debug_option
+from airworthy.cli.options import debug_option, password_reference
 from airworthy.cli.output import emit
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
@@ -12,8 +12,8 @@ from airworthy.report.plain import printable
 
 _HELP = """
 
-FILE gets the private key and is readable by its owner alone; FILE.pub gets the public one, which is all that who
-encrypts needs. Both are PEM, of the kind X25519."""
+FILE gets the private key and is readable by its owner alone; FILE.pub gets the public one, which is all that encrypting
+needs. Both are keys of age: `age-keygen` makes the same."""
 
 
 @click.command("keygen", help=VERBS["keygen"][1] + _HELP)
@@ -21,16 +21,22 @@ encrypts needs. Both are PEM, of the kind X25519."""
 @click.option(
     "--force", is_flag=True, help="Replace a key that is there; what was encrypted for it stays shut for ever."
 )
+@click.option("--password-file", metavar="FILE", help="Protect the key by the passphrase in a file's first line.")
+@click.option("--password-env", metavar="NAME", help="Protect the key by the passphrase in a variable.")
+@click.option(
+    "--service", metavar="service:NAME:KEY", help="Have a key service wrap the key, and unwrap it at each use."
+)
 @debug_option
-def command(file: str, force: bool) -> int:
+def command(file: str, force: bool, password_file: str | None, password_env: str | None, service: str | None) -> int:
     """Make a key."""
     from airworthy.flows.encrypt import keygen
 
-    made = keygen(file, force=force)
+    password = password_reference(password_file, password_env)
+    made = keygen(file, password=password, service=service or "", force=force)
     rows = (
-        say("key id   {id}", id=made.id),
-        say("private  {path}", path=made.private),
-        say("public   {path}", path=made.public),
+        say("public key  {key}", key=made.recipient),
+        say("private     {path}", path=made.private),
+        say("public      {path}", path=made.public),
     )
     emit("".join(f"{printable(row)}\n" for row in rows))
     return 0

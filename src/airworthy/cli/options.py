@@ -139,3 +139,10 @@ _FINDING_OPTIONS = (
     no_color_option,
     debug_option,
 )
+
+
+def password_reference(file: str | None, variable: str | None) -> str:
+    """Where a key's passphrase stands, from `--password-file` and `--password-env`; empty where neither is given."""
+    if file is not None and variable is not None:
+        raise click.UsageError(say("--password-file and --password-env are two ways to say one thing; give one"))
+    return f"file:{file}" if file is not None else f"env:{variable}" if variable is not None else ""

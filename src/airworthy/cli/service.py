@@ -105,6 +105,10 @@ def _announce(service: InferenceService) -> None:
                 seconds=seconds,
             ),
         ]
+        if model.sealed is not None and model.sealed.old:
+            from airworthy.artifacts.encryption.format import OLD_NOTE
+
+            rows.append(say("  note     {note}", note=say(OLD_NOTE)))
     rows.append(say("  serving  {url}   (health: {url}/health, metrics: {url}/metrics)", url=service.url))
     if service.grpc_port is not None:
         rows.append(say("  grpc     {host}:{port}", host=service.address[0], port=service.grpc_port))

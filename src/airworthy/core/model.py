@@ -84,13 +84,17 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     container: str
     """The encrypted file."""
     key: str
-    """What the key is called: a file, `env:NAME` or `service:NAME:KEY`."""
+    """What the key is called: a file, or `env:NAME`; of an old container also `service:NAME:KEY`."""
+    password: str = ""
+    """Where the key's passphrase stands: a file or `env:NAME`; empty where it has none."""
     entry: str
     """Path, within the model, of the file that an engine loads."""
     tokenizer: str = ""
     """Path, within the model, of its `tokenizer.json`, or empty."""
     parts: tuple[str, ...] = ()
     """Paths, within the model, of all files that hold weights."""
+    old: bool = False
+    """Whether it is a container of the kind that was written before age."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -129,7 +129,9 @@ class ServeSettings(Section, frozen=True):
     compress_from: int = 16 * 1024
     """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""
     decryption_key: str = ""
-    """What opens encrypted models: a file with a private key, `env:NAME` or `service:NAME:KEY`; not the key itself."""
+    """What opens encrypted models: a file with private keys, or `env:NAME`; not the key itself."""
+    decryption_password: str = ""
+    """Where that key's passphrase stands, if it has one: a file, or `env:NAME`; not the passphrase itself."""
     require_signature: str = ""
     """The publisher's public key or root certificate, a PEM file: models that it has not signed are not served."""
 

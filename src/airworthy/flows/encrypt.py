@@ -24,7 +24,9 @@ from airworthy.flows.files import (
 )
 
 if TYPE_CHECKING:
+    from airworthy.artifacts.encryption.archive import Member, Piece, Sink
     from airworthy.artifacts.encryption.awenc.unseal import Container
+    from airworthy.artifacts.encryption.models import AgeModel
 
 
 class NoStreams(AirworthyError):
@@ -52,6 +54,8 @@ class Written(NamedTuple):
     """Plain bytes that it holds."""
     files: int
     """Its files."""
+    old: bool = False
+    """Whether it came from a container of the kind that the next release no longer reads."""
 
 
 class NewKey(NamedTuple):
@@ -61,31 +65,40 @@ class NewKey(NamedTuple):
     """The file with the private key."""
     public: Path
     """The file with its public half."""
-    id: str
-    """The id by which encrypted models name it."""
+    recipient: str
+    """The public key, `age1…`."""
 
 
-def keygen(path: str | Path, *, force: bool = False) -> NewKey:
+def keygen(path: str | Path, *, password: str = "", service: str = "", force: bool = False) -> NewKey:
     """Make a key: the private half in a file that only its owner reads, the public one beside it.
+
+    Args:
+        path: the file with the private key; the public one has `.pub` added.
+        password: where a passphrase stands that protects the private key: a file or `env:NAME`.
+        service: a key of a key service that wraps the private key instead: `service:NAME:KEY`.
+        force: whether a key that is there is replaced.
 
     Raises:
         OutputExists: there is a file already.
         OutputFailed: it can't be written.
+        KeyUnreadable: there is no such passphrase or service key.
+        ServiceFailed: the key service refused.
         ExtraMissing: the `crypt` extra is not installed.
     """
-    from airworthy.artifacts.encryption.awenc import primitives
+    from airworthy.artifacts.encryption import age, keys
 
     private, public = output_path(path), output_path(f"{path}.pub")
     for each in (private, public):
         if os.path.lexists(each) and not force:
             raise OutputExists(path=each)
-    with primitives.needed():
-        made = primitives.new_private()
-        shared = primitives.public_of(made)
-        write_private(private, primitives.write_private(made))
-        write_private(public, primitives.write_public(shared))
+    with age.needed():
+        made = age.new_secret()
+        recipient = age.public_of(made)
+        text = f"# public key: {recipient}\n{keys.wrapped(service, made) if service else made}\n".encode()
+        write_private(private, age.protect(text, keys.secret(password)) if password else text)
+        write_private(public, f"{recipient}\n".encode())
     public.chmod(0o644)
-    return NewKey(private, public, primitives.key_id(shared))
+    return NewKey(private, public, recipient)
 
 
 def encrypt(
@@ -93,17 +106,15 @@ def encrypt(
     recipients: Sequence[str],
     *,
     output: str | Path | None = None,
-    chunk: int | None = None,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Written:
-    """Encrypt a model into one file.
+    """Encrypt a model into one age file: a tar archive of it, encrypted.
 
     Args:
         path: a file or a folder.
-        recipients: keys of those who may decrypt: a file with a public key, `env:NAME`, `service:NAME:KEY`.
-        output: the file to write; the model's name with `.awenc` by default.
-        chunk: plain bytes that are encrypted and proven at a time; 1 MiB by default.
+        recipients: keys of those who may decrypt: a public key, a file with such, or `env:NAME`.
+        output: the file to write; the model's name with `.tar.age` by default.
         force: whether a file that is there is replaced.
         progress: told the stages.
 
@@ -115,7 +126,7 @@ def encrypt(
         ExtraMissing: the `crypt` extra is not installed.
     """
     from airworthy.artifacts.encryption.format import SUFFIX
-    from awenc_writer import CHUNK, seal
+    from airworthy.artifacts.encryption.models import seal
 
     if STANDARD_INPUT in (str(path), str(output)):
         raise NoStreams(verb="encrypt")
@@ -131,7 +142,7 @@ def encrypt(
             raise OutputFailed(path=place, reason=say("it is a folder"))
         progress.stage(say("encrypting {path}", path=path))
         with _written(place) as stream:
-            plain = seal(model, stream, recipients, chunk=chunk or CHUNK)
+            plain = seal(model, stream, recipients)
     return Written(place, plain, 1)
 
 
@@ -139,6 +150,7 @@ def decrypt(
     path: str | Path,
     key: str,
     *,
+    password: str = "",
     output: str | Path | None = None,
     force: bool = False,
     progress: Progress = SILENT,
@@ -147,7 +159,8 @@ def decrypt(
 
     Args:
         path: the encrypted file.
-        key: a file with the private key, `env:NAME` or `service:NAME:KEY`.
+        key: a file with the private key, or `env:NAME`; of an old container also `service:NAME:KEY`.
+        password: where that key's passphrase stands, if it has one: a file or `env:NAME`.
         output: the file or folder to write; the name that was encrypted, beside the encrypted file, by default.
         force: whether a file or folder that is there is replaced.
         progress: told the stages.
@@ -156,23 +169,116 @@ def decrypt(
         InputNotFound: the path leads nowhere.
         OutputExists: there is a file or folder already.
         EncryptionError: it is not what was encrypted, or not for that key; the class tells in what.
-        KeyUnreadable: the key can't be read.
+        KeyUnreadable: a key can't be read.
         ServiceFailed: a key service refused.
         ExtraMissing: the `crypt` extra is not installed.
     """
-    from airworthy.artifacts.encryption.awenc.unseal import Container
+    from airworthy.artifacts.encryption.models import AgeModel, is_old
 
     if STANDARD_INPUT in (str(path), str(output)):
         raise NoStreams(verb="decrypt")
     where = Path(path)
-    with contextlib.ExitStack() as stack:
+    wanted = output_path(output) if output is not None else None
+    try:
+        if is_old(where):
+            return _decrypt_old(where, key, wanted, force=force, progress=progress)
+        model = AgeModel(where, key, password)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputNotFound(path=path, cwd=Path.cwd()) from None
+    except (OSError, ValueError) as error:
+        raise InputUnreadable(path=path, reason=reason(error)) from None
+    if wanted is not None and os.path.lexists(wanted) and not force:
+        raise OutputExists(path=wanted)
+    progress.stage(say("decrypting {path}", path=path))
+    return _Extraction(model, wanted, force).run()
+
+
+class _Extraction:
+    """The files of an age file, in a folder beside their place until the last of them is proven."""
+
+    def __init__(self, model: AgeModel, wanted: Path | None, force: bool) -> None:
+        self._model = model
+        self._wanted = wanted
+        self._force = force
+        self._home = (wanted or model.path.absolute()).parent
+        self._made = Path()
+        self._stream: BinaryIO | None = None
+        self._plain = 0
+        self._files = 0
+
+    def run(self) -> Written:
+        """Decrypt all of it."""
         try:
-            container = stack.enter_context(Container(where, key))
-        except (FileNotFoundError, NotADirectoryError):
-            raise InputNotFound(path=path, cwd=Path.cwd()) from None
-        except (OSError, ValueError) as error:
-            raise InputUnreadable(path=path, reason=reason(error)) from None
-        place = output_path(output) if output is not None else where.absolute().parent / container.manifest.name
+            # mkdtemp makes it 0700; beside its place, so that the rename stays within one file system.
+            self._made = Path(tempfile.mkdtemp(dir=self._home, prefix=".airworthy.", suffix=".part"))
+        except OSError as error:
+            raise OutputFailed(path=self._wanted or self._home, reason=reason(error)) from None
+        try:
+            self._model.stream(self._begin)
+            self._close()
+            return Written(self._put(), self._plain, self._files)
+        except OSError as error:
+            raise OutputFailed(path=self._wanted or self._home, reason=reason(error)) from None
+        finally:
+            self._close()
+            shutil.rmtree(self._made, ignore_errors=True)
+
+    def _begin(self, member: Member) -> Sink:
+        name = member.path or self._model.path.name.removesuffix(".age")
+        if not self._files:
+            self._refuse_existing(name.split("/")[0])
+        self._files += 1
+        self._plain += member.size
+        self._close()
+        file = self._made / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._stream = os.fdopen(handle, "wb", buffering=1024 * 1024)
+        return self._stream.write if member.path else self._take
+
+    def _take(self, data: Piece) -> None:
+        """Bytes of a file whose size was not known before."""
+        assert self._stream is not None
+        self._plain += len(data)
+        self._stream.write(data)
+
+    def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _refuse_existing(self, name: str) -> Path:
+        place = self._wanted or self._home / name
+        # Without a suffix the decrypted file would take the name of the encrypted one.
+        if os.path.lexists(place) and not (self._force and not place.samefile(self._model.path)):
+            raise OutputExists(path=place)
+        return place
+
+    def _put(self) -> Path:
+        """Give what was decrypted its name: the one file or folder in the archive, or a folder for several."""
+        inside = list(self._made.iterdir())
+        if len(inside) == 1:
+            made, name = inside[0], inside[0].name
+        else:
+            made, name = self._made, self._model.path.name.removesuffix(".age").removesuffix(".tar")
+        place = self._refuse_existing(name)
+        if made.is_file() and place.is_dir():
+            raise OutputFailed(path=place, reason=say("it is a folder"))
+        for folder, _, _ in os.walk(made):
+            Path(folder).chmod(0o700)
+        if made.is_file():
+            made.replace(place)
+        else:
+            _put(made, place)
+        return place
+
+
+def _decrypt_old(path: Path, key: str, output: Path | None, *, force: bool, progress: Progress) -> Written:
+    """Decrypt a container that was written before age."""
+    from airworthy.artifacts.encryption.awenc.unseal import Container
+
+    with Container(path, key) as container:
+        place = output or path.absolute().parent / container.manifest.name
         if os.path.lexists(place) and not force:
             raise OutputExists(path=place)
         progress.stage(say("decrypting {path}", path=path))
@@ -184,8 +290,8 @@ def decrypt(
                 raise OutputFailed(path=place, reason=say("it is a folder"))
             with _written(place) as stream:
                 stream.writelines(_read(container, member.path))
-    files = container.manifest.files
-    return Written(place, sum(member.size for member in files), len(files))
+        files = container.manifest.files
+    return Written(place, sum(member.size for member in files), len(files), old=True)
 
 
 def _decrypt_folder(container: Container, place: Path) -> None:

@@ -37,7 +37,7 @@ def look(path: Path, settings: Settings, progress: Progress) -> Inspection:
     progress.stage(say("reading {model}", model=path))
     inspection = inspect(path)
     if settings.serve.decryption_key and inspection.model.format == "encrypted":
-        inspection = _opened(path, settings.serve.decryption_key, inspection)
+        inspection = _opened(path, settings, inspection)
     if settings.serve.require_signature:
         signature = _proven(path, settings.serve.require_signature, progress)
         if signature.state == "valid" and (other := _beside(path, inspection.model)):
@@ -70,14 +70,14 @@ def _beside(path: Path, model: ModelInfo) -> str:
     return next(others, Path(model.tokenizer).name)
 
 
-def _opened(path: Path, key: str, inspection: Inspection) -> Inspection:
+def _opened(path: Path, settings: Settings, inspection: Inspection) -> Inspection:
     from airworthy.artifacts.encryption.errors import NoModelInside
-    from airworthy.artifacts.encryption.awenc.unseal import described
+    from airworthy.artifacts.encryption.models import described
 
     if inspection.facts.get_value(MODEL_DEFECTS, ()):
         return inspection  # its finding says more than an error would
     try:
-        found = described(path, key)
+        found = described(path, settings.serve.decryption_key, settings.serve.decryption_password)
     except OSError as error:
         raise InputUnreadable(path=path, reason=reason(error)) from None
     if found is None:

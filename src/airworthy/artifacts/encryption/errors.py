@@ -121,3 +121,48 @@ class ServiceFailed(AirworthyError):
     message = "the key service {service} did not serve key {key}: {reason}"
     hint = "see that it is reachable and that this user may use the key"
     exit = Exit.FINDINGS
+
+
+class NotARecipient(WrongKey):
+    """A key that an age file was not encrypted for."""
+
+    message = "{path} was not encrypted for the key {key}; it has {recipients}"
+    hint = "age files do not name their recipients: try another key, or ask who encrypted it"
+
+
+class WithPassphrase(EncryptionError):
+    """An age file that is encrypted with a passphrase and not for a key."""
+
+    code = "encrypted-with-passphrase"
+    message = "{path} is encrypted with a passphrase, and models are decrypted with keys only"
+    hint = (
+        "decrypt it with `age -d {path}`; a passphrase can protect the key instead: `airworthy keygen --password-file`"
+    )
+
+
+class ChunkRefused(ChunkChanged):
+    """A chunk of an age file that is not the one that belongs there."""
+
+    message = "{path}: chunk {chunk} does not decrypt: it was changed, or another was put in its place"
+
+
+class EndRefused(CutShort):
+    """An age file whose end is not the one that was written."""
+
+    message = "{path} does not end as it was written: it was cut short, continued, or changed in its last chunk"
+
+
+class ArchiveDamaged(EncryptionError):
+    """A proven age file whose archive can't be read."""
+
+    code = "encrypted-archive-damaged"
+    message = "what is encrypted in {path} is no archive that can be read: {reason}"
+    hint = "see what it is: `age -d -i KEY {path} | tar t`"
+
+
+class KeyRefused(EncryptionError):
+    """A key that the library or a plugin could not use."""
+
+    code = "key-refused"
+    message = "{path} cannot be decrypted with the key {key}: {reason}"
+    hint = "see that the plugin and its device work: `age -d -i {key} {path}`"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airworthy.artifacts.encryption.errors import EncryptionError, HeaderDamaged, NotEncrypted
-from airworthy.artifacts.encryption.awenc.header import MAGIC, VERSION
+from airworthy.artifacts.encryption import age_header
+from airworthy.artifacts.encryption.awenc import header as old_header
 from airworthy.artifacts.encryption.awenc.unseal import read_prefix
+from airworthy.artifacts.encryption.errors import EncryptionError, HeaderDamaged, NotEncrypted
+from airworthy.artifacts.encryption.models import read_header
 from airworthy.artifacts.inspection import conclude, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in
 from airworthy.core.facts import Unknown
@@ -14,20 +16,23 @@ from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.values import Defect
 
-SUFFIX = ".awenc"
+SUFFIX = ".tar.age"
 """What is added to a model's name."""
+OLD_SUFFIX = ".awenc"
+"""What was added before age."""
+OLD_NOTE = "the next release no longer reads this container: decrypt the model and encrypt it again"
 
 
 class Encrypted:
     """The format."""
 
     name = "encrypted"
-    suffixes: tuple[str, ...] = (SUFFIX,)
+    suffixes: tuple[str, ...] = (".age", OLD_SUFFIX)
     folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as an encrypted model."""
-        return head[: len(MAGIC)] == MAGIC
+        return age_header.is_age(head) or head.startswith(old_header.MAGIC)
 
     def inspect(self, path: Path) -> Inspection:
         """Read the header; what the model is stands encrypted behind it."""
@@ -35,26 +40,25 @@ class Encrypted:
             head = stream.read(POINTER_LIMIT * 8)
         if (stand_in := inspect_stand_in(path, head, self.name)) is not None:
             return stand_in
-        defects: list[Defect] = []
+        old = head.startswith(old_header.MAGIC)
+        versions: dict[str, int] = {}
         metadata: dict[str, str] = {}
+        defects: list[Defect] = []
         try:
-            prefix, size = read_prefix(path)
+            defects, metadata = _old(path) if old else _age(path)
+            versions = {"airworthy-encryption": old_header.VERSION} if old else {"age": 1}
         except EncryptionError as error:
-            cut = isinstance(error, (HeaderDamaged, NotEncrypted)) and len(head) < len(MAGIC) + 8
+            cut = isinstance(error, (HeaderDamaged, NotEncrypted)) and (
+                not head.endswith(b"\n") if head.startswith(age_header.MAGIC) else len(head) < 16
+            )
             defects.append(Defect(member=path.name, kind="truncated" if cut else "header", detail=error.text, offset=0))
-        else:
-            metadata = {"cipher": "AES-256-GCM", "recipients": ", ".join(prefix.header.ids)}
-            least = prefix.end + prefix.header.manifest
-            if size < least:
-                detail = say("its list of files goes on to {least}, the file ends at {size}", least=least, size=size)
-                defects.append(Defect(member=path.name, kind="truncated", detail=detail, offset=size))
         model = ModelInfo(
-            name=name_of(path),
+            name=name_of(path.with_suffix("") if path.name.endswith(SUFFIX) else path),
             path=str(path.absolute()),
             format=self.name,
             entry=str(path.absolute()),
             files=files_of(path.parent, [(path, self.name)]),
-            versions={"airworthy-encryption": VERSION} if metadata else {},
+            versions=versions,
             metadata=metadata,
         )
         hidden = Unknown(say("it is encrypted"))
@@ -67,6 +71,30 @@ class Encrypted:
             configuration=hidden,
             by_content=self.recognises(path, head),
         )
+
+
+def _age(path: Path) -> tuple[list[Defect], dict[str, str]]:
+    header, size = read_header(path)
+    opens = say("airworthy decrypt {path} --key KEY, or age -d -i KEY {path} | tar x", path=path.name)
+    if not path.name.endswith(SUFFIX):
+        opens = say("airworthy decrypt {path} --key KEY, or age -d -i KEY {path}", path=path.name)
+    metadata = {"cipher": "ChaCha20-Poly1305", "recipients": header.summary, "opens": opens}
+    least = header.end + 2 * age_header.TAG
+    if not header.end or size >= least:
+        return [], metadata
+    detail = say("its first chunk goes on to {least} or farther, the file ends at {size}", least=least, size=size)
+    return [Defect(member=path.name, kind="truncated", detail=detail, offset=size)], metadata
+
+
+def _old(path: Path) -> tuple[list[Defect], dict[str, str]]:
+    prefix, size = read_prefix(path)
+    opens = say("airworthy decrypt {path} --key KEY; {note}", path=path.name, note=say(OLD_NOTE))
+    metadata = {"cipher": "AES-256-GCM", "recipients": ", ".join(prefix.header.ids), "opens": opens}
+    least = prefix.end + prefix.header.manifest
+    if size >= least:
+        return [], metadata
+    detail = say("its list of files goes on to {least}, the file ends at {size}", least=least, size=size)
+    return [Defect(member=path.name, kind="truncated", detail=detail, offset=size)], metadata
 
 
 FORMAT = Encrypted()

@@ -65,6 +65,7 @@ def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ("longest input", say("{count} tokens", count=model["max_length"]) if model["max_length"] else ""),
         ("tokenizer", model["tokenizer"]),
         ("encrypted for", model["metadata"].get("recipients", "") if model["format"] == "encrypted" else ""),
+        ("open with", model["metadata"].get("opens", "") if model["format"] == "encrypted" else ""),
     )
     return ((say(name), text) for name, text in rows if text)
 

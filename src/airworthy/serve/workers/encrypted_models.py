@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import PurePosixPath
 
-from airworthy.artifacts.encryption.awenc.unseal import opened, read_member
+from airworthy.artifacts.encryption.models import opened, read_member
 from airworthy.core.errors import AirworthyError, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo

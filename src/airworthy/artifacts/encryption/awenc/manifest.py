@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath
 from typing import Any, Optional
 
 import msgspec
 
-from airworthy.artifacts.encryption.errors import ListDamaged
 from airworthy.artifacts.encryption.awenc.header import TAG
+from airworthy.artifacts.encryption.errors import ListDamaged
+from airworthy.artifacts.encryption.paths import MOST_FILES, unsafe
 from airworthy.core.messages import say
 
-MOST_FILES = 100_000
-"""Files of a container."""
-MOST_PATH = 1024
-"""Characters of a path."""
 MOST_CHUNKS = 1 << 32
 """Chunks of a file: their number is part of what no two chunks may share."""
 
@@ -104,17 +101,3 @@ def _problem(manifest: Manifest, chunk: int) -> str:
 
 def _plain_name(name: str) -> bool:
     return "/" not in name and not unsafe(name)
-
-
-def unsafe(path: str) -> bool:
-    """Whether a path can lead out of a folder, on any system, or is not spelled as it should."""
-    windows = PureWindowsPath(path)
-    return (
-        not 0 < len(path) <= MOST_PATH
-        or "\\" in path
-        or any(ord(letter) < 32 for letter in path)
-        or bool(windows.drive or windows.root)
-        or PurePosixPath(path).as_posix() != path
-        or path.startswith("/")
-        or any(part in ("", ".", "..") for part in path.split("/"))
-    )

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-import msgspec
-
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encryption.awenc import header, keys, manifest, primitives
+from airworthy.artifacts.encryption.awenc.header import TAG, Prefix
+from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
 from airworthy.artifacts.encryption.errors import (
     ChunkChanged,
     ChunkMoved,
@@ -21,12 +21,7 @@ from airworthy.artifacts.encryption.errors import (
     Lengthened,
     ListDamaged,
 )
-from airworthy.artifacts.encryption.awenc.header import TAG, Prefix
-from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
-from airworthy.core import keys as facts_keys
-from airworthy.core.facts import FactsUnreadable, Known, load
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo, Sealed
 
 MOST_TRIES = 256
 """Other places that a chunk which does not open is tried at, to tell one that was moved from one that was changed."""
@@ -169,59 +164,3 @@ class Container:
         around = range(max(0, counter - MOST_TRIES // 4), min(last, counter + MOST_TRIES // 4))
         found = sorted(around, key=lambda number: abs(number - counter)) if length == self._chunk + TAG else []
         return [*found, *([last] if length == member.size - last * self._chunk + TAG else [])]
-
-
-def described(path: Path, key: str) -> Inspection | None:
-    """What an encrypted model was told to be when it was encrypted; None where it was told to be nothing.
-
-    Raises:
-        EncryptionError: the container is not what was written, or not for that key.
-        KeyUnreadable: the key can't be read.
-        ServiceFailed: a key service refused.
-        OSError: the file can't be read.
-    """
-    with Container(path, key) as container:
-        told = container.manifest
-    if told.model is None or told.facts is None:
-        return None
-    place = str(path.absolute())
-    try:
-        model = msgspec.convert(told.model, ModelInfo)
-        facts = load(msgspec.json.encode(told.facts), place)
-    except (msgspec.ValidationError, FactsUnreadable) as error:
-        raise ListDamaged(path=path, reason=str(error)) from None
-    parts = tuple(file.path for file in model.files if file.format)
-    sealed = Sealed(container=place, key=key, entry=model.entry, tokenizer=model.tokenizer, parts=parts)
-    model = msgspec.structs.replace(
-        model,
-        path=place,
-        entry=f"{place}/{model.entry}",
-        tokenizer=f"{place}/{model.tokenizer}" if model.tokenizer else "",
-        sealed=sealed,
-    )
-    return Inspection(model, facts.merged({facts_keys.MODEL_PATH.name: Known(place, place)}))
-
-
-def opened(sealed: Sealed) -> dict[str, bytes]:
-    """The weights that an engine loads, in memory, by their path in the model.
-
-    Raises:
-        EncryptionError: the container is not what was written, or not for that key.
-        KeyUnreadable: the key can't be read.
-        ServiceFailed: a key service refused.
-        OSError: the file can't be read.
-    """
-    with Container(Path(sealed.container), sealed.key) as container:
-        held = {member.path for member in container.manifest.files}
-        return {name: container.read(name) for name in dict.fromkeys((sealed.entry, *sealed.parts)) if name in held}
-
-
-def read_member(sealed: Sealed, name: str) -> bytes:
-    """One file of an encrypted model, in memory.
-
-    Raises:
-        KeyError: there is no file of that name.
-        EncryptionError: the container is not what was written, or not for that key.
-    """
-    with Container(Path(sealed.container), sealed.key) as container:
-        return container.read(name)

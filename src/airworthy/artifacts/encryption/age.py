@@ -1,0 +1,298 @@
+"""Encryption and keys by age (https://age-encryption.org); the one file that imports `pyrage`, its Rust library.
+
+The library pulls and pushes through objects with `read` and `write`. An error of ours within these would come back
+as one of the library's, so it is kept and raised again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from airworthy.artifacts.encryption import bech32
+from airworthy.artifacts.encryption.age_header import CHUNK, AgeHeader
+from airworthy.artifacts.encryption.errors import (
+    ChunkRefused,
+    EndRefused,
+    HeaderChanged,
+    HeaderDamaged,
+    KeyRefused,
+    NotARecipient,
+)
+from airworthy.core.errors import ExtraMissing
+from airworthy.core.messages import say
+
+SECRET = "age-secret-key-"  # noqa: S105 - how a key begins
+"""The Bech32 prefix of a private key."""
+PUBLIC = "age"
+"""That of a public key."""
+_NO_MATCH = "No matching keys found"
+_BAD_MAC = "Header MAC is invalid"
+_TRUNCATED = "truncated"
+_SHORT = "failed to fill whole buffer"
+
+
+class NotAKey(ValueError):
+    """A text that holds no key that age knows."""
+
+
+@contextlib.contextmanager
+def needed() -> Iterator[None]:
+    """Turn a missing package into the hint how to get it.
+
+    Raises:
+        ExtraMissing: the package is not installed.
+    """
+    try:
+        import pyrage  # noqa: F401
+    except ImportError:
+        raise ExtraMissing(job=say("encrypting models"), library="pyrage", extra="crypt") from None
+    yield
+
+
+def new_secret() -> str:
+    """A new private key, `AGE-SECRET-KEY-1…`."""
+    from pyrage import x25519
+
+    return str(x25519.Identity.generate())
+
+
+def secret_of(raw: bytes) -> str:
+    """The private key of 32 bytes."""
+    return bech32.encode(SECRET, raw).upper()
+
+
+def public_of(secret: str) -> str:
+    """The public half of a private key, `age1…`.
+
+    Raises:
+        NotAKey: it is none.
+    """
+    return str(_identity_x25519(secret).to_public())
+
+
+def identity(text: str) -> Any:
+    """What decrypts, from a line of an identity file or a whole SSH key.
+
+    Raises:
+        NotAKey: it is none.
+    """
+    from pyrage import plugin, ssh
+
+    try:
+        if "-----BEGIN" in text:
+            return ssh.Identity.from_buffer(text.encode())
+        if text.upper().startswith("AGE-PLUGIN-"):
+            each = plugin.Identity.from_str(text)
+            return plugin.IdentityPluginV1(each.plugin(), [each], _Callbacks())
+        if text.upper().startswith("AGE-SECRET-KEY-PQ-"):
+            raise NotAKey(say("it is a post-quantum key, which the library cannot use yet"))
+        return _identity_x25519(text)
+    except _errors(ValueError) as error:
+        raise NotAKey(_one_line(error)) from None
+
+
+def recipient(text: str) -> Any:
+    """Who can decrypt, from a line of a recipients file.
+
+    Raises:
+        NotAKey: it is none.
+    """
+    from pyrage import plugin, ssh, tag, tagpq, x25519
+
+    try:
+        if text.startswith("ssh-"):
+            return ssh.Recipient.from_str(text)
+        if text.startswith("age1tagpq1"):
+            return tagpq.Recipient.from_str(text)
+        if text.startswith("age1tag1"):
+            return tag.Recipient.from_str(text)
+        if text.startswith("age1") and "1" in text[4:]:
+            each = plugin.Recipient.from_str(text)
+            return plugin.RecipientPluginV1(each.plugin(), [each], [], _Callbacks())
+        return x25519.Recipient.from_str(text)
+    except _errors(ValueError) as error:
+        raise NotAKey(_one_line(error)) from None
+
+
+def protect(data: bytes, passphrase: str) -> bytes:
+    """A small file, encrypted with a passphrase and written as text."""
+    from pyrage import passphrase as scrypt
+
+    return bytes(scrypt.encrypt(data, passphrase, armored=True))
+
+
+def unprotect(data: bytes, passphrase: str) -> bytes:
+    """A small file that was encrypted with a passphrase.
+
+    Raises:
+        NotAKey: the passphrase is another, or the file was changed.
+    """
+    from pyrage import passphrase as scrypt
+
+    try:
+        return bytes(scrypt.decrypt(data, passphrase))
+    except _errors(OSError) as error:
+        raise NotAKey(say("its passphrase does not open it ({reason})", reason=_one_line(error))) from None
+
+
+def encrypt(read: Callable[[int], bytes], write: Callable[[bytes], object], recipients: Sequence[Any]) -> None:
+    """Encrypt a stream of any length in constant memory.
+
+    Args:
+        read: gives at most so many bytes, none at the end.
+        write: takes the bytes of the age file.
+        recipients: who can decrypt.
+
+    Raises:
+        NotAKey: the library or a plugin can't encrypt for one of them.
+    """
+    import pyrage
+
+    source, sink = _Reader(read), _Writer(write)
+    try:
+        pyrage.encrypt_io(source, sink, list(recipients))
+    except _errors(OSError) as error:
+        _raise_again(source, sink)
+        raise NotAKey(_one_line(error)) from None
+    _raise_again(source, sink)
+
+
+def decrypt(
+    read: Callable[[int], bytes],
+    write: Callable[[bytes], object],
+    identities: Sequence[Any],
+    *,
+    path: object,
+    key: str,
+    header: AgeHeader,
+    size: int,
+) -> None:
+    """Decrypt a stream of any length in constant memory. Every byte that is given out was proven before.
+
+    That there are no more bytes is proven only when this returns.
+
+    Args:
+        read: gives at most so many bytes of the age file, none at the end.
+        write: takes the plain bytes. Its exceptions end the work, and are raised again.
+        identities: what may decrypt.
+        path: the age file, for errors.
+        key: what the key is called, for errors.
+        header: the file's header.
+        size: the file's bytes.
+
+    Raises:
+        NotARecipient: the file was not encrypted for that key.
+        HeaderChanged: it was, and the header is not the one that was written.
+        ChunkRefused: a chunk is not the one that belongs there.
+        EndRefused: the end is not the one that was written.
+        KeyRefused: a plugin failed.
+    """
+    import pyrage
+
+    source, sink = _Reader(read), _Writer(write)
+    try:
+        pyrage.decrypt_io(source, sink, list(identities))
+    except pyrage.DecryptError as error:
+        _raise_again(source, sink)
+        reason = _one_line(error)
+        if reason == _NO_MATCH:
+            raise NotARecipient(path=path, key=key, recipients=header.summary) from None
+        if reason == _BAD_MAC:
+            raise HeaderChanged(path=path, reason=say("its authentication code is another")) from None
+        if reason == _SHORT:
+            raise EndRefused(path=path) from None
+        if "header" in reason.lower():
+            raise HeaderDamaged(path=path, reason=reason) from None
+        raise KeyRefused(path=path, key=key, reason=reason) from None
+    except OSError as error:
+        _raise_again(source, sink)
+        chunk = sink.count // CHUNK + 1
+        if _TRUNCATED in str(error) or chunk == header.chunks(size):
+            raise EndRefused(path=path) from None
+        raise ChunkRefused(path=path, chunk=chunk) from None
+    _raise_again(source, sink)
+
+
+class _Reader:
+    """What the library reads from."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self.failed: BaseException | None = None
+
+    def read(self, count: int = -1) -> bytes:
+        try:
+            return self._read(count)
+        except BaseException as error:
+            self.failed = error
+            raise
+
+
+class _Writer:
+    """What the library writes to."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self.count = 0
+        self.failed: BaseException | None = None
+
+    def write(self, data: bytes) -> int:
+        if self.failed is not None:  # the library empties its buffer when it gives up
+            return len(data)
+        try:
+            self._write(data)
+        except BaseException as error:
+            self.failed = error
+            raise
+        self.count += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept here."""
+
+
+class _Callbacks:
+    """What a plugin may ask a person: nothing, as no one need be there."""
+
+    def display_message(self, message: str) -> None:
+        """Pass over a message, such as *touch the key*."""
+
+    def confirm(self, message: str, yes_string: str, no_string: str | None) -> bool | None:
+        """Confirm nothing."""
+        return None
+
+    def request_public_string(self, description: str) -> str | None:
+        """Answer nothing."""
+        return None
+
+    def request_passphrase(self, description: str) -> str | None:
+        """Answer nothing."""
+        return None
+
+
+def _raise_again(source: _Reader, sink: _Writer) -> None:
+    failed = source.failed or sink.failed
+    if failed is not None:
+        raise failed from None
+
+
+def _errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """The errors of the library, and others."""
+    import pyrage
+
+    return (pyrage.DecryptError, pyrage.EncryptError, pyrage.IdentityError, pyrage.RecipientError, *others)
+
+
+def _identity_x25519(text: str) -> Any:
+    from pyrage import x25519
+
+    try:
+        return x25519.Identity.from_str(text)
+    except _errors() as error:
+        raise NotAKey(_one_line(error)) from None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
