@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from airworthy.artifacts.encryption.awenc import header, manifest, primitives
 from airworthy.artifacts.encryption.awenc.header import X25519, Recipient, Service
@@ -125,3 +125,29 @@ def recipient(reference: str, secret: bytes, ephemeral: bytes) -> Recipient:
     except primitives.NotAKey as error:
         raise KeyUnreadable(source=reference, reason=str(error)) from None
     return X25519(id=primitives.key_id(public), ephemeral=own, wrapped=wrapped)
+
+
+class Key(NamedTuple):
+    """A key as it was made before age: PEM files."""
+
+    private: Path
+    public: Path
+    id: str
+
+
+def keygen(path: Path) -> Key:
+    """Make a key."""
+    private = primitives.new_private()
+    public = primitives.public_of(private)
+    shared = path.with_name(f"{path.name}.pub")
+    path.write_bytes(primitives.write_private(private))
+    shared.write_bytes(primitives.write_public(public))
+    return Key(path, shared, primitives.key_id(public))
+
+
+def encrypt(path: Path, recipients: Sequence[str], output: Path | None = None, chunk: int = CHUNK) -> Path:
+    """Write a container."""
+    place = output or path.with_name(f"{path.name}.awenc")
+    with place.open("wb") as stream:
+        seal(path, stream, recipients, chunk=chunk)
+    return place

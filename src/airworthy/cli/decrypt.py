@@ -14,8 +14,9 @@ from airworthy.report.plain import printable
 _HELP = """
 
 PATH is any age file, or a container that airworthy wrote before age. KEY is a file with the private key, as
-`age-keygen` and `airworthy keygen` write it, an SSH key, or env:NAME for a variable that holds one. To serve an encrypted model it
-need not be decrypted: `airworthy up` does that in memory."""
+`age-keygen` and `airworthy keygen` write it, an SSH key, or env:NAME for a variable that holds one.
+
+To serve an encrypted model it need not be decrypted: `airworthy up` does that in memory."""
 
 
 @click.command("decrypt", help=VERBS["decrypt"][1] + _HELP)
