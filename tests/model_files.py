@@ -255,8 +255,17 @@ def tensorrt(path: Path, version: tuple[int, int, int, int] = (8, 6, 1, 6)) -> P
     return path
 
 
+def age(path: Path) -> Path:
+    """An age file, for a key that is nobody's."""
+    import pyrage
+
+    recipient = pyrage.x25519.Identity.generate().to_public()
+    path.write_bytes(pyrage.encrypt(bytes(100_000), [recipient]))
+    return path
+
+
 def encrypted(path: Path) -> Path:
-    """An encrypted file, for a key that is nobody's."""
+    """A container of the kind that was written before age, for a key that is nobody's."""
     from airworthy.artifacts.encryption.awenc import primitives
     from awenc_writer import seal
 

@@ -46,6 +46,7 @@ SAMPLES: dict[str, tuple[str, str, Callable[[Path], Path]]] = {
     "tflite": ("tflite", "model.tflite", model_files.tflite),
     "tensorrt": ("tensorrt", "model.plan", model_files.tensorrt),
     "encrypted": ("encrypted", "model.awenc", model_files.encrypted),
+    "age": ("encrypted", "model.tar.age", model_files.age),
     "coreml": ("coreml", "model.mlmodel", model_files.coreml),
     "openvino": ("openvino", "model.xml", model_files.openvino),
     "coreml-package": ("coreml-package", "model.mlpackage", model_files.coreml_package),
@@ -57,7 +58,7 @@ SAMPLES: dict[str, tuple[str, str, Callable[[Path], Path]]] = {
 FILES = [name for name, (format_, _, _) in SAMPLES.items() if not FORMATS.get(format_).folder]
 # A plan does not tell how long it has to be, and XML without its suffix is no more of a model than any other. Where an
 # encrypted model ends only its keys tell.
-TELL_THEIR_END = [name for name in FILES if name not in ("tensorrt", "openvino", "encrypted")]
+TELL_THEIR_END = [name for name in FILES if name not in ("tensorrt", "openvino", "encrypted", "age")]
 MODEL_KEYS = {name for name, key in KEYS.items() if key.area is Area.MODEL}
 MAGICS = [b"\x08\x08", b"\x80\x02", b"PK\x03\x04", b"\x10\0\0\0\0\0\0\0{", b"GGUF\x03\0\0\0", b"\x93NUMPY\x01\0"]
 MAGICS += [b"\x89HDF\r\n\x1a\n\0", b"\x1c\0\0\0TFL3", b"ftrt", b'<net version="11" ', b"\x08\x04\x12", b"\x78\x9c"]

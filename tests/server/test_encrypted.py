@@ -13,7 +13,9 @@ import onnx
 import pytest
 from onnx import helper
 
+import awenc_writer
 import models
+from airworthy.artifacts.encryption.models import read_header
 from airworthy.flows.encrypt import NewKey, encrypt, keygen
 from airworthy.flows.sign import sign
 from certificates import key_pair
@@ -70,7 +72,7 @@ def test_the_weights_are_on_no_disk(tmp_path: Path, key: NewKey, weights: np.nda
     large(folder / "onnx" / "model.onnx", weights, external=external)
     secret = weights[3].tobytes()
     assert any(holds(path, secret) for path in folder.rglob("*")), "this would find them where they are"
-    sealed = encrypt(folder, [str(key.public)], output=tmp_path / "model.awenc").path
+    sealed = encrypt(folder, [str(key.public)], output=tmp_path / "model.tar.age").path
     for path in sorted(folder.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     with running("serve", f"m={sealed}", env=settings(tmp_path, key)) as service:
@@ -132,18 +134,31 @@ def test_without_or_with_another_key_it_is_not_served(tmp_path: Path, key: NewKe
             assert told in service.rest()
 
 
-@pytest.mark.parametrize("member", ["model.onnx", "tokenizer.json"])
-def test_a_part_that_was_changed_is_not_loaded(tmp_path: Path, key: NewKey, member: str) -> None:
-    """The worker finds it in the weights, the gateway in the tokenizer."""
+@pytest.mark.parametrize("part", ["end", "tokenizer"])
+def test_a_part_that_was_changed_is_not_loaded(tmp_path: Path, key: NewKey, part: str) -> None:
+    """The gateway finds it in the tokenizer, the worker, which reads to the end, at the end."""
     folder = models.text_folder(tmp_path / "text")
+    (folder / "notes").write_bytes(bytes(70_000))  # more than a chunk, so that the two are in different ones
     sealed = encrypt(folder, [str(key.public)]).path
     data = bytearray(sealed.read_bytes())
-    after = {"model.onnx": (folder / "tokenizer.json").stat().st_size + 16, "tokenizer.json": 0}
-    data[-after[member] - 20] ^= 1
+    start = read_header(sealed)[0].end + 16
+    data[-20 if part == "end" else start + 20] ^= 1
     sealed.write_bytes(data)
+    told = "does not end as it was written" if part == "end" else "chunk 1 does not decrypt"
     with running("serve", sealed, env=settings(tmp_path, key), wait=False) as service:
         assert service.process.wait(30) in (1, 2)
-        assert f"chunk 1 of {member} was changed after it was encrypted" in service.rest()
+        assert told in service.rest()
+
+
+def test_a_container_of_before_is_served_with_a_note(tmp_path: Path) -> None:
+    key = awenc_writer.keygen(tmp_path / "key.pem")
+    folder = models.text_folder(tmp_path / "text")
+    old = awenc_writer.encrypt(folder, [str(key.public)])
+    env = environment(AIRWORTHY_SERVE_DECRYPTION_KEY=str(key.private))
+    with running("serve", f"text={old}", env=env) as service:
+        body = {"model": "text", "input": ["fit to fly"]}
+        assert httpx.post(f"{service.url}/v1/embeddings", json=body, timeout=30).status_code == 200
+    assert "the next release no longer reads this container" in service.rest()
 
 
 @pytest.mark.parametrize("verb", ["up", "serve"])

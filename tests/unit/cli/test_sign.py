@@ -51,15 +51,15 @@ def test_encrypt_and_decrypt(model: Path, tmp_path: Path, capsys: pytest.Capture
     assert (status, key.stat().st_mode & 0o777) == (0, 0o600)
     assert "is encrypted" in out
     assert key.read_text().splitlines()[1] not in out
-    status, out, _ = told(capsys, "decrypt", f"{model}.awenc", "--key", key, "--output", tmp_path / "out")
+    status, out, _ = told(capsys, "decrypt", f"{model}.tar.age", "--key", key, "--output", tmp_path / "out")
     assert (status, (tmp_path / "out" / "weights.bin").read_bytes()) == (0, b"weights")
-    status, out, _ = told(capsys, "inspect", f"{model}.awenc", "--format", "json")
+    status, out, _ = told(capsys, "inspect", f"{model}.tar.age", "--format", "json")
     assert status == 0
     assert json.loads(out)["model"]["format"] == "encrypted"
     status, out, err = told(capsys, "keygen", key)
     assert (status, "exists already" in err) == (2, True)
     assert told(capsys, "keygen", key, "--force")[0] == 0
-    status, out, err = told(capsys, "decrypt", f"{model}.awenc", "--key", key, "--output", tmp_path / "again")
+    status, out, err = told(capsys, "decrypt", f"{model}.tar.age", "--key", key, "--output", tmp_path / "again")
     assert (status, "was not encrypted for the key" in err) == (1, True)
 
 
@@ -71,7 +71,7 @@ def test_encrypt_and_decrypt(model: Path, tmp_path: Path, capsys: pytest.Capture
         (("sign", ".", "--key", "a", "--password-file", "b", "--password-env", "C"), "give one"),
         (("sign", ".", "--key", "a", "--chain", "b"), "--chain goes with --certificate"),
         (("encrypt", "."), "who may decrypt"),
-        (("encrypt", ".", "--to", "a", "--chunk", "1"), "chunk"),
+        (("decrypt", ".", "--key", "a", "--password-file", "b", "--password-env", "C"), "give one"),
         (("decrypt", "-", "--key", "a"), "not standard input"),
         (("decrypt", "nowhere", "--key", "a"), "does not exist"),
         (("sign", "nowhere", "--key", "a"), "does not exist"),
