@@ -1,4 +1,5 @@
-"""Encrypting and decrypting a model in the page cache, beside OpenSSL's AES-256-CTR, which proves nothing, and a copy.
+"""Encrypting and decrypting a model in the page cache, beside the program `age`, OpenSSL's
+AES-256-CTR, which proves nothing, and a copy.
 
 `SIZE` in the environment sets the bytes; 256 MiB unless told. Everything runs on one core; what is written by
 airworthy is on the disk when it ends, what the others write need not be.
@@ -41,24 +42,23 @@ def timed(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure, taking turns, and print."""
-    from airworthy.artifacts.encryption.awenc.unseal import Container
+    from airworthy.artifacts.encryption.models import AgeModel
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        plain, sealed, again = root / "weights.bin", root / "weights.awenc", root / "again.bin"
+        plain, sealed, again = root / "weights.bin", root / "weights.tar.age", root / "again.bin"
         block = os.urandom(16 * 1024 * 1024)
         with plain.open("wb") as stream:
             for _ in range(max(1, SIZE // len(block))):
                 stream.write(block)
         size = plain.stat().st_size
-        key = keygen(root / "key.pem")
+        key = keygen(root / "model.key")
         public, private = str(key.public), str(key.private)
         encrypt(plain, [public], output=sealed)
 
         def in_memory() -> None:
-            with Container(sealed, private) as container:
-                container.read("weights.bin")
+            AgeModel(sealed, private).read(("weights.bin",), whole=True)
 
         def openssl() -> None:
             command = ["openssl", "enc", "-aes-256-ctr", "-K", "00" * 32, "-iv", "00" * 16, "-in", plain, "-out", again]
@@ -66,12 +66,15 @@ def main() -> None:
 
         works: dict[str, Callable[[], object]] = {
             "copy": lambda: shutil.copyfile(plain, again),
-            "encrypt": lambda: encrypt(plain, [public], output=root / "more.awenc", force=True),
+            "encrypt": lambda: encrypt(plain, [public], output=root / "more.tar.age", force=True),
             "decrypt": lambda: decrypt(sealed, private, output=again, force=True),
             "decrypt to memory": in_memory,
         }
         if shutil.which("openssl"):
             works["openssl enc"] = openssl
+        if shutil.which("age"):
+            command = ["age", "-d", "-i", private, "-o", str(root / "archive"), str(sealed)]
+            works["age -d"] = lambda: subprocess.run(command, check=True)
         seconds: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(ROUNDS):
             for name, work in works.items():

@@ -1,14 +1,15 @@
 """Encryption and keys by age (https://age-encryption.org); the one file that imports `pyrage`, its Rust library.
 
 The library pulls and pushes through objects with `read` and `write`. An error of ours within these would come back
-as one of the library's, so it is kept and raised again.
+as one of the library's, so it is kept and raised in its place.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from airworthy.artifacts.encryption import bech32
 from airworthy.artifacts.encryption.age_header import CHUNK, AgeHeader
@@ -27,6 +28,7 @@ SECRET = "age-secret-key-"  # noqa: S105 - how a key begins
 """The Bech32 prefix of a private key."""
 PUBLIC = "age"
 """That of a public key."""
+_BUFFER = 1024 * 1024
 _NO_MATCH = "No matching keys found"
 _BAD_MAC = "Header MAC is invalid"
 _TRUNCATED = "truncated"
@@ -137,7 +139,7 @@ def unprotect(data: bytes, passphrase: str) -> bytes:
         raise NotAKey(say("its passphrase does not open it ({reason})", reason=_one_line(error))) from None
 
 
-def encrypt(read: Callable[[int], bytes], write: Callable[[bytes], object], recipients: Sequence[Any]) -> None:
+def encrypt(read: Callable[[int], bytes], write: Callable[[memoryview], object], recipients: Sequence[Any]) -> None:
     """Encrypt a stream of any length in constant memory.
 
     Args:
@@ -150,18 +152,16 @@ def encrypt(read: Callable[[int], bytes], write: Callable[[bytes], object], reci
     """
     import pyrage
 
-    source, sink = _Reader(read), _Writer(write)
     try:
-        pyrage.encrypt_io(source, sink, list(recipients))
-    except _errors(OSError) as error:
-        _raise_again(source, sink)
+        with _streams(read, write) as (reader, writer, _):
+            pyrage.encrypt_io(reader, writer, list(recipients))
+    except _errors() as error:
         raise NotAKey(_one_line(error)) from None
-    _raise_again(source, sink)
 
 
 def decrypt(
     read: Callable[[int], bytes],
-    write: Callable[[bytes], object],
+    write: Callable[[memoryview], object],
     identities: Sequence[Any],
     *,
     path: object,
@@ -191,66 +191,93 @@ def decrypt(
     """
     import pyrage
 
-    source, sink = _Reader(read), _Writer(write)
-    try:
-        pyrage.decrypt_io(source, sink, list(identities))
-    except pyrage.DecryptError as error:
-        _raise_again(source, sink)
-        reason = _one_line(error)
-        if reason == _NO_MATCH:
-            raise NotARecipient(path=path, key=key, recipients=header.summary) from None
-        if reason == _BAD_MAC:
-            raise HeaderChanged(path=path, reason=say("its authentication code is another")) from None
-        if reason == _SHORT:
-            raise EndRefused(path=path) from None
-        if "header" in reason.lower():
-            raise HeaderDamaged(path=path, reason=reason) from None
-        raise KeyRefused(path=path, key=key, reason=reason) from None
-    except OSError as error:
-        _raise_again(source, sink)
-        chunk = sink.count // CHUNK + 1
-        if _TRUNCATED in str(error) or chunk == header.chunks(size):
-            raise EndRefused(path=path) from None
-        raise ChunkRefused(path=path, chunk=chunk) from None
-    _raise_again(source, sink)
+    with _streams(read, write) as (reader, writer, sink):
+        try:
+            pyrage.decrypt_io(reader, writer, list(identities))
+        except pyrage.DecryptError as error:
+            raise _refused(_one_line(error), path, key, header) from None
+        except OSError as error:
+            writer.flush()
+            chunk = sink.count // CHUNK + 1
+            if _TRUNCATED in str(error) or chunk == header.chunks(size):
+                raise EndRefused(path=path) from None
+            raise ChunkRefused(path=path, chunk=chunk) from None
 
 
-class _Reader:
-    """What the library reads from."""
+def _refused(reason: str, path: object, key: str, header: AgeHeader) -> Exception:
+    """What it means that the library did not begin to decrypt."""
+    if reason == _NO_MATCH:
+        return NotARecipient(path=path, key=key, recipients=header.summary)
+    if reason == _BAD_MAC:
+        return HeaderChanged(path=path, reason=say("its authentication code is another"))
+    if reason == _SHORT:
+        return EndRefused(path=path)
+    if "header" in reason.lower():
+        return HeaderDamaged(path=path, reason=reason)
+    return KeyRefused(path=path, key=key, reason=reason)
+
+
+class _Reader(io.RawIOBase):
+    """What the library reads from, below a buffer."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self.failed: BaseException | None = None
 
-    def read(self, count: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
         try:
-            return self._read(count)
+            data = self._read(len(buffer))
         except BaseException as error:
             self.failed = error
             raise
+        buffer[: len(data)] = data
+        return len(data)
 
 
-class _Writer:
-    """What the library writes to."""
+class _Writer(io.RawIOBase):
+    """What the library writes to, below a buffer."""
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
+    def __init__(self, write: Callable[[memoryview], object]) -> None:
         self._write = write
         self.count = 0
         self.failed: BaseException | None = None
 
-    def write(self, data: bytes) -> int:
-        if self.failed is not None:  # the library empties its buffer when it gives up
-            return len(data)
-        try:
-            self._write(data)
-        except BaseException as error:
-            self.failed = error
-            raise
-        self.count += len(data)
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self.failed is None:  # the buffer is emptied when the library has given up
+            try:
+                self._write(data)
+            except BaseException as error:
+                self.failed = error
+                raise
+            self.count += len(data)
         return len(data)
 
-    def flush(self) -> None:
-        """Nothing is kept here."""
+
+@contextlib.contextmanager
+def _streams(
+    read: Callable[[int], bytes], write: Callable[[memoryview], object]
+) -> Iterator[tuple[BinaryIO, BinaryIO, _Writer]]:
+    """What the library reads and writes, 8 KiB at a time; we do so by the mebibyte.
+
+    An error of the two comes out in place of the one that the library makes of it.
+    """
+    source, sink = _Reader(read), _Writer(write)
+    reader: BinaryIO = io.BufferedReader(source, _BUFFER)
+    writer: BinaryIO = io.BufferedWriter(sink, _BUFFER)
+    try:
+        yield reader, writer, sink
+        writer.flush()
+    finally:
+        failed = source.failed or sink.failed
+        sink.failed = sink.failed or GeneratorExit()  # the buffer empties itself when it goes: nobody wants that then
+        if failed is not None:
+            raise failed from None
 
 
 class _Callbacks:
@@ -270,12 +297,6 @@ class _Callbacks:
     def request_passphrase(self, description: str) -> str | None:
         """Answer nothing."""
         return None
-
-
-def _raise_again(source: _Reader, sink: _Writer) -> None:
-    failed = source.failed or sink.failed
-    if failed is not None:
-        raise failed from None
 
 
 def _errors(*others: type[Exception]) -> tuple[type[Exception], ...]:

@@ -127,7 +127,7 @@ class AgeModel:
                 described(found)
 
         reader = ArchiveReader(self.path, begin, comment)
-        with self.path.open("rb", buffering=1024 * 1024) as source:
+        with self.path.open("rb", buffering=0) as source:
             age.decrypt(
                 source.read,
                 reader.feed,
