@@ -1,4 +1,4 @@
-"""Encrypted models: one container for a file or a folder, whose plain bytes are given only once they are proven.
+"""Encrypted models: age files with a tar archive in them, whose plain bytes are given only once they are proven.
 
-The format is described in docs/sign-and-encrypt.md, closely enough to be written again by others.
+ADR 0013 says why; docs/sign-and-encrypt.md describes what is in one.
 """

@@ -103,7 +103,7 @@ class KeyMissing(AirworthyError):
 
     code = "key-missing"
     message = "{path} is encrypted for {recipients}, and no key was given"
-    hint = 'name the key: `[serve] decryption_key = "key.pem"`, or the variable AIRWORTHY_SERVE_DECRYPTION_KEY'
+    hint = 'name the key: `[serve] decryption_key = "model.key"`, or the variable AIRWORTHY_SERVE_DECRYPTION_KEY'
 
 
 class KeyUnreadable(AirworthyError):
@@ -111,7 +111,7 @@ class KeyUnreadable(AirworthyError):
 
     code = "key-unreadable"
     message = "the key {source} cannot be used: {reason}"
-    hint = "`airworthy keygen key.pem` makes one; a service's is named service:NAME:KEY"
+    hint = "`airworthy keygen model.key` makes one"
 
 
 class ServiceFailed(AirworthyError):

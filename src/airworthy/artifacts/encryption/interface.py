@@ -1,4 +1,4 @@
-"""What a key service is: something that keeps keys by name and wraps the key of a model with one of them."""
+"""What a key service is: something that keeps keys by name and wraps a private key with one of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class KeyService(Protocol):
     """
 
     def wrap(self, key: str, secret: bytes) -> bytes:
-        """Encrypt the 32 bytes of a model's key with a key of the service, at most `MOST_WRAPPED` bytes.
+        """Encrypt the 32 bytes of a private key with a key of the service, at most `MOST_WRAPPED` bytes.
 
         Any exception tells why not; its text is shown, so it must not hold secrets.
         """
