@@ -1,6 +1,6 @@
-"""Encrypting and decrypting a model in the page cache, beside the program `age`, OpenSSL's
-AES-256-CTR, which proves nothing, and a copy.
+"""Encrypting and decrypting a model in the page cache, beside a copy and programs that do the like.
 
+The program `age` reads the same file; OpenSSL's AES-256-CTR proves nothing.
 `SIZE` in the environment sets the bytes; 256 MiB unless told. Everything runs on one core; what is written by
 airworthy is on the disk when it ends, what the others write need not be.
 """

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import awenc_writer
 import models
-from airworthy.artifacts.encryption import errors
+from airworthy.artifacts.encryption import bech32, errors
 from airworthy.artifacts.encryption.age_header import CHUNK, TAG
 from airworthy.artifacts.encryption.describe import CannotEncrypt
 from airworthy.artifacts.encryption.models import AgeModel, described, read_header
@@ -27,6 +27,7 @@ from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import ExtraMissing, InputNotFound, UnknownName
 from airworthy.flows.encrypt import InTheWay, NewKey, NoStreams, decrypt, encrypt, keygen
 from airworthy.flows.files import OutputExists, OutputFailed
+from key_vault import Vault
 
 needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="the program `age` is not installed")
 SEALED = CHUNK + TAG
@@ -242,6 +243,7 @@ def test_a_key_from_the_environment(made: Sample, tmp_path: Path, monkeypatch: p
         ("AGE-SECRET-KEY-1AAAA", "Bech32"),
         ("AGE-SECRET-KEY-PQ-1AAAA", "post-quantum"),
         ("AGE-PLUGIN-NONESUCH-1QQQQ", "Bech32|invalid"),
+        (bech32.encode("age-plugin-nonesuch-", b"x").upper(), "age-plugin-nonesuch"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "no PEM key"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "SSH"),
         ("AIRWORTHY-WRAPPED-KEY service:none:k !", "no Base64"),
@@ -253,7 +255,10 @@ def test_invalid_keys(made: Sample, tmp_path: Path, text: str, reason: str) -> N
         decrypt(made.path, str(tmp_path / "key"), output=tmp_path / "out")
 
 
-@pytest.mark.parametrize("text", ["age1qqqq", "ssh-dss AAAA", "age1nonesuch1qqqq", "AGE-SECRET-KEY-1AAAA", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["age1qqqq", "ssh-dss AAAA", "age1nonesuch1qqqq", bech32.encode("age1nonesuch", b"x"), "AGE-SECRET-KEY-1AAAA", ""],
+)
 def test_invalid_recipients(tmp_path: Path, text: str) -> None:
     (tmp_path / "w").write_bytes(b"w")
     (tmp_path / "to").write_text(text)
@@ -269,18 +274,6 @@ def test_keys_of_another_kind_and_public_ones_do_not_decrypt(made: Sample, tmp_p
         decrypt(made.path, str(key_pair(tmp_path).private), output=tmp_path / "out")
     with pytest.raises(errors.KeyUnreadable, match="public"):
         decrypt(made.path, str(made.key.public), output=tmp_path / "out")
-
-
-class Vault:
-    """A key service of a test: one key, and a cipher that is none."""
-
-    def wrap(self, key: str, secret: bytes) -> bytes:
-        if key != "model":
-            raise PermissionError(f"no key {key}")
-        return bytes(each ^ 0x5A for each in secret)
-
-    def unwrap(self, key: str, wrapped: bytes) -> bytes:
-        return self.wrap(key, wrapped)
 
 
 @pytest.fixture
@@ -499,8 +492,6 @@ def test_a_container_of_before_still_opens(made: Sample, tmp_path: Path) -> None
 
 def test_a_raw_key_in_base64_names_a_recipient(tmp_path: Path) -> None:
     key = keygen(tmp_path / "key")
-    from airworthy.artifacts.encryption import bech32
-
     (tmp_path / "raw").write_text(base64.b64encode(bech32.decode(key.recipient)[1]).decode())
     (tmp_path / "w").write_bytes(b"weights")
     path = encrypt(tmp_path / "w", [str(tmp_path / "raw")]).path

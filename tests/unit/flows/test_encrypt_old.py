@@ -30,6 +30,7 @@ from airworthy.core.errors import AirworthyError, ExtraMissing
 from airworthy.flows.encrypt import decrypt
 from awenc_writer import Key, encrypt, keygen, seal
 from awenc_writer import recipient as wrapped_for
+from key_vault import Vault
 
 CHUNK = 64 * 1024
 VECTORS = Path(__file__).parents[1] / "artifacts" / "encryption-vectors.json"
@@ -173,18 +174,6 @@ def test_keys_of_another_kind_and_public_ones_do_not_decrypt(made: Sample, tmp_p
         decrypt(made.path, str(key_pair(tmp_path).private), output=tmp_path / "out")
     with pytest.raises(errors.KeyUnreadable, match="public"):
         decrypt(made.path, str(made.key.public), output=tmp_path / "out")
-
-
-class Vault:
-    """A key service of a test: one key, and a cipher that is none."""
-
-    def wrap(self, key: str, secret: bytes) -> bytes:
-        if key != "model":
-            raise PermissionError(f"no key {key}")
-        return bytes(each ^ 0x5A for each in secret)
-
-    def unwrap(self, key: str, wrapped: bytes) -> bytes:
-        return self.wrap(key, wrapped)
 
 
 @pytest.fixture
