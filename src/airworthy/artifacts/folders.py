@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from airworthy.core.messages import say
 from airworthy.core.values import Defect
@@ -43,6 +44,54 @@ def names(folder: Path) -> list[str]:
             elif not (os.path.islink(f"{place}/{name}") and os.path.isdir(f"{place}/{name}")):  # noqa: PTH112, PTH114
                 found.append(f"{prefix}{name}")
     return sorted(found[:MOST_FILES], key=lambda name: (name.count("/"), name))
+
+
+class Listing(NamedTuple):
+    """All files below a folder, hidden ones included."""
+
+    names: list[str]
+    """Paths relative to it, with slashes."""
+    left_out: list[str]
+    """Why there may be more, one line each."""
+
+
+MOST_ENTRIES = 50_000
+"""Files of one folder that are listed, however deep they lie."""
+_VERSION_CONTROL = ".git"
+
+
+def every_name(folder: Path, named: list[str]) -> Listing:
+    """All files below a folder, and why some are left out; a repository's own `.git` is none of its content.
+
+    Args:
+        folder: where to begin.
+        named: folders that the model's own files name, which are listed whatever they are called.
+    """
+    found: list[str] = []
+    left_out: list[str] = []
+    skipped = {_VERSION_CONTROL} - {name.partition("/")[0] for name in named}
+    pending = [("", str(folder))]
+    while pending:
+        prefix, place = pending.pop()
+        try:
+            with os.scandir(place) as entries:
+                here = [(entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in entries]
+        except OSError as error:
+            reason = error.strerror or str(error)
+            left_out.append(say("{file} cannot be read: {problem}", file=prefix or ".", problem=reason))
+            continue
+        for name, is_folder, is_link in here:
+            if is_folder:
+                if prefix or name not in skipped:
+                    pending.append((f"{prefix}{name}/", f"{place}/{name}"))
+            elif is_link and os.path.isdir(f"{place}/{name}"):  # noqa: PTH112 - many files, few links
+                left_out.append(say("{file} is a link to a folder, which is not followed", file=f"{prefix}{name}"))
+            elif not is_link or os.path.exists(f"{place}/{name}"):  # noqa: PTH110
+                found.append(f"{prefix}{name}")
+        if len(found) + len(pending) > MOST_ENTRIES:
+            left_out.append(say("there are more than {count} files in the folder", count=MOST_ENTRIES))
+            break
+    return Listing(sorted(found[:MOST_ENTRIES], key=lambda name: (name.count("/"), name)), left_out)
 
 
 def walk(folder: Path) -> Iterator[Path]:

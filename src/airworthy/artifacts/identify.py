@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from airworthy.artifacts.encodings.zips import LOCAL_MAGIC
 from airworthy.artifacts.formats.interface import HEAD, Format
 from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.artifacts.placeholders import defect_in, inspect_stand_in, pointer_in
-from airworthy.artifacts.wrong_suffix import with_names
+from airworthy.artifacts.wrong_suffix import content_of, with_names
 from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
 from airworthy.core.facts import Known
 from airworthy.core.keys import MODEL_LFS_POINTERS, MODEL_MISNAMED
@@ -32,7 +33,15 @@ _OTHERS = (
     (b"%PDF", 0, "a PDF document"),
     (b"\x7fELF", 0, "a program or shared library"),
     (b"\x89PNG", 0, "an image"),
+    (b"\xba\x16\x4f\x2f", 0, "a fastText model"),
+    (b"SR\x00\x04", 0, "variables that IDL saved"),
 )
+# Suffixes by which many programs name their own files; of these some are known to be PyTorch's.
+_ANYBODYS = (".bin", ".sav")
+_TORCH_NAMES = re.compile(
+    r"(?:diffusion_)?pytorch_model.*|adapter_model|pytorch_lora_weights|training_args|optimizer|scheduler|gptq_model.*"
+)
+_WORD_VECTORS = re.compile(rb"[1-9]\d{0,9} [1-9]\d{0,4}\n")
 
 
 def identify(path: str | Path) -> Format:
@@ -67,7 +76,12 @@ def inspect(path: str | Path) -> Inspection:
     found = _recognise(where, head) or _meant(where, head)
     try:
         if found is not None:
-            return _judge_name(where, found, with_names(where, found.inspect(where)))
+            inspection = found.inspect(where)
+            if found.folder:
+                from airworthy.artifacts.folder_scan import with_folder
+
+                inspection = with_folder(where, inspection)
+            return _judge_name(where, found, with_names(where, inspection))
         if pointer_in(where, head) is not None and (stand_in := inspect_stand_in(where, head, "")) is not None:
             return stand_in
     except OSError as error:
@@ -122,10 +136,21 @@ def _meant(path: Path, head: bytes) -> Format | None:
         return None
     suffix = path.suffix.lower()
     meant = next((f for f in FORMATS if suffix in f.suffixes), None)
+    if suffix in _ANYBODYS and not _is_torchs(path, head):
+        return None
     # Some formats are ZIP archives or packed: a damaged one begins as any other does.
     own = meant is not None and (head[:4] == LOCAL_MAGIC and meant.name in _ZIPPED)
     own = own or (meant is not None and meant.name == "pickle" and head[:2] in (b"\x1f\x8b", b"\xfd7"))
     return None if _other(head) and not own else meant
+
+
+def _is_torchs(path: Path, head: bytes) -> bool:
+    """Whether a file with a suffix of many programs is by its name or its first bytes one of PyTorch's or a pickle."""
+    from airworthy.artifacts.formats.pickle_files import packing
+
+    if pointer_in(path, head) is not None or defect_in(path.name, head) is not None or packing(head):
+        return True
+    return bool(content_of(head) or _TORCH_NAMES.fullmatch(path.stem.lower()))
 
 
 def _claims_another(path: Path, found: Format) -> bool:
@@ -145,6 +170,12 @@ def _reason(path: Path, head: bytes) -> str:
         return _folder_reason(path)
     if other := _other(head):
         return say("it is {other}", other=other)
+    if path.name == "saved_model.pb":
+        return say("it is the graph of a SavedModel, which is a folder: name {folder}", folder=path.parent)
+    if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
+        return say("it is the weights of an OpenVINO model: name {graph}", graph=path.with_suffix(".xml").name)
+    if _WORD_VECTORS.match(head):
+        return say("it is a table of word vectors, as word2vec writes them")
     if defect := defect_in(path.name, head):
         return defect.detail
     return say("it begins with {start}", start=head[:8].hex(" "))

@@ -56,9 +56,15 @@ def convert_safe(inspection: Inspection, target: str, *, force: bool, progress: 
         OutputFailed: it could not be written.
     """
     model = inspection.model
-    bad = next((each for each in inspection.facts.get_value(MODEL_PICKLE_IMPORTS, ()) if not each.allowed), None)
+    imports = inspection.facts.get_value(MODEL_PICKLE_IMPORTS, ())
+    # Files beside the weights are not rewritten.
+    bad = next((each for each in imports if not each.allowed and not each.loader), None)
     if bad is not None:
         reason = say("its pickle imports {name} in {member}", name=bad.name, member=bad.member)
+        if bad.reason:
+            reason = say(
+                "what its pickle imports in {member} is unknown: {reason}", member=bad.member, reason=bad.reason
+            )
         return {"refused": reason, "written": []}
     sources = _sources(model)
     if not sources:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import hostile
+import hostile_carriers
 from airworthy.core.errors import NotAModel
 from airworthy.core.finding import Severity
 from airworthy.flows.inspect import inspect
 
-HOSTILE = list(hostile.samples())
+HOSTILE = [*hostile.samples(), *hostile_carriers.samples()]
 BENIGN = list(hostile.benign())
 
 
@@ -21,7 +22,8 @@ def named(samples: list[hostile.Sample]) -> list[object]:
 
 
 def test_every_class_has_samples() -> None:
-    assert {number for number, *_ in HOSTILE} == {str(number) for number in range(1, 15)}
+    assert {number for number, *_ in HOSTILE} == {str(number) for number in range(1, 18)}
+    assert len(HOSTILE) >= 400
     assert len(BENIGN) >= 50
     assert len({sample[1:3] for sample in HOSTILE + BENIGN}) == len(HOSTILE) + len(BENIGN)
 

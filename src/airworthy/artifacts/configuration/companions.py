@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from airworthy.artifacts.configuration.chat_templates import judge
+from airworthy.artifacts.configuration.named_code import auto_map
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.inspection import files_of
 from airworthy.artifacts.placeholders import defect_in, pointer_in
@@ -82,10 +82,10 @@ def read_companions(folder: Path) -> Companions:
     if not architecture and isinstance(config.get("model_type"), str):
         architecture = config["model_type"]
     template, member = reader.template(settings)
-    code = [*_auto_map("config.json", config), *_auto_map("tokenizer_config.json", settings)]
+    code = [*auto_map("config.json", config), *auto_map("tokenizer_config.json", settings)]
     for name in ("processor_config.json", "preprocessor_config.json"):
         if (folder / name).is_file():
-            code += _auto_map(name, reader.config(name))
+            code += auto_map(name, reader.config(name))
     return Companions(
         chat_template=template,
         license=reader.license(),
@@ -100,21 +100,6 @@ def read_companions(folder: Path) -> Companions:
         defects=tuple(reader.defects),
         pointers=tuple(reader.pointers),
     )
-
-
-def _auto_map(member: str, config: dict[str, Any]) -> Iterator[EmbeddedCode]:
-    """The classes that a loader is to import from Python files beside the weights, or from another repository."""
-    mapping = config.get("auto_map")
-    for use, target in mapping.items() if isinstance(mapping, dict) else ():
-        for name in target if isinstance(target, list) else [target]:
-            if isinstance(name, str) and name:
-                where = name.partition("--")[0] if "--" in name else ""
-                detail = say("{use} is Python code beside the weights", use=str(use)[:100])
-                if where:
-                    detail = say(
-                        "{use} is Python code of the repository {where}", use=str(use)[:100], where=where[:200]
-                    )
-                yield EmbeddedCode(member=member, kind="auto-map", name=name[:200], detail=detail)
 
 
 def _quantised(config: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import SAFETENSORS, TORCH_DTYPES, TORCH_STORAGES
-from airworthy.artifacts.encodings.pickles import Storage, TensorRef
+from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Archive, Damaged, Member, place, read_archive, read_member
 from airworthy.artifacts.formats.pytorch import Contents, read_contents

@@ -70,17 +70,44 @@ _TORCHSCRIPT = (
     "restore_type_tag",
 )
 _GENERATORS = ("_mt19937.MT19937", "_pcg64.PCG64", "_pcg64.PCG64DXSM", "_philox.Philox", "_sfc64.SFC64")
-_PLAIN = ("bool", "bytes", "dict", "float", "frozenset", "int", "list", "object", "slice", "str", "tuple")
+_PLAIN = (
+    *("bool", "bytes", "dict", "float", "frozenset", "int", "list", "object", "slice", "str", "tuple"),
+    *("Ellipsis", "NotImplemented", "hash", "len", "range"),
+)
+# Python raises an exception, a pickle only makes one. Their names are the same in all versions that know them.
+_EXCEPTIONS = """
+    ArithmeticError AssertionError AttributeError BaseException BlockingIOError BrokenPipeError BufferError
+    BytesWarning ChildProcessError ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError
+    DeprecationWarning EOFError EncodingWarning EnvironmentError Exception FileExistsError FileNotFoundError
+    FloatingPointError FutureWarning GeneratorExit IOError ImportError ImportWarning IndentationError IndexError
+    InterruptedError IsADirectoryError KeyError KeyboardInterrupt LookupError MemoryError ModuleNotFoundError NameError
+    NotADirectoryError NotImplementedError OSError OverflowError PendingDeprecationWarning PermissionError
+    ProcessLookupError RecursionError ReferenceError ResourceWarning RuntimeError RuntimeWarning StandardError
+    StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError TypeError
+    UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError UnicodeTranslateError UnicodeWarning
+    UserWarning ValueError Warning ZeroDivisionError
+""".split()  # noqa: SIM905 - a list of words reads better than seventy strings
+_ARRAY_CLASSES = (
+    *("matrix", "matrixlib.defmatrix.matrix", "recarray", "record", "rec.recarray", "rec.record"),
+    *("core.defmatrix.matrix", "core.records.recarray", "core.records.record", "_core.records.recarray"),
+    *("_core.records.record", "ma.core.MaskedArray", "ma.core._mareconstruct", "ma.MaskedArray"),
+)
 
 ALLOWED = WEIGHTS_ONLY | frozenset(
     {f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("_reconstruct", "scalar")}
-    | {f"numpy.{core}.numeric._frombuffer" for core in ("core", "_core")}
+    | {
+        f"numpy.{core}.{name}"
+        for core in ("core", "_core")
+        for name in ("numeric._frombuffer", "_internal._reconstruct")
+    }
     | {f"numpy.{kind}" for kind in _NUMPY_KINDS}
     | {f"numpy.dtypes.{kind}" for kind in _NUMPY_DTYPES}
     | {f"numpy.random.{name}" for name in _GENERATORS}
     | {f"numpy.random._pickle.__{name}_ctor" for name in ("bit_generator", "generator", "randomstate")}
     | {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _PLAIN}
-    | {"__builtin__.long", "__builtin__.unicode"}
+    | {f"__builtin__.{name}" for name in ("long", "unicode", "xrange")}
+    | {f"{module}.{name}" for module in ("builtins", "exceptions") for name in _EXCEPTIONS}
+    | {f"numpy.{name}" for name in _ARRAY_CLASSES}
     | {f"{module}.{name}" for module in ("copyreg", "copy_reg") for name in ("_reconstructor", "__newobj__")}
     | {f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")}
     | {
@@ -93,6 +120,8 @@ ALLOWED = WEIGHTS_ONLY | frozenset(
     | {f"torch.jit._pickle.{name}" for name in _TORCHSCRIPT}
     | {
         "argparse.Namespace",
+        "array._array_reconstructor",
+        "array.array",
         "collections.defaultdict",
         "collections.deque",
         "decimal.Decimal",

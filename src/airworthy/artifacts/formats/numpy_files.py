@@ -8,13 +8,15 @@ from __future__ import annotations
 import ast
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import NUMPY
-from airworthy.artifacts.encodings.pickles import MOST_BYTES, Bounded, scan
+from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded, Readable
+from airworthy.artifacts.encodings.pickles import scan, unknown
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive, read_member, read_start
 from airworthy.artifacts.formats.interface import HEAD
@@ -30,8 +32,14 @@ MAGIC = b"\x93NUMPY"
 """The first bytes of a single array."""
 MOST_HEADER = 64 * 1024
 """Bytes of one array's header that are read; NumPy itself refuses more than 10 000."""
+MOST_ARRAY = 4 * 1024 * 1024 * 1024
+"""Bytes of a packed array of plain numbers that it may unfold to whatever it takes in the file."""
 MOST_RANK = 64
 """Axes of one array."""
+
+
+# Python 2 wrote sizes as `2L`.
+_LONG = re.compile(r"(?<=\d)L(?=\s*[,)])")
 
 
 class Header(NamedTuple):
@@ -49,6 +57,10 @@ class Header(NamedTuple):
     """Bytes that its elements need; None for objects."""
     column_major: bool
     """Whether the first size varies fastest."""
+
+
+class UnknownElement(Damaged):
+    """An array is of a type that NumPy does not write so, and perhaps one of objects."""
 
 
 class Numpy:
@@ -79,7 +91,7 @@ class Numpy:
             stand_in = inspect_stand_in(path, head, self.name)
             if stand_in is not None:
                 return stand_in
-            reader = _Reader(source)
+            reader = _Reader(source, path)
             if head[:4] == LOCAL_MAGIC:
                 reader.read_archive()
             else:
@@ -111,8 +123,9 @@ class Numpy:
 
 
 class _Reader:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, path: Path) -> None:
         self.source = source
+        self.path = path
         self.headers: list[tuple[str, Header]] = []
         self.imports: list[PickleImport] = []
         self.defects: list[Defect] = []
@@ -126,29 +139,38 @@ class _Reader:
             header = read_header(source.read(0, MOST_HEADER), source.size)
             self.headers.append((source.name, header))
             if header.needed is None:
-                self.follow(source.name, source.read(header.data, MOST_BYTES + 1))
+                with self.path.open("rb") as file:
+                    file.seek(header.data)
+                    self.follow(source.name, file)
                 return
             check_size(header, source.size)
         except Damaged as error:
             self.damaged(source.name, error)
+            if isinstance(error, UnknownElement):
+                self.imports.append(unknown(source.name, error.detail))
 
     def read_archive(self) -> None:
         archive = read_archive(self.source)
-        self.defects += archive.defects
+        whole: set[str] = set()
         for member in archive.members:
             try:
                 header = read_header(read_start(self.source, member, MOST_HEADER), member.size)
                 self.headers.append((member.name, header))
                 if header.needed is None:
-                    self.follow(member.name, read_member(self.source, member, MOST_BYTES)[header.data :])
+                    content = read_member(self.source, member, MOST_BYTES)
+                    self.follow(member.name, io.BytesIO(content[header.data :]))
                 else:
                     check_size(header, member.size)
+                    if member.size <= MOST_ARRAY:
+                        whole.add(member.name)
             except Damaged as error:  # noqa: PERF203 - one damaged member hides no other
                 self.damaged(member.name, error)
-                self.imports.append(PickleImport(member=member.name[:200], name=error.detail, allowed=False))
+                self.imports.append(unknown(member.name, error.detail))
+        # An array of zeros packs well; one that is as long as its own header says is no bomb.
+        self.defects += [each for each in archive.defects if each.kind != "bomb" or each.member not in whole]
 
-    def follow(self, member: str, raw: bytes) -> None:
-        found = scan(Bounded(io.BytesIO(raw)), member[:200])
+    def follow(self, member: str, file: Readable) -> None:
+        found = scan(Bounded(file), member[:200])
         self.imports += found.imports
         if found.damaged:
             self.damaged(member, Damaged("structure", found.broken, found.end))
@@ -175,7 +197,8 @@ def read_header(head: bytes, size: int) -> Header:
         raise Damaged("truncated", say("the header goes on to {end}", end=start + length), len(head))
     try:
         # literal_eval on a few kilobytes: nothing is evaluated but literals, and depth is bounded by the parser.
-        entries = ast.literal_eval(head[start : start + length].decode("latin-1" if version < 3 else "utf-8").strip())
+        text = head[start : start + length].decode("latin-1" if version < 3 else "utf-8").strip()
+        entries = ast.literal_eval(_LONG.sub("", text) if version < 3 else text)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError) as error:
         raise Damaged("header", say("the header is no table: {problem}", problem=type(error).__name__), start) from None
     if not isinstance(entries, dict) or entries.keys() != {"descr", "fortran_order", "shape"}:
@@ -198,7 +221,7 @@ def _described(descr: object, at: int) -> tuple[str, int | None]:
     if isinstance(descr, list):
         return "structured", _fields(descr, at, 0)
     if not isinstance(descr, str) or len(descr) < 2 or len(descr) > 40:
-        raise Damaged("header", say("there is no element type {descr}", descr=repr(descr)[:50]), at)
+        raise UnknownElement("header", say("there is no element type {descr}", descr=repr(descr)[:50]), at)
     code = descr[1:]
     if "O" in code:
         return "object", None
@@ -207,7 +230,7 @@ def _described(descr: object, at: int) -> tuple[str, int | None]:
     kind, digits = code[0], code[1:].partition("[")[0]
     if kind in "SUVaMmf" and digits.isdigit() and len(digits) < 10:
         return descr, int(digits) * (4 if kind == "U" else 1)
-    raise Damaged("header", say("there is no element type {descr}", descr=repr(descr)[:50]), at)
+    raise UnknownElement("header", say("there is no element type {descr}", descr=repr(descr)[:50]), at)
 
 
 def _fields(entries: list[object], at: int, depth: int) -> int | None:
@@ -215,14 +238,14 @@ def _fields(entries: list[object], at: int, depth: int) -> int | None:
     total = 0
     for entry in entries:
         if not isinstance(entry, tuple) or len(entry) not in (2, 3) or depth > 10:
-            raise Damaged("header", say("a field is not a name, a type and a shape"), at)
+            raise UnknownElement("header", say("a field is not a name, a type and a shape"), at)
         inner = entry[1]
         width = _fields(inner, at, depth + 1) if isinstance(inner, list) else _described(inner, at)[1]
         if width is None:
             return None
         shape = entry[2] if len(entry) == 3 else ()
         if not isinstance(shape, tuple) or not all(type(each) is int and each >= 0 for each in shape):
-            raise Damaged("header", say("a field is not a name, a type and a shape"), at)
+            raise UnknownElement("header", say("a field is not a name, a type and a shape"), at)
         total += width * math.prod(shape)
     return total
 
@@ -244,7 +267,7 @@ def stored(path: Path) -> Iterator[Stored]:
     """Where the elements of plain arrays lie."""
     with Source(path) as source:
         if source.read(0, 4) != LOCAL_MAGIC:
-            reader = _Reader(source)
+            reader = _Reader(source, path)
             reader.read_array()
             for _, header in reader.headers:
                 yield from _placed("array", header, path, header.data)

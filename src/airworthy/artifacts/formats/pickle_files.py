@@ -12,14 +12,17 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from airworthy.artifacts.encodings.pickles import MOST_BYTES, Bounded, Scan, is_pickle, scan
+from airworthy.artifacts.encodings.lz4_frames import MAGIC as LZ4
+from airworthy.artifacts.encodings.lz4_frames import NoFrame, unpack_frame
+from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
+from airworthy.artifacts.encodings.pickles import Scan, is_one_value, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.inspection import conclude, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
-from airworthy.core.values import Defect, PickleImport
+from airworthy.core.values import Defect
 
 MOST_PICKLES = 100
 """Pickles that are followed in one file."""
@@ -27,10 +30,14 @@ MOST_UNPACKED = 256 * 1024 * 1024
 """Bytes that a packed file is unpacked to."""
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """The number that the first of the five pickles of an older PyTorch file makes."""
+OLD_JOBLIB = "zlib, as before joblib 0.10"
+_OLD_HEADER = 21
+"""Bytes before the zlib stream of such a file: `ZF` and the length of its content, in hexadecimal digits and spaces."""
 # What joblib packs with, by first bytes; each is what the decompressor of the standard library takes.
 _PACKED: tuple[tuple[bytes, str], ...] = (
     *((first, "zlib") for first in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")),
-    *((b"\x1f\x8b", "gzip"), (b"BZ", "bz2"), (b"\xfd7zXZ", "xz"), (b"\x5d\x00", "lzma")),
+    *((b"\x1f\x8b", "gzip"), (b"BZ", "bz2"), (b"\xfd7zXZ", "xz"), (b"\x5d\x00", "lzma"), (LZ4, "lz4")),
+    (b"ZF0x", OLD_JOBLIB),
 )
 _FAMILIES = {"sklearn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost"}
 _FAMILIES |= {"statsmodels": "statsmodels", "pandas": "pandas", "torch": "PyTorch", "tensorflow": "TensorFlow"}
@@ -44,7 +51,16 @@ def packing(head: bytes) -> str:
 
 def unpack(packed: bytes, how: str, most: int) -> tuple[bytes, str]:
     """The first `most` bytes of packed content, and why there are no more where that is damage."""
+    if how == "lz4":
+        try:
+            return unpack_frame(packed, most), ""
+        except NoFrame as error:
+            return b"", say("it cannot be unpacked: {problem}", problem=error)
     unpacker: Any
+    if how == OLD_JOBLIB:
+        # Some releases wrote one space more.
+        at = _OLD_HEADER + (packed[_OLD_HEADER : _OLD_HEADER + 1] == b" ")
+        packed, how = packed[at:], "zlib"
     if how in ("zlib", "gzip"):
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | (16 if how == "gzip" else 0))
     else:
@@ -72,7 +88,8 @@ class Pickle:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as a pickle does and not as PyTorch's; packed ones are looked into."""
-        return begins_as_pickle(head) and not is_torch(head)
+        own = begins_as_pickle(head) or (path.suffix.lower() in self.suffixes and is_one_value(head))
+        return own and not is_torch(head)
 
     def inspect(self, path: Path) -> Inspection:
         """List what it imports."""
@@ -86,7 +103,7 @@ class Pickle:
             packed = source.read(0, MOST_BYTES) if how else b""
         scans: list[Scan] = []
         defects: list[Defect] = []
-        own = begins_as_pickle(head)
+        own = begins_as_pickle(head) or (not how and size == len(head) and is_one_value(head))
         if not own:
             detail = say("it begins with {start}, which no pickle does", start=head[:8].hex(" "))
             defects.append(Defect(member=path.name, kind="header", detail=detail, offset=0))
@@ -102,7 +119,7 @@ class Pickle:
             if found.broken and found.damaged and own:
                 kind = "truncated" if found.end >= size else "structure"
                 defects.append(Defect(member=path.name, kind=kind, detail=found.broken, offset=found.end))
-        imports = [each for found in scans for each in found.imports if own or each.name != found.broken]
+        imports = [each for found in scans for each in found.imports if own or not each.reason]
         roots = {each.name.partition(".")[0] for each in imports}
         family = next((name for root, name in _FAMILIES.items() if root in roots), "")
         first = next((each.name for each in imports if not each.allowed and "." in each.name), "")
@@ -134,8 +151,8 @@ def follow(file: io.BufferedIOBase | io.BufferedReader, size: int, member: str) 
         scans.append(found)
         if found.broken or found.end >= size:
             return scans
-    told = say("more than {count} pickles in one file", count=MOST_PICKLES)
-    return [*scans, Scan((PickleImport(member=member, name=told, allowed=False),), (), (), None, (), told, False, size)]
+    reason = say("more than {count} pickles in one file", count=MOST_PICKLES)
+    return [*scans, Scan((unknown(member, reason),), (), (), None, (), reason, False, size)]
 
 
 FORMAT = Pickle()

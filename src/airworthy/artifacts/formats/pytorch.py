@@ -9,11 +9,13 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from airworthy.artifacts.encodings.datatypes import TORCH_DTYPES, TORCH_STORAGES, ElementType
-from airworthy.artifacts.encodings.pickles import MOST_BYTES, Bounded, Scan, Storage, TensorRef, is_pickle, scan
+from airworthy.artifacts.encodings.datatypes import TORCH_STORAGES
+from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
+from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef
+from airworthy.artifacts.encodings.pickles import Scan, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Held, Slice, Source
 from airworthy.artifacts.encodings.zips import (
     LOCAL_MAGIC,
@@ -27,7 +29,6 @@ from airworthy.artifacts.encodings.zips import (
 )
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.pickle_files import LEGACY_MAGIC, MOST_PICKLES, is_torch
-from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.formats.torch_export import read_exported
 from airworthy.artifacts.inspection import conclude, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
@@ -47,6 +48,10 @@ _PEEK = 64
 _FILE_CALLS = re.compile(r"\b(?:torch|ops\.aten)\.(?:from_file|save|load|_save|_load)\b(?=\()")
 # Members that only `torch.export` writes, today's and before PyTorch 2.8.
 _EXPORTED = ("archive_format", "serialized_exported_program.json")
+TRACED = "traced_inputs.pkl"
+"""The member in which TorchScript by tracing keeps the inputs that it was given."""
+# The member that only `torch.package` writes: names of modules that the package takes from where it is loaded.
+_PACKAGE = "/.data/extern_modules"
 
 
 class Contents:
@@ -98,7 +103,7 @@ class PyTorch:
                     names = [member.name for member in read_archive(source).members]
             except OSError:
                 return False
-            return any(_is_data(name) or name.rpartition("/")[2] in _EXPORTED for name in names)
+            return any(_is_data(n) or n.rpartition("/")[2] in _EXPORTED or n.endswith(_PACKAGE) for n in names)
         return is_torch(head)
 
     def inspect(self, path: Path) -> Inspection:
@@ -137,16 +142,16 @@ def _read_archive(source: Source, contents: Contents, depth: int) -> None:
     contents.defects += archive.defects
     contents.metadata["container"] = "zip"
     if not archive.members:
-        told = say("the archive's directory cannot be read")
-        contents.imports.append(PickleImport(member=source.name, name=told, allowed=False))
+        contents.imports.append(unknown(source.name, say("the archive's directory cannot be read")))
         return
     by_name = {member.name: member for member in archive.members}
     root = next((member.name[: -len("data.pkl")] for member in archive.members if _is_data(member.name)), None)
-    if root is None and not _read_program(source, archive, contents):
+    package = root is None and read_package(archive, contents)
+    if root is None and not package and not _read_program(source, archive, contents):
         contents.damaged(source.name, "structure", say("the archive holds no data.pkl"))
         contents.recognised = False
     root = root or ""
-    contents.root = contents.root if depth else root
+    contents.root = contents.root if depth or package else root
     if f"{root}constants.pkl" in by_name:
         contents.metadata["kind"] = "TorchScript"
     code = [each for each in archive.members if each.name.startswith(f"{root}code/") and each.name.endswith(".py")]
@@ -159,11 +164,13 @@ def _read_archive(source: Source, contents: Contents, depth: int) -> None:
     for member in archive.members:
         kind = _kind(source, member, root)
         if kind == "pickle":
-            _read_member(source, member, contents, compiled)
+            # Inputs of tracing are kept without their elements, and are no weights.
+            weights = member.name != f"{root}{TRACED}"
+            _read_member(source, member, contents, compiled, weights=weights)
         elif kind == "zip":
             _read_inner(source, member, contents, depth)
     for storage in contents.storages[already:]:
-        found = by_name.get(f"{root}data/{storage.key}") or by_name.get(f"{root}constants/{storage.key}")
+        found = member_of(storage, contents.root if package else root, by_name)
         element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
         if found is None:
             contents.damaged(source.name, "missing", say("storage {key} is not in the archive", key=storage.key[:200]))
@@ -210,7 +217,7 @@ def _read_inner(source: Source, member: Member, contents: Contents, depth: int) 
         )
     except Damaged as error:
         contents.damaged(member.name, error.kind, error.detail, error.offset)
-        contents.imports.append(PickleImport(member=member.name[:200], name=error.detail, allowed=False))
+        contents.imports.append(unknown(member.name, error.detail))
         return
     kept = contents.metadata, contents.recognised, contents.tensors, contents.storages
     contents.metadata, contents.tensors, contents.storages = {}, [], []
@@ -223,6 +230,29 @@ def _note(source: Source, member: Member, contents: Contents, name: str) -> None
         contents.metadata[name] = read_member(source, member, 100).decode("ascii", "replace").strip()
     except Damaged as error:
         contents.damaged(member.name, error.kind, error.detail, error.offset)
+
+
+def read_package(archive: Archive, contents: Contents) -> bool:
+    """Note what `torch.package` wrote besides pickles: Python that runs when it is imported; whether it is one."""
+    root = next((each.name[: -len(_PACKAGE) + 1] for each in archive.members if each.name.endswith(_PACKAGE)), None)
+    if root is None:
+        return False
+    contents.root = root
+    contents.metadata["kind"] = "torch.package"
+    for member in archive.members:
+        name = member.name.removeprefix(root)
+        if name.endswith(".py"):
+            module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            detail = say("a module of the package, which runs when something of it is loaded")
+            code = EmbeddedCode(member=member.name[:200], kind="torch-package", name=module[:200], detail=detail)
+            contents.code.append(code)
+    return True
+
+
+def member_of(storage: Storage, root: str, by_name: Mapping[str, Member]) -> Member | None:
+    """The member of an archive that holds a storage."""
+    places = (f"data/{storage.key}", f"constants/{storage.key}", f".data/{storage.key}.storage")
+    return next((by_name[root + place] for place in places if root + place in by_name), None)
 
 
 def _read_program(source: Source, archive: Archive, contents: Contents) -> bool:
@@ -240,7 +270,12 @@ def _read_program(source: Source, archive: Archive, contents: Contents) -> bool:
 
 
 def _of_torchscript(found: PickleImport) -> PickleImport:
-    """A class that TorchScript compiles from the archive's own code: no Python module has that name."""
+    """A class that TorchScript compiles from the archive's own code: no Python module has that name.
+
+    Its archives are read by its own reader, which `torch.load(weights_only=True)` is none of.
+    """
+    if found.allowed and not found.weights_only:
+        return PickleImport(member=found.member, name=found.name, allowed=True)
     own = found.name.startswith("__torch__.") and not found.allowed
     return PickleImport(member=found.member, name=found.name, allowed=True, weights_only=False) if own else found
 
@@ -259,24 +294,29 @@ def _read_code(source: Source, members: list[Member], contents: Contents) -> Non
 
 
 def _read_member(
-    source: Source, member: Member, contents: Contents, compiled: Callable[[PickleImport], PickleImport] | None = None
+    source: Source,
+    member: Member,
+    contents: Contents,
+    compiled: Callable[[PickleImport], PickleImport] | None = None,
+    *,
+    weights: bool = True,
 ) -> None:
     try:
         raw = read_member(source, member, MOST_BYTES)
     except Damaged as error:
         contents.damaged(member.name, error.kind, error.detail, error.offset)
-        contents.imports.append(PickleImport(member=member.name[:200], name=error.detail, allowed=False))
+        contents.imports.append(unknown(member.name, error.detail))
         return
-    file = io.BytesIO(raw)
-    bounded = Bounded(file)
+    bounded = Bounded(io.BytesIO(raw))
     for _ in range(MOST_PICKLES):
         found = scan(bounded, member.name[:200], weights_only=True)
-        contents.add(found._replace(imports=tuple(map(compiled, found.imports))) if compiled else found)
+        found = found._replace(imports=tuple(map(compiled, found.imports))) if compiled else found
+        contents.add(found if weights else found._replace(storages=(), tensors=()))
         if found.broken:
             if found.damaged:
                 contents.damaged(member.name, "structure", found.broken, found.end)
             return
-        if file.tell() >= len(raw):
+        if found.end >= len(raw):
             return
     _too_many(member.name, contents)
 
@@ -292,7 +332,7 @@ def _read_pickles(file: io.BufferedReader, source: Source, contents: Contents) -
     legacy = False
     for count in range(1, MOST_PICKLES + 1):
         found = scan(bounded, source.name, weights_only=True)
-        if contents.recognised or any(each.name != found.broken for each in found.imports):
+        if contents.recognised or any(not each.reason for each in found.imports):
             contents.add(found)
         if found.broken:
             if contents.recognised and found.damaged:
@@ -315,8 +355,7 @@ def _read_pickles(file: io.BufferedReader, source: Source, contents: Contents) -
 
 
 def _too_many(member: str, contents: Contents) -> None:
-    told = say("more than {count} pickles in one file", count=MOST_PICKLES)
-    contents.imports.append(PickleImport(member=member[:200], name=told, allowed=False))
+    contents.imports.append(unknown(member, say("more than {count} pickles in one file", count=MOST_PICKLES)))
 
 
 def _check_legacy_storages(source: Source, start: int, contents: Contents) -> None:
@@ -371,84 +410,6 @@ def _count(storages: Iterable[Storage]) -> tuple[dict[str, int], int | None]:
             weights[element.name] += element.stored(storage.elements)
             parameters = (parameters or 0) + storage.elements
     return dict(weights), None if untyped else parameters
-
-
-def stored(path: Path) -> Iterator[Stored]:
-    """Where storages lie, each under the name of the tensor that fills it, or else of the first that uses it."""
-    with Source(path) as source:
-        with path.open("rb") as pickle:
-            contents = read_contents(source, pickle)
-        if source.read(0, 4) != LOCAL_MAGIC:
-            yield from _stored_legacy(path, source, contents)
-            return
-        big = contents.metadata.get("byteorder") == "big"
-        archive = read_archive(source)
-        by_name = {member.name: member for member in archive.members}
-        root = next((member.name[: -len("data.pkl")] for member in archive.members if _is_data(member.name)), "")
-        for name, storage, shape in _named(contents):
-            member = by_name.get(f"{root}data/{storage.key}") or by_name.get(f"{root}constants/{storage.key}")
-            element = _typed(storage, contents)
-            if member is None or element is None or member.method:
-                continue
-            size = element.stored(math.prod(shape))
-            try:
-                yield Stored(name, element.name, shape, path, place(source, member), size, big)
-            except Damaged:
-                continue
-        for member in archive.members:
-            try:
-                start = 0 if member.method else place(source, member)
-            except Damaged:
-                continue
-            for name, datatype, shape, size in contents.weights if start else ():
-                if member.name.endswith(f"/data/weights/{name.partition(chr(0))[2]}"):
-                    yield Stored(name.partition(chr(0))[0], datatype, shape, path, start, size, big)
-
-
-def _named(contents: Contents) -> Iterator[tuple[str, Storage, tuple[int, ...]]]:
-    """Each storage once, under the name and shape of the tensor that fills it, or of the first one that uses it."""
-    users: dict[Storage, list[TensorRef]] = {}
-    for tensor in contents.tensors:
-        users.setdefault(tensor.storage, []).append(tensor)
-    for storage in dict.fromkeys(contents.storages):
-        tensors = users.get(storage, [])
-        whole = next((t for t in tensors if math.prod(t.shape) == storage.elements and _is_plain(t)), None)
-        first = whole or (tensors[0] if tensors else None)
-        yield first.name if first else storage.key, storage, whole.shape if whole else (storage.elements,)
-
-
-def _typed(storage: Storage, contents: Contents) -> ElementType | None:
-    """The type of a storage; of an untyped one that of the tensors in it, where they have one of eight bits."""
-    element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
-    if element is None or element.name != "untyped":
-        return element
-    named = {TORCH_DTYPES.get(tensor.dtype, element) for tensor in contents.tensors if tensor.storage == storage}
-    only = named.pop() if len(named) == 1 else element
-    return only if only.bits == element.bits else element
-
-
-def _is_plain(tensor: TensorRef) -> bool:
-    """Whether its last axis varies fastest and nothing is left out."""
-    step = 1
-    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride), strict=False):
-        if size != 1 and stride != step:
-            return False
-        step *= size
-    return tensor.offset == 0 and len(tensor.shape) == len(tensor.stride)
-
-
-def _stored_legacy(path: Path, source: Source, contents: Contents) -> Iterator[Stored]:
-    """Where the storages of an older file lie: in the order of the keys of the fifth pickle."""
-    named = {storage.key: (name, storage, shape) for name, storage, shape in _named(contents)}
-    at = contents.legacy_end
-    for key in contents.legacy_keys:
-        name, storage, shape = named.get(key, ("", None, ()))
-        element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch.")) if storage else None
-        if storage is None or element is None or int.from_bytes(source.read(at, 8), "little") != storage.elements:
-            return
-        size = element.stored(storage.elements)
-        yield Stored(name, element.name, shape, path, at + 8, size)
-        at += 8 + size
 
 
 FORMAT = PyTorch()

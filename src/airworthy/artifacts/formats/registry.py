@@ -38,7 +38,7 @@ STORED: Registry[StoredIn] = Registry(
         "keras": "airworthy.artifacts.formats.keras:stored",
         "hdf5": "airworthy.artifacts.formats.keras:stored",
         "numpy": "airworthy.artifacts.formats.numpy_files:stored",
-        "pytorch": "airworthy.artifacts.formats.pytorch:stored",
+        "pytorch": "airworthy.artifacts.formats.pytorch_stored:stored",
         "onnx": "airworthy.artifacts.formats.onnx:stored",
         "tflite": "airworthy.artifacts.formats.tflite:stored",
         "openvino": "airworthy.artifacts.formats.openvino:stored",

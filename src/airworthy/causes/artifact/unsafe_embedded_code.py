@@ -61,7 +61,10 @@ CAUSE = Cause(
     related=("unsafe-pickle", "remote-code-refused", "serialized-code-incompatible"),
 )
 
-_TOLD_ELSEWHERE = "auto-map"  # by `remote-code-refused`: it runs only where somebody says yes
+_IMPORTED = "auto-map"
+_TOLD_ELSEWHERE = "config.json"  # by `remote-code-refused`, with what the installed library knows of the architecture
+_TRUSTED = "{member} names {name}, which loaders import when they are told to trust the model's code: {detail}"
+_BESIDE = "{name} in {member}: {detail}; loading the model doesn't open that file"
 _UNSURE = frozenset({"chat-template", "keras-object"})
 """Kinds that are told because they are on no list of what is harmless, and may be."""
 
@@ -70,17 +73,22 @@ _UNSURE = frozenset({"chat-template", "keras-object"})
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """One finding for each part that acts."""
     for each in facts.value(MODEL_CODE):
-        if each.kind != _TOLD_ELSEWHERE:
-            yield CAUSE.finding(
-                facts,
-                each.member,
-                evidence=(MODEL_CODE,),
-                confidence=Confidence.MEDIUM if each.kind in _UNSURE else Confidence.HIGH,
-                member=each.member,
-                name=each.name,
-                detail=each.detail,
-                kind=each.kind,
-            )
+        imported = each.kind == _IMPORTED
+        if imported and each.member == _TOLD_ELSEWHERE:
+            continue
+        yield CAUSE.finding(
+            facts,
+            each.member,
+            evidence=(MODEL_CODE,),
+            # Whoever starts it has to allow it, or to open the file.
+            severity=Severity.WARNING if imported or not each.opened else None,
+            confidence=Confidence.MEDIUM if each.kind in _UNSURE else Confidence.HIGH,
+            message=_TRUSTED if imported else "" if each.opened else _BESIDE,
+            member=each.member,
+            name=each.name,
+            detail=each.detail,
+            kind=each.kind,
+        )
 
 
 @CAUSE.remedy

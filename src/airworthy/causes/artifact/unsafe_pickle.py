@@ -46,7 +46,9 @@ from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import MODEL_PATH, MODEL_PICKLE_IMPORTS
 from airworthy.core.messages import say
+from airworthy.core.values import PickleImport
 from airworthy.knowledge import Knowledge
+from airworthy.knowledge.pickle_actions import acts
 
 CAUSE = Cause(
     slug="unsafe-pickle",
@@ -68,50 +70,73 @@ CAUSE = Cause(
 
 _MOST_NAMES = 5
 _PLAIN = "{member} holds {names}: plain data, which `torch.load` refuses all the same unless it is allowed by name"
-_RUNNERS = frozenset(
-    """
-    os posix nt subprocess sys builtins __builtin__ runpy importlib socket shutil ctypes pty commands webbrowser code
-    bdb pdb timeit asyncio multiprocessing pickle _pickle dill cloudpickle marshal types functools operator
-    """.split()  # noqa: SIM905 - a list of words reads better than forty strings
-)
-"""Modules from which a pickle imports only to do something; no model needs them."""
+_ATTACK = "{member} runs {names} when it is loaded: treat it as an attack"
+_UNKNOWN = "what {member} would import when it is loaded is unknown: {reason}"
+_BESIDE = "{member} would import {names} when {loader} opens it"
+_BESIDE_ATTACK = "{member} runs {names} when {loader} opens it: treat it as an attack"
+_BESIDE_UNKNOWN = "what {member} would import when {loader} opens it is unknown: {reason}"
+_NOT_OPENED = "; loading the model doesn't open it"
+
+
+class _Member:
+    """What is known of the imports of one file, or of one member of an archive."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, None] = {}
+        self.plain: dict[str, None] = {}
+        self.reason = ""
+        self.loader = ""
+        self.opened = True
+
+    def add(self, each: PickleImport) -> None:
+        self.reason = self.reason or each.reason
+        self.loader, self.opened = each.loader, each.opened
+        if not each.allowed and each.name:
+            self.refused[each.name] = None
+        elif each.allowed and not each.weights_only:
+            self.plain[each.name] = None
+
+    def message(self, *, hostile: bool) -> str:
+        """The template of the sentence; empty for the cause's own."""
+        unknown = not self.refused
+        if not self.loader:
+            return _ATTACK if hostile else _UNKNOWN if unknown else ""
+        template = _BESIDE_ATTACK if hostile else _BESIDE_UNKNOWN if unknown else _BESIDE
+        return template if self.opened else template + _NOT_OPENED
 
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """One finding a member, naming what it would import."""
-    members: dict[str, list[str]] = {}
-    plain: dict[str, list[str]] = {}
+    members: dict[str, _Member] = {}
     for each in facts.value(MODEL_PICKLE_IMPORTS):
-        if not each.allowed and each.name not in members.setdefault(each.member, []):
-            members[each.member].append(each.name)
-        elif each.allowed and not each.weights_only and each.name not in plain.setdefault(each.member, []):
-            plain[each.member].append(each.name)
-    for member, names in sorted(members.items()):
-        if not names:
-            continue
-        hostile = [name for name in names if name.partition(".")[0] in _RUNNERS]
-        shown = (hostile or names)[:_MOST_NAMES]
-        yield CAUSE.finding(
-            facts,
-            member,
-            evidence=(MODEL_PICKLE_IMPORTS,),
-            message="{member} runs {names} when it is loaded: treat it as an attack" if hostile else "",
-            member=member,
-            names=tuple(shown),
-            hostile=bool(hostile),
-        )
-    for member, names in sorted(plain.items()):
-        compiled = all(name.startswith("__torch__.") for name in names)
-        if names and not compiled and not members.get(member):
+        members.setdefault(each.member, _Member()).add(each)
+    for name, member in sorted(members.items()):
+        if member.refused or member.reason:
+            hostile = [each for each in member.refused if acts(each)]
             yield CAUSE.finding(
                 facts,
-                member,
+                name,
+                evidence=(MODEL_PICKLE_IMPORTS,),
+                severity=None if member.opened else Severity.WARNING,
+                message=member.message(hostile=bool(hostile)),
+                member=name,
+                names=tuple((hostile or [*member.refused])[:_MOST_NAMES]),
+                hostile=bool(hostile),
+                reason=member.reason,
+                loader=member.loader,
+            )
+    for name, member in sorted(members.items()):
+        compiled = all(each.startswith("__torch__.") for each in member.plain)
+        if member.plain and not compiled and not member.refused and not member.reason and not member.loader:
+            yield CAUSE.finding(
+                facts,
+                name,
                 evidence=(MODEL_PICKLE_IMPORTS,),
                 severity=Severity.WARNING,
                 message=_PLAIN,
-                member=member,
-                names=tuple(names[:_MOST_NAMES]),
+                member=name,
+                names=tuple([*member.plain][:_MOST_NAMES]),
                 hostile=False,
             )
 
@@ -130,6 +155,8 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     )
     yield Remedy(why=say("Ask for the same weights as safetensors."), safe=True)
     names = params.get("names", ())
+    if not names and params.get("reason"):
+        return
     listed = (names,) if isinstance(names, str) else tuple(names)
     yield Remedy(
         why=say(

@@ -38,11 +38,17 @@ class PickleImport(Value, frozen=True):
     member: str
     """The file, or the member inside an archive."""
     name: str
-    """`module.name` as the pickle spells it, `posix.system`; or what made the stream unreadable."""
+    """`module.name` as the pickle spells it, `posix.system`; empty where it is not known."""
     allowed: bool
     """Whether it is on the allow-list of names that only hold data."""
     weights_only: bool = True
     """Whether `torch.load(weights_only=True)` takes it as well; told for PyTorch files, true elsewhere."""
+    reason: str = ""
+    """Why it is not known what the pickle would import, one line; empty where `name` is."""
+    loader: str = ""
+    """What opens the file, where it lies beside the weights, `transformers.Trainer`; empty for the weights."""
+    opened: bool = True
+    """Whether loading the model opens it; false for a file beside the weights that something else opens."""
 
 
 class EmbeddedCode(Value, frozen=True):
@@ -53,11 +59,14 @@ class EmbeddedCode(Value, frozen=True):
     kind: str
     """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
     `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
-    compiled code that does; `chat-template`: a template that asks for more than templates need."""
+    compiled code that does; `torch-package`: Python in an archive of `torch.package`; `chat-template`: a template
+    that asks for more than templates need."""
     name: str
     """What acts: a layer, an operator, `modeling_x.Model`."""
     detail: str
     """What it does, one line."""
+    opened: bool = True
+    """Whether loading the model opens it; false for a file beside the weights that something else opens."""
 
 
 class WeightFault(Value, frozen=True):
