@@ -16,8 +16,8 @@ import pytest
 import hostile
 import models
 from airworthy.artifacts.conversion import sandbox
-from airworthy.artifacts.conversion.to_safetensors import Refused, choose, is_contiguous
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef
+from airworthy.artifacts.conversion.to_safetensors import Refused, choose
+from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef, is_contiguous
 from airworthy.cli.main import main
 from airworthy.flows.inspect import Looking, inspect
 

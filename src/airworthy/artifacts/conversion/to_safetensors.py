@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import SAFETENSORS, TORCH_DTYPES, TORCH_STORAGES
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef
+from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef, is_contiguous
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Archive, Damaged, Member, place, read_archive, read_member
 from airworthy.artifacts.formats.pytorch import Contents, read_contents
@@ -284,16 +284,6 @@ def _last(tensor: TensorRef) -> int:
     """The element of the storage that is a tensor's last one."""
     steps = zip(tensor.shape, tensor.stride, strict=True)
     return tensor.offset + sum((size - 1) * stride for size, stride in steps if size)
-
-
-def is_contiguous(tensor: TensorRef) -> bool:
-    """Whether a tensor's elements follow one another without gaps, the last axis fastest."""
-    step = 1
-    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride), strict=True):
-        if size != 1 and stride != step:
-            return False
-        step *= size
-    return True
 
 
 def _gathered(raw: bytes, tensor: TensorRef, width: int) -> Iterator[bytes]:

@@ -37,6 +37,16 @@ class TensorRef(NamedTuple):
     """Its type where the storage has none of its own, `torch.float8_e4m3fn`."""
 
 
+def is_contiguous(tensor: TensorRef) -> bool:
+    """Whether a tensor's elements follow one another without gaps, the last axis fastest."""
+    step = 1
+    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride), strict=False):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return len(tensor.shape) == len(tensor.stride)
+
+
 class Global(NamedTuple):
     """A name that a pickle imports."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import TORCH_DTYPES, TORCH_STORAGES, ElementType
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef
+from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef, is_contiguous
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive
 from airworthy.artifacts.formats.pytorch import Contents, member_of, read_contents
@@ -65,7 +65,7 @@ def _rows(contents: Contents) -> Iterator[_Row]:
     for storage in dict.fromkeys(contents.storages):
         tensors = users.get(storage, [])
         whole = next(
-            (t for t in tensors if math.prod(t.shape) == storage.elements and _is_plain(t) and not t.offset), None
+            (t for t in tensors if math.prod(t.shape) == storage.elements and is_contiguous(t) and not t.offset), None
         )
         if whole is not None:
             yield _Row(whole.name, storage, whole.shape, 0)
@@ -81,7 +81,12 @@ def _side_by_side(tensors: list[TensorRef]) -> Iterator[TensorRef]:
     end = 0
     for tensor in sorted(tensors, key=lambda each: (each.offset, -math.prod(each.shape))):
         count = math.prod(tensor.shape)
-        if count and _is_plain(tensor) and end <= tensor.offset and tensor.offset + count <= tensor.storage.elements:
+        if (
+            count
+            and is_contiguous(tensor)
+            and end <= tensor.offset
+            and tensor.offset + count <= tensor.storage.elements
+        ):
             yield tensor
             end = tensor.offset + count
 
@@ -94,16 +99,6 @@ def _typed(storage: Storage, contents: Contents) -> ElementType | None:
     named = {TORCH_DTYPES.get(tensor.dtype, element) for tensor in contents.tensors if tensor.storage == storage}
     only = named.pop() if len(named) == 1 else element
     return only if only.bits == element.bits else element
-
-
-def _is_plain(tensor: TensorRef) -> bool:
-    """Whether its last axis varies fastest and nothing is left out."""
-    step = 1
-    for size, stride in zip(reversed(tensor.shape), reversed(tensor.stride), strict=False):
-        if size != 1 and stride != step:
-            return False
-        step *= size
-    return len(tensor.shape) == len(tensor.stride)
 
 
 def _stored_legacy(path: Path, source: Source, contents: Contents) -> Iterator[Stored]:
