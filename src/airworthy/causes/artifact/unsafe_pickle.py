@@ -11,6 +11,10 @@ A pickle is a program. Loading it can import any name and call it, so a checkpoi
 command. `torch.load` has therefore taken only plain tensors by default since PyTorch 2.6. Many honest checkpoints
 hold more: a whole module object, an optimiser, a configuration class.
 
+Beside the weights lie other pickles: states of optimisers, arguments of a training, arrays of objects, weights in the
+older format. What loading the model opens is an error; what only another program opens is a warning that names it.
+Where a pickle can't be followed to its end, what it would import is unknown, and that is a finding, too.
+
 ## How to end it
 
 Ask for the weights as safetensors. If you know and trust where the file came from, allow exactly the names that it
