@@ -100,7 +100,7 @@ def layout_of(names: list[str], modules: Any, index: Any, config: Any) -> Layout
     model_type = config.get("model_type") if isinstance(config, dict) else ""
     return Layout(
         names=frozenset(names),
-        modules=frozenset(path.strip("/") for path in paths if isinstance(path, str)),
+        modules=frozenset(path.rstrip("/") for path in paths if isinstance(path, str)),
         components=frozenset(components),
         model_type=model_type if isinstance(model_type, str) else "",
     )

@@ -107,6 +107,10 @@ class FolderScan:
         self._layout = layout_of(
             listing.names, modules, self._json_of("model_index.json"), self._json_of("config.json")
         )
+        outside = sorted(each for each in self._layout.modules | self._layout.components if _leads_out(each))
+        self.unread += [
+            say("{path} is named as a part of the model and lies outside of its folder", path=each) for each in outside
+        ]
         for name in listing.names:
             if len(self.imports) > MOST_IMPORTS:
                 self.unread.append(
@@ -227,6 +231,10 @@ def decoded(text: bytes, *, whole: bool) -> Any:
         return None  # no object
     except msgspec.DecodeError:
         return json.loads(text)  # which takes NaN and what else loaders take
+
+
+def _leads_out(path: str) -> bool:
+    return ".." in path.replace("\\", "/").split("/") or path.startswith(("/", "\\")) or path[1:2] == ":"
 
 
 def _is_marked(head: bytes) -> bool:

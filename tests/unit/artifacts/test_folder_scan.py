@@ -242,6 +242,15 @@ def test_a_folder_behind_a_link_is_not_passed(folder: Path, tmp_path: Path) -> N
     assert _unknown(folder) == "2_Dense is a link to a folder, which is not followed"
 
 
+@pytest.mark.parametrize("path", ["../elsewhere", "2_Dense/../../elsewhere", "/elsewhere"])
+def test_a_module_outside_of_the_folder_is_not_passed(folder: Path, path: str) -> None:
+    put(folder, "modules.json", [{"path": path, "type": "sentence_transformers.models.Dense"}])
+    assert _unknown(folder) == f"{path} is named as a part of the model and lies outside of its folder"
+    (folder / "modules.json").unlink()
+    put(folder, "model_index.json", {path: ["diffusers", "UNet2DConditionModel"]})
+    assert _unknown(folder) == f"{path} is named as a part of the model and lies outside of its folder"
+
+
 def test_what_is_found_counts_although_not_all_was_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(folder, "a.pkl", CALL)
     put(folder, "b.pkl", pickle.dumps(["x" * 2000] * 1000))
