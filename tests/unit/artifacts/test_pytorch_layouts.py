@@ -68,7 +68,7 @@ def test_what_inputs_of_tracing_import_counts(tmp_path: Path) -> None:
 
 def package(path: Path, pickled: bytes, *modules: str) -> Path:
     with zipfile.ZipFile(path, "w") as file:
-        file.writestr("p/.data/extern_modules", "torch\n")
+        file.writestr("p/.data/extern_modules", "torch._utils\ntorch\ncollections\n")
         file.writestr("p/.data/version", "6\n")
         file.writestr("p/.data/0.storage", NUMBERS.tobytes())
         file.writestr("p/model/weights.pkl", pickled)
@@ -84,6 +84,7 @@ def test_a_package_is_read(tmp_path: Path) -> None:
     storage.value = (kind, name, 0, *rest)
     path = package(tmp_path / "p.pt", models.torch_pickle({"w": stored}))
     found = inspect(path)
+    assert report_of(path).findings == ()
     assert found.facts.value(MODEL_DEFECTS) == found.facts.value(MODEL_CODE) == ()
     assert (found.model.metadata["kind"], found.model.parameters) == ("torch.package", 12)
     assert rows(path) == [("w", (12,), NUMBERS.tolist())]

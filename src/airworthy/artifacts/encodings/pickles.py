@@ -131,8 +131,11 @@ def is_pickle(file: Bounded, size: int) -> bool:
             count += 1
             if file.tell() > 4096:
                 break
-    except (Ended, Unfollowable):
+    except Unfollowable:
         pass
+    except Ended:
+        if file.size < size and not ("PROTO" in names and count >= PROOF):
+            return False
     except Exception:  # noqa: BLE001 - it fails in as many ways as following it does
         if file.tell() < size and not ("PROTO" in names and count >= PROOF):
             return False
