@@ -15,13 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import hostile
 import model_files
 import models
 from airworthy.artifacts import folder_scan, folders
 from airworthy.artifacts.identify import inspect as identify
-from airworthy.core.facts import Unknown
+from airworthy.core.facts import Known, Unknown
 from airworthy.core.finding import Finding, Severity
 from airworthy.core.keys import MODEL_PICKLE_IMPORTS
 from airworthy.core.report import CheckResult, Passed, Report, Skipped
@@ -323,3 +325,31 @@ def test_an_archive_that_no_loader_takes_is_not_told(folder: Path) -> None:
         archive.writestr("readme.txt", "text")
     put(folder, "docs.zip", file.getvalue())
     assert told(inspect(folder)) == []
+
+
+def _json(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    keys = st.sampled_from(
+        ("path", "type", "auto_map", "custom_pipelines", "impl", "unet", "_class_name", "model_type")
+    )
+    return st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(sorted(BESIDE)), at=st.integers(0, 900), data=st.binary(max_size=12), drop=st.integers(0, 12)
+)
+def test_no_bytes_break_it(folder: Path, name: str, at: int, data: bytes, drop: int) -> None:
+    whole, _ = BESIDE[name]
+    path = put(folder, name, whole[:at] + data + whole[at + drop :])
+    imports = identify(folder).facts.fact(MODEL_PICKLE_IMPORTS)
+    path.unlink()
+    known = imports.value if isinstance(imports, Known) else ()
+    assert all(each.opened is False and each.loader for each in known)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), _json, max_leaves=8))
+def test_no_configuration_breaks_it(folder: Path, content: object) -> None:
+    for name in ("modules.json", "model_index.json", "nested/config.json"):
+        put(folder, name, content)
+    assert identify(folder).facts.fact(MODEL_PICKLE_IMPORTS)
