@@ -26,8 +26,7 @@ def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve
     settings = settings_of(chosen, models[0].partition("=")[2] or models[0], **serve)
     with LateProgress() as progress:
         report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress)
-    if report.findings or not plans:
-        show(report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
     if not plans:
+        show(report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
         return report.exit_status(settings.check.fail_on, settings.check.strict)
-    return run(plans, settings, facts, chosen)
+    return run(plans, settings, facts, chosen, report)

@@ -14,6 +14,7 @@ from airworthy.core.errors import AirworthyError, Exit, ExtraMissing
 from airworthy.core.facts import Facts
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,8 +46,16 @@ def settings_of(chosen: Chosen, beside: str, **serve: Any) -> Settings:
     return chosen.settings(beside)
 
 
-def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen) -> int:
+def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen, checked: Report) -> int:
     """Serve until a signal, and say why where that can't be.
+
+    Args:
+        plans: the models.
+        settings: how the service runs.
+        facts: what the checks were made from.
+        chosen: the options of the command line.
+        checked: the report of the checks. As text it is shown before the models load; a document for programs is one
+            object, so it is written when they have loaded, or together with why one did not.
 
     Raises:
         ExtraMissing: the libraries of the service are not installed.
@@ -60,17 +69,37 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen)
 
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
         _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
-    service = InferenceService(plans, settings.serve, on_ready=_announce, keep=profiles.keep)
+    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
+    is_document = chosen.format != "text"
+    is_shown = (
+        not is_document and checked.verb == "serve" and not checked.findings
+    )  # it would say that nothing is wrong
+
+    def show_once(report: Report) -> None:
+        nonlocal is_shown
+        if not is_shown:
+            is_shown = True
+            show(report, chosen.format, options)
+
+    def announce(ready: InferenceService) -> None:
+        show_once(checked)
+        _announce(ready)
+
+    if not is_document:
+        show_once(checked)
+    service = InferenceService(plans, settings.serve, on_ready=announce, keep=profiles.keep)
     try:
         service.run()
-    except AirworthyError:
-        from airworthy.flows.service import why_it_ended
+    except AirworthyError as error:
+        from airworthy.flows import load_failure
 
-        report = why_it_ended(service, facts)
-        if not report.findings:
+        failed = load_failure.explain(service, error, facts, checked)
+        if failed is None:
+            show_once(checked)
             raise
-        show(report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
+        show(load_failure.merged(checked, failed) if is_document else failed, chosen.format, options)
         return Exit.FINDINGS
+    show_once(checked)
     _tell(say("stopped"))
     return Exit.OK
 

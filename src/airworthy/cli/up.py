@@ -28,9 +28,8 @@ def command(model: str, name: str | None, engine: str | None, chosen: Chosen, **
     settings = settings_of(chosen, model, **serve)
     with LateProgress() as progress:
         prepared = prepare(model, name=name, engine=engine, settings=settings, progress=progress)
-    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
-    show(prepared.report, chosen.format, options)
     status = prepared.report.exit_status(settings.check.fail_on, settings.check.strict)
     if prepared.plan is None or status is not Exit.OK:
+        show(prepared.report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
         return status
-    return run([prepared.plan], settings, prepared.facts, chosen)
+    return run([prepared.plan], settings, prepared.facts, chosen, prepared.report)

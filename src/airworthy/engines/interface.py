@@ -49,6 +49,10 @@ class LoadFailed(AirworthyError):
     exit = Exit.FINDINGS
 
 
+LONGEST_DETAIL = 4000
+"""Characters of a runtime's error that are kept. ONNX Runtime names its newest operator set after the 700th."""
+
+
 class RunFailed(AirworthyError):
     """The engine failed on a batch; nobody's input is to blame as far as is known."""
 

@@ -18,6 +18,7 @@ from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
 from airworthy.engines.datatypes import NUMPY, ONNX_RUNTIME
 from airworthy.engines.inputs import check_inputs
 from airworthy.engines.interface import (
+    LONGEST_DETAIL,
     Contents,
     InvalidInput,
     LoadFailed,
@@ -152,7 +153,7 @@ class OnnxRuntime:
         return TensorSpec(node.name, ONNX_RUNTIME[node.type], shape, symbols if any(symbols) else ())
 
     def _failed(self, model: ModelInfo, problem: object) -> LoadFailed:
-        return LoadFailed(engine=self.name, path=model.entry, detail=_one_line(problem))
+        return LoadFailed(engine=self.name, path=model.entry, detail=_one_line(problem, LONGEST_DETAIL))
 
 
 class _Later:
@@ -333,9 +334,9 @@ def _kind(device: str) -> str:
     return device.partition(":")[0]
 
 
-def _one_line(problem: object) -> str:
+def _one_line(problem: object, longest: int = 500) -> str:
     text = " ".join(str(problem).split()) or type(problem).__name__
-    return text if len(text) <= 500 else text[:500] + " …"
+    return text if len(text) <= longest else text[:longest] + " …"
 
 
 ENGINE = OnnxRuntime()

@@ -66,7 +66,7 @@ def diagnose_file(
     from airworthy.flows.logs import pieces
 
     subject = say("standard input") if path == STANDARD_INPUT else path
-    report = _report(subject, _diagnose(pieces(path), facts, here=here))
+    report = diagnosis_report(subject, diagnose_parts(pieces(path), facts, here=here))
     if keep:
         _keep(settings or Settings(), _absolute(path), report)
     return report
@@ -106,8 +106,8 @@ def diagnose_command(
         return Ran(ended.status, None, say("{command}: {problem}", command=argv[0], problem=ended.problem))
     if ended.asked_to_end or ended.signal in NOT_FAILURES:
         return Ran(ended.status, None)
-    printed = ended.printed + _last_words(argv[0], ended.status).encode()
-    report = _report(line, _diagnose((printed,), facts, here=here), status=ended.status)
+    printed = ended.printed + shell_words(argv[0], ended.status).encode()
+    report = diagnosis_report(line, diagnose_parts((printed,), facts, here=here), status=ended.status)
     if keep:
         _keep(settings or Settings(), line, report)
     return Ran(ended.status, report)
@@ -130,7 +130,7 @@ def diagnose_events(path: str, *, facts: Facts | None = None) -> Report:
 
     text = plain(read(path).decode("utf-8", "replace"))
     subject = say("standard input") if path == STANDARD_INPUT else path
-    return _report(subject, _diagnose((text.encode("utf-8", "replace"),), facts))
+    return diagnosis_report(subject, diagnose_parts((text.encode("utf-8", "replace"),), facts))
 
 
 def diagnose_pod(name: str, *, namespace: str = "", context: str = "", facts: Facts | None = None) -> Report:
@@ -146,7 +146,7 @@ def diagnose_pod(name: str, *, namespace: str = "", context: str = "", facts: Fa
     if not texts:
         raise PodUnreadable(name=name, reason=problem)
     parts = (f"$ {each.source}\n{each.text}\n".encode("utf-8", "replace") for each in texts)
-    return _report(say("pod {name}", name=name), _diagnose(parts, facts))
+    return diagnosis_report(say("pod {name}", name=name), diagnose_parts(parts, facts))
 
 
 def follow(path: str, *, facts: Facts | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
@@ -173,13 +173,13 @@ def follow(path: str, *, facts: Facts | None = None, stop: Callable[[], bool] = 
             continue
         diagnosis = conclude(scan, entries, facts, more=more)
         if diagnosis.findings and _is_news(diagnosis.findings[0], told):
-            yield _report(path, diagnosis)
+            yield diagnosis_report(path, diagnosis)
             # What was told is over: the next failure is one of its own.
             scan = scan.fresh()
     scan.close()
     diagnosis = conclude(scan, entries, facts, more=more)
     if diagnosis.findings and _is_news(diagnosis.findings[0], told):
-        yield _report(path, diagnosis)
+        yield diagnosis_report(path, diagnosis)
 
 
 def _is_news(finding: Finding, told: dict[str, int]) -> bool:
@@ -191,7 +191,14 @@ def _is_news(finding: Finding, told: dict[str, int]) -> bool:
     return True
 
 
-def _diagnose(parts: Iterable[bytes], facts: Facts | None, *, here: bool = False) -> Diagnosis:
+def diagnose_parts(parts: Iterable[bytes], facts: Facts | None, *, here: bool = False) -> Diagnosis:
+    """The causes that a program's output shows, the project's own entries among them.
+
+    Args:
+        parts: the output, in pieces.
+        facts: what is known about the machine it ran on.
+        here: whether the facts that decide are read where none are given.
+    """
     more = join_local()
     entries = catalogue()
     kept = _First(parts)
@@ -227,7 +234,7 @@ def _facts_for(slugs: Iterable[str]) -> Facts | None:
     return gather(only=probes) if probes else None
 
 
-def _last_words(command: str, status: int) -> str:
+def shell_words(command: str, status: int) -> str:
     """What a shell would say of the end, which stands in no output of the command's own."""
     if status <= 128:
         return ""
@@ -255,7 +262,14 @@ def _keep(settings: Settings, source: str, report: Report | None) -> None:
     record(settings, source, findings[0] if findings else None)
 
 
-def _report(subject: str, diagnosis: Diagnosis, *, status: int | None = None) -> Report:
+def diagnosis_report(subject: str, diagnosis: Diagnosis, *, status: int | None = None) -> Report:
+    """A diagnosis as a verb's report.
+
+    Args:
+        subject: the log or the command.
+        diagnosis: what its output shows.
+        status: the exit status of the command.
+    """
     found: tuple[CheckResult, ...] = tuple(Failed(finding.cause, (finding,)) for finding in diagnosis.findings)
     return Report(
         verb="diagnose",

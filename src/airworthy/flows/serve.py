@@ -60,6 +60,7 @@ def prepare(
 
     settings = settings or Settings()
     facts = gather(only=PROBES, progress=progress)
+    known = facts
     results: list[CheckResult] = []
     plans: dict[str, Plan] = {}
     for argument in arguments:
@@ -77,7 +78,8 @@ def prepare(
         plans[planned.model.name] = planned
     report = Report(verb="serve", subject=say("{models}", models=tuple(arguments)), results=tuple(results))
     blocked = report.blocks(settings.check.fail_on)
-    return report, () if blocked else tuple(plans.values()), facts
+    # What is known of a model decides about its own failure only.
+    return report, () if blocked else tuple(plans.values()), known if len(arguments) == 1 else facts
 
 
 def _split(argument: str) -> tuple[str | None, str]:

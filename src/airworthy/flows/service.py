@@ -1,15 +1,11 @@
-"""What a running service tells its owner: how to try it, and why it could not start."""
+"""A request that can be tried by hand at a running service."""
 
 from __future__ import annotations
 
-from itertools import groupby
-
 import msgspec
 
-from airworthy.core.facts import Facts
 from airworthy.core.model import TensorSpec
-from airworthy.core.report import Failed, Report
-from airworthy.serve.service import InferenceService, Plan
+from airworthy.serve.service import Plan
 
 MOST_VALUES = 256
 """Values that an example request may hold; larger tensors are not worth pasting."""
@@ -52,12 +48,3 @@ def _zeros(spec: TensorSpec) -> dict[str, object] | None:
         return None
     value: object = {"BOOL": False, "BYTES": "", "FP32": 0.0, "FP64": 0.0, "FP16": 0.0}.get(spec.datatype, 0)
     return {"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": [value] * count}
-
-
-def why_it_ended(service: InferenceService, facts: Facts) -> Report:
-    """What the last words of workers that did not load point to; a report without findings where they don't."""
-    from airworthy.recognition import diagnose
-
-    findings = sorted(diagnose(service.words, facts=facts).findings, key=lambda finding: finding.cause)
-    results = tuple(Failed(cause, tuple(group)) for cause, group in groupby(findings, key=lambda f: f.cause))
-    return Report(verb="up", subject=", ".join(plan.model.path for plan in service.plans), results=results)

@@ -177,6 +177,17 @@ def versions(domain: str, name: str) -> tuple[int, ...]:
 
 
 @functools.cache
+def newest_opset() -> int:
+    """The newest operator set of the standard domain that has rows."""
+    return max(since for versions in _schemas()[""].values() for since, _, _ in versions)
+
+
+def is_known(name: str, opset: int) -> bool:
+    """Whether an operator of the standard domain exists, as far as the tables reach: a newer set may have any."""
+    return opset > newest_opset() or bool(versions("", name))
+
+
+@functools.cache
 def signature(text: str) -> Signature:
     """A signature as tables write it: `T,T>T`."""
     inputs, _, outputs = text.partition(">")

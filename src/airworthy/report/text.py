@@ -21,6 +21,8 @@ VIEWS: Registry[View] = Registry(
         "diagnose": "airworthy.report.views.diagnose:view",
         "facts": "airworthy.report.views.facts:view",
         "inspect": "airworthy.report.views.inspect:view",
+        "serve": "airworthy.report.views.load_failure:view",
+        "up": "airworthy.report.views.load_failure:view",
     },
 )
 """How the answer of a verb is told, for the verbs whose answer is more than findings."""

@@ -108,8 +108,10 @@ class InferenceService:
         """Where it listens; the port is the real one once it does."""
         self.grpc_port: int | None = None
         """Where the gRPC interface listens, once it does; None where it is off."""
+        self.failed: Plan | None = None
+        """The model that did not load; None while none has failed."""
         self.words = ""
-        """The last that workers printed and the runtime's own error, where a model did not load."""
+        """The last lines that the workers of that model printed."""
         self.load_seconds: dict[str, float] = {}
         """Seconds from a worker's start to its being ready, by model."""
 
@@ -229,8 +231,8 @@ class InferenceService:
                 place = partial(keep, plan.place) if keep is not None and plan.place else None
                 self.load_seconds[name] = (await self._models[name].loaded(place)).seconds
         except AirworthyError as error:
-            self._failure = error
-            self.words = "\n".join((*(served.dispatcher.words for served in self._models.values()), error.text))
+            self._failure, self.failed = error, plan
+            self.words = self._models[name].dispatcher.words
             self.stop()
             return
         tune_gc()

@@ -45,7 +45,13 @@ from airworthy.core.facts import Facts, Unknown
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.keys import DISTRIBUTIONS, MODEL_FORMAT_VERSIONS, MODEL_PATH
 from airworthy.core.messages import say
-from airworthy.knowledge import Knowledge
+from airworthy.knowledge import Knowledge, operators
+
+
+def _of_a_known_operator(params: dict[str, str]) -> dict[str, str] | None:
+    # An operator that no standard set has is custom or misspelt; no other version of the runtime would know it.
+    return params if operators.is_known(params["operator"], int(params["version"][:9])) else None
+
 
 CAUSE = Cause(
     slug="format-version-unsupported",
@@ -90,6 +96,7 @@ CAUSE = Cause(
             r"No Op registered for (?P<operator>\w+) with domain_version of (?P<version>\d+)",
             weight=0.8,
             message="the runtime does not know {operator} of operator set {version}",
+            refine=_of_a_known_operator,
         ),
         Signature(
             "Didn't find op for builtin opcode",

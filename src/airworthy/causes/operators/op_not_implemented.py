@@ -62,6 +62,11 @@ MOST_NAMED = 5
 _ON = "{operator} is not implemented for {device}"
 _FOR = "{operator} is not implemented for the type {type}"
 
+
+def _of_no_standard_set(params: dict[str, str]) -> dict[str, str] | None:
+    return None if operators.is_known(params["operator"], int(params["version"][:9])) else params
+
+
 CAUSE = Cause(
     slug="op-not-implemented",
     severity=Severity.ERROR,
@@ -109,6 +114,12 @@ CAUSE = Cause(
         ),
         Signature(
             "No Op or Function registered for", r"registered for (?P<operator>\w+) with domain_version", weight=0.8
+        ),
+        Signature(
+            "No Op registered for",
+            r"No Op registered for (?P<operator>\w+) with domain_version of (?P<version>\d+)",
+            weight=0.9,
+            refine=_of_no_standard_set,
         ),
         Signature("Failed to get registration from op code", r"op code (?P<operator>\w+)"),
         Signature("Didn't find op for builtin opcode", r"builtin opcode '(?P<operator>\w+)'", weight=0.7),

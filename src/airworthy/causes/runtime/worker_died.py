@@ -150,6 +150,12 @@ CAUSE = Cause(
         Signature("error reading from server: EOF", weight=0.45),
         Signature("grpc service not ready", weight=0.5),
         Signature("model runner has unexpectedly stopped", weight=0.5),
+        Signature(
+            "the worker of",
+            r"the worker of (?P<model>\S{1,200}) ended with (?P<status>(?:signal|status) [\w-]{1,20})",
+            weight=0.4,
+            message="the worker of {model} ended with {status}",
+        ),
     ),
     related=("cause-not-in-log", "host-oom", "collective-failed", "illegal-memory-access", "probe-failed"),
 )

@@ -21,7 +21,13 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     if report.findings:
         return
     yield line(say("No known cause is recognised in {subject}.", subject=report.subject))
-    unknown: dict[str, Any] | None = report.answer.get("unknown")
+    yield from unknown_lines(report.answer.get("unknown"), options)
+    if report.answer.get("unknown") is not None:
+        yield line((say("`airworthy causes new NAME --from LOG` makes an entry of it."), "dim"))
+
+
+def unknown_lines(unknown: dict[str, Any] | None, options: RenderOptions) -> Iterator[Line]:
+    """The line of an unrecognised failure that says most, and the catalogue's nearest entries."""
     if unknown is None:
         return
     yield line()
@@ -35,4 +41,3 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         for guess in unknown["guesses"]:
             yield line((guess["cause"], "name"), f"  {guess['title']}", indent=2, hang=2)
     yield line()
-    yield line((say("`airworthy causes new NAME --from LOG` makes an entry of it."), "dim"))

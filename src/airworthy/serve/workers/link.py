@@ -19,7 +19,7 @@ OnEnd = Callable[["WorkerExit"], None]
 
 
 class WorkerExit(AirworthyError):
-    """A runner is gone."""
+    """A runner is gone. Its parameter `code` is the exit status, negative for a signal."""
 
     code = "worker-died"
     message = "the worker of {model} ended with {status}"

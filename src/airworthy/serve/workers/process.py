@@ -116,11 +116,21 @@ class ProcessLink(asyncio.Protocol):
         try:
             return await asyncio.wait_for(asyncio.shield(self._ready), timeout)
         except asyncio.TimeoutError:
+            await self._end_after_failure()
             detail = say("it was not loaded after {timeout:seconds}", timeout=timeout)
             raise LoadFailed(engine=load.engine, path=load.model.entry, detail=detail) from None
+        except AirworthyError:
+            await self._end_after_failure()
+            raise
         finally:
             if not self._ready.done() or self._ready.cancelled() or self._ready.exception() is not None:
                 self.kill()
+
+    async def _end_after_failure(self) -> None:
+        """Kill the process and read its output to the end: the failure's message may overtake it."""
+        assert self._ended is not None
+        self.kill()
+        await asyncio.wait({self._ended}, timeout=GRACE)
 
     def send(self, run: Run, data: Sequence[Buffer]) -> None:
         """Send a batch."""
@@ -199,7 +209,7 @@ class ProcessLink(asyncio.Protocol):
         # Something that the worker started may hold its output open for ever.
         await asyncio.wait({reading}, timeout=0.2)
         reading.cancel()
-        end = WorkerExit(model=self._model, status=_status_text(status), words=_last_line(self.words))
+        end = WorkerExit(model=self._model, status=_status_text(status), code=status, words=_last_line(self.words))
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(end)
             self._ready.exception()  # seen: `start` may have given up before
