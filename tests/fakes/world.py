@@ -101,7 +101,7 @@ def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "
     monkeypatch.setattr(airworthy.causes.registry, "CAUSES", registry)
     monkeypatch.setattr(flow, "gather", lambda **_: host)
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
-    monkeypatch.setattr(diagnosing, "_diagnose", _diagnose_parts)
+    monkeypatch.setattr(diagnosing, "diagnose_parts", _diagnose_parts)
     _module(monkeypatch, "airworthy.recognition", diagnose=_diagnose)
     _module(monkeypatch, "airworthy.causes.pages", page=lambda slug: f"# {slug}\n\nText with *emphasis*.\n")
     _module(monkeypatch, "airworthy.probes.seam.local", LocalHost=object)

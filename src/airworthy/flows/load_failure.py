@@ -62,10 +62,12 @@ def explain(service: InferenceService, error: AirworthyError, facts: Facts, chec
 def merged(checked: Report, failed: Report) -> Report:
     """One report of the checks and of the load that failed after them; a cause that showed is not passed as well."""
     shown = {result.check for result in failed.results if isinstance(result, Failed)}
-    kept = tuple(result for result in checked.results if result.check not in shown)
-    return msgspec.structs.replace(
-        checked, results=(*failed.results, *kept), answer={**checked.answer, **failed.answer}, ranked=True
+    results = tuple(
+        result
+        for result in (*failed.results, *checked.results)
+        if result.check not in shown or (isinstance(result, Failed) and result in failed.results)
     )
+    return msgspec.structs.replace(checked, results=results, answer={**checked.answer, **failed.answer}, ranked=True)
 
 
 def _said(error: AirworthyError) -> str:
