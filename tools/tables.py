@@ -1,6 +1,7 @@
 """Compares a knowledge table with the page of its publisher, and with `--write` brings it up to date.
 
 python tools/tables.py --list                       the tables, and the page of each
+python tools/tables.py --future                     ask each table about something newer than it, and show the answers
 python tools/tables.py cuda_drivers                 ask the pages and show what differs
 python tools/tables.py cuda_drivers --from FILE     the same from a saved page; - is standard input
 python tools/tables.py cuda_drivers --write         change the table: all rows that the page tells, or nothing
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from refresh import future
 from refresh.by_hand import BY_HAND
 from refresh.differ import Difference, compare, compare_ranges, replace, tomllib, written
 from refresh.reader import PageError, page
@@ -38,7 +40,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--section", default="", help="the part of the table that is meant")
     parser.add_argument("--write", action="store_true", help="change the table's file")
     parser.add_argument("--list", action="store_true", help="show the tables and their pages")
+    parser.add_argument("--future", action="store_true", help="show what each table answers about something newer")
     asked = parser.parse_args(arguments)
+    if asked.future:
+        for row in future.table():
+            print(" | ".join(row))
+        return 0
     if asked.list or not asked.table:
         _list()
         return 0

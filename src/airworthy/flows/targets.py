@@ -17,7 +17,7 @@ from airworthy.core.graph import Program
 from airworthy.core.keys import OPERATOR_GAPS
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
-from airworthy.knowledge.operators import ATEN_TARGETS, TARGETS
+from airworthy.knowledge.operators import ATEN_TARGETS, TARGETS, beyond_tables
 from airworthy.report.plain import builtins
 
 SECONDS = 120.0
@@ -88,12 +88,14 @@ def look_at_targets(inspection: Inspection, against: Against) -> tuple[Inspectio
     """
     model = inspection.model
     answer: dict[str, Any] = {}
+    beyond = ""
     if model.entry_format == "onnx":
         from airworthy.artifacts.formats.onnx_graph import read_program
         from airworthy.targets.judge import judge
 
         program = read_program(Path(model.entry))
         matrix = judge(program, _held(against.targets, TARGETS), against.sizes)
+        beyond = beyond_tables(program.opsets)
         if against.ask_runtime:
             answer["assigned"] = _beside(program, assigned(model))
     elif any(operator.domain == "aten" for operator in model.operators):
@@ -102,7 +104,7 @@ def look_at_targets(inspection: Inspection, against: Against) -> tuple[Inspectio
         matrix = judge_aten(model.operators, _held(against.targets, tuple(ATEN_TARGETS)))
     else:
         raise NoGraph(path=model.path, format=model.entry_format or model.format)
-    answer["targets"] = {**builtins(matrix), "unheld": _unheld(model, against.targets)}
+    answer["targets"] = {**builtins(matrix), "unheld": _unheld(model, against.targets), "beyond": beyond}
     del answer["targets"]["gaps"]
     facts = inspection.facts.merged({OPERATOR_GAPS.name: Known(matrix.gaps, model.entry)})
     return Inspection(model, facts), answer

@@ -57,6 +57,7 @@ class Knowledge:
     torch_wheel = staticmethod(pytorch.wheel)
     torch_wheels_of = staticmethod(pytorch.of_release)
     datatype = staticmethod(datatypes.datatype)
+    datatype_answer = staticmethod(datatypes.answer)
     torch_wheels = staticmethod(pytorch.wheels)
     torch_architectures = staticmethod(pytorch.architectures)
     onnx_ceiling = staticmethod(onnx.ceiling)

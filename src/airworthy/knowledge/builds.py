@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
@@ -30,16 +31,30 @@ class Companion(Row, frozen=True):
     """The release of PyTorch that it was built against, `2.6`."""
 
 
-def instructions_of(package: str, version: Version) -> Wheel | None:
-    """The row that says which instruction sets a package's wheel uses."""
-    table = rows("cpu_instructions", "wheel", Wheel)
-    return next((row for row in table if row.package == package and version >= row.since), None)
+def instructions_of(package: str, version: Version) -> TableAnswer[Wheel]:
+    """The row that says which instruction sets a package's wheel uses.
+
+    The rows have no end: for a release of a later series it is the newest one known.
+    """
+    table: tuple[Wheel, ...] = rows("cpu_instructions", "wheel", Wheel)
+    asked = f"{package} {version}"
+    row = next((row for row in table if row.package == package and version >= row.since), None)
+    if row is None:
+        return unknown(asked, "cpu_instructions")
+    is_later = (version.major, version.minor) > (row.since.major, row.since.minor)
+    return newest_row(row, row, asked, row.since) if is_later else exact(row, row)
 
 
-def torch_for(package: str, version: Version) -> Version | None:
+def torch_for(package: str, version: Version) -> TableAnswer[Version]:
     """The release of PyTorch that a package's release was built against."""
-    found = (row for row in _companions(package) if _same_release(row.version, version))
-    return next((row.torch for row in found), None)
+    table, asked = _companions(package), f"{package} {version}"
+    for row in table:
+        if _same_release(row.version, version):
+            return exact(row.torch, row)
+    last = max(table, key=lambda row: row.version, default=None)
+    if last is not None and version > last.version:
+        return unknown(asked, "torch_companions", last, last.version)
+    return unknown(asked, "torch_companions")
 
 
 def companion_of(package: str, torch: Version) -> Version | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 FIRST_COMPATIBLE_MAJOR = 11
@@ -96,15 +97,19 @@ def driver_for_jit(cuda: Version, *, windows: bool = False) -> Version | None:
     return min((driver for driver in drivers if driver is not None), default=None)
 
 
-def cuda_of_driver(driver: Version, *, windows: bool = False) -> Version | None:
+def cuda_of_driver(driver: Version, *, windows: bool = False) -> TableAnswer[Version]:
     """The newest CUDA that a driver speaks: that of the newest toolkit which came with it or an older one."""
-    spoken = [
-        Version(f"{row.toolkit.major}.{row.toolkit.minor}")
-        for row in rows("cuda_drivers", "shipped", Shipped)
-        if (brought := row.windows if windows else row.linux) is not None
-        and (brought <= driver or (brought.major == driver.major and len(driver.numbers) == 1))
-    ]
-    return max(spoken, default=None)
+    table: tuple[Shipped, ...] = rows("cuda_drivers", "shipped", Shipped)
+    brought = [(at, row) for row in table if (at := row.windows if windows else row.linux) is not None]
+    asked = f"driver {driver}"
+    spoken = [row for at, row in brought if at <= driver or (at.major == driver.major and len(driver.numbers) == 1)]
+    if not spoken:
+        return unknown(asked, "cuda_drivers")
+    row = max(spoken, key=lambda each: each.toolkit)
+    value = Version(f"{row.toolkit.major}.{row.toolkit.minor}")
+    newest = max(at for at, _ in brought)
+    # A later branch may have come with a later toolkit, which is in no row yet.
+    return newest_row(value, row, asked, newest) if driver.major > newest.major else exact(value, row)
 
 
 _ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")

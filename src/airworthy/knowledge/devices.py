@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, newest, rows
 
 
@@ -83,9 +84,22 @@ def memory_in(name: str) -> int | None:
     return int(found[1]) << 30 if found else None
 
 
-def floor(name: str, version: Version) -> Floor | None:
-    """The row that says which devices a release of a library or engine left behind."""
-    return newest(rows("device_floors", "floor", Floor), name, version)
+def floor(name: str, version: Version) -> TableAnswer[Floor]:
+    """The row that says which devices a release of a library or engine left behind.
+
+    A row holds until the next one, so the last one of a name is the newest known for every release after it; later
+    releases leave more devices behind and take none back.
+    """
+    table: tuple[Floor, ...] = rows("device_floors", "floor", Floor)
+    row, asked = newest(table, name, version), f"{name} {version}"
+    if row is None:
+        return unknown(asked, "device_floors")
+    last = max(each.since for each in table if each.name == name)
+    return (
+        newest_row(row, row, asked, last)
+        if (version.major, version.minor) > (last.major, last.minor)
+        else exact(row, row)
+    )
 
 
 def _models() -> tuple[Model, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, found, unknown
 from airworthy.knowledge.tables import Row, rows, within
 
 
@@ -36,16 +37,23 @@ class Attention(Row, frozen=True):
 
 def quantised(
     engine: str, version: Version, method: str, *, mixture: bool = False, weights_only: bool = False
-) -> Quantised | None:
-    """The row that decides about a way of quantising; None where the table doesn't say."""
+) -> TableAnswer[Quantised]:
+    """The row that decides about a way of quantising.
+
+    Unknown for a release after the last row: engines add kernels for older devices, so that row need not hold.
+    """
     wanted = re.sub(r"[^a-z0-9_]+", "_", method.lower()).strip("_")
-    fitting: list[Quantised] = [
-        row
-        for row in rows("quantised_kernels", "kernel", Quantised)
-        if row.engine == engine and row.method == wanted and within(version, Version("0"), row.until)
+    asked = f"{method} on {engine} {version}"
+    table: list[Quantised] = [
+        row for row in rows("quantised_kernels", "kernel", Quantised) if row.engine == engine and row.method == wanted
     ]
+    fitting = [row for row in table if within(version, Version("0"), row.until)]
+    if table and not fitting:
+        last = max(table, key=lambda row: row.until)
+        return unknown(asked, "quantised_kernels", last, last.until)
     special = mixture and not weights_only and any(row.mixture for row in fitting)
-    return next((row for row in fitting if row.mixture is special), None)
+    row = next((row for row in fitting if row.mixture is special), None)
+    return found(row, asked, "quantised_kernels", row)
 
 
 def attention(name: str) -> Attention | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
@@ -21,22 +22,24 @@ class Ceiling(Row, frozen=True):
         return {"onnx-ir": self.ir, "onnx-opset": self.opset}.get(kind)
 
 
-def ceiling(version: Version, kind: str, wanted: int) -> int | None:
-    """The ceiling of a runtime for a kind of version; None where the table can't decide about the version wanted.
+def ceiling(version: Version, kind: str, wanted: int) -> TableAnswer[int]:
+    """The ceiling of a runtime for a kind of version; unknown where the table can't decide about the version wanted.
 
-    Ceilings never fall from one release to the next, so a runtime newer than the table reads at least what the newest
-    row reads, and one older than the table at most what the oldest row reads.
+    Ceilings never fall from one release to the next: a runtime newer than the table reads at least what the newest row
+    reads, and one older than the table at most what the oldest row reads.
     """
-    known = [(row.release, limit) for row in _ceilings() if (limit := row.of(kind)) is not None]
+    known = [(row, limit) for row in _ceilings() if (limit := row.of(kind)) is not None]
     release = Version(f"{version.major}.{version.minor}")
-    exact = next((limit for row, limit in known if row == release), None)
-    if exact is not None or not known:
-        return exact
-    if release > known[-1][0] and wanted <= known[-1][1]:
-        return known[-1][1]
-    if release < known[0][0] and wanted > known[0][1]:
-        return known[0][1]
-    return None
+    asked = f"onnxruntime {version}"
+    for row, limit in known:
+        if row.release == release:
+            return exact(limit, row)
+    if known and release > known[-1][0].release:
+        row, limit = known[-1]
+        return newest_row(limit, row, asked, row.release)
+    if known and release < known[0][0].release and wanted > known[0][1]:
+        return exact(known[0][1], known[0][0])
+    return unknown(asked, "onnx")
 
 
 def first_runtime(kind: str, wanted: int) -> Version | None:

@@ -6,10 +6,14 @@ One table a target under `data/operators/`, read when that target is asked about
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
+from airworthy.knowledge.tables import Row
 
 TARGETS = (
     "cpu",
@@ -133,9 +137,13 @@ def target(name: str) -> Target:
 
 
 @functools.cache
+def _schema_table() -> dict[str, Any]:
+    table: dict[str, Any] = msgspec.json.decode(_read("schemas"))
+    return table
+
+
 def _schemas() -> dict[str, dict[str, list[tuple[int, str, str]]]]:
-    table = msgspec.json.decode(_read("schemas"))
-    rows: dict[str, dict[str, list[tuple[int, str, str]]]] = table["operators"]
+    rows: dict[str, dict[str, list[tuple[int, str, str]]]] = _schema_table()["operators"]
     return rows
 
 
@@ -180,6 +188,23 @@ def versions(domain: str, name: str) -> tuple[int, ...]:
 def newest_opset() -> int:
     """The newest operator set of the standard domain that has rows."""
     return max(since for versions in _schemas()[""].values() for since, _, _ in versions)
+
+
+def newest_form(domain: str, name: str, opset: int) -> TableAnswer[Schema]:
+    """An operator as it is in an operator set; of a set newer than the table its newest form, marked as that."""
+    form, asked = schema(domain, name, opset), f"operator set {opset}"
+    if form is None:
+        return unknown(f"{name} of {asked}", "operators/schemas")
+    newest = newest_opset()
+    if domain == "" and opset > newest:
+        table = _schema_table()
+        return newest_row(form, Row(source=table["source"], checked=table["checked"]), asked, newest)
+    return exact(form)
+
+
+def beyond_tables(opsets: Mapping[str, int]) -> str:
+    """Why answers about a graph rest on older forms of its operators, one line; empty where they don't."""
+    return newest_form("", "Identity", opsets.get("", 0)).reason if opsets.get("", 0) > newest_opset() else ""
 
 
 def is_known(name: str, opset: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
@@ -57,15 +58,27 @@ def stand_ins(distribution: str) -> tuple[str, ...]:
     return next((row.distributions for row in libraries() if distribution in row.distributions), ())
 
 
-def floors(library: str, version: Version) -> tuple[Floor, ...]:
-    """What a release of a library insists on, the highest demand for each framework and format."""
+def floors(library: str, version: Version) -> TableAnswer[tuple[Floor, ...]]:
+    """What a release of a library insists on, the highest demand for each framework and format.
+
+    The rows have no end, and demands only grow: for a release of a later series they are the newest ones known.
+    """
+    table: tuple[Floor, ...] = rows("framework_floors", "floor", Floor)
+    own = [row for row in table if row.library == library]
+    asked = f"{library} {version}"
     held: dict[tuple[str, str], Floor] = {}
-    for row in rows("framework_floors", "floor", Floor):
-        if row.library == library and row.since <= version:
+    for row in own:
+        if row.since <= version:
             key = (row.framework, row.format)
             if key not in held or held[key].minimum < row.minimum:
                 held[key] = row
-    return tuple(held.values())
+    if not held:
+        return unknown(asked, "framework_floors")
+    last = max(own, key=lambda row: row.since)
+    value = tuple(held.values())
+    if (version.major, version.minor) > (last.since.major, last.since.minor):
+        return newest_row(value, last, asked, last.since)
+    return exact(value, value[0])
 
 
 def insistent() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows, within
 
 
@@ -89,31 +90,46 @@ class TensorflowWheel(Row, frozen=True):
     """The newest device for which its PTX is enough."""
 
 
-def supported_pythons(package: str, version: Version, platform: str = "", machine: str = "") -> Support | None:
-    """The row that says which interpreters a release has wheels for on a system; None where the table doesn't say."""
-    post = _post(version)
-    fitting = [
+def supported_pythons(package: str, version: Version, platform: str = "", machine: str = "") -> TableAnswer[Support]:
+    """The row that says which interpreters a release has wheels for on a system.
+
+    A row without an end is the newest one known; a release after the end of all rows is unknown, as the next
+    interpreter comes with it.
+    """
+    post, asked = _post(version), f"{package} {version}"
+    table: list[Support] = [
         row
         for row in rows("python_support", "support", Support)
-        if row.package == package
-        and within(version, row.since, row.until)
-        and post >= row.post
-        and row.platform in {"", platform}
-        and row.machine in {"", machine}
+        if row.package == package and row.platform in {"", platform} and row.machine in {"", machine}
     ]
+    fitting = [row for row in table if within(version, row.since, row.until) and post >= row.post]
     # What is said of one system comes before what is said of all.
-    return next(iter(sorted(fitting, key=lambda row: not row.platform)), None)
+    row = next(iter(sorted(fitting, key=lambda each: not each.platform)), None)
+    if row is not None:
+        return newest_row(row, row, asked, row.since) if row.until is None else exact(row, row)
+    last = max(table, key=lambda each: each.until or each.since, default=None)
+    if last is not None and last.until is not None and version > last.until:
+        return unknown(asked, "python_support", last, last.until)
+    return unknown(asked, "python_support")
 
 
-def wheel_platform(package: str, version: Version) -> Platform | None:
-    """What the wheels of a release need of the C library; None where the table doesn't say."""
+def wheel_platform(package: str, version: Version) -> TableAnswer[Platform]:
+    """What the wheels of a release need of the C library.
+
+    The rows have no end: for a release of a later series it is the newest one known.
+    """
+    asked = f"{package} {version}"
     local = version.text.partition("+")[2]
     fitting = (
         row
         for row in rows("wheel_platforms", "platform", Platform)
         if row.package == package and version >= row.since and row.tag in {"", local}
     )
-    return next(fitting, None)
+    row = next(fitting, None)
+    if row is None:
+        return unknown(asked, "wheel_platforms")
+    is_later = (version.major, version.minor) > (row.since.major, row.since.minor)
+    return newest_row(row, row, asked, row.since) if is_later else exact(row, row)
 
 
 def _post(version: Version) -> int:

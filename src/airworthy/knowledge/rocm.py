@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows, within
 
 
@@ -46,10 +47,17 @@ class Override(Row, frozen=True):
     """What `HSA_OVERRIDE_GFX_VERSION` has to say, `10.3.0`."""
 
 
-def architectures(rocm: Version) -> tuple[str, ...]:
-    """The most device code that PyTorch's wheels for a ROCm version ever held; empty for one before the table."""
-    known = [row for row in rows("rocm", "wheel", Wheel) if row.rocm <= rocm]
-    return max(known, key=lambda row: row.rocm).architectures if known else ()
+def architectures(rocm: Version) -> TableAnswer[tuple[str, ...]]:
+    """The most device code that PyTorch's wheels for a ROCm version ever held; unknown for one before the table."""
+    table: tuple[Wheel, ...] = rows("rocm", "wheel", Wheel)
+    known = [row for row in table if row.rocm <= rocm]
+    asked = f"ROCm {rocm}"
+    if not known:
+        return unknown(asked, "rocm")
+    row = max(known, key=lambda each: each.rocm)
+    last = max(each.rocm for each in table)
+    is_newer = (rocm.major, rocm.minor) > (last.major, last.minor)
+    return newest_row(row.architectures, row, asked, last) if is_newer else exact(row.architectures, row)
 
 
 def runs_on(code: str, device: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from airworthy.core.version import Version
+from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
@@ -48,15 +49,19 @@ def first_with(model_type: str) -> Version | None:
     return known[0] if known else None
 
 
-def knows(model_type: str, installed: Version) -> bool | None:
-    """Whether a release knows a model type; None where the table can't decide."""
+def knows(model_type: str, installed: Version) -> TableAnswer[bool]:
+    """Whether a release knows a model type."""
     known = _types().get(model_type)
+    last = max(rows("model_types", "release", Release), key=lambda row: row.version)
+    asked = f"{model_type} in transformers {installed}"
     if known is None:
-        return None
+        return unknown(f"model type {model_type}", "model_types", last, last.version)
     first, without = known
+    if installed > last.version:
+        return newest_row(True, last, asked, last.version)
     if installed >= first:
-        return True
-    return False if without is not None and installed <= without else None
+        return exact(True)
+    return exact(False) if without is not None and installed <= without else unknown(asked, "model_types")
 
 
 def quantisation(method: str) -> Method | None:

@@ -22,13 +22,13 @@ KNOWN = Knowledge()
     ],
 )
 def test_device_code_of_wheels(rocm: str, has: str, lacks: str) -> None:
-    code = KNOWN.rocm_architectures(Version(rocm))
+    code = KNOWN.rocm_architectures(Version(rocm)).value
     assert has in code
     assert lacks not in code
 
 
 def test_wheels_before_the_table_are_not_known() -> None:
-    assert KNOWN.rocm_architectures(Version("3.7")) == ()
+    assert KNOWN.rocm_architectures(Version("3.7")).value is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_cann_of_a_torch_npu(torch_npu: str, cann: str | None) -> None:
 
 
 def test_every_override_leads_to_code_that_some_wheel_has() -> None:
-    newest = KNOWN.rocm_architectures(Version("99"))
+    newest = KNOWN.rocm_architectures(Version("99")).value
     for target in ("gfx1031", "gfx1036", "gfx1103"):
         sibling = KNOWN.rocm_override(target)
         assert sibling is not None

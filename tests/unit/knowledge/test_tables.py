@@ -32,6 +32,7 @@ from airworthy.knowledge import (
     transformers,
     xids,
 )
+from airworthy.knowledge.answers import Basis
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
@@ -201,12 +202,17 @@ def test_wheels() -> None:
 
 
 def test_onnx_ceilings() -> None:
-    assert KNOWN.onnx_ceiling(Version("1.20.1"), "onnx-ir", 99) == 10
-    assert KNOWN.onnx_ceiling(Version("1.14.1"), "onnx-opset", 18) is None
-    assert KNOWN.onnx_ceiling(Version("1.99"), "onnx-ir", 3) is not None
-    assert KNOWN.onnx_ceiling(Version("1.99"), "onnx-ir", 99) is None
-    assert KNOWN.onnx_ceiling(Version("1.0"), "onnx-ir", 3) is None
-    assert KNOWN.onnx_ceiling(Version("1.20"), "gguf", 3) is None
+    def asked(version: str, kind: str, wanted: int) -> tuple[int | None, Basis]:
+        answer = KNOWN.onnx_ceiling(Version(version), kind, wanted)
+        return answer.value, answer.basis
+
+    assert asked("1.20.1", "onnx-ir", 99) == (10, Basis.EXACT)
+    assert asked("1.32.0", "onnx-opset", 99) == (28, Basis.EXACT)
+    assert asked("1.14.1", "onnx-opset", 18) == (None, Basis.UNKNOWN)
+    assert asked("1.99", "onnx-ir", 3) == asked("1.99", "onnx-ir", 99) == (14, Basis.NEWEST_ROW)
+    assert asked("1.0", "onnx-ir", 3) == (None, Basis.UNKNOWN)
+    assert asked("1.0", "onnx-ir", 9) == (8, Basis.EXACT)
+    assert asked("1.20", "gguf", 3) == (None, Basis.UNKNOWN)
     assert KNOWN.onnxruntime_for("onnx-ir", 11) == Version("1.23")
     assert KNOWN.onnxruntime_for("onnx-ir", 99) is None
 
@@ -228,7 +234,7 @@ def test_glibc_and_numpy() -> None:
     ("driver", "cuda_version"), [("535.104.05", "12.2"), ("535", "12.2"), ("525.60.13", "12.0"), ("470.57.02", "11.4")]
 )
 def test_cuda_of_driver(driver: str, cuda_version: str) -> None:
-    assert KNOWN.cuda_of_driver(Version(driver)) == Version(cuda_version)
+    assert KNOWN.cuda_of_driver(Version(driver)).value == Version(cuda_version)
 
 
 def test_compiler_with() -> None:
@@ -240,9 +246,9 @@ def test_compiler_with() -> None:
 
 
 def test_companions_of_torch() -> None:
-    assert KNOWN.torch_for("torchvision", Version("0.21.0+cu124")) == Version("2.6")
+    assert KNOWN.torch_for("torchvision", Version("0.21.0+cu124")).value == Version("2.6")
     assert KNOWN.companion_of("torchvision", Version("2.5.1")) == Version("0.20")
-    assert KNOWN.torch_for("torchvision", Version("9.9")) is None
+    assert KNOWN.torch_for("torchvision", Version("9.9")).value is None
 
 
 def test_instructions_of_wheels() -> None:
@@ -274,7 +280,7 @@ def test_datatypes() -> None:
     ],
 )
 def test_model_types_of_transformers(model_type: str, installed: str, knows: bool | None) -> None:
-    assert KNOWN.knows_model_type(model_type, Version(installed)) is knows
+    assert KNOWN.knows_model_type(model_type, Version(installed)).value is knows
 
 
 def test_floors_of_a_library() -> None:

@@ -48,6 +48,7 @@ from airworthy.core.keys import AMD_DEVICES, AMD_GFX_OVERRIDE, FRAMEWORKS
 from airworthy.core.messages import say
 from airworthy.core.values import FrameworkBuild
 from airworthy.knowledge import Knowledge
+from airworthy.knowledge.answers import TableAnswer, exact
 
 _NAMED = "the program holds no code for {architecture}"
 
@@ -107,20 +108,22 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     for build in facts.value(FRAMEWORKS):
         if build.accelerator != "rocm" or not devices:
             continue
-        code = _code(build, known)
+        answer = _code(build, known)
+        code = answer.value
         if not code:
             undecided = say("the device code in {framework} could not be read", framework=build.name)
             continue
         unfit = {a for a in devices if not any(known.rocm_runs_on(each, told or a) for each in code)}
         # The integrated device of a processor doesn't keep the card beside it from working.
-        severity = Severity.ERROR if len(unfit) == len(devices) else Severity.WARNING
+        is_sure = len(unfit) == len(devices) and not answer.is_newest_row
+        severity = Severity.ERROR if is_sure else Severity.WARNING
         for architecture in sorted(unfit):
             yield CAUSE.finding(
                 facts,
                 build.name,
-                evidence=(FRAMEWORKS, AMD_DEVICES),
+                evidence=(FRAMEWORKS, AMD_DEVICES, *answer.evidence("rocm")),
                 severity=severity,
-                confidence=Confidence.HIGH if build.architectures else Confidence.MEDIUM,
+                confidence=_confidence(build, answer),
                 framework=build.name,
                 version=build.version.text,
                 device=devices[architecture].name,
@@ -131,10 +134,16 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable("{reason}", reason=undecided)
 
 
-def _code(build: FrameworkBuild, known: Knowledge) -> tuple[str, ...]:
+def _code(build: FrameworkBuild, known: Knowledge) -> TableAnswer[tuple[str, ...]]:
     if build.architectures or build.name != "torch" or build.runtime is None:
-        return build.architectures
+        return exact(build.architectures)
     return known.rocm_architectures(build.runtime)
+
+
+def _confidence(build: FrameworkBuild, answer: TableAnswer[tuple[str, ...]]) -> Confidence:
+    if build.architectures:
+        return Confidence.HIGH
+    return Confidence.LOW if answer.is_newest_row else Confidence.MEDIUM
 
 
 @CAUSE.remedy

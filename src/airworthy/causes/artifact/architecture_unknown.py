@@ -119,8 +119,13 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     if isinstance(fact, Unknown):
         raise Undecidable("{fact} is unknown: {reason}", fact=DISTRIBUTIONS.name, reason=fact.reason)
     installed = next((d.version for d in facts.get_value(DISTRIBUTIONS, ()) if d.name == "transformers"), None)
-    if installed is None or known.knows_model_type(model_type, installed) is not False:
-        return  # another program loads it, or a table of what was looked at can't tell
+    if installed is None:
+        return  # another program loads it
+    answer = known.knows_model_type(model_type, installed)
+    if answer.value is None:
+        raise Undecidable("{reason}", reason=answer.reason)
+    if answer.value:
+        return
     yield CAUSE.finding(
         facts,
         facts.get_value(MODEL_PATH, model_type),

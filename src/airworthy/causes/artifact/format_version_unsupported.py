@@ -108,6 +108,10 @@ CAUSE = Cause(
     related=("op-not-implemented", "wrong-format", "architecture-unknown", "engine-not-portable"),
 )
 
+_NEWEST = (
+    "the model demands {kind} {version}; {runtime} {installed} is newer than the table, whose newest row reads up to "
+    "{ceiling}"
+)
 _DECIDED = frozenset({"onnx-ir", "onnx-opset"})
 _STANDARD = frozenset({"", "ai.onnx"})
 
@@ -126,20 +130,21 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable("no ONNX Runtime is installed in this environment")
     undecided = ""
     for demand in demands:
-        ceiling = known.onnx_ceiling(runtime.version, demand.kind, demand.version)
-        if ceiling is None:
-            undecided = say(
-                "what {runtime} {version} reads is not in the tables", runtime=runtime.name, version=runtime.version
-            )
-        elif demand.version > ceiling:
+        answer = known.onnx_ceiling(runtime.version, demand.kind, demand.version)
+        if answer.value is None:
+            undecided = answer.reason
+        elif demand.version > answer.value:
             yield CAUSE.finding(
                 facts,
                 facts.get_value(MODEL_PATH, runtime.name),
-                evidence=(MODEL_FORMAT_VERSIONS, DISTRIBUTIONS),
-                confidence=Confidence.MEDIUM,
+                evidence=(MODEL_FORMAT_VERSIONS, DISTRIBUTIONS, *answer.evidence("onnx")),
+                # A runtime newer than the table may read more, so it is asked itself; what it refuses is told then.
+                severity=Severity.WARNING if answer.is_newest_row else None,
+                confidence=Confidence.LOW if answer.is_newest_row else Confidence.MEDIUM,
+                message=_NEWEST if answer.is_newest_row else "",
                 kind=demand.kind,
                 version=demand.version,
-                ceiling=ceiling,
+                ceiling=answer.value,
                 runtime=runtime.name,
                 installed=runtime.version.text,
             )

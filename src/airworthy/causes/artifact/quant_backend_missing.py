@@ -127,6 +127,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable("{fact} is unknown: {reason}", fact=DISTRIBUTIONS.name, reason=fact.reason)
     installed = {each.name for each in facts.get_value(DISTRIBUTIONS, ())}
     needed = known.quantisation(method)
+    if needed is None and "transformers" in installed:
+        raise Undecidable("which package reads weights quantised with {method} is not in the tables", method=method)
     if needed is None or "transformers" not in installed or installed & {*needed.packages, *needed.engines}:
         return
     yield CAUSE.finding(

@@ -91,7 +91,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     installed = next((d.version for d in facts.get_value(DISTRIBUTIONS, ()) if d.name == "transformers"), None)
     first = known.first_with_model_type(configuration.model_type)
     if first is not None and (
-        installed is None or known.knows_model_type(configuration.model_type, installed) is not False
+        installed is None or known.knows_model_type(configuration.model_type, installed).value is not False
     ):
         return  # the library's own code is used unless the other is asked for
     yield CAUSE.finding(

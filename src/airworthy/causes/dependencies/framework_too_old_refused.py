@@ -120,9 +120,10 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         version = installed.get(library)
         if version is None:
             continue
+        answer = known.floors(library, version)
         refused = [
             floor
-            for floor in known.floors(library, version)
+            for floor in answer.value or ()
             if floor.framework in installed
             and (not floor.format or (isinstance(entry, Known) and entry.value == floor.format))
             and _release(installed[floor.framework]) < floor.minimum
@@ -132,7 +133,11 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             yield CAUSE.finding(
                 facts,
                 library,
-                evidence=(DISTRIBUTIONS, MODEL_ENTRY_FORMAT) if floor.format else (DISTRIBUTIONS,),
+                evidence=(
+                    DISTRIBUTIONS,
+                    *((MODEL_ENTRY_FORMAT,) if floor.format else ()),
+                    *answer.evidence("framework_floors"),
+                ),
                 message=_PICKLED if floor.format else "",
                 library=library,
                 version=version.text,

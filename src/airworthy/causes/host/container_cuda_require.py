@@ -85,7 +85,9 @@ _COMPARE = {
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """One of the alternatives, which blanks part, must hold; in each, all conditions, which commas part."""
     driver = facts.value(NVIDIA_DRIVER)
-    cuda = facts.get_value(NVIDIA_CUDA, None) or known.cuda_of_driver(driver, windows=windows_driver(facts))
+    spoken = known.cuda_of_driver(driver, windows=windows_driver(facts))
+    told = facts.get_value(NVIDIA_CUDA, None)
+    cuda = told or spoken.value
     if cuda is None:
         raise Undecidable("which CUDA driver {driver} speaks is not known", driver=driver)
     required = facts.value(CONTAINER_REQUIRE)
@@ -94,6 +96,8 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         return
     if None in answers:
         raise Undecidable("whether a condition of {required} holds cannot be told", required=required)
+    if told is None and spoken.is_newest_row:
+        raise Undecidable("{reason}", reason=spoken.reason)
     yield CAUSE.finding(
         facts,
         "NVIDIA_REQUIRE_CUDA",

@@ -112,13 +112,18 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     installed = {each.name: each.version for each in facts.get_value(DISTRIBUTIONS, ())}
     installed |= {each.name: each.version for each in facts.get_value(FRAMEWORKS, ())}
     for name, version in sorted(installed.items()):
-        wheel = known.instructions_of(name, version)
+        answer = known.instructions_of(name, version)
+        wheel = answer.value
         missing = tuple(each for each in wheel.instructions if each not in here) if wheel else ()
         if missing:
             yield CAUSE.finding(
                 facts,
                 name,
-                evidence=(CPU_INSTRUCTIONS, FRAMEWORKS if name in _TENSORFLOW else DISTRIBUTIONS),
+                evidence=(
+                    CPU_INSTRUCTIONS,
+                    FRAMEWORKS if name in _TENSORFLOW else DISTRIBUTIONS,
+                    *answer.evidence("cpu_instructions"),
+                ),
                 confidence=Confidence.MEDIUM,  # somebody may have built it for this very machine
                 package=name,
                 version=version.text,

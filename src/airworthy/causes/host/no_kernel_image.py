@@ -201,13 +201,19 @@ def _left_behind(facts: Facts, devices: dict[str, Device], known: Knowledge) -> 
     cuda = {build.name for build in facts.value(FRAMEWORKS) if build.accelerator == "cuda"}
     for each in facts.get_value(DISTRIBUTIONS, ()):
         name = "cudnn" if each.name.startswith("nvidia-cudnn-cu") else each.name
-        row = known.device_floor(name, each.version) if each.version.text[:2] not in {"0", "0+"} else None
-        if row is None or capabilities[newest] >= row.minimum or (row.layer == "wheel" and each.name not in cuda):
+        floor = known.device_floor(name, each.version) if each.version.text[:2] not in {"0", "0+"} else None
+        row = floor.value if floor is not None else None
+        if (
+            floor is None
+            or row is None
+            or capabilities[newest] >= row.minimum
+            or (row.layer == "wheel" and each.name not in cuda)
+        ):
             continue
         yield CAUSE.finding(
             facts,
             each.name,
-            evidence=(DISTRIBUTIONS, NVIDIA_DEVICES, row.evidence("device_floors")),
+            evidence=(DISTRIBUTIONS, NVIDIA_DEVICES, *floor.evidence("device_floors")),
             confidence=Confidence.MEDIUM,
             message="{framework} {version} needs compute capability {minimum} or newer; {device} has {capability}",
             framework=each.name,

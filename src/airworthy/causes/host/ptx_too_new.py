@@ -42,7 +42,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.causes.commands import windows_driver
-from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.causes.wheels import install, torch_wheel
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
@@ -84,22 +84,31 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Is PTX all that a build has for a device, and does the driver know its version?"""
     driver, speaks = facts.value(NVIDIA_DRIVER), facts.get_value(NVIDIA_CUDA, None)
     devices = {device.architecture: device for device in facts.value(NVIDIA_DEVICES)}
+    undecided = ""
     for build in facts.value(FRAMEWORKS):
         if build.accelerator != "cuda" or build.runtime is None or (speaks is not None and speaks >= build.runtime):
             continue
         floor = known.minimum_driver(build.runtime, windows=windows_driver(facts))
-        if floor is None or known.older(driver, floor):
+        if floor is None:
+            undecided = say("no driver is known for CUDA {cuda}", cuda=build.runtime)
+            continue
+        if known.older(driver, floor):
             continue  # too old for all of it: another cause
         if build.compressed and known.older(driver, UNPACKS):
             yield _finding(facts, build, say("packed code"), say("this device"), say("unpack"), UNPACKS)
             continue
         required = known.driver_for_jit(build.runtime, windows=windows_driver(facts))
-        if required is None or not known.older(driver, required):
+        if required is None:
+            undecided = say("which driver compiles PTX of CUDA {cuda} is not known", cuda=build.runtime)
+            continue
+        if not known.older(driver, required):
             continue
         for architecture, device in sorted(devices.items()):
             if _only_ptx(build, architecture, known):
                 code = say("only PTX of CUDA {cuda}", cuda=build.runtime)
                 yield _finding(facts, build, code, device.name, say("compile"), required)
+    if undecided:
+        raise Undecidable("{reason}", reason=undecided)
 
 
 def _only_ptx(build: FrameworkBuild, device: str, known: Knowledge) -> bool:

@@ -43,7 +43,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.causes.commands import pip_install
-from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.interface import Cause, Signature, Undecidable
 from airworthy.causes.requirements import named, pins
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
@@ -52,6 +52,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
 from airworthy.knowledge import Knowledge
+from airworthy.knowledge.answers import TableAnswer, exact
 
 # Ascend's stack says the same when its parts do not match; that has an entry of its own.
 _NOT_ASCEND = r"^(?!.*(?:[Aa]scend|torch_npu)).*?"
@@ -128,23 +129,29 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     torch = named(distributions, "torch")
     if torch is None:
         return
+    undecided = ""
     for each in distributions:
         if each.name not in _COMPILED:
             continue
-        wanted = _built_for(each, known)
+        answer = _built_for(each, known)
+        wanted = answer.value
+        if wanted is None and answer.row is not None:
+            undecided = answer.reason
         if wanted is not None and (wanted.major, wanted.minor) != (torch.version.major, torch.version.minor):
             yield _finding(facts, each, wanted.text, torch)
         elif _other_abi(each, torch.version):
             yield _finding(facts, each, say("with the other C++ ABI"), torch)
+    if undecided:
+        raise Undecidable("{reason}", reason=undecided)
 
 
-def _built_for(extension: Distribution, known: Knowledge) -> Version | None:
+def _built_for(extension: Distribution, known: Knowledge) -> TableAnswer[Version]:
     pinned = pins(extension).get("torch")
     if pinned is not None:
-        return pinned
+        return exact(pinned)
     tag = _TAG.search(extension.version.local)
     if tag:
-        return Version(tag[1] if "." in tag[1] else f"{tag[1][0]}.{tag[1][1:]}")
+        return exact(Version(tag[1] if "." in tag[1] else f"{tag[1][0]}.{tag[1][1:]}"))
     return known.torch_for(extension.name, extension.version)
 
 

@@ -158,7 +158,8 @@ CAUSE = Cause(
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """The types of the weights against the newest device; a type that is asked for is a matter of the plan."""
-    stored = [row for name in facts.value(MODEL_DATATYPES) if (row := known.datatype(name)) is not None]
+    answers = [known.datatype_answer(name) for name in facts.value(MODEL_DATATYPES)]
+    stored = [answer.value for answer in answers if answer.value is not None]
     nvidia, amd = facts.fact(NVIDIA_DEVICES), facts.fact(AMD_DEVICES)
     best = newest_nvidia(facts.get_value(NVIDIA_DEVICES, ()))
     targets = [device for device in facts.get_value(AMD_DEVICES, ()) if device.architecture.startswith("gfx")]
@@ -171,6 +172,9 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             yield _finding(
                 facts, AMD_DEVICES, targets[0].name, targets[0].architecture, row.name, " / ".join(row.gfx) or "-"
             )
+    undecided = next((answer.reason for answer in answers if answer.reason), "")
+    if undecided and (best is not None or targets):
+        raise Undecidable("{reason}", reason=undecided)
 
 
 def _finding(

@@ -50,7 +50,10 @@ def no_arithmetic(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Find
     """The device has no arithmetic for the data type that is asked for."""
     device, capability = _newest(facts, known)
     dtype = facts.value(PLAN_DTYPE)
-    row = known.datatype(dtype)
+    answer = known.datatype_answer(dtype)
+    if answer.reason:
+        raise Undecidable("{reason}", reason=answer.reason)
+    row = answer.value
     if row is None or capability >= row.capability:
         return
     engine = next((d.name for d in facts.get_value(DISTRIBUTIONS, ()) if d.name in ENGINES), "")
@@ -76,8 +79,14 @@ def no_quantised_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterato
     method = facts.value(PLAN_QUANTIZATION)
     mixture = _MIXTURE.search(facts.get_value(PLAN_MODEL, "")) is not None
     weights_only = facts.get_value(PLAN_WEIGHTS_ONLY, False)
+    undecided = ""
     for package in facts.value(DISTRIBUTIONS):
-        row = known.quantised_kernel(package.name, package.version, method, mixture=mixture, weights_only=weights_only)
+        answer = known.quantised_kernel(
+            package.name, package.version, method, mixture=mixture, weights_only=weights_only
+        )
+        row = answer.value
+        if row is None and answer.row is not None:
+            undecided = answer.reason
         if row is not None and capability < row.minimum:
             yield cause.finding(
                 facts,
@@ -93,6 +102,8 @@ def no_quantised_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterato
                 device=device.name,
                 capability=capability.text,
             )
+    if undecided:
+        raise Undecidable("{reason}", reason=undecided)
 
 
 def no_attention_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:

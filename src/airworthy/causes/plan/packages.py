@@ -36,24 +36,32 @@ _MACHINES = ("x86_64", "aarch64", "ppc64le", "s390x", "i686", "armv7l", "riscv64
 
 def no_wheel(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """No wheel of the release is for this Python, this system or this C library."""
+    undecided: list[str] = []
     for package in facts.value(PLAN_PACKAGES):
         yield from _by_tag(cause, package, facts)
         yield from _by_platform(cause, package, facts, known)
-        yield from _by_table(cause, package, facts, known)
+        yield from _by_table(cause, package, facts, known, undecided)
+    if undecided:
+        raise Undecidable("{reasons}", reasons=tuple(undecided))
 
 
-def _by_table(cause: Cause, package: Distribution, facts: Facts, known: Knowledge) -> Iterator[Finding]:
+def _by_table(
+    cause: Cause, package: Distribution, facts: Facts, known: Knowledge, undecided: list[str]
+) -> Iterator[Finding]:
     if package.version.text.startswith("0+") or package.version.text == "0":
         return  # no version was given
     system, machine = facts.get_value(PLAN_SYSTEM, ""), facts.get_value(CPU_ARCHITECTURE, "")
-    row = known.supported_pythons(package.name, package.version, system, machine)
+    answer = known.supported_pythons(package.name, package.version, system, machine)
     if facts.get_value(LIBC_NAME, "") == "musl":
         other = known.supported_pythons(package.name, package.version, "musl", machine)
-        row, system = (other, say("Linux with musl")) if other is not None and other.none else (row, system)
-    python = facts.get_value(PYTHON_VERSION, None)
+        if other.value is not None and other.value.none:
+            answer, system = other, say("Linux with musl")
+    row, python = answer.value, facts.get_value(PYTHON_VERSION, None)
     if row is None:
+        if answer.row is not None and python is not None:
+            undecided.append(answer.reason)
         return
-    evidence = (PLAN_PACKAGES, row.evidence("python_support"))
+    evidence = (PLAN_PACKAGES, *answer.evidence("python_support"))
     if row.none:
         message = "there is no {requirement} for {system} on {machine}"
         yield _none(cause, package, facts, evidence, message, system=system, machine=machine or say("this processor"))
@@ -99,11 +107,12 @@ def _by_tag(cause: Cause, package: Distribution, facts: Facts) -> Iterator[Findi
 
 def _by_platform(cause: Cause, package: Distribution, facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """What a release's wheels need of the C library, where the wheel itself was not named."""
-    here, row = facts.get_value(LIBC_VERSION, None), known.wheel_platform(package.name, package.version)
+    here, answer = facts.get_value(LIBC_VERSION, None), known.wheel_platform(package.name, package.version)
+    row = answer.value
     if row is None or here is None or package.tags or here >= row.glibc:
         return
     message = "the wheels of {requirement} are for glibc {needed} and newer, and this system has {found}"
-    evidence = (PLAN_PACKAGES, LIBC_VERSION, row.evidence("wheel_platforms"))
+    evidence = (PLAN_PACKAGES, LIBC_VERSION, *answer.evidence("wheel_platforms"))
     yield _none(cause, package, facts, evidence, message, needed=row.glibc.text, found=here.text)
 
 

@@ -61,12 +61,14 @@ def _torch_below(described: Description) -> Iterator[FrameworkBuild]:
 def _rocblas(described: Description) -> FrameworkBuild:
     """ROCm's own libraries have their list of targets, whatever the framework was compiled for."""
     rocm = described.number("rocm") or Version("0")
+    code = KNOWN.rocm_architectures(rocm)
     return FrameworkBuild(
         name="rocblas",
         version=rocm,
         accelerator="rocm",
         runtime=rocm,
-        architectures=KNOWN.rocm_architectures(rocm),
+        # For a version newer than the table nothing is claimed: the check is then skipped.
+        architectures=() if code.is_newest_row else code.value or (),
         origin=SOURCE,
     )
 

@@ -55,6 +55,8 @@ def targets_view(matrix: dict[str, Any], *, verbose: bool) -> Iterator[Line]:
             sizes=sizes,
         )
         yield line((text, "dim"), indent=2)
+    if matrix.get("beyond"):
+        yield line((matrix["beyond"], "warning"), indent=2)
     if matrix["uncounted"]:
         text = say("the arithmetic of {count} nodes is not known: their sizes can't be told", count=matrix["uncounted"])
         yield line((text, "dim"), indent=2)
