@@ -252,8 +252,9 @@ def test_companions_of_torch() -> None:
 
 
 def test_instructions_of_wheels() -> None:
-    assert KNOWN.instructions_of("tensorflow", Version("1.5")) is None
-    wheel = KNOWN.instructions_of("tensorflow", Version("2.5.1"))
+    assert KNOWN.instructions_of("tensorflow", Version("1.5")).basis is Basis.UNKNOWN
+    assert KNOWN.instructions_of("tensorflow", Version("1.6.1")).basis is Basis.EXACT
+    wheel = KNOWN.instructions_of("tensorflow", Version("2.5.1")).value
     assert wheel is not None
     assert wheel.instructions == ("avx",)
 
@@ -284,12 +285,15 @@ def test_model_types_of_transformers(model_type: str, installed: str, knows: boo
 
 
 def test_floors_of_a_library() -> None:
-    assert KNOWN.floors("transformers", Version("4.51.3")) == ()
-    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("4.57.0"))} == {
+    def asked(version: str) -> set[tuple[str, str]]:
+        return {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version(version)).value or ()}
+
+    assert asked("4.51.3") == set()
+    assert asked("4.57.0") == {
         ("", "2.1"),
         ("pytorch", "2.6"),
     }
-    assert {(f.format, f.minimum.text) for f in KNOWN.floors("transformers", Version("5.1.0"))} == {
+    assert asked("5.1.0") == {
         ("", "2.2"),
         ("pytorch", "2.6"),
     }

@@ -45,7 +45,8 @@ def test_the_answer_is_complete_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["inspect", path, "--targets", "all", "--format", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)["targets"]
     assert [share["target"] for share in answer["shares"]] == list(targets.TARGETS)
-    assert {"uses", "shares", "sizes", "arithmetic", "uncounted", "unheld"} == set(answer)
+    assert {"uses", "shares", "sizes", "arithmetic", "uncounted", "unheld", "beyond"} == set(answer)
+    assert answer["beyond"] == ""
     assert sum(use["arithmetic"] for use in answer["uses"]) == answer["arithmetic"] > 0
     assert all(set(use["targets"]) == set(targets.TARGETS) for use in answer["uses"])
 
@@ -217,3 +218,12 @@ def test_tables_agree_with_the_installed_runtime(monkeypatch: pytest.MonkeyPatch
     agreeing, held, _, differences = benchmark.agreement(every=17)
     assert held > 150
     assert agreeing / held > 0.98, differences
+
+
+def test_an_operator_set_newer_than_the_tables_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(models.linear(tmp_path / "m.onnx", opset=99))
+    main(["inspect", path, "--targets", "cpu", "--format", "json"])
+    beyond = json.loads(capsys.readouterr().out)["targets"]["beyond"]
+    assert "may not hold for operator set 99" in beyond
+    main(["inspect", path, "--targets", "cpu"])
+    assert "operator set 99" in capsys.readouterr().out
