@@ -58,7 +58,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
         "architecture_keys",
         "model type llama99",
         lambda: architecture_keys.expected({"model_type": "llama99", "architectures": ["Llama99ForCausalLM"]}),
-        "`inspect --fit` ends with: its architecture or a setting of it is in no table",
+        "`inspect --keys` ends with: its architecture or a setting of it is in no table",
     ),
     ("architecture_keys", "extra"): _name(
         "architecture_keys",
@@ -216,7 +216,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
         "rocm_drivers",
         "ROCm 999.9 on its own driver",
         lambda: rocm.tested(FAR, FAR),
-        "rocm-permission is skipped: whether the two go together is not told",
+        "driver-too-old is skipped: whether the two go together is not told",
     ),
     ("system_libraries", "library"): _name(
         "system_libraries", "libGL.so.99", lambda: libraries.system_library("libGL.so.99"), _REMEDY
@@ -262,7 +262,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
             f"operators/{name}",
             "FutureOp",
             lambda name=name: operators.target(name).operators.get("", {}).get("FutureOp"),  # type: ignore[misc]
-            "op-not-implemented names the operator as one that the target's table, of the version it is of, lacks",
+            "a node of an operator set newer than the schemas is `?` for every target; one that an older set lacks is no",
         )
         for name in operators.TARGETS
     },

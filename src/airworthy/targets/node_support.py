@@ -65,6 +65,8 @@ def _met(asked: Condition, node: Node, state: ShapeInference, constant: set[str]
 
 def _cells(key: UseKey, form: Schema | None, opset: int, known: dict[str, Target]) -> dict[str, Cell]:
     """What each target does with a use."""
+    if form is None and key[0] == "" and opset > tables.newest_opset():
+        return dict.fromkeys(known, Cell(UNKNOWN, reason="opset"))  # the set is newer than the table
     found = {name: _own(key, form, where) for name, where in known.items()}
     cells = {}
     for name, where in known.items():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import helper
 
 import graphs
 import model_files
@@ -218,6 +219,22 @@ def test_tables_agree_with_the_installed_runtime(monkeypatch: pytest.MonkeyPatch
     agreeing, held, _, differences = benchmark.agreement(every=17)
     assert held > 150
     assert agreeing / held > 0.98, differences
+
+
+def test_an_operator_of_a_set_newer_than_the_tables_is_open(tmp_path: Path) -> None:
+    def verdicts(opset: int) -> set[str]:
+        path = models.save_graph(
+            tmp_path / "m.onnx",
+            [helper.make_node("OperatorOfTheFuture", ["x"], ["y"])],
+            [("x", models.FLOAT, ["batch", 2])],
+            [("y", models.FLOAT, ["batch", 2])],
+            opset=opset,
+        )
+        (use,) = judge(read_program(path), ("cpu", "cuda")).uses
+        return {cell.verdict for cell in use.targets.values()}
+
+    assert verdicts(99) == {"unknown"}
+    assert verdicts(17) == {"missing"}
 
 
 def test_an_operator_set_newer_than_the_tables_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,12 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     driver, speaks = facts.value(NVIDIA_DRIVER), facts.get_value(NVIDIA_CUDA, None)
     undecided = ""
     for build in facts.value(FRAMEWORKS):
-        if build.accelerator != "cuda" or build.runtime is None:
+        if build.accelerator != "cuda":
+            continue
+        if build.runtime is None:
+            undecided = say(
+                "which CUDA {framework} {version} is for is not known", framework=build.name, version=build.version
+            )
             continue
         if speaks is not None and speaks >= build.runtime:
             continue  # the driver itself says so, also where forward-compatibility libraries lend it a newer CUDA
