@@ -262,7 +262,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
             f"operators/{name}",
             "FutureOp",
             lambda name=name: operators.target(name).operators.get("", {}).get("FutureOp"),  # type: ignore[misc]
-            "a node of an operator set newer than the schemas is `?` for every target; one that an older set lacks is no",
+            "a node of an operator set newer than the schemas is `?` for every target",
         )
         for name in operators.TARGETS
     },
@@ -270,7 +270,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
         "operators/torch",
         "aten::future",
         lambda: operators.dispatch().operators["aten"].get("future"),
-        "op-not-implemented names the operator as one that the table of its PyTorch release lacks",
+        "`inspect --targets` shows `?`: it is newer than the table, or of a library of its own",
     ),
 }
 """Table and section → the question; of the operators, the file's name in place of a section."""
