@@ -65,8 +65,8 @@ def missing_weights(folder: Path) -> Path:
 
 
 REFUSED = [
-    (newer_ir, "format-version-unsupported", "the model's IR version is 99, and the runtime reads up to"),
-    (newer_opset, "format-version-unsupported", "the model uses operator set 99, and the runtime reads up to"),
+    (newer_ir, "format-version-unsupported", r"99, and (?:onnxruntime \S+|the runtime) reads up to \d\d"),
+    (newer_opset, "format-version-unsupported", r"99, and (?:onnxruntime \S+|the runtime) reads up to \d\d"),
     (unknown_operator, "op-not-implemented", "NoSuchOperator has no implementation here"),
     (missing_weights, "shard-missing", "weights.bin"),
 ]
@@ -82,7 +82,7 @@ def test_what_the_runtime_refuses_is_told_by_its_cause(
     done = run(verb, model, "--ignore", cause)
     assert done.returncode == 1, done
     assert f"\nCause\n  {cause}" in done.stdout
-    assert message in re.sub(r"\s+", " ", done.stdout)
+    assert re.search(message, re.sub(r"\s+", " ", done.stdout))
     assert "[ONNXRuntimeError]" in done.stdout or "line 1: " in done.stdout, "the runtime's own line is the evidence"
     assert "    -> " in done.stdout, "a remedy stands under it"
     assert "Traceback" not in done.stdout + done.stderr

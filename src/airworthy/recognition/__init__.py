@@ -215,6 +215,15 @@ def _confirmed(seen: Finding, predicted: tuple[Finding, ...]) -> Finding:
     """What the facts say in place of what the log says, with both as evidence."""
     values = {str(value) for value in seen.params.values()}
     told = max(predicted, key=lambda each: len(values & {str(value) for value in each.params.values()}))
+    if told.confidence is Confidence.LOW:
+        # The facts only suggest it, from the newest row of a table; the program's own words are surer.
+        return msgspec.structs.replace(
+            seen,
+            confidence=Confidence.HIGH,
+            params={**told.params, **seen.params},
+            evidence=(*seen.evidence, *told.evidence),
+            remedies=told.remedies or seen.remedies,
+        )
     return msgspec.structs.replace(
         told,
         severity=seen.severity,  # it did happen

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from airworthy import diagnose
+from airworthy.core.facts import Fact, Facts, Known
+from airworthy.core.finding import Standing
+from airworthy.core.values import Distribution, FormatVersion
 from airworthy.core.version import Version
 from airworthy.knowledge import Knowledge
 from airworthy.knowledge.answers import Basis
@@ -75,3 +79,16 @@ def test_the_installed_runtime_says_the_same_as_the_table(tmp_path: Path) -> Non
         runtime.InferenceSession(str(models.linear(tmp_path / "model.onnx", ir=99)))
     measured = int(str(refused.value).rpartition("max supported IR version: ")[2].split()[0])
     assert measured == answer.value if answer.basis is Basis.EXACT else measured >= (answer.value or 0)
+
+
+def test_a_runtime_newer_than_the_table_is_believed_about_its_own_ceiling() -> None:
+    log = "Unsupported model IR version: 99, max supported IR version: 77"
+    known: dict[str, Fact] = {
+        "model.format_versions": Known((FormatVersion(kind="onnx-ir", version=99),), "file"),
+        "distributions": Known((Distribution(name="onnxruntime", version=Version("999.9")),), "files"),
+    }
+    (finding,) = diagnose(log, Facts(known)).findings
+    assert (finding.cause, finding.standing) == ("format-version-unsupported", Standing.CONFIRMED)
+    assert finding.message == "the model's IR version is 99, and the runtime reads up to 77"
+    assert [evidence.value for evidence in finding.evidence if evidence.line] == [log]
+    assert any("may not hold for onnxruntime 999.9" in evidence.source for evidence in finding.evidence)
