@@ -19,13 +19,12 @@ from airworthy.core.model import ModelInfo, Sealed, TensorSpec
 from airworthy.core.values import Distribution
 from airworthy.core.version import Version
 from airworthy.engines.interface import (
+    BatchRunner,
     Contents,
     InvalidInput,
     LoadFailed,
     LoadsFromMemory,
     RunFailed,
-    Runner,
-    RunnerKind,
     RunnerOptions,
 )
 from airworthy.engines.registry import ENGINES
@@ -96,7 +95,7 @@ def model(case: str, tmp_path: Path) -> ModelInfo:
 
 
 @pytest.fixture
-def runner(engine: Any, model: ModelInfo) -> Iterator[Runner]:
+def runner(engine: Any, model: ModelInfo) -> Iterator[BatchRunner]:
     assert engine.refuses(model, INSTALLED) == ""
     made = engine.load(model, RunnerOptions())
     yield made
@@ -110,14 +109,14 @@ def same(found: Any, wanted: Any) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_it_tells_the_interface_that_the_file_declares(runner: Runner, model: ModelInfo) -> None:
+def test_it_tells_the_interface_that_the_file_declares(runner: BatchRunner, model: ModelInfo) -> None:
     assert runner.inputs == model.inputs
     assert runner.outputs == model.outputs
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_an_answer_has_the_declared_form_and_is_the_references(
-    engine: Any, runner: Runner, case: str, count: int
+    engine: Any, runner: BatchRunner, case: str, count: int
 ) -> None:
     _, make, reference = CASES[case]
     batch = make(count)
@@ -130,7 +129,7 @@ def test_an_answer_has_the_declared_form_and_is_the_references(
             same(answer[name], array)
 
 
-def test_a_batch_gives_what_its_rows_give_one_by_one(runner: Runner, case: str) -> None:
+def test_a_batch_gives_what_its_rows_give_one_by_one(runner: BatchRunner, case: str) -> None:
     batch = CASES[case][1](6)
     whole = runner.run(batch)
     single = [runner.run({name: array[row : row + 1] for name, array in batch.items()}) for row in range(6)]
@@ -138,17 +137,7 @@ def test_a_batch_gives_what_its_rows_give_one_by_one(runner: Runner, case: str) 
         same(array, np.concatenate([each[name] for each in single]))
 
 
-def test_a_stream_gives_the_answer(runner: Runner, case: str) -> None:
-    batch = CASES[case][1](2)
-    pieces = list(runner.stream(batch))
-    assert pieces
-    if runner.kind is RunnerKind.ONE_SHOT:
-        assert len(pieces) == 1
-        for name, array in runner.run(batch).items():
-            same(pieces[0][name], array)
-
-
-def test_a_wrong_name_is_told(runner: Runner, case: str) -> None:
+def test_a_wrong_name_is_told(runner: BatchRunner, case: str) -> None:
     batch = CASES[case][1](1)
     with pytest.raises(InvalidInput, match="no input named 'extra'"):
         runner.run({**batch, "extra": next(iter(batch.values()))})
@@ -156,14 +145,14 @@ def test_a_wrong_name_is_told(runner: Runner, case: str) -> None:
         runner.run({})
 
 
-def test_a_wrong_element_type_is_told(runner: Runner, case: str) -> None:
+def test_a_wrong_element_type_is_told(runner: BatchRunner, case: str) -> None:
     batch = CASES[case][1](1)
     name = next(iter(batch))
     with pytest.raises(InvalidInput, match=f"input '{name}' holds float64"):
         runner.run({**batch, name: np.zeros(batch[name].shape, dtype=np.float64)})
 
 
-def test_a_wrong_shape_is_told(runner: Runner, case: str) -> None:
+def test_a_wrong_shape_is_told(runner: BatchRunner, case: str) -> None:
     batch = CASES[case][1](1)
     name = next(iter(batch))
     with pytest.raises(InvalidInput, match=rf"input '{name}' has shape \[.*\], the model takes \[batch, "):
@@ -216,7 +205,7 @@ class TestOnnxRuntime:
 
     engine = ENGINES.get("onnxruntime")
 
-    def load(self, path: Path, **options: Any) -> Runner:
+    def load(self, path: Path, **options: Any) -> BatchRunner:
         return self.engine.load(inspect(path).model, RunnerOptions(**options))
 
     def test_a_classifier_answers_with_labels_and_probabilities(self, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""What an engine is: it tells whether it can load a model, and makes a runner of it."""
+"""An engine: says whether it can load a model, and loads it into a runner."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, NDArray[Any]]
 else:
     Tensors = Mapping
-
-
-class RunnerKind(str, Enum):
-    """How a runner takes work."""
-
-    ONE_SHOT = "one-shot"
-    """A batch in, a batch out: our scheduler forms the batches."""
-    GENERATOR = "generator"
-    """A request in, a stream of pieces out: the engine batches by itself."""
 
 
 class RunnerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +57,12 @@ class InvalidInput(AirworthyError):
     message = "{detail}"
 
 
-class Runner(Protocol):
-    """A loaded model. `run` is called by as many threads at a time as it has lanes."""
+class BatchRunner(Protocol):
+    """A loaded model that takes a batch and gives a batch: our scheduler forms the batches.
 
-    kind: RunnerKind
+    `run` is called by as many threads at a time as it has lanes.
+    """
+
     lanes: int
     """How many batches it takes at the same time: 1, or what the options allowed."""
     inputs: tuple[TensorSpec, ...]
@@ -87,10 +79,7 @@ class Runner(Protocol):
         """
 
     def run_exclusive(self, batch: Tensors) -> Tensors:
-        """Run one batch while no other runs: may use all threads for it. The same as `run` where that makes no odds."""
-
-    def stream(self, request: Tensors) -> Iterator[Tensors]:
-        """Run one request and give its pieces as they come; for a one-shot runner the one answer of `run`."""
+        """Run one batch while no other runs. Equivalent to `run` if the runtime cannot use more threads."""
 
     def interrupt(self, thread: int) -> None:
         """Let the run of a thread, by its identifier, fail soon, if the runtime can; called by another thread."""
@@ -112,7 +101,7 @@ class Engine(Protocol):
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't load the model, one line, or empty where it can; nothing is imported or read for it."""
 
-    def load(self, model: ModelInfo, options: RunnerOptions) -> Runner:
+    def load(self, model: ModelInfo, options: RunnerOptions) -> BatchRunner:
         """Load the model; the library is imported now.
 
         Raises:
@@ -134,7 +123,7 @@ class Contents(NamedTuple):
 class LoadsFromMemory(Protocol):
     """An engine that can load a model without a file: the one kind that takes encrypted models."""
 
-    def load_from_memory(self, model: ModelInfo, contents: Contents, options: RunnerOptions) -> Runner:
+    def load_from_memory(self, model: ModelInfo, contents: Contents, options: RunnerOptions) -> BatchRunner:
         """Load the model from its contents; nothing of them is written anywhere.
 
         Raises:

@@ -14,7 +14,7 @@ from airworthy.core.messages import say
 from airworthy.core.model import ANY_RANK, DATATYPES, ModelInfo, TensorSpec
 from airworthy.engines.datatypes import NUMPY
 from airworthy.engines.inputs import check_inputs
-from airworthy.engines.interface import RunFailed, RunnerKind, RunnerOptions, Tensors
+from airworthy.engines.interface import RunFailed, RunnerOptions, Tensors
 
 DEFAULT_INPUTS = (TensorSpec("x", "FP32", (-1, -1), ("batch", "width")),)
 """What it takes where a model declares nothing."""
@@ -49,7 +49,6 @@ class Null:
 class NullRunner:
     """Answers from the inputs' rows."""
 
-    kind = RunnerKind.ONE_SHOT
     lanes = 1
 
     def __init__(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
@@ -68,10 +67,6 @@ class NullRunner:
     def run_exclusive(self, batch: Tensors) -> Tensors:
         """Answer one batch."""
         return self.run(batch)
-
-    def stream(self, request: Tensors) -> Iterator[Tensors]:
-        """Give the one answer of `run`."""
-        yield self.run(request)
 
     def interrupt(self, thread: int) -> None:
         """Do nothing: its runs are over before anybody could."""

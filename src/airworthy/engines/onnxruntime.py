@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
@@ -23,7 +23,6 @@ from airworthy.engines.interface import (
     InvalidInput,
     LoadFailed,
     RunFailed,
-    RunnerKind,
     RunnerOptions,
     Tensors,
 )
@@ -192,8 +191,6 @@ class OnnxRuntimeRunner:
     again, so it is made only when batches do come at the same time.
     """
 
-    kind = RunnerKind.ONE_SHOT
-
     def __init__(
         self,
         session: Any,
@@ -237,10 +234,6 @@ class OnnxRuntimeRunner:
         finally:
             del self._running[get_ident()]
         return {spec.name: _as_bytes(answer, spec) for spec, answer in zip(self.outputs, answers, strict=True)}
-
-    def stream(self, request: Tensors) -> Iterator[Tensors]:
-        """Give the one answer of `run`."""
-        yield self.run(request)
 
     def interrupt(self, thread: int) -> None:
         """Let the run of a thread end before its next operator."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
-from airworthy.engines.interface import LoadFailed, RunnerKind, RunnerOptions
+from airworthy.engines.interface import LoadFailed, RunnerOptions
 from airworthy.serve import errors
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.scheduling.dispatcher import Dispatcher
@@ -48,7 +48,7 @@ class FakeLink:
         await asyncio.sleep(0.001)
         if self._refuses:
             raise LoadFailed(engine="fake", path="m", detail="no")
-        return Ready(RunnerKind.ONE_SHOT, SPEC, SPEC, 2, 0.1)
+        return Ready(SPEC, SPEC, 2, 0.1)
 
     def send(self, run: Run, data: Sequence[Any]) -> None:
         asyncio.get_running_loop().call_later(random.random() * 0.002, self._reply, run, array("q", bytes(data[0])))
@@ -64,7 +64,7 @@ class FakeLink:
             kept = values[:1] if self._loses_rows else values
             out = array("q", [2 * value for value in kept]).tobytes()
             meta = TensorMeta("x", "INT64", (len(kept), 1), len(out))
-            self._on_reply(RunResult(run.id, (meta,), True, random.choice([0.0001, 0.1])), memoryview(out))
+            self._on_reply(RunResult(run.id, (meta,), random.choice([0.0001, 0.1])), memoryview(out))
 
     def cancel(self, number: int) -> None:
         pass

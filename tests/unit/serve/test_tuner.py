@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
-from airworthy.engines.interface import RunnerKind, RunnerOptions
+from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.scheduling import tuning_runs
 from airworthy.serve.scheduling.cost_curve import CostCurve
@@ -115,14 +115,14 @@ class Timed:
         Timed.last = self
 
     async def start(self, load: Load, timeout: float) -> Ready:
-        return Ready(RunnerKind.ONE_SHOT, INPUTS, (TensorSpec("y", "FP32", (-1, 2)),), 2, 0.01)
+        return Ready(INPUTS, (TensorSpec("y", "FP32", (-1, 2)),), 2, 0.01)
 
     def send(self, run: Run, data: list[Buffer]) -> None:
         self.sent.append(run)
         rows, length = run.inputs[0].shape
         meta = TensorMeta("y", "FP32", (rows, 2), 8 * rows)
         seconds = processor(TuningRun(rows, length, run.exclusive))
-        answer = RunResult(run.id, (meta,), True, seconds)
+        answer = RunResult(run.id, (meta,), seconds)
         asyncio.get_running_loop().call_soon(self._on_reply, answer, memoryview(bytes(8 * rows)))
 
     def cancel(self, number: int) -> None:

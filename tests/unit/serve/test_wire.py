@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.model import ModelInfo, TensorSpec
-from airworthy.engines.interface import RunnerKind, RunnerOptions
+from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.tensors import TensorMeta
 from airworthy.serve.workers.wire import (
     Cancel,
@@ -27,9 +27,9 @@ MODEL = ModelInfo(name="m", path="/m", format="onnx", entry="/m", inputs=(Tensor
 META = TensorMeta("x", "FP32", (1, 2), 8)
 MESSAGES = [
     (Load("null", MODEL, RunnerOptions(threads=2)), b""),
-    (Ready(RunnerKind.ONE_SHOT, MODEL.inputs, (), 1, 0.5), b""),
+    (Ready(MODEL.inputs, (), 1, 0.5), b""),
     (Run(1, (META,), 3.0, ("y",)), b"12345678"),
-    (RunResult(1, (META,), True, 0.1), b"87654321"),
+    (RunResult(1, (META,), 0.1), b"87654321"),
     (RunFailure(1, "run-failed", {"detail": "é", "n": 3}), b""),
     (Cancel(1), b""),
     (Stop(), b""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from airworthy.engines.interface import Runner
+from airworthy.engines.interface import BatchRunner
 from airworthy.serve.workers.channel import Channel
 
 LONG = 0.05
@@ -17,7 +17,7 @@ POLL_INTERVAL_S = 0.02
 class CancellationWatcher:
     """A thread that looks, while long runs last, whether the gateway has given them up."""
 
-    def __init__(self, channel: Channel, runner: Runner) -> None:
+    def __init__(self, channel: Channel, runner: BatchRunner) -> None:
         self._channel = channel
         self._runner = runner
         self._runs: dict[int, int] = {}

@@ -9,13 +9,13 @@ from airworthy.artifacts.encryption.models import opened, read_member
 from airworthy.core.errors import AirworthyError, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
-from airworthy.engines.interface import Contents, Engine, LoadFailed, LoadsFromMemory, Runner, RunnerOptions
+from airworthy.engines.interface import BatchRunner, Contents, Engine, LoadFailed, LoadsFromMemory, RunnerOptions
 
 _PR_SET_DUMPABLE = 4
 """From `linux/prctl.h`."""
 
 
-def load_sealed(engine: Engine, model: ModelInfo, options: RunnerOptions) -> Runner:
+def load_sealed(engine: Engine, model: ModelInfo, options: RunnerOptions) -> BatchRunner:
     """Decrypt a model into this process's memory and load it from there.
 
     Raises:

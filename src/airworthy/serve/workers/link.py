@@ -1,4 +1,4 @@
-"""What a link is: it starts a runner, carries batches, streams, deadlines and cancellations, and tells when it ends."""
+"""What a link is: it starts a runner, carries batches, deadlines and cancellations, and reports its end."""
 
 from __future__ import annotations
 

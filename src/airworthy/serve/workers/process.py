@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
@@ -66,6 +66,12 @@ class ProcessLink(asyncio.Protocol):
     def __init__(self, on_reply: OnReply, on_end: OnEnd) -> None:
         self._on_reply = on_reply
         self._on_end = on_end
+        # What the gateway does with each type of frame; any other type ends the worker.
+        self._handlers: dict[type, Callable[[Any, memoryview], None]] = {
+            RunResult: on_reply,
+            RunFailure: self._take_failure,
+            Ready: self._take_ready,
+        }
         self._reader = Reader()
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.WriteTransport | None = None
@@ -177,19 +183,22 @@ class ProcessLink(asyncio.Protocol):
             self._closed.set_result(None)
 
     def _take(self, message: AnyMessage, body: memoryview) -> None:
-        assert self._ready is not None
-        if isinstance(message, RunResult):
-            self._on_reply(message, body)
-        elif isinstance(message, RunFailure):
-            if message.id:
-                self._on_reply(message, body)
-            elif not self._ready.done():
-                self._ready.set_exception(_load_error(message))
-        elif isinstance(message, Ready):
-            if not self._ready.done():
-                self._ready.set_result(message)
-        else:
+        handler = self._handlers.get(type(message))
+        if handler is None:
             raise WireError(f"a worker sent {type(message).__name__}")
+        handler(message, body)
+
+    def _take_ready(self, ready: Ready, body: memoryview) -> None:
+        assert self._ready is not None
+        if not self._ready.done():
+            self._ready.set_result(ready)
+
+    def _take_failure(self, failure: RunFailure, body: memoryview) -> None:
+        assert self._ready is not None
+        if failure.id:
+            self._on_reply(failure, body)
+        elif not self._ready.done():
+            self._ready.set_exception(_load_error(failure))
 
     def _write(self, message: AnyMessage, data: Sequence[Buffer] = ()) -> None:
         if self._transport is None or self._transport.is_closing():

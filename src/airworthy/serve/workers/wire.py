@@ -14,7 +14,7 @@ from typing import Any, Union
 import msgspec
 
 from airworthy.core.model import ModelInfo, TensorSpec
-from airworthy.engines.interface import RunnerKind, RunnerOptions
+from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.tensors import Buffer, Tensor, TensorMeta
 
 MOST_FRAME = 1 << 30
@@ -41,8 +41,6 @@ class Load(Message, frozen=True, array_like=True, tag=True):
 class Ready(Message, frozen=True, array_like=True, tag=True):
     """Worker → gateway: the model is loaded."""
 
-    kind: RunnerKind
-    """How it takes work."""
     inputs: tuple[TensorSpec, ...]
     """What the runtime says it takes."""
     outputs: tuple[TensorSpec, ...]
@@ -54,7 +52,7 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
 
 
 class Run(Message, frozen=True, array_like=True, tag=True):
-    """Gateway → worker: run this batch, or stream the answer to this request."""
+    """Gateway → worker: run this batch."""
 
     id: int
     """A number that the answer carries."""
@@ -69,14 +67,12 @@ class Run(Message, frozen=True, array_like=True, tag=True):
 
 
 class RunResult(Message, frozen=True, array_like=True, tag=True):
-    """Worker → gateway: an answer, or a piece of a streamed one."""
+    """Worker → gateway: the outputs of a batch."""
 
     id: int
     """The number of the `Run`."""
     outputs: tuple[TensorMeta, ...]
     """The tensors whose data follows."""
-    final: bool
-    """Whether no piece follows."""
     seconds: float
     """Time that the runtime took."""
 

@@ -1,4 +1,4 @@
-"""The worker process: owns one runner, takes batches from one socket, answers on it, and exits when it closes.
+"""The worker process: owns one runner, takes frames from one socket, replies on it, and exits when it closes.
 
 Each lane of the runner is a thread, which reads its runs from the socket itself.
 """
@@ -12,11 +12,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
-from airworthy.engines.interface import LoadFailed, Runner, RunnerKind
+from airworthy.engines.interface import BatchRunner, LoadFailed
 from airworthy.serve.workers.cancellation import CancellationWatcher
 from airworthy.serve.workers.channel import Channel
 from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult, WireError, split
@@ -38,33 +38,52 @@ def work(channel: Channel, started: float) -> int:
     except AirworthyError as error:
         channel.send(_failure(0, error))
         return 1
-    channel.send(Ready(runner.kind, runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
+    channel.send(Ready(runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
     try:
-        _Lanes(channel, runner).run()
+        _Lanes(channel, runner.lanes, _batch_handlers(channel, runner)).run()
     finally:
         runner.close()
     return 0
 
 
+FrameHandlers = Mapping[type, Callable[[Any, memoryview], None]]
+"""What a worker does with each type of frame; any other type ends it."""
+
+
+def _batch_handlers(channel: Channel, runner: BatchRunner) -> FrameHandlers:
+    """The frames that a batch runner takes."""
+    cancellations = CancellationWatcher(channel, runner)
+
+    def run(message: Run, data: memoryview) -> None:
+        began = time.monotonic()
+        cancellations.begin(message.id)
+        try:
+            _run(channel, runner, message, data)
+        finally:
+            cancellations.end(time.monotonic() - began)
+
+    return {Run: run}
+
+
 class _Lanes:
-    """Threads that take turns at the socket: who has read a run lets the next one read and does it himself.
+    """Threads that take turns at the socket: the one that has read a frame lets the next one read, and handles it.
 
     So no run is handed from thread to thread, and each lane finds its next run in the socket as soon as it is free.
     """
 
-    def __init__(self, channel: Channel, runner: Runner) -> None:
+    def __init__(self, channel: Channel, lanes: int, handlers: FrameHandlers) -> None:
         self._channel = channel
-        self._runner = runner
-        self._unwanted = CancellationWatcher(channel, runner)
+        self._lanes = lanes
+        self._handlers = handlers
 
     def run(self) -> None:
-        """Run until the gateway says stop or is gone; runs of other lanes are not waited for then.
+        """Handle frames until the gateway says stop or is gone; runs of other lanes are not waited for then.
 
         Raises:
             ConnectionError: the gateway is gone.
-            WireError: it sent something else than runs.
+            WireError: it sent a frame of a type without a handler.
         """
-        for number in range(1, self._runner.lanes):
+        for number in range(1, self._lanes):
             threading.Thread(target=self._lane, name=f"lane-{number}", daemon=True).start()
         self._work()
 
@@ -81,17 +100,13 @@ class _Lanes:
     def _work(self) -> None:
         while (frame := self._channel.receive()) is not None:
             message, data = frame
-            if not isinstance(message, Run):
+            handler = self._handlers.get(type(message))
+            if handler is None:
                 raise WireError(f"unexpected {type(message).__name__}")
-            began = time.monotonic()
-            self._unwanted.begin(message.id)
-            try:
-                _run(self._channel, self._runner, message, data)
-            finally:
-                self._unwanted.end(time.monotonic() - began)
+            handler(message, data)
 
 
-def _load(load: Load) -> Runner:
+def _load(load: Load) -> BatchRunner:
     from airworthy.engines.registry import ENGINES
 
     try:
@@ -110,17 +125,14 @@ def _load(load: Load) -> Runner:
     return runner
 
 
-def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> None:
+def _run(channel: Channel, runner: BatchRunner, message: Run, data: memoryview) -> None:
     from airworthy.serve.workers.arrays import from_wire
 
     began = time.perf_counter()
     try:
         inputs = {tensor.meta.name: from_wire(tensor) for tensor in split(message.inputs, data)}
-        if runner.kind is RunnerKind.ONE_SHOT:
-            outputs = runner.run_exclusive(inputs) if message.exclusive else runner.run(inputs)
-            _answer(channel, runner, message, outputs, final=True, began=began)
-        else:
-            _stream(channel, runner, message, runner.stream(inputs), began)
+        outputs = runner.run_exclusive(inputs) if message.exclusive else runner.run(inputs)
+        _send_outputs(channel, runner, message, outputs, began)
     except AirworthyError as error:
         channel.send(_failure(message.id, error))
     except (ConnectionError, WireError):
@@ -130,17 +142,7 @@ def _run(channel: Channel, runner: Runner, message: Run, data: memoryview) -> No
         channel.send(RunFailure(message.id, "run-failed", {"detail": _one_line(error)}))
 
 
-def _stream(channel: Channel, runner: Runner, message: Run, pieces: Iterator[Any], began: float) -> None:
-    piece = next(pieces, None)
-    while piece is not None:
-        if time.perf_counter() - began > message.budget or channel.is_cancelled(message.id):
-            return
-        following = next(pieces, None)
-        _answer(channel, runner, message, piece, final=following is None, began=began)
-        piece = following
-
-
-def _answer(channel: Channel, runner: Runner, message: Run, outputs: Any, *, final: bool, began: float) -> None:
+def _send_outputs(channel: Channel, runner: BatchRunner, message: Run, outputs: Any, began: float) -> None:
     from airworthy.serve.workers.arrays import to_wire
 
     tensors = [
@@ -149,8 +151,8 @@ def _answer(channel: Channel, runner: Runner, message: Run, outputs: Any, *, fin
         if not message.wanted or spec.name in message.wanted
     ]
     seconds = time.perf_counter() - began
-    answer = RunResult(message.id, tuple(tensor.meta for tensor in tensors), final, seconds)
-    channel.send(answer, [tensor.data for tensor in tensors])
+    result = RunResult(message.id, tuple(tensor.meta for tensor in tensors), seconds)
+    channel.send(result, [tensor.data for tensor in tensors])
 
 
 def _failure(number: int, error: AirworthyError) -> RunFailure:
