@@ -26,6 +26,12 @@ class RunnerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Threads that it may keep busy in all."""
     lanes: int = 1
     """Batches that may run at the same time, sharing those threads; more than one only where the engine can."""
+    slots: int = 0
+    """Requests that a generator takes at a time; 0 leaves it to the engine."""
+    context: int = 0
+    """Tokens of one request of a generator, prompt and answer together; 0 leaves it to the engine."""
+    cache_type: str = "f16"
+    """The type that a generator keeps keys and values in: `f16`, `q8_0`."""
     device: str = "cpu"
     """Where it runs: `cpu`, `cuda:0`."""
 

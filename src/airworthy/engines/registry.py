@@ -9,7 +9,9 @@ ENGINES: Registry[Engine] = Registry(
     "engine",
     {
         "onnxruntime": "airworthy.engines.onnxruntime:ENGINE",
+        "llamacpp": "airworthy.engines.llamacpp:ENGINE",
         "null": "airworthy.engines.null:ENGINE",
+        "null-generator": "airworthy.engines.null_generator:ENGINE",
     },
     group="airworthy.engines",
 )
