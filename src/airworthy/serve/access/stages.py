@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Union
 from urllib.parse import unquote
 
 from airworthy.core.settings import ServeSettings
@@ -20,7 +20,11 @@ from airworthy.serve.access.principal import Credentials, Principal, Role
 from airworthy.serve.access.rate import RateStage
 from airworthy.serve.access.size import HeadLimits
 from airworthy.serve.http.messages import Request, Response
+from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.metrics.metrics import Metrics
+
+Handler = Callable[[Request], Awaitable[Union[Response, StreamingResponse]]]
+"""Answers a request, whole or as a stream."""
 
 _AUTHORIZATION = b"authorization"
 
@@ -50,8 +54,8 @@ class AccessStages:
         self._head.check(request)
 
     async def answer(
-        self, request: Request, handler: Callable[[Request], Awaitable[Response]], role: Role, *, limited: bool
-    ) -> Response:
+        self, request: Request, handler: Handler, role: Role, *, limited: bool
+    ) -> Response | StreamingResponse:
         """Pass a request through the other stages to its handler.
 
         Args:
@@ -68,12 +72,17 @@ class AccessStages:
         if not (limited and self._rate.is_on):
             return await handler(request)
         size = request.length(b"content-length")
-        with self._rate.admit(request.principal, size or 0):
+        with contextlib.ExitStack() as admitted:
+            admitted.enter_context(self._rate.admit(request.principal, size or 0))
             try:
-                return await handler(request)
+                response = await handler(request)
             finally:
                 if size is None:
                     self._rate.charge(request.principal, request.size)
+            if isinstance(response, StreamingResponse):
+                # A stream counts among its caller's requests until its last piece is sent.
+                response.when_ended(admitted.pop_all().close)
+            return response
 
     def _authorise(self, principal: Principal, role: Role, *, limited: bool) -> None:
         """Refuse a role that does not reach; guessing a key counts against its caller's rate."""

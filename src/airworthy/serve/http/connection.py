@@ -12,12 +12,13 @@ import math
 from collections.abc import Callable, Coroutine
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, Optional, Protocol, cast
+from typing import Any, Optional, Protocol, Union, cast
 from urllib.parse import unquote
 
 import httptools
 
 from airworthy.serve.http.messages import Header, Request, Response
+from airworthy.serve.http.streaming import StreamingResponse, send_stream
 
 IDLE = 30.0
 """Seconds that a connection is kept whose client neither asks nor reads."""
@@ -44,7 +45,7 @@ _KEEP = b"connection: keep-alive\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-Handler = Callable[[Request], Coroutine[Any, Any, Optional[Response]]]
+Handler = Callable[[Request], Coroutine[Any, Any, Union[Response, StreamingResponse, None]]]
 
 
 class TooMuch(Exception):
@@ -129,6 +130,7 @@ class Connection(asyncio.Protocol):
         "_turned_away",
         "_unread",
         "_watchers",
+        "_writable",
         "_writing_paused",
         "held_since",
     )
@@ -159,6 +161,7 @@ class Connection(asyncio.Protocol):
         self._deaf = False
         self._is_last = False
         self._writing_paused = False
+        self._writable: asyncio.Future[None] | None = None
         self._reading_paused = False
         self._unread = 0
         self._head_due = math.inf
@@ -184,6 +187,7 @@ class Connection(asyncio.Protocol):
             if request is not None:
                 request.leave()
         self._incoming = None
+        self._release_writer()
         watchers, self._watchers = self._watchers, []
         for gone in watchers:
             gone()
@@ -248,6 +252,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._writing_paused = False
+        self._release_writer()
         self._due = math.inf if self._answering is not None else self._loop.time() + IDLE
         self._next()
 
@@ -294,6 +299,7 @@ class Connection(asyncio.Protocol):
         request.asks_to_keep = self._asks_to_keep and keep
         request.arrived, self._arrived = self._arrived, 0.0
         request.most_head = self._size + self._piece
+        request.takes_chunks = self._parser.get_http_version() == "1.1"
         self._incoming, self._size = request, 0
         if self._answering is not None or self._ahead or self._writing_paused:
             if len(self._ahead) >= MOST_AHEAD:
@@ -371,6 +377,9 @@ class Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
+        if isinstance(response, StreamingResponse):
+            await self._stream(request, response)
+            return
         self._answering = self._task = None
         self._watchers.clear()
         if response is None or self._deaf:
@@ -382,6 +391,10 @@ class Connection(asyncio.Protocol):
             # A body that is refused, or answered before it came, is not waited for: its client may never send it.
             keep = keep and response.status < 400
         self._transport.write(_bytes_of(request.method, response, keep=keep, asks_to_keep=request.asks_to_keep))
+        self._go_on_or_end(request, keep=keep)
+
+    def _go_on_or_end(self, request: Request, *, keep: bool) -> None:
+        """A response is written: wait for the next request, or close."""
         if not keep:
             self._end(lingers=not request.complete)
         else:
@@ -389,6 +402,44 @@ class Connection(asyncio.Protocol):
                 self._parser = None  # it takes more memory than making it takes time
             self._expect_reading()
             self._next()
+
+    async def _stream(self, request: Request, response: StreamingResponse) -> None:
+        """Send a response piece by piece; the request is being answered until the last one is out."""
+        keep = request.keep and request.takes_chunks and request.complete and not self._server.stopping
+        is_whole = False
+        try:
+            if not self.is_closed:
+                self._transport.write(_stream_head(response, keep=keep, chunked=request.takes_chunks))
+            is_whole = await send_stream(response, self, chunked=request.takes_chunks)
+        finally:
+            self._answering = self._task = None
+            self._watchers.clear()
+            if not is_whole:
+                self.abort()
+        if is_whole:
+            self._go_on_or_end(request, keep=keep and not self._server.stopping)
+
+    # --- what streams ask for ---------------------------------------------------------------------------------------
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client is gone."""
+        return self._deaf or self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Write a piece."""
+        self._transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait until the client has caught up, or is gone; one that does not read at all is closed by the clock."""
+        if self._writing_paused and not self.is_closed:
+            self._writable = self._loop.create_future()
+            await self._writable
+
+    def _release_writer(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
 
     def _next(self) -> None:
         """Begin with the next request that came ahead, or wait for one."""
@@ -493,6 +544,16 @@ def _path(target: bytes) -> str:
             target = httptools.parse_url(target).path or target
     path = target.partition(b"?")[0].decode("latin-1")
     return unquote(path) if "%" in path else path
+
+
+def _stream_head(response: StreamingResponse, *, keep: bool, chunked: bool) -> bytes:
+    """The head of a response whose length is not known."""
+    parts = [_STATUS_LINES[response.status], *[b"%b: %b\r\n" % header for header in response.headers]]
+    if chunked:
+        parts.append(b"transfer-encoding: chunked\r\n")
+    if not keep:
+        parts.append(_CLOSE)
+    return b"".join((*parts, b"\r\n"))
 
 
 def _bytes_of(method: str, response: Response, *, keep: bool, asks_to_keep: bool) -> bytes:

@@ -77,6 +77,7 @@ class Request:
         "path",
         "principal",
         "reserved",
+        "takes_chunks",
         "target",
     )
 
@@ -107,6 +108,8 @@ class Request:
         """Bytes of room that it has there."""
         self.most_head = 0
         """Bytes that the head has at the most."""
+        self.takes_chunks = True
+        """Whether its client takes a body in chunks, as those of HTTP/1.1 do."""
         self.complete = False
         """Whether all of the body is here."""
         self._line = line

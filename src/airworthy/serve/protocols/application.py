@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
 import msgspec
 
@@ -16,6 +17,7 @@ from airworthy.serve.http import compression
 from airworthy.serve.http.body_budget import BodyBudget
 from airworthy.serve.http.cors import Cors
 from airworthy.serve.http.messages import JSON, Header, Request, Response, headers_of, status_of
+from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.protocols.interface import ProtocolContext
@@ -63,7 +65,7 @@ class Application:
             self._description = msgspec.json.encode(document)
         return self._description
 
-    async def answer(self, request: Request) -> Response | None:
+    async def answer(self, request: Request) -> Response | StreamingResponse | None:
         """The response to a request, whatever happens; None where the client is gone."""
         route = self.routes.find(request.path)
         if route is not None:
@@ -78,6 +80,9 @@ class Application:
             if request.reserved:
                 self._bodies.release(request.reserved)
         self._metrics.requests.add(route.name if route else OTHER, response.status)
+        if isinstance(response, StreamingResponse):
+            response.headers = (*response.headers, *self._common_headers(request))
+            return response
         given = request.header(b"x-request-id")
         compresses = 0 < self._settings.compress_from <= len(response.body)
         if given is None and not compresses and self._cors is None:
@@ -86,13 +91,17 @@ class Application:
         headers: list[Header] = [*response.headers]
         if compresses:
             body = await self._compressed(request, body, headers)
-        if given is not None and len(given) <= MAX_REQUEST_ID:
-            headers.append((b"x-request-id", given))
-        if self._cors is not None:
-            headers.extend(self._cors.headers(request))
-        return Response(response.status, body, headers)
+        return Response(response.status, body, (*headers, *self._common_headers(request)))
 
-    async def _respond(self, request: Request, route: Route | None) -> Response:
+    def _common_headers(self, request: Request) -> Iterator[Header]:
+        """What every response gets: the request's id, and what browsers ask for."""
+        given = request.header(b"x-request-id")
+        if given is not None and len(given) <= MAX_REQUEST_ID:
+            yield (b"x-request-id", given)
+        if self._cors is not None:
+            yield from self._cors.headers(request)
+
+    async def _respond(self, request: Request, route: Route | None) -> Response | StreamingResponse:
         error_body = route.error_body if route else self.routes.shape_for(request.path)
         try:
             self._access.check_size(request)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
+from airworthy.serve.access.stages import Handler
 from airworthy.serve.errors import RequestError
-from airworthy.serve.http.messages import Request, Response
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 ALWAYS = (errors.UrlTooLong, errors.HeadersTooLarge, errors.InferenceFailed)
 """What any path may answer."""

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from airworthy.core.errors import AirworthyError
 from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
+from airworthy.serve.access.stages import Handler
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served import VERSION
-from airworthy.serve.protocols.interface import Handler, ServedProtocol
+from airworthy.serve.protocols.interface import ServedProtocol
 
 ErrorBody = Callable[[AirworthyError], bytes]
 
