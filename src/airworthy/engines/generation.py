@@ -7,7 +7,7 @@ data that crosses to the worker process as MessagePack.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Optional, Protocol, Union
+from typing import Any, Literal, Optional, Protocol, Union, runtime_checkable
 
 import msgspec
 
@@ -176,6 +176,7 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Alternatives with log-probabilities that it can tell; 0 for none."""
 
 
+@runtime_checkable
 class GeneratorRunner(Protocol):
     """A loaded language model. `generate` is called by as many threads at a time as it has slots."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Union, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,8 @@ from airworthy.core.model import ModelInfo, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from airworthy.engines.generation import GeneratorRunner
 
     Tensors = Mapping[str, NDArray[Any]]
 else:
@@ -107,7 +109,7 @@ class Engine(Protocol):
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't load the model, one line, or empty where it can; nothing is imported or read for it."""
 
-    def load(self, model: ModelInfo, options: RunnerOptions) -> BatchRunner:
+    def load(self, model: ModelInfo, options: RunnerOptions) -> Union[BatchRunner, GeneratorRunner]:
         """Load the model; the library is imported now.
 
         Raises:

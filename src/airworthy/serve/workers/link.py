@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, Union
+from typing import Any, Protocol, Union
 
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.serve.tensors import Buffer
-from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult
+from airworthy.serve.workers.wire import (
+    Chunk,
+    Generate,
+    Load,
+    Ready,
+    Run,
+    RunFailure,
+    RunResult,
+    Tokenize,
+    Tokens,
+)
 
 STOP = 3.0
 """Seconds that a runner gets to end by itself."""
 
-OnReply = Callable[[Union[RunResult, RunFailure], memoryview], None]
-"""Called on the event loop with each reply and the data behind it."""
+Order = Union[Run, Generate, Tokenize]
+"""What a runner is told to do."""
+Reply = Union[RunResult, RunFailure, Chunk, Tokens]
+"""What comes back."""
+OnReply = Callable[[Any, memoryview], None]
+"""Called on the event loop with each `Reply` and the data behind it."""
 OnEnd = Callable[["WorkerExit"], None]
 """Called on the event loop once, when the runner is gone."""
 
@@ -37,7 +51,7 @@ class WorkerLink(Protocol):
             AirworthyError: it refused the model, died or took longer than the timeout, in seconds.
         """
 
-    def send(self, run: Run, data: Sequence[Buffer]) -> None:
+    def send(self, run: Order, data: Sequence[Buffer]) -> None:
         """Send a batch or a request; the replies come to the callback. Returns at once."""
 
     def cancel(self, number: int) -> None:

@@ -16,17 +16,18 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.engines.interface import LoadFailed
 from airworthy.serve.tensors import Buffer
-from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit
+from airworthy.serve.workers.link import OnEnd, OnReply, Order, WorkerExit
 from airworthy.serve.workers.wire import (
     AnyMessage,
     Cancel,
+    Chunk,
     Load,
     Reader,
     Ready,
-    Run,
     RunFailure,
     RunResult,
     Stop,
+    Tokens,
     WireError,
     encode,
 )
@@ -69,6 +70,8 @@ class ProcessLink(asyncio.Protocol):
         # What the gateway does with each type of frame; any other type ends the worker.
         self._handlers: dict[type, Callable[[Any, memoryview], None]] = {
             RunResult: on_reply,
+            Chunk: on_reply,
+            Tokens: on_reply,
             RunFailure: self._take_failure,
             Ready: self._take_ready,
         }
@@ -138,8 +141,8 @@ class ProcessLink(asyncio.Protocol):
         self.kill()
         await asyncio.wait({self._ended}, timeout=GRACE)
 
-    def send(self, run: Run, data: Sequence[Buffer]) -> None:
-        """Send a batch."""
+    def send(self, run: Order, data: Sequence[Buffer]) -> None:
+        """Send a batch, or a request of a generator."""
         self._write(run, data)
 
     def cancel(self, number: int) -> None:

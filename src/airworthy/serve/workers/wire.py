@@ -14,6 +14,7 @@ from typing import Any, Union
 import msgspec
 
 from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.engines.generation import AnyEvent, GenerationRequest, GeneratorInfo
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.tensors import Buffer, Tensor, TensorMeta
 
@@ -49,6 +50,8 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
     """How many runs it takes at the same time."""
     seconds: float
     """Time from the process's start to here."""
+    generator: Union[GeneratorInfo, None] = None
+    """What it is, where it generates text; None for a runner of batches."""
 
 
 class Run(Message, frozen=True, array_like=True, tag=True):
@@ -77,6 +80,48 @@ class RunResult(Message, frozen=True, array_like=True, tag=True):
     """Time that the runtime took."""
 
 
+class Generate(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker: generate this text; chunks come back until one ends with `Finished`, or a failure."""
+
+    id: int
+    """A number that the chunks carry."""
+    request: GenerationRequest
+    """What to generate."""
+    budget: float
+    """Seconds until nobody waits for it any more."""
+
+
+class Chunk(Message, frozen=True, array_like=True, tag=True):
+    """Worker → gateway: what happened since the last chunk."""
+
+    id: int
+    """The number of the `Generate`."""
+    events: tuple[AnyEvent, ...]
+    """In their order; `Finished` is the last one of all."""
+
+
+class Tokenize(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker: the tokens of a text, or how many a request's prompt has."""
+
+    id: int
+    """A number that the answer carries."""
+    text: str = ""
+    """The text, where there is no request."""
+    request: Union[GenerationRequest, None] = None
+    """The request whose prompt is counted."""
+
+
+class Tokens(Message, frozen=True, array_like=True, tag=True):
+    """Worker → gateway: the answer to `Tokenize`."""
+
+    id: int
+    """The number of the `Tokenize`."""
+    count: int
+    """How many tokens there are."""
+    ids: tuple[int, ...] = ()
+    """The tokens of a text."""
+
+
 class RunFailure(Message, frozen=True, array_like=True, tag=True):
     """Worker → gateway: a run or the load failed; the worker lives on after a failed run."""
 
@@ -99,7 +144,7 @@ class Stop(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: close the model and exit."""
 
 
-AnyMessage = Union[Load, Ready, Run, RunResult, RunFailure, Cancel, Stop]
+AnyMessage = Union[Load, Ready, Run, RunResult, Generate, Chunk, Tokenize, Tokens, RunFailure, Cancel, Stop]
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
 

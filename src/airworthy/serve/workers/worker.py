@@ -16,9 +16,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
+from airworthy.engines.generation import GeneratorRunner
 from airworthy.engines.interface import BatchRunner, LoadFailed
 from airworthy.serve.workers.cancellation import CancellationWatcher
 from airworthy.serve.workers.channel import Channel
+from airworthy.serve.workers.failures import failure, one_line
+from airworthy.serve.workers.generation import generator_handlers
 from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult, WireError, split
 
 _PR_SET_PDEATHSIG = 1
@@ -36,11 +39,16 @@ def work(channel: Channel, started: float) -> int:
     try:
         runner = _load(load)
     except AirworthyError as error:
-        channel.send(_failure(0, error))
+        channel.send(failure(0, error))
         return 1
-    channel.send(Ready(runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
     try:
-        _Lanes(channel, runner.lanes, _batch_handlers(channel, runner)).run()
+        if isinstance(runner, GeneratorRunner):
+            channel.send(Ready((), (), runner.info.slots, time.monotonic() - started, runner.info))
+            # One thread more than slots: it counts tokens while all slots generate.
+            _Lanes(channel, runner.info.slots + 1, generator_handlers(channel, runner)).run()
+        else:
+            channel.send(Ready(runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
+            _Lanes(channel, runner.lanes, _batch_handlers(channel, runner)).run()
     finally:
         runner.close()
     return 0
@@ -106,7 +114,7 @@ class _Lanes:
             handler(message, data)
 
 
-def _load(load: Load) -> BatchRunner:
+def _load(load: Load) -> BatchRunner | GeneratorRunner:
     from airworthy.engines.registry import ENGINES
 
     try:
@@ -121,7 +129,7 @@ def _load(load: Load) -> BatchRunner:
         raise
     except Exception as error:
         traceback.print_exc()
-        raise LoadFailed(engine=load.engine, path=load.model.entry, detail=_one_line(error)) from error
+        raise LoadFailed(engine=load.engine, path=load.model.entry, detail=one_line(error)) from error
     return runner
 
 
@@ -134,12 +142,12 @@ def _run(channel: Channel, runner: BatchRunner, message: Run, data: memoryview) 
         outputs = runner.run_exclusive(inputs) if message.exclusive else runner.run(inputs)
         _send_outputs(channel, runner, message, outputs, began)
     except AirworthyError as error:
-        channel.send(_failure(message.id, error))
+        channel.send(failure(message.id, error))
     except (ConnectionError, WireError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises must not end the worker
         traceback.print_exc()
-        channel.send(RunFailure(message.id, "run-failed", {"detail": _one_line(error)}))
+        channel.send(RunFailure(message.id, "run-failed", {"detail": one_line(error)}))
 
 
 def _send_outputs(channel: Channel, runner: BatchRunner, message: Run, outputs: Any, began: float) -> None:
@@ -153,18 +161,6 @@ def _send_outputs(channel: Channel, runner: BatchRunner, message: Run, outputs: 
     seconds = time.perf_counter() - began
     result = RunResult(message.id, tuple(tensor.meta for tensor in tensors), seconds)
     channel.send(result, [tensor.data for tensor in tensors])
-
-
-def _failure(number: int, error: AirworthyError) -> RunFailure:
-    return RunFailure(number, error.code, {name: _plain(value) for name, value in error.params.items()})
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:2000]
 
 
 def _die_with_the_gateway() -> None:
