@@ -53,6 +53,33 @@ class CheckSettings(Section, frozen=True):
     """Causes that are not checked, by slug."""
 
 
+CACHE_TYPES = ("f16", "q8_0", "q4_0")
+"""The types that keys and values of a language model can be kept in."""
+_NESTED = frozenset({("serve", "generation")})
+"""Tables within tables, by both names."""
+
+
+class GenerationSettings(Section, frozen=True):
+    """`[serve.generation]`: language models."""
+
+    context: int = 0
+    """Tokens of one request, prompt and answer together; 0 for what the model was made for, as far as memory allows."""
+    slots: int = 0
+    """Requests that are answered at the same time; 0 for as many as memory and processor suit."""
+    cache_type: str = "f16"
+    """The type that keys and values are kept in: `f16`, or `q8_0` for half the memory."""
+    max_tokens: int = 0
+    """The most tokens of an answer, whatever is asked for; 0 for what the context holds."""
+    max_queue: int = 256
+    """Requests that may wait; one more is answered with 503, as is one whose first token would come too late."""
+    first_token_timeout: float = 60.0
+    """Seconds from a request's arrival to its first token; later ones are answered with 504."""
+    token_timeout: float = 30.0
+    """Seconds between two tokens, after which an answer is ended."""
+    timeout: float = 600.0
+    """Seconds that a whole answer may take."""
+
+
 class ServeSettings(Section, frozen=True):
     """`[serve]`: the service."""
 
@@ -132,6 +159,9 @@ class ServeSettings(Section, frozen=True):
     """What opens encrypted models: a file with private keys, or `env:NAME`; not the key itself."""
     decryption_password: str = ""
     """Where that key's passphrase stands, if it has one: a file, or `env:NAME`; not the passphrase itself."""
+    """What opens encrypted models: a file with a private key, `env:NAME` or `service:NAME:KEY`; not the key itself."""
+    generation: GenerationSettings = GenerationSettings()
+    """`[serve.generation]`."""
     require_signature: str = ""
     """The publisher's public key or root certificate, a PEM file: models that it has not signed are not served."""
 
@@ -217,9 +247,21 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
         table, _, name = variable[len(ENVIRONMENT_PREFIX) :].lower().partition("_")
-        _check_names({table: {name: value}}, Settings, f"environment variable {variable}", "")
-        data.setdefault(table, {})[name] = value.split(",") if name in _LISTS else value
+        given: Any = value.split(",") if name in _LISTS else value
+        inner, _, field = name.partition("_")
+        nested = {inner: {field: given}} if (table, inner) in _NESTED else {name: given}
+        _check_names({table: nested}, Settings, f"environment variable {variable}", "")
+        _merge(data, {table: nested})
     return data
+
+
+def _merge(target: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    """Add a layer of tables, whose values win."""
+    for name, value in layer.items():
+        if isinstance(value, Mapping):
+            _merge(target.setdefault(name, {}), value)
+        else:
+            target[name] = value
 
 
 def resolve(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
@@ -228,10 +270,9 @@ def resolve(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
     Raises:
         SettingInvalid: a value has the wrong type or lies outside its range.
     """
-    merged: dict[str, dict[str, Any]] = {}
+    merged: dict[str, Any] = {}
     for layer in layers:
-        for table, values in layer.items():
-            merged.setdefault(table, {}).update(values)
+        _merge(merged, layer)
     try:
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -292,7 +333,23 @@ def _check_ranges(settings: Settings, source: str) -> None:
         if port is not None and not 0 <= port <= 65535:
             problem = say("`serve.{name}` is {port}, and ports go from 0 to 65535", name=name, port=port)
             raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
+    _check_generation(serve.generation, source)
     _check_demands(settings, source)
+
+
+def _check_generation(generation: GenerationSettings, source: str) -> None:
+    for name in ("first_token_timeout", "token_timeout", "timeout", "max_queue"):
+        if not 0 < getattr(generation, name) < float("inf"):
+            problem = say("`serve.generation.{name}` must be a number above 0", name=name)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give a larger number")
+    for name in ("context", "slots", "max_tokens"):
+        if getattr(generation, name) < 0:
+            problem = say("`serve.generation.{name}` cannot be negative", name=name)
+            raise SettingInvalid(source=source, problem=problem, suggestion="give 0 or more")
+    if generation.cache_type not in CACHE_TYPES:
+        problem = say("`serve.generation.cache_type` is {value!r}", value=generation.cache_type)
+        suggestion = say("give one of {known}", known=CACHE_TYPES)
+        raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
 
 
 def _check_demands(settings: Settings, source: str) -> None:

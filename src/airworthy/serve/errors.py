@@ -147,6 +147,14 @@ class ContextTooLong(RequestError):
     hint = "send shorter texts"
 
 
+class PromptTooLong(RequestError):
+    """A prompt that leaves no room for an answer in the model's context."""
+
+    code = "context_length_exceeded"
+    message = "the prompt has {tokens} tokens, and the context holds {most}, the answer included"
+    hint = "shorten the conversation, or raise serve.generation.context"
+
+
 class RetryLater(RequestError):
     """The base of what is refused now and let in later: its words say after how many seconds."""
 
@@ -243,4 +251,8 @@ class NotText(RequestError):
 def from_failure(code: str, params: dict[str, Any]) -> RequestError:
     """What a worker's failure means to the client: bad input is theirs, the rest is ours."""
     detail = str(params.get("detail") or params.get("problem") or code)
+    if code == "context-exceeded":
+        return PromptTooLong(tokens=params.get("prompt", 0), most=params.get("context", 0))
+    if code == "invalid-generation":
+        return InvalidRequest(detail=detail)
     return InvalidRequest(detail=detail) if code == "invalid-input" else InferenceFailed(detail=detail)

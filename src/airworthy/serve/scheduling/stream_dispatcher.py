@@ -1,0 +1,343 @@
+"""Generations of one model: admitted by their tokens, queued fairly, given to workers slot by slot, and ended in time.
+
+The engine batches by itself, so it is given no more requests than it has slots: what waits, waits here, where it can be
+bounded, ordered and cancelled. An answer that a worker's end interrupts is begun again as long as its reader has seen
+nothing of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
+from airworthy.core.settings import GenerationSettings, ServeSettings
+from airworthy.engines.generation import Finished, GenerationRequest, GeneratorInfo
+from airworthy.serve import errors
+from airworthy.serve.scheduling.fair_queue import FairQueue
+from airworthy.serve.scheduling.request_options import RequestOptions
+from airworthy.serve.scheduling.streams import GenerationStream
+from airworthy.serve.scheduling.token_rate import TokenRate
+from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupervisor
+from airworthy.serve.workers.wire import Chunk, Generate, Load, RunFailure, Tokenize, Tokens
+
+SWEEP_INTERVAL_S = 0.25
+"""Seconds between two looks at the clocks."""
+CANCEL_GRACE_S = 10.0
+"""Seconds in which a worker must give up an answer that nobody wants; one that does not is stuck, and is replaced."""
+MAX_TRIES = 2
+"""Workers that one request may see end before it is blamed."""
+MIN_RETRY_S = 1.0
+"""The least time after which another try makes sense."""
+BYTES_PER_TOKEN = 3.5
+"""Bytes of text in a token, to estimate a prompt before it is tokenised; English in common vocabularies."""
+
+_log = logging.getLogger("airworthy.serve")
+
+
+class StreamDispatcher:
+    """The workers of one generator, and the requests that wait for them."""
+
+    def __init__(self, load: Load, serve: ServeSettings, settings: GenerationSettings, make_link: MakeLink) -> None:
+        self.name = load.model.name
+        self._settings = settings
+        self._serve = serve
+        self._loop = asyncio.get_running_loop()
+        self._queue: FairQueue[GenerationStream] = FairQueue()
+        self._running: dict[int, tuple[WorkerSupervisor, GenerationStream]] = {}
+        self._cancelled: dict[int, tuple[WorkerSupervisor, float]] = {}
+        self._counting: dict[int, tuple[WorkerSupervisor, asyncio.Future[Tokens]]] = {}
+        self._number = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._sweeping: asyncio.Task[None] | None = None
+        self.rate = TokenRate()
+        """How fast tokens are read and written."""
+        self.info: GeneratorInfo | None = None
+        """What the engine said of the loaded model; None before."""
+        self._loaded: asyncio.Future[GeneratorInfo] = self._loop.create_future()
+        self.workers = [
+            WorkerSupervisor(make_link, load, serve.load_timeout, self._take, self._on_ready, self._on_end)
+            for _ in range(serve.workers)
+        ]
+        """Its workers."""
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the workers."""
+        for worker in self.workers:
+            worker.start()
+        self._sweeping = self._loop.create_task(self._sweep())
+
+    async def loaded(self) -> GeneratorInfo:
+        """Wait until one worker has loaded the model.
+
+        Raises:
+            AirworthyError: it does not load.
+        """
+        return await asyncio.shield(self._loaded)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes requests."""
+        return not self._draining and any(worker.state is WorkerState.READY for worker in self.workers)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Requests in workers."""
+        return len(self._running)
+
+    async def drain(self, timeout: float) -> None:
+        """Take nothing more; wait for what is inside, for at most `timeout` seconds, and end the rest."""
+        self._draining = True
+        self._note_idle()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), timeout)
+        gone = errors.NotReady(name=self.name, state=say("the service is going down"))
+        for stream in (*self._queue, *(stream for _, stream in self._running.values())):
+            stream.fail(gone)
+        for stream in tuple(self._queue):
+            self._queue.remove(stream)
+
+    async def stop(self, grace: float) -> None:
+        """End the workers."""
+        self._draining = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await asyncio.gather(*(worker.stop(grace) for worker in self.workers))
+
+    def _note_idle(self) -> None:
+        if not self._queue and not self._running:
+            self._idle.set()
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def submit(self, request: GenerationRequest, options: RequestOptions) -> GenerationStream:
+        """Admit a request; its events come to the stream.
+
+        Raises:
+            NotReady: no worker takes requests, and none is about to.
+            Overloaded: what waits already would take longer than its first token may.
+        """
+        self._check_ready()
+        cost = self._cost(request)
+        self._check_room(cost)
+        now = self._loop.time()
+        stream = GenerationStream(request, options.tenant, cost, now, self._on_cancel)
+        if options.watch is not None:
+            options.watch(stream.cancel)
+        self._queue.append(stream)
+        self._dispatch()
+        return stream
+
+    def _cost(self, request: GenerationRequest) -> int:
+        """Tokens of prompt and answer, before anything is tokenised."""
+        size = len(request.prompt) + sum(len(str(message.get("content") or "")) for message in request.messages)
+        prompt = len(request.prompt_ids) or int(size / BYTES_PER_TOKEN) + 1
+        context = self.info.context if self.info is not None else prompt
+        return min(context, prompt + (request.max_tokens or context))
+
+    def _check_ready(self) -> None:
+        if self._draining:
+            raise errors.NotReady(name=self.name, state=say("the service is going down"))
+        if all(worker.state in (WorkerState.FAILED, WorkerState.STOPPED) for worker in self.workers):
+            raise errors.NotReady(name=self.name, state=self.workers[0].state.value)
+
+    def _check_room(self, cost: int) -> None:
+        """Refuse what would wait longer than its first token may; and beyond a number that memory bears."""
+        wait = self.rate.seconds(self._queue.tokens) if self._queue else 0.0
+        too_many = len(self._queue) >= self._settings.max_queue
+        too_long = wait > self._settings.first_token_timeout
+        if too_many or too_long:
+            raise errors.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(MIN_RETRY_S, wait))
+
+    async def count(self, request: GenerationRequest) -> int:
+        """Tokens of a request's prompt, as the model's own tokeniser counts them.
+
+        Raises:
+            RequestError: no worker answers, or the request is none that it can count.
+        """
+        return (await self._ask(Tokenize(0, request=request))).count
+
+    async def tokenize(self, text: str) -> Sequence[int]:
+        """The tokens of a text.
+
+        Raises:
+            RequestError: no worker answers.
+        """
+        return (await self._ask(Tokenize(0, text))).ids
+
+    async def _ask(self, question: Tokenize) -> Tokens:
+        self._check_ready()
+        worker = next((worker for worker in self.workers if worker.state is WorkerState.READY), None)
+        if worker is None or worker.link is None:
+            raise errors.NotReady(name=self.name, state=self.workers[0].state.value)
+        self._number += 1
+        future: asyncio.Future[Tokens] = self._loop.create_future()
+        self._counting[self._number] = worker, future
+        worker.link.send(Tokenize(self._number, question.text, question.request), ())
+        try:
+            return await asyncio.wait_for(future, self._settings.token_timeout)
+        except asyncio.TimeoutError:
+            raise errors.DeadlinePassed(deadline=self._settings.token_timeout) from None
+        finally:
+            self._counting.pop(self._number, None)
+
+    # --- workers ----------------------------------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        """Give waiting requests to free slots."""
+        while self._queue:
+            worker = self._free_worker()
+            if worker is None or worker.link is None:
+                return
+            stream = self._queue.take()
+            if stream is None:
+                return
+            if stream.is_over:
+                continue
+            self._number += 1
+            stream.tries += 1
+            stream.began = self._loop.time()
+            self._running[self._number] = worker, stream
+            worker.running += 1
+            budget = self._settings.timeout - (stream.began - stream.arrived)
+            worker.link.send(Generate(self._number, stream.request, budget), ())
+
+    def _free_worker(self) -> WorkerSupervisor | None:
+        """The ready worker with the fewest requests, if it has a free slot."""
+        ready = [worker for worker in self.workers if worker.state is WorkerState.READY and worker.ready is not None]
+        free = [w for w in ready if w.ready is not None and w.ready.generator and w.running < w.ready.generator.slots]
+        return min(free, key=lambda worker: worker.running, default=None)
+
+    def _take(self, message: Any, data: memoryview) -> None:
+        """A reply came from a worker."""
+        if isinstance(message, Chunk):
+            self._take_chunk(message)
+        elif isinstance(message, Tokens):
+            _, future = self._counting.get(message.id, (None, None))
+            if future is not None and not future.done():
+                future.set_result(message)
+        elif isinstance(message, RunFailure):
+            self._take_failure(message)
+
+    def _take_chunk(self, chunk: Chunk) -> None:
+        running = self._running.get(chunk.id)
+        ended = any(isinstance(event, Finished) for event in chunk.events)
+        now = self._loop.time()
+        if running is not None:
+            for event in chunk.events:
+                running[1].feed(event, now)
+        if ended:
+            if running is not None and running[1].finished is not None:
+                self._learn(running[1])
+            self._free(chunk.id)
+
+    def _take_failure(self, message: RunFailure) -> None:
+        error = errors.from_failure(message.code, message.params)
+        _, future = self._counting.get(message.id, (None, None))
+        if future is not None and not future.done():
+            future.set_exception(error)
+            return
+        running = self._running.get(message.id)
+        if running is not None:
+            running[1].fail(error)
+        self._free(message.id)
+
+    def _learn(self, stream: GenerationStream) -> None:
+        done = stream.finished
+        if done is not None and done.reason != "cancelled":
+            self.rate.learn(done.prompt_tokens - done.cached_tokens + done.completion_tokens, self._loop.time())
+
+    def _free(self, number: int) -> None:
+        """A worker's slot is free again."""
+        running = self._running.pop(number, None)
+        cancelled = self._cancelled.pop(number, None)
+        worker = running[0] if running is not None else cancelled[0] if cancelled is not None else None
+        if worker is not None:
+            worker.running -= 1
+            self._dispatch()
+        self._note_idle()
+
+    def _on_cancel(self, stream: GenerationStream) -> None:
+        """Nobody wants the rest of an answer: take it out of the queue, or have its worker give it up."""
+        if self._queue.remove(stream):
+            return
+        number = next((number for number, (_, each) in self._running.items() if each is stream), None)
+        if number is None:
+            return
+        worker, _ = self._running.pop(number)
+        self._cancelled[number] = worker, self._loop.time()
+        if worker.link is not None:
+            worker.link.cancel(number)
+
+    def _on_ready(self, worker: WorkerSupervisor) -> None:
+        worker.running = 0
+        if worker.ready is not None and worker.ready.generator is not None:
+            self.info = worker.ready.generator
+            if not self._loaded.done():
+                self._loaded.set_result(self.info)
+        self._dispatch()
+
+    def _on_end(self, worker: WorkerSupervisor, error: AirworthyError) -> None:
+        """A worker ended: what it had is begun again where its reader has seen nothing, and fails elsewhere."""
+        if not self._loaded.done() and worker.state is WorkerState.FAILED:
+            self._loaded.set_exception(error)
+        for number, (owner, stream) in tuple(self._running.items()):
+            if owner is worker:
+                del self._running[number]
+                self._recover(stream, error)
+        self._cancelled = {number: each for number, each in self._cancelled.items() if each[0] is not worker}
+        lost = errors.WorkerLost(name=self.name, status=str(error.params.get("status", error.text)))
+        for owner, future in self._counting.values():
+            if owner is worker and not future.done():
+                future.set_exception(lost)
+        worker.running = 0
+        self._dispatch()
+        self._note_idle()
+
+    def _recover(self, stream: GenerationStream, error: AirworthyError) -> None:
+        if stream.has_output or stream.tries >= MAX_TRIES:
+            stream.fail(errors.WorkerLost(name=self.name, status=str(error.params.get("status", error.text))))
+        elif not stream.is_over:
+            self._queue.put_back(stream)
+
+    # --- clocks -----------------------------------------------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL_S)
+            self.tick(self._loop.time())
+
+    def tick(self, now: float) -> None:
+        """End what takes too long: a first token, the next one, or the whole; and a worker that gives nothing up."""
+        for stream in (*self._queue, *(stream for _, stream in self._running.values())):
+            limit = self._passed(stream, now)
+            if limit:
+                stream.fail(errors.DeadlinePassed(deadline=limit))
+                self._on_cancel(stream)
+        for worker in {worker for worker, since in self._cancelled.values() if now - since > CANCEL_GRACE_S}:
+            _log.warning("worker of %s gives up no answer; it is replaced", self.name)
+            if worker.link is not None:
+                worker.link.kill()
+
+    def _passed(self, stream: GenerationStream, now: float) -> float:
+        """The limit, in seconds, that a stream is over; 0 for none."""
+        settings = self._settings
+        if now - stream.arrived > settings.timeout:
+            return settings.timeout
+        if not stream.has_output and now - stream.arrived > settings.first_token_timeout:
+            return settings.first_token_timeout
+        if stream.has_output and now - stream.began > settings.token_timeout:
+            return settings.token_timeout
+        return 0.0

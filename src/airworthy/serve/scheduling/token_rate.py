@@ -1,0 +1,40 @@
+"""How many tokens a second a model gets through, learnt from answers. Plain arithmetic without a clock."""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW = 32
+"""Answers over which the rate is taken."""
+MIN_ANSWERS = 3
+"""Answers below which nothing is foretold."""
+
+
+class TokenRate:
+    """Tokens of prompts and answers together, by the times at which answers ended."""
+
+    def __init__(self) -> None:
+        self._ended: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+
+    def learn(self, tokens: int, now: float) -> None:
+        """Take in an answer.
+
+        Args:
+            tokens: those read and written for it.
+            now: when it ended, on the caller's clock.
+        """
+        self._ended.append((now, tokens))
+
+    @property
+    def per_second(self) -> float:
+        """Tokens a second while it was busy; 0 where too little is known."""
+        if len(self._ended) < MIN_ANSWERS:
+            return 0.0
+        first, last = self._ended[0][0], self._ended[-1][0]
+        # The first answer's tokens were written before the span begins.
+        return (sum(tokens for _, tokens in self._ended) - self._ended[0][1]) / (last - first) if last > first else 0.0
+
+    def seconds(self, tokens: int) -> float:
+        """How long so many tokens take; 0 where too little is known."""
+        rate = self.per_second
+        return tokens / rate if rate else 0.0
