@@ -48,6 +48,8 @@ ROLES = {
     "GET /v1/models": Role.USER,
     "GET /v1/models/{name}": Role.USER,
     "POST /v1/embeddings": Role.USER,
+    "POST /v1/chat/completions": Role.USER,
+    "POST /v1/completions": Role.USER,
     "POST /v1/rerank": Role.USER,
     "POST /v2/rerank": Role.USER,
     "POST /rerank": Role.USER,

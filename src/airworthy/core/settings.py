@@ -159,7 +159,6 @@ class ServeSettings(Section, frozen=True):
     """What opens encrypted models: a file with private keys, or `env:NAME`; not the key itself."""
     decryption_password: str = ""
     """Where that key's passphrase stands, if it has one: a file, or `env:NAME`; not the passphrase itself."""
-    """What opens encrypted models: a file with a private key, `env:NAME` or `service:NAME:KEY`; not the key itself."""
     generation: GenerationSettings = GenerationSettings()
     """`[serve.generation]`."""
     require_signature: str = ""

@@ -105,6 +105,8 @@ class Engine(Protocol):
     """The extra that installs it, or empty."""
     automatic: bool
     """Whether it may be chosen for a model without being named."""
+    generates: bool
+    """Whether its runners generate text, and take no batches."""
 
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't load the model, one line, or empty where it can; nothing is imported or read for it."""

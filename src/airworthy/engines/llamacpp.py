@@ -61,6 +61,7 @@ class LlamaCpp:
     name = "llamacpp"
     extra = "llm"
     automatic = True
+    generates = True
 
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't load the model, from the model's headers, the processor and the installed distributions."""

@@ -29,6 +29,7 @@ class Null:
     name = "null"
     extra = "onnx"
     automatic = False
+    generates = False
 
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't answer: a value that no array holds."""

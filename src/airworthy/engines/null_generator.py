@@ -51,6 +51,7 @@ class NullGeneratorEngine:
     name = "null-generator"
     extra = ""
     automatic = False
+    generates = True
 
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Nothing: no file is opened."""

@@ -59,6 +59,7 @@ class OnnxRuntime:
     name = "onnxruntime"
     extra = "onnx"
     automatic = True
+    generates = False
 
     def refuses(self, model: ModelInfo, facts: Facts) -> str:
         """Why it can't load the model, from the model's headers and the installed distributions."""

@@ -86,6 +86,12 @@ def plan(
     chosen = select(model, facts, engine or "")
     threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
+    if chosen.generates:
+        generation = settings.serve.generation
+        options = RunnerOptions(
+            threads=threads, slots=generation.slots, context=generation.context, cache_type=generation.cache_type
+        )
+        return Plan(model=model, engine=chosen.name, options=options, generates=True)
     options = RunnerOptions(threads=threads, lanes=threads)
     place = profiles.place_of(model, chosen.name, options, facts, settings) if settings.serve.search else ""
     profile = profiles.load(place) if place else None

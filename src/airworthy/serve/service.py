@@ -47,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How its runners run."""
     profile: Optional[Profile] = None
     """How it runs best here, where that was found before."""
+    generates: bool = False
+    """Whether it generates text, rather than taking batches."""
     place: str = ""
     """Where to keep what a search finds; empty for no search."""
 
@@ -101,6 +103,7 @@ class InferenceService:
         self._on_ready = on_ready
         self._make_link = make_link
         self._failure: AirworthyError | None = None
+        self._generation_metrics: Any = None
         self._server: Any = None
         self._draining: asyncio.Task[None] | None = None
         self._grace = STOP
@@ -145,12 +148,14 @@ class InferenceService:
         meters = Metrics()
         make_link = self._make_link or ProcessLink
         store = self._make_store(meters)
-        models = {
-            plan.model.name: ServedModel(
-                plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile, store
-            )
-            for plan in self.plans
-        }
+        models: dict[str, Any] = {}
+        for plan in self.plans:
+            if plan.generates:
+                models[plan.model.name] = self._generator(plan, make_link, meters)
+            else:
+                models[plan.model.name] = ServedModel(
+                    plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile, store
+                )
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
@@ -187,6 +192,15 @@ class InferenceService:
                 served.close()
             if store is not None:
                 await store.close()
+
+    def _generator(self, plan: Plan, make_link: MakeLink, metrics: Any) -> Any:
+        from airworthy.serve.metrics.generation import GenerationMetrics
+        from airworthy.serve.models.served_generator import ServedGenerator
+
+        if self._generation_metrics is None:
+            self._generation_metrics = GenerationMetrics(metrics)
+        counters = self._generation_metrics
+        return ServedGenerator(plan.model, plan.engine, plan.options, self.settings, make_link, counters)
 
     def _make_store(self, meters: Any) -> Any:
         if not self.settings.cache_url:

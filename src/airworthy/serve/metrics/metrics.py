@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -67,6 +67,10 @@ class Metrics:
         self.load = Gauge("airworthy_load_seconds", "Time that the last load took.", ["model"], registry=self.registry)
         self.waiting = Gauge("airworthy_requests_waiting", "Requests in the queue.", ["model"], registry=self.registry)
         self.running = Gauge("airworthy_requests_running", "Requests in workers.", ["model"], registry=self.registry)
+
+    def histogram(self, name: str, doc: str, bounds: Sequence[float]) -> HistogramFamily:
+        """A further histogram by model."""
+        return HistogramFamily(name, doc, bounds, self.registry)
 
     def watch_callers(self, remembered: Callable[[], float]) -> None:
         """Read from a function, when the page is asked for, how many callers are remembered."""

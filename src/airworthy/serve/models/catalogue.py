@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Union
 
 import msgspec
 
@@ -10,6 +11,10 @@ from airworthy.core.messages import say
 from airworthy.serve import errors
 from airworthy.serve.metrics.statistics import ModelStatistics
 from airworthy.serve.models.served import VERSION, ServedModel
+from airworthy.serve.models.served_generator import ServedGenerator
+
+Served = Union[ServedModel, ServedGenerator]
+"""A model that takes batches of tensors, or one that generates text."""
 
 
 class ModelState(msgspec.Struct, omit_defaults=True):
@@ -25,13 +30,13 @@ class ModelState(msgspec.Struct, omit_defaults=True):
     """Why it is not ready."""
 
 
-class Models(Mapping[str, ServedModel]):
+class Models(Mapping[str, Served]):
     """The models by name, in the order in which they were given."""
 
-    def __init__(self, models: Mapping[str, ServedModel]) -> None:
+    def __init__(self, models: Mapping[str, Served]) -> None:
         self._models = models
 
-    def __getitem__(self, name: str) -> ServedModel:
+    def __getitem__(self, name: str) -> Served:
         """The model of a name."""
         return self._models[name]
 
@@ -43,7 +48,7 @@ class Models(Mapping[str, ServedModel]):
         """How many there are."""
         return len(self._models)
 
-    def find(self, name: str, version: str = "") -> ServedModel:
+    def find(self, name: str, version: str = "") -> Served:
         """The model of a name.
 
         Args:
@@ -59,6 +64,30 @@ class Models(Mapping[str, ServedModel]):
         if version not in ("", VERSION):
             wrong = say("{name} version {version}", name=name, version=version)
             raise errors.UnknownModel(name=wrong, served=(say("{name} version 1", name=name),))
+        return served
+
+    def batches(self, name: str, version: str = "") -> ServedModel:
+        """A model that takes batches of tensors.
+
+        Raises:
+            UnknownModel: no such model, or no such version of it.
+            NotThisTask: it generates text.
+        """
+        served = self.find(name, version)
+        if not isinstance(served, ServedModel):
+            raise errors.NotThisTask(name=served.name, task=say("inference on tensors"), path="/v1/chat/completions")
+        return served
+
+    def generator(self, name: str, task: str) -> ServedGenerator:
+        """A model that generates text.
+
+        Raises:
+            UnknownModel: no such model.
+            NotThisTask: it takes tensors; the message says where.
+        """
+        served = self.find(name)
+        if not isinstance(served, ServedGenerator):
+            raise errors.NotThisTask(name=served.name, task=task, path=f"/v2/models/{served.name}/infer")
         return served
 
     @property
@@ -81,7 +110,7 @@ class Models(Mapping[str, ServedModel]):
         return [state for state in states if state.state == "READY"] if ready_only else states
 
 
-def _state(served: ServedModel) -> ModelState:
+def _state(served: Served) -> ModelState:
     if served.ready:
         return ModelState(served.name, VERSION, "READY")
     state = "LOADING" if not served.unloaded and served.state == "starting" else "UNAVAILABLE"

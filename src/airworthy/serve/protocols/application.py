@@ -20,6 +20,7 @@ from airworthy.serve.http.messages import JSON, Header, Request, Response, heade
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.served import ServedModel
 from airworthy.serve.protocols.interface import ProtocolContext
 from airworthy.serve.protocols.open_inference import rest
 from airworthy.serve.protocols.openapi import describe
@@ -56,7 +57,11 @@ class Application:
         """Where requests of busy models wait unparsed; None where the settings ask for a look at each request."""
         if self._access.limits_callers or self._cors is not None:
             return None
-        places = {path.encode(): (route.name, self._models[route.model]) for path, route in self.routes.parking()}
+        places = {
+            path.encode(): (route.name, served)
+            for path, route in self.routes.parking()
+            if isinstance(served := self._models[route.model], ServedModel)
+        }
         return UnparsedQueues(places, rest.error_body, self._metrics)
 
     def _describe(self) -> bytes:

@@ -111,6 +111,8 @@ def _responses(operation: Operation, schemas: Mapping[str, Any], error: Any) -> 
         good["content"] = {operation.text: {"schema": {"type": "string"}}}
     elif operation.gives is not None:
         good["content"] = {"application/json": {"schema": schemas[repr(operation.gives)]}}
+    if operation.streams:
+        good["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     if operation.binary:
         good["content"]["application/octet-stream"] = _BINARY
         good["headers"]["inference-header-content-length"] = _HEADERS["inference-header-content-length"]

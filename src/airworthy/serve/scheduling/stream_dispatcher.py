@@ -15,15 +15,16 @@ from typing import Any
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
-from airworthy.core.settings import GenerationSettings, ServeSettings
+from airworthy.core.settings import ServeSettings
 from airworthy.engines.generation import Finished, GenerationRequest, GeneratorInfo
 from airworthy.serve import errors
+from airworthy.serve.metrics.generation import GeneratorMetrics
 from airworthy.serve.scheduling.fair_queue import FairQueue
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.streams import GenerationStream
 from airworthy.serve.scheduling.token_rate import TokenRate
 from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupervisor
-from airworthy.serve.workers.wire import Chunk, Generate, Load, RunFailure, Tokenize, Tokens
+from airworthy.serve.workers.wire import Chunk, Generate, Load, Ready, RunFailure, Tokenize, Tokens
 
 SWEEP_INTERVAL_S = 0.25
 """Seconds between two looks at the clocks."""
@@ -42,9 +43,10 @@ _log = logging.getLogger("airworthy.serve")
 class StreamDispatcher:
     """The workers of one generator, and the requests that wait for them."""
 
-    def __init__(self, load: Load, serve: ServeSettings, settings: GenerationSettings, make_link: MakeLink) -> None:
+    def __init__(self, load: Load, serve: ServeSettings, make_link: MakeLink, metrics: GeneratorMetrics) -> None:
         self.name = load.model.name
-        self._settings = settings
+        self._settings = serve.generation
+        self._metrics = metrics
         self._serve = serve
         self._loop = asyncio.get_running_loop()
         self._queue: FairQueue[GenerationStream] = FairQueue()
@@ -59,7 +61,7 @@ class StreamDispatcher:
         """How fast tokens are read and written."""
         self.info: GeneratorInfo | None = None
         """What the engine said of the loaded model; None before."""
-        self._loaded: asyncio.Future[GeneratorInfo] = self._loop.create_future()
+        self._loaded: asyncio.Future[Ready] = self._loop.create_future()
         self.workers = [
             WorkerSupervisor(make_link, load, serve.load_timeout, self._take, self._on_ready, self._on_end)
             for _ in range(serve.workers)
@@ -74,7 +76,7 @@ class StreamDispatcher:
             worker.start()
         self._sweeping = self._loop.create_task(self._sweep())
 
-    async def loaded(self) -> GeneratorInfo:
+    async def loaded(self) -> Ready:
         """Wait until one worker has loaded the model.
 
         Raises:
@@ -96,6 +98,31 @@ class StreamDispatcher:
     def running(self) -> int:
         """Requests in workers."""
         return len(self._running)
+
+    @property
+    def state(self) -> str:
+        """What it is doing, in one word."""
+        if self._draining:
+            return say("draining")
+        states = {worker.state for worker in self.workers}
+        return (WorkerState.READY if WorkerState.READY in states else self.workers[0].state).value
+
+    @property
+    def words(self) -> str:
+        """The last that its workers printed."""
+        return "\n".join(worker.link.words for worker in self.workers if worker.link is not None)
+
+    def describe(self) -> dict[str, Any]:
+        """Its state as plain JSON data, for the health page."""
+        return {
+            "state": self.state,
+            "waiting": self.waiting,
+            "running": self.running,
+            "workers": [
+                {"state": worker.state.value, "starts": worker.starts, "pid": getattr(worker.link, "pid", 0)}
+                for worker in self.workers
+            ],
+        }
 
     async def drain(self, timeout: float) -> None:
         """Take nothing more; wait for what is inside, for at most `timeout` seconds, and end the rest."""
@@ -159,6 +186,7 @@ class StreamDispatcher:
         too_many = len(self._queue) >= self._settings.max_queue
         too_long = wait > self._settings.first_token_timeout
         if too_many or too_long:
+            self._metrics.model.rejected("overloaded")
             raise errors.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(MIN_RETRY_S, wait))
 
     async def count(self, request: GenerationRequest) -> int:
@@ -209,6 +237,7 @@ class StreamDispatcher:
             self._number += 1
             stream.tries += 1
             stream.began = self._loop.time()
+            stream.queued = stream.began - stream.arrived
             self._running[self._number] = worker, stream
             worker.running += 1
             budget = self._settings.timeout - (stream.began - stream.arrived)
@@ -236,11 +265,18 @@ class StreamDispatcher:
         ended = any(isinstance(event, Finished) for event in chunk.events)
         now = self._loop.time()
         if running is not None:
+            stream = running[1]
+            had_output = stream.has_output
             for event in chunk.events:
-                running[1].feed(event, now)
+                stream.feed(event, now)
+            if stream.has_output and not had_output:
+                self._metrics.first_token(now - stream.arrived)
+        for event in chunk.events:
+            if isinstance(event, Finished):
+                self._learn(event)
+                if running is not None:
+                    self._metrics.model.answered(running[1].queued, now - running[1].arrived)
         if ended:
-            if running is not None and running[1].finished is not None:
-                self._learn(running[1])
             self._free(chunk.id)
 
     def _take_failure(self, message: RunFailure) -> None:
@@ -254,10 +290,9 @@ class StreamDispatcher:
             running[1].fail(error)
         self._free(message.id)
 
-    def _learn(self, stream: GenerationStream) -> None:
-        done = stream.finished
-        if done is not None and done.reason != "cancelled":
-            self.rate.learn(done.prompt_tokens - done.cached_tokens + done.completion_tokens, self._loop.time())
+    def _learn(self, done: Finished) -> None:
+        self._metrics.ended(done)
+        self.rate.learn(done.prompt_tokens - done.cached_tokens + done.completion_tokens, self._loop.time())
 
     def _free(self, number: int) -> None:
         """A worker's slot is free again."""
@@ -283,14 +318,17 @@ class StreamDispatcher:
 
     def _on_ready(self, worker: WorkerSupervisor) -> None:
         worker.running = 0
+        if worker.ready is not None:
+            self._metrics.model.started(worker.ready.seconds)
         if worker.ready is not None and worker.ready.generator is not None:
             self.info = worker.ready.generator
             if not self._loaded.done():
-                self._loaded.set_result(self.info)
+                self._loaded.set_result(worker.ready)
         self._dispatch()
 
     def _on_end(self, worker: WorkerSupervisor, error: AirworthyError) -> None:
         """A worker ended: what it had is begun again where its reader has seen nothing, and fails elsewhere."""
+        self._metrics.model.ended()
         if not self._loaded.done() and worker.state is WorkerState.FAILED:
             self._loaded.set_exception(error)
         for number, (owner, stream) in tuple(self._running.items()):

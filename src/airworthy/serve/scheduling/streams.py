@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -47,6 +48,8 @@ class GenerationStream:
         """When it was submitted, on the event loop's clock."""
         self.began = 0.0
         """When the last event came, or when it was sent to a worker; 0 while it waits."""
+        self.queued = 0.0
+        """Seconds that it waited for a worker."""
         self.first_token_at = 0.0
         """When the first piece of the answer came; 0 before."""
         self.tries = 0
@@ -105,17 +108,42 @@ class GenerationStream:
         return self
 
     async def __anext__(self) -> AnyEvent:
-        while not self._events:
-            if self._error is not None:
-                raise self._error
-            if self.finished is not None or self._closed:
-                raise StopAsyncIteration
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
+        while True:
+            event = await self.next(math.inf)
+            if event is not None:
+                return event
+
+    async def next(self, timeout: float) -> AnyEvent | None:
+        """The next event; None where none came within so many seconds.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+            RequestError: the answer ended so.
+        """
+        if not self._events:
+            self._raise_if_over()
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.create_future()
+            timer = loop.call_later(timeout, self._wake) if timeout < math.inf else None
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+                if timer is not None:
+                    timer.cancel()
+            if not self._events:
+                self._raise_if_over()
+                return None
         event = self._events.popleft()
         if isinstance(event, (TextDelta, ReasoningDelta)):
             self._unread -= len(event.text)
         return event
+
+    def _raise_if_over(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self.finished is not None or self._closed:
+            raise StopAsyncIteration
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

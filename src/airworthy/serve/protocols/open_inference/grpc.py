@@ -217,7 +217,7 @@ class GrpcServer:
 
     async def ModelInfer(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """One inference. A client that leaves, or whose deadline passes, takes its request out of the queue."""
-        served = self._models.find(request.model_name, request.model_version)
+        served = self._models.batches(request.model_name, request.model_version)
         served.check_room()
         if len(request.inputs) > MOST_TENSORS or len(request.outputs) > MOST_TENSORS:
             raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))

@@ -15,7 +15,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.http.messages import Request, Response, decode, message_of
 from airworthy.serve.metrics.statistics import ModelsStatistics
-from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.served import VERSION, ServedModel
 from airworthy.serve.protocols import priorities
 from airworthy.serve.scheduling.request_options import RequestOptions
@@ -216,7 +216,7 @@ class OpenInference:
 
     async def infer(self, request: Request) -> Response:
         """`POST /v2/models/{name}/infer`: one inference."""
-        served = self._models[request.model]
+        served = self._models.batches(request.model)
         served.check_room()
         body = await request.body(self._settings.max_body, self._settings.body_timeout)
         header = request.length(HEADER_LENGTH)
@@ -243,7 +243,7 @@ def server_metadata() -> ServerMetadata:
     return ServerMetadata("airworthy", airworthy.__version__, EXTENSIONS)
 
 
-def model_metadata(served: ServedModel) -> ModelMetadata:
+def model_metadata(served: Served) -> ModelMetadata:
     """What a model is."""
     return ModelMetadata(
         name=served.name,

@@ -87,7 +87,7 @@ class Embeddings:
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
         wanted = decode(_decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
-        served = self._models.find(wanted.model)
+        served = self._models.batches(wanted.model)
         if served.codec is None or served.embedding is None:
             path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
             raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Union
 
 import msgspec
 
 from airworthy.serve.http.messages import Request, Response
 from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.served_generator import ServedGenerator
 
 
 class ModelCard(msgspec.Struct):
@@ -21,6 +23,10 @@ class ModelCard(msgspec.Struct):
     """When it was first served, in seconds since 1970."""
     owned_by: str
     """`airworthy`."""
+    max_model_len: Union[int, msgspec.UnsetType] = msgspec.UNSET
+    """Tokens of one request, prompt and answer together, as vLLM names them."""
+    capabilities: Union[list[str], msgspec.UnsetType] = msgspec.UNSET
+    """`chat`, `completion`, `tools`, `json_schema`, `logprobs`, `embeddings`, `rerank`, `tensors`."""
 
 
 class ModelList(msgspec.Struct):
@@ -51,4 +57,12 @@ class ModelCards:
         return Response(200, _encode(self._describe(request.model)))
 
     def _describe(self, name: str) -> ModelCard:
-        return ModelCard(name, "model", self._created, "airworthy")
+        served = self._models[name]
+        card = ModelCard(name, "model", self._created, "airworthy")
+        if isinstance(served, ServedGenerator) and served.dispatcher.info is not None:
+            info = served.dispatcher.info
+            card.max_model_len = info.context
+            able = {"chat": info.chat, "completion": True, "tools": info.tools, "json_schema": info.schemas}
+            able["logprobs"] = bool(info.logprobs)
+            card.capabilities = [capability for capability, has in able.items() if has]
+        return card

@@ -8,13 +8,29 @@ from airworthy.core.errors import AirworthyError
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import NotThisTask, UnknownModel
 from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
-from airworthy.serve.protocols.openai import bodies, embeddings, models, rerank
+from airworthy.serve.protocols.openai import (
+    bodies,
+    embeddings,
+    generation,
+    generation_answers,
+    generation_requests,
+    models,
+    rerank,
+)
 
 RERANK_PATHS = ("/v1/rerank", "/v2/rerank", "/rerank")
 """Where the clients of Jina, Cohere and TEI expect it."""
 _REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
 _EMBED = Operation(Role.USER, gives=embeddings.EmbeddingResponse, takes=embeddings.EmbeddingRequest, refuses=_REFUSES)
 _RERANK = Operation(Role.USER, gives=rerank.RerankResponse, takes=rerank.RerankRequest, refuses=_REFUSES)
+_CHAT = Operation(
+    Role.USER,
+    gives=generation_answers.ChatCompletion,
+    takes=generation_requests.ChatRequest,
+    refuses=_REFUSES,
+    streams=True,
+)
+_COMPLETE = _CHAT._replace(gives=generation_answers.Completion, takes=generation_requests.CompletionRequest)
 
 
 class OpenAIProtocol:
@@ -27,6 +43,7 @@ class OpenAIProtocol:
     def __init__(self, context: ProtocolContext) -> None:
         self._models = models.ModelCards(context.models)
         self._embeddings = embeddings.Embeddings(context.models, context.settings)
+        self._generation = generation.TextGeneration(context.models, context.settings)
         self._rerank = rerank.Rerank(context.models, context.settings)
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -37,6 +54,8 @@ class OpenAIProtocol:
             Endpoint("/v1/models", "GET", self._models.list_models, listed),
             Endpoint("/v1/models/{name}", "GET", self._models.get_model, card),
             Endpoint("/v1/embeddings", "POST", self._embeddings.embeddings, _EMBED),
+            Endpoint("/v1/chat/completions", "POST", self._generation.chat, _CHAT),
+            Endpoint("/v1/completions", "POST", self._generation.complete, _COMPLETE),
             *(Endpoint(path, "POST", self._rerank.rerank, _RERANK) for path in RERANK_PATHS),
         )
 

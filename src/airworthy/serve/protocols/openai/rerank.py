@@ -100,7 +100,7 @@ class Rerank:
         """`POST /v1/rerank`: documents in the order of their relevance to a query."""
         body = await request.body(self._settings.max_body, self._settings.body_timeout)
         wanted: RerankRequest = decode(_decoder, body)
-        served = self._models.find(wanted.model)
+        served = self._models.batches(wanted.model)
         if served.codec is None or served.score is None:
             path = "/v1/embeddings" if served.embedding is not None else f"/v2/models/{served.name}/infer"
             raise errors.NotThisTask(name=served.name, task=say("reranking"), path=path)

@@ -1,0 +1,173 @@
+"""A language model that is being served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
+from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.settings import ServeSettings
+from airworthy.engines.generation import GenerationRequest, GeneratorInfo
+from airworthy.engines.interface import RunnerOptions
+from airworthy.serve import errors
+from airworthy.serve.metrics.generation import GenerationMetrics, GeneratorMetrics
+from airworthy.serve.metrics.statistics import ModelStatistics
+from airworthy.serve.models.served import VERSION
+from airworthy.serve.scheduling.request_options import RequestOptions
+from airworthy.serve.scheduling.stream_dispatcher import StreamDispatcher
+from airworthy.serve.scheduling.streams import GenerationStream
+from airworthy.serve.workers.link import STOP
+from airworthy.serve.workers.supervisor import MakeLink
+from airworthy.serve.workers.wire import Load, Ready
+
+
+class ServedGenerator:
+    """Takes requests for text, whatever their dialect."""
+
+    inputs: tuple[TensorSpec, ...] = ()
+    """It takes no tensors."""
+    outputs: tuple[TensorSpec, ...] = ()
+    """It gives none."""
+
+    def __init__(
+        self,
+        model: ModelInfo,
+        engine: str,
+        options: RunnerOptions,
+        settings: ServeSettings,
+        make_link: MakeLink,
+        metrics: GenerationMetrics,
+    ) -> None:
+        self.model = model
+        self.name = model.name
+        self.engine = engine
+        self._settings = settings
+        self._metrics = GeneratorMetrics(metrics, model.name)
+        load = Load(engine, model, options)
+        self._make: Callable[[], StreamDispatcher] = lambda: StreamDispatcher(load, settings, make_link, self._metrics)
+        self.dispatcher = self._make()
+        self._others: set[StreamDispatcher] = set()
+        self._changing = asyncio.Lock()
+        self.unloaded = False
+        """Whether it was taken out of service by an administrator, until it is loaded again."""
+        self._metrics.model.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def loaded(self, keep: Any = None) -> Ready:
+        """Wait for the first worker.
+
+        Raises:
+            AirworthyError: the model does not load.
+        """
+        return await self.dispatcher.loaded()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes requests now."""
+        return not self.unloaded and self.dispatcher.is_ready
+
+    @property
+    def state(self) -> str:
+        """Its state in one word."""
+        return say("unloaded") if self.unloaded else self.dispatcher.state
+
+    @property
+    def waiting(self) -> int:
+        """Requests in its queue."""
+        return self.dispatcher.waiting
+
+    def statistics(self) -> ModelStatistics:
+        """What it has done so far."""
+        return self._metrics.model.statistics(VERSION)
+
+    def describe(self) -> dict[str, Any]:
+        """Its state as plain JSON data, for the health page."""
+        return {**self.dispatcher.describe(), "state": self.state, "signer": self.model.signer}
+
+    async def load(self) -> None:
+        """Load it, or load its file again: a new worker takes over once it is ready, the old one finishes its answers.
+
+        Raises:
+            LoadRefused: it does not load; what served before goes on serving.
+        """
+        async with self._changing:
+            new = self._make()
+            self._others.add(new)
+            new.begin()
+            try:
+                await new.loaded()
+            except BaseException as error:
+                await self._end(new, 0.0)
+                if isinstance(error, AirworthyError):
+                    raise errors.LoadRefused(detail=error.text, way_out=error.way_out) from None
+                raise
+            old, self.dispatcher = self.dispatcher, new
+            self._others.discard(new)
+            self._others.add(old)
+            was_unloaded, self.unloaded = self.unloaded, False
+            if not was_unloaded:
+                await self._end(old, self._settings.drain)
+
+    async def unload(self) -> None:
+        """Take it out of service: answers under way are finished, its workers end."""
+        async with self._changing:
+            if not self.unloaded:
+                self.unloaded = True
+                await self._end(self.dispatcher, self._settings.drain)
+
+    async def _end(self, dispatcher: StreamDispatcher, drain: float) -> None:
+        await dispatcher.drain(drain)
+        await dispatcher.stop(STOP)
+        self._others.discard(dispatcher)
+
+    async def stop(self, timeout: float) -> None:
+        """End all its workers."""
+        await asyncio.gather(*(each.stop(timeout) for each in (self.dispatcher, *self._others)))
+
+    def close(self) -> None:
+        """Release what it holds beside its workers: nothing."""
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def known_info(self) -> GeneratorInfo:
+        """What the loaded model can do.
+
+        Raises:
+            NotReady: it is not loaded.
+        """
+        info = self.dispatcher.info
+        if self.unloaded or info is None:
+            raise errors.NotReady(name=self.name, state=self.state)
+        return info
+
+    def generate(self, request: GenerationRequest, options: RequestOptions) -> GenerationStream:
+        """Admit a request.
+
+        Raises:
+            NotReady: the model is unloaded, or no worker is there.
+            Overloaded: too much waits already.
+        """
+        self.known_info()
+        return self.dispatcher.submit(request, options)
+
+    async def count(self, request: GenerationRequest) -> int:
+        """Tokens of a request's prompt.
+
+        Raises:
+            RequestError: no worker answers.
+        """
+        self.known_info()
+        return await self.dispatcher.count(request)
+
+    async def tokenize(self, text: str) -> Sequence[int]:
+        """The tokens of a text.
+
+        Raises:
+            RequestError: no worker answers.
+        """
+        self.known_info()
+        return await self.dispatcher.tokenize(text)

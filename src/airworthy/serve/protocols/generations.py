@@ -1,0 +1,121 @@
+"""The answers to one request of any dialect: one generation or several, as one sequence of events.
+
+The response's status waits for the first event, so that what fails early has its own; where a prompt takes longer than
+a proxy's patience, the response begins without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Union
+
+from airworthy.engines.generation import AnyEvent, Finished, PromptProgress
+from airworthy.serve.scheduling.streams import GenerationStream
+
+FIRST_EVENT_S = 15.0
+"""Seconds for which a response's status waits for the first event."""
+KEEP_ALIVE_S = 15.0
+"""Seconds without an event after which something is sent, for proxies that close what is silent."""
+MAX_AHEAD = 64
+"""Events of several generations that wait to be sent."""
+
+Indexed = tuple[int, AnyEvent]
+
+
+class Generations:
+    """Generations side by side. Whoever stops taking events must call `cancel`."""
+
+    def __init__(self, streams: Sequence[GenerationStream]) -> None:
+        self.streams = tuple(streams)
+        self._open = len(self.streams)
+        self._queue: asyncio.Queue[Union[tuple[int, AnyEvent], Exception, None]] = asyncio.Queue(MAX_AHEAD)
+        self._pumps: list[asyncio.Task[None]] = []
+        self._first: Indexed | None = None
+
+    async def begin(self) -> None:
+        """Wait for the first event of an answer, for a while.
+
+        Raises:
+            RequestError: what ended a generation before any of it came.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FIRST_EVENT_S
+        if len(self.streams) > 1:
+            self._pumps = [loop.create_task(self._pump(index, each)) for index, each in enumerate(self.streams)]
+        while self._first is None and (left := until - loop.time()) > 0:
+            self._first = await self._next(left)
+
+    async def next(self) -> Indexed | None:
+        """The next event with the number of its generation; None after a silence.
+
+        Raises:
+            StopAsyncIteration: all have ended.
+            RequestError: what ended one of them, and with it all.
+        """
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return await self._next(KEEP_ALIVE_S)
+
+    async def _next(self, timeout: float) -> Indexed | None:
+        while True:
+            found = await self._one(timeout) if len(self.streams) == 1 else await self._any(timeout)
+            # Progress keeps clocks from ending a long prompt; no dialect shows it.
+            if found is None or not isinstance(found[1], PromptProgress):
+                return found
+
+    async def _one(self, timeout: float) -> Indexed | None:
+        event = await self.streams[0].next(timeout)
+        return None if event is None else (0, event)
+
+    async def _any(self, timeout: float) -> Indexed | None:
+        if not self._open:
+            raise StopAsyncIteration
+        try:
+            found = await asyncio.wait_for(self._queue.get(), timeout)
+        except asyncio.TimeoutError:
+            return None
+        if isinstance(found, Exception):
+            raise found
+        if found is None:
+            self._open -= 1
+            return await self._any(timeout)
+        return found
+
+    async def _pump(self, index: int, stream: GenerationStream) -> None:
+        try:
+            async for event in stream:
+                await self._queue.put((index, event))
+        except Exception as error:  # noqa: BLE001 - it is raised by whoever takes the events
+            await self._queue.put(error)
+        else:
+            await self._queue.put(None)
+
+    async def finished(self) -> list[list[AnyEvent]]:
+        """All events, by generation, once all have ended.
+
+        Raises:
+            RequestError: what ended one of them.
+        """
+        found: list[list[AnyEvent]] = [[] for _ in self.streams]
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                each = await self.next()
+                if each is not None:
+                    found[each[0]].append(each[1])
+        return found
+
+    def cancel(self) -> None:
+        """Nobody wants the rest."""
+        for pump in self._pumps:
+            pump.cancel()
+        for stream in self.streams:
+            stream.cancel()
+
+    @property
+    def usage(self) -> tuple[int, int]:
+        """Tokens of the prompt, counted once, and of all answers so far."""
+        done = [stream.finished for stream in self.streams if isinstance(stream.finished, Finished)]
+        return max((each.prompt_tokens for each in done), default=0), sum(each.completion_tokens for each in done)

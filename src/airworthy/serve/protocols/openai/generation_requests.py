@@ -1,0 +1,340 @@
+"""`/v1/chat/completions` and `/v1/completions`: what clients ask for, checked, as the engine's request.
+
+Fields that change nothing here are taken and passed over; any other that is not known is refused by its name, so that
+nothing a client asked for is dropped without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NoReturn, Optional, Union
+
+import msgspec
+
+from airworthy.core.messages import say
+from airworthy.engines.generation import GenerationRequest, GeneratorInfo, Sampling
+from airworthy.serve import errors
+
+MAX_CHOICES = 16
+"""Answers to one request."""
+MAX_STOPS = 16
+"""Texts that end an answer; OpenAI takes four, other servers more."""
+MAX_MESSAGES = 4096
+"""Messages of a conversation."""
+MAX_SCHEMA_DEPTH = 64
+"""Levels of a JSON schema."""
+MAX_SCHEMA_SIZE = 64 * 1024
+"""Bytes of a JSON schema."""
+MAX_TOOLS = 128
+"""Functions that a request may offer."""
+_PASSED_OVER = ("refusal", "reasoning", "reasoning_content", "audio", "annotations", "function_call")
+"""What clients send back of answers, and no template reads."""
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+class StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """How a stream is sent."""
+
+    include_usage: bool = False
+    """Whether a last chunk tells the tokens."""
+    include_obfuscation: bool = False
+    """Passed over: chunks are as long as their tokens."""
+
+
+class ResponseFormat(msgspec.Struct):
+    """What the answer must look like."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    """Free text, any JSON object, or JSON of a schema."""
+    json_schema: Optional[dict[str, Any]] = None
+    """`{"name": …, "schema": …, "strict": …}`."""
+
+
+class _Generation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    model: str
+    """The model's name."""
+    max_tokens: Optional[int] = None
+    """The most tokens of the answer."""
+    temperature: Optional[float] = None
+    """0 takes the likeliest token."""
+    top_p: Optional[float] = None
+    """The share of probability among which tokens are drawn."""
+    top_k: Optional[int] = None
+    """The number of tokens among which one is drawn."""
+    min_p: Optional[float] = None
+    """The least probability, relative to the likeliest token's."""
+    n: int = 1
+    """Answers."""
+    stop: Union[str, list[str], None] = None
+    """Texts that end an answer."""
+    seed: Optional[int] = None
+    """Makes drawing repeatable."""
+    stream: bool = False
+    """Whether the answer comes in pieces."""
+    stream_options: Optional[StreamOptions] = None
+    """How."""
+    presence_penalty: float = 0.0
+    """Subtracted once from the logit of a token that occurred."""
+    frequency_penalty: float = 0.0
+    """Subtracted for each time that it occurred."""
+    repetition_penalty: Optional[float] = None
+    """Divides the logit of a token that occurred."""
+    logit_bias: Optional[dict[str, float]] = None
+    """Added to logits, by token id."""
+    ignore_eos: bool = False
+    """Whether the token that ends an answer is passed over; for measuring."""
+    priority: int = 0
+    """Passed over: tenants share by tokens."""
+    user: Optional[str] = None
+    """Passed over."""
+    metadata: Optional[dict[str, Any]] = None
+    """Passed over."""
+    store: Optional[bool] = None
+    """Passed over: nothing is stored."""
+    service_tier: Optional[str] = None
+    """Passed over."""
+    safety_identifier: Optional[str] = None
+    """Passed over."""
+    prompt_cache_key: Optional[str] = None
+    """Passed over."""
+
+
+class ChatRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
+    """`POST /v1/chat/completions`."""
+
+    messages: list[dict[str, Any]]
+    """The conversation."""
+    max_completion_tokens: Optional[int] = None
+    """The most tokens of the answer; wins over `max_tokens`."""
+    logprobs: Optional[bool] = None
+    """Whether log-probabilities are told."""
+    top_logprobs: Optional[int] = None
+    """Alternatives told for each token."""
+    tools: Optional[list[dict[str, Any]]] = None
+    """Functions that the model may call."""
+    tool_choice: Union[str, dict[str, Any], None] = None
+    """`auto`, `none`, `required`, or one function."""
+    parallel_tool_calls: Optional[bool] = None
+    """Whether one answer may hold several calls."""
+    response_format: Optional[ResponseFormat] = None
+    """What the answer must look like."""
+    reasoning_effort: Optional[str] = None
+    """How long a reasoning model thinks; its chat template takes it."""
+    chat_template_kwargs: Optional[dict[str, Any]] = None
+    """Further arguments of the chat template."""
+
+
+class CompletionRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
+    """`POST /v1/completions`."""
+
+    prompt: Union[str, list[Union[str, int]]]
+    """The prompt: a text, or token ids."""
+    logprobs: Optional[int] = None
+    """Alternatives told for each token."""
+
+
+def of_chat(given: ChatRequest, info: GeneratorInfo, most: int) -> GenerationRequest:
+    """A conversation as the engine's request.
+
+    Args:
+        given: what the client asks for.
+        info: what the model can do.
+        most: the service's own bound on an answer's tokens; 0 for none.
+
+    Raises:
+        InvalidRequest: a field holds what can't be done; the message names it.
+    """
+    if not info.chat:
+        _refuse("messages", say("this model has no chat template; send a prompt to /v1/completions"))
+    if not 1 <= len(given.messages) <= MAX_MESSAGES:
+        _refuse("messages", say("a conversation has 1 to {most} messages", most=MAX_MESSAGES))
+    top: int | None = None
+    if given.logprobs or given.top_logprobs:
+        if not given.logprobs:
+            _refuse("top_logprobs", say("it needs `logprobs`"))
+        top = _alternatives("top_logprobs", given.top_logprobs or 0, info)
+    tools = tuple(given.tools or ()) if given.tool_choice != "none" else ()
+    if tools and not info.tools:
+        _refuse("tools", say("this model's chat template takes none"))
+    if len(tools) > MAX_TOOLS:
+        _refuse("tools", say("at most {most} functions", most=MAX_TOOLS))
+    return GenerationRequest(
+        messages=tuple(_message(index, message) for index, message in enumerate(given.messages)),
+        max_tokens=_limit(given.max_completion_tokens or given.max_tokens, most),
+        stop=_stops(given.stop),
+        sampling=_sampling(given),
+        top_logprobs=top,
+        schema=_schema(given.response_format, info),
+        tools=tools,
+        tool_choice=given.tool_choice or "auto",
+        parallel_tool_calls=given.parallel_tool_calls is not False,
+        template_arguments=_template_arguments(given),
+        ignore_end=given.ignore_eos,
+    )
+
+
+def of_completion(given: CompletionRequest, info: GeneratorInfo, most: int) -> GenerationRequest:
+    """A prompt as the engine's request.
+
+    Raises:
+        InvalidRequest: a field holds what can't be done; the message names it.
+    """
+    prompt = [given.prompt] if isinstance(given.prompt, str) else given.prompt
+    texts = [each for each in prompt if isinstance(each, str)]
+    ids = tuple(each for each in prompt if isinstance(each, int))
+    if not prompt or (texts and (len(prompt) > 1 or not texts[0])):
+        _refuse("prompt", say("it takes one text that is not empty, or token ids"))
+    fields: dict[str, Any] = {"prompt": texts[0]} if texts else {"prompt_ids": ids}
+    return GenerationRequest(
+        **fields,
+        max_tokens=_limit(given.max_tokens if given.max_tokens is not None else 16, most),
+        stop=_stops(given.stop),
+        sampling=_sampling(given),
+        top_logprobs=None if given.logprobs is None else _alternatives("logprobs", given.logprobs, info),
+        ignore_end=given.ignore_eos,
+    )
+
+
+def choices_of(given: _Generation) -> int:
+    """How many answers are asked for.
+
+    Raises:
+        InvalidRequest: none, or more than one request may have.
+    """
+    if not 1 <= given.n <= MAX_CHOICES:
+        _refuse("n", say("1 to {most} answers", most=MAX_CHOICES))
+    return given.n
+
+
+def _refuse(field: str, problem: str) -> NoReturn:
+    raise errors.InvalidRequest(detail=say("`{field}`: {problem}", field=field, problem=problem))
+
+
+def _limit(asked: int | None, most: int) -> int:
+    if asked is not None and asked < 1:
+        _refuse("max_tokens", say("at least 1"))
+    return min(asked or most, most) if most else asked or 0
+
+
+def _alternatives(field: str, asked: int, info: GeneratorInfo) -> int:
+    if not info.logprobs:
+        _refuse(field, say("this engine tells no log-probabilities"))
+    if not 0 <= asked <= info.logprobs:
+        _refuse(field, say("0 to {most}", most=info.logprobs))
+    return asked
+
+
+def _stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    if len(stops) > MAX_STOPS or not all(stops):
+        _refuse("stop", say("up to {most} texts, none of them empty", most=MAX_STOPS))
+    return stops
+
+
+def _sampling(given: _Generation) -> Sampling:
+    ranges: tuple[tuple[str, float | None, float, float], ...] = (
+        ("temperature", given.temperature, 0.0, 100.0),
+        ("top_p", given.top_p, 0.0, 1.0),
+        ("min_p", given.min_p, 0.0, 1.0),
+        ("presence_penalty", given.presence_penalty, -2.0, 2.0),
+        ("frequency_penalty", given.frequency_penalty, -2.0, 2.0),
+        ("repetition_penalty", given.repetition_penalty, 0.0, 10.0),
+        ("top_k", given.top_k, -1, 1 << 20),
+    )
+    for name, value, low, high in ranges:
+        if value is not None and not low <= value <= high:
+            _refuse(name, say("{low} to {high}", low=low, high=high))
+    bias = given.logit_bias or {}
+    if not all(token.isdigit() and -100 <= value <= 100 for token, value in bias.items()):
+        _refuse("logit_bias", say("token ids with numbers from -100 to 100"))
+    return Sampling(
+        temperature=given.temperature,
+        top_p=given.top_p,
+        top_k=None if given.top_k is None else max(0, given.top_k),
+        min_p=given.min_p,
+        presence_penalty=given.presence_penalty,
+        frequency_penalty=given.frequency_penalty,
+        repeat_penalty=given.repetition_penalty,
+        seed=None if given.seed is None else given.seed % (1 << 31),
+        logit_bias=bias,
+    )
+
+
+def _template_arguments(given: ChatRequest) -> dict[str, Any]:
+    arguments = dict(given.chat_template_kwargs or {})
+    if given.reasoning_effort is not None:
+        arguments["reasoning_effort"] = given.reasoning_effort
+    return arguments
+
+
+def _schema(asked: ResponseFormat | None, info: GeneratorInfo) -> dict[str, Any] | None:
+    if asked is None or asked.type == "text":
+        return None
+    if not info.schemas:
+        _refuse("response_format", say("this engine can't hold an answer to a schema"))
+    if asked.type == "json_object":
+        return {}
+    schema = (asked.json_schema or {}).get("schema")
+    if not isinstance(schema, dict) or not schema:
+        _refuse("response_format.json_schema.schema", say("a JSON schema is missing"))
+    if len(msgspec.json.encode(schema)) > MAX_SCHEMA_SIZE or _depth(schema) > MAX_SCHEMA_DEPTH:
+        problem = say("at most {size:bytes} and {depth} levels", size=MAX_SCHEMA_SIZE, depth=MAX_SCHEMA_DEPTH)
+        _refuse("response_format.json_schema.schema", problem)
+    return schema
+
+
+def _depth(value: Any) -> int:
+    """How deep a JSON value is nested; walked without recursion."""
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [inner for each in level for inner in _inside(each)]
+    return deepest
+
+
+def _inside(value: Any) -> Sequence[Any]:
+    if isinstance(value, Mapping):
+        return tuple(value.values())
+    return value if isinstance(value, list) else ()
+
+
+def _message(index: int, message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message as chat templates expect it: plain text, and the roles that they know."""
+    role, where = message.get("role"), f"messages[{index}]"
+    if role not in ROLES:
+        _refuse(f"{where}.role", say("one of {roles}", roles=ROLES))
+    made: dict[str, Any] = {"role": "system" if role == "developer" else role}
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(_part(f"{where}.content", part) for part in content)
+    if content is not None and not isinstance(content, str):
+        _refuse(f"{where}.content", say("a text, or parts of type `text`"))
+    calls = message.get("tool_calls")
+    if content is None and not (role == "assistant" and calls):
+        _refuse(f"{where}.content", say("it is missing"))
+    made["content"] = content or ""
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if reasoning and role == "assistant":
+        made["reasoning_content"] = str(reasoning)
+    for field in ("tool_calls", "tool_call_id", "name"):
+        if message.get(field) is not None:
+            made[field] = message[field]
+    unknown = set(message) - {
+        *made,
+        "refusal",
+        "reasoning",
+        "reasoning_content",
+        "audio",
+        "annotations",
+        "function_call",
+    }
+    if unknown:
+        _refuse(f"{where}.{min(unknown)}", say("no message has this"))
+    return made
+
+
+def _part(where: str, part: Any) -> str:
+    if isinstance(part, dict) and part.get("type") in ("text", "input_text") and isinstance(part.get("text"), str):
+        return str(part["text"])
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    _refuse(where, say("this model takes text alone, not {kind!r}", kind=kind))
