@@ -144,8 +144,10 @@ class StreamDispatcher:
         await asyncio.gather(*(worker.stop(grace) for worker in self.workers))
 
     def _note_idle(self) -> None:
-        if not self._queue and not self._running:
-            self._idle.set()
+        if not self._running:
+            self.rate.is_busy(False, self._loop.time())
+            if not self._queue:
+                self._idle.set()
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -240,6 +242,7 @@ class StreamDispatcher:
             stream.queued = stream.began - stream.arrived
             self._running[self._number] = worker, stream
             worker.running += 1
+            self.rate.is_busy(True, stream.began)
             budget = self._settings.timeout - (stream.began - stream.arrived)
             worker.link.send(Generate(self._number, stream.request, budget), ())
 

@@ -11,19 +11,25 @@ MIN_ANSWERS = 3
 
 
 class TokenRate:
-    """Tokens of prompts and answers together, by the times at which answers ended."""
+    """Tokens of prompts and answers together, over the time in which there was anything to do."""
 
     def __init__(self) -> None:
         self._ended: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+        self._busy = 0.0
+        self._since: float | None = None
+
+    def is_busy(self, busy: bool, now: float) -> None:
+        """Whether anything is being answered from now on, on the caller's clock."""
+        if busy and self._since is None:
+            self._since = now
+        elif not busy and self._since is not None:
+            self._busy += now - self._since
+            self._since = None
 
     def learn(self, tokens: int, now: float) -> None:
-        """Take in an answer.
-
-        Args:
-            tokens: those read and written for it.
-            now: when it ended, on the caller's clock.
-        """
-        self._ended.append((now, tokens))
+        """Take in an answer of so many tokens, those of its prompt included, that ended now."""
+        busy = self._busy + (now - self._since if self._since is not None else 0.0)
+        self._ended.append((busy, tokens))
 
     @property
     def per_second(self) -> float:
