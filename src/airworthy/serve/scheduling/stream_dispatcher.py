@@ -160,7 +160,7 @@ class StreamDispatcher:
         """
         self._check_ready()
         cost = self._cost(request)
-        self._check_room(cost)
+        self._check_room()
         now = self._loop.time()
         stream = GenerationStream(request, options.tenant, cost, now, self._on_cancel)
         if options.watch is not None:
@@ -182,9 +182,9 @@ class StreamDispatcher:
         if all(worker.state in (WorkerState.FAILED, WorkerState.STOPPED) for worker in self.workers):
             raise errors.NotReady(name=self.name, state=self.workers[0].state.value)
 
-    def _check_room(self, cost: int) -> None:
+    def _check_room(self) -> None:
         """Refuse what would wait longer than its first token may; and beyond a number that memory bears."""
-        wait = self.rate.seconds(self._queue.tokens) if self._queue else 0.0
+        wait = self.rate.seconds(self._queue.tokens, len(self._queue)) if self._queue else 0.0
         too_many = len(self._queue) >= self._settings.max_queue
         too_long = wait > self._settings.first_token_timeout
         if too_many or too_long:

@@ -40,7 +40,15 @@ class TokenRate:
         # The first answer's tokens were written before the span begins.
         return (sum(tokens for _, tokens in self._ended) - self._ended[0][1]) / (last - first) if last > first else 0.0
 
-    def seconds(self, tokens: int) -> float:
-        """How long so many tokens take; 0 where too little is known."""
+    def seconds(self, tokens: int, requests: int) -> float:
+        """How long waiting requests take; 0 where too little is known.
+
+        Args:
+            tokens: the most that they may take in all; answers mostly end earlier.
+            requests: how many they are.
+        """
         rate = self.per_second
-        return tokens / rate if rate else 0.0
+        if not rate:
+            return 0.0
+        usual = sum(each for _, each in self._ended) / len(self._ended)
+        return min(tokens, requests * usual) / rate
