@@ -123,10 +123,12 @@ def _announce(service: InferenceService) -> None:
     for plan in service.plans:
         model = plan.model
         seconds = service.load_seconds.get(model.name, 0.0)
-        arrow = say("{inputs} -> {outputs}", inputs=_tensors(model.inputs), outputs=_tensors(model.outputs))
+        rows.append(say("  model    {name}: {what}", name=model.name, what=describe(model)))
+        if not plan.generates:
+            arrow = say("{inputs} -> {outputs}", inputs=_tensors(model.inputs), outputs=_tensors(model.outputs))
+            rows.append(say("  tensors  {arrow}", arrow=arrow))
         rows += [
-            say("  model    {name}: {what}", name=model.name, what=describe(model)),
-            say("  tensors  {arrow}", arrow=arrow),
+            *plan.notes,
             say(
                 "  engine   {engine}, {threads} thread(s), loaded in {seconds:seconds}",
                 engine=plan.engine,

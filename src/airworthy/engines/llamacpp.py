@@ -129,6 +129,9 @@ class LlamaCppRunner:
         # With one cache for all, a request that fills it ends every other one (llama.cpp #23652).
         parameters.kv_unified = False
         parameters.n_parallel, parameters.n_ctx = slots, slots * context
+        if options.cache_type != "f16":
+            kind = getattr(library.ggml_type, f"GGML_TYPE_{options.cache_type.upper()}")
+            parameters.cache_type_k = parameters.cache_type_v = kind
         parameters.n_batch = parameters.n_ubatch = BATCH
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = options.threads
         # A worker that waits leaves its cores to others.

@@ -33,6 +33,10 @@ def example(plan: Plan) -> Example | None:
     if model.task == "rerank":
         body = {"model": model.name, "query": "fit to fly", "documents": ["an airworthy aircraft", "a recipe"]}
         return Example("/v1/rerank", msgspec.json.encode(body).decode())
+    if plan.generates:
+        message = {"role": "user", "content": "What does airworthy mean?"}
+        body = {"model": model.name, "messages": [message]}
+        return Example("/v1/chat/completions", msgspec.json.encode(body).decode())
     inputs = [_zeros(spec) for spec in model.inputs]
     if not inputs or any(each is None for each in inputs):
         return None

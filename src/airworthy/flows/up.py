@@ -18,6 +18,7 @@ from airworthy.core.settings import Settings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.flows import profiles
 from airworthy.flows.check import examine
+from airworthy.flows.generators import plan_generator
 from airworthy.flows.look import refuse_unopened
 from airworthy.serve.service import Plan
 
@@ -87,11 +88,7 @@ def plan(
     threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
     if chosen.generates:
-        generation = settings.serve.generation
-        options = RunnerOptions(
-            threads=threads, slots=generation.slots, context=generation.context, cache_type=generation.cache_type
-        )
-        return Plan(model=model, engine=chosen.name, options=options, generates=True)
+        return plan_generator(model, chosen.name, facts, settings, threads)
     options = RunnerOptions(threads=threads, lanes=threads)
     place = profiles.place_of(model, chosen.name, options, facts, settings) if settings.serve.search else ""
     profile = profiles.load(place) if place else None

@@ -49,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How it runs best here, where that was found before."""
     generates: bool = False
     """Whether it generates text, rather than taking batches."""
+    notes: tuple[str, ...] = ()
+    """What its owner is told of it beside its name, `memory …`."""
     place: str = ""
     """Where to keep what a search finds; empty for no search."""
 
