@@ -4,6 +4,7 @@ from __future__ import annotations
 
 VERBS = {
     "up": ("airworthy.cli.up:command", "Take a model the whole way: check, inspect and serve it."),
+    "chat": ("airworthy.cli.chat:command", "Talk to a language model in the terminal."),
     "bench": ("airworthy.cli.bench:command", "Put load on a service and tell how fast it is."),
     "check": ("airworthy.cli.check:command", "Say what will go wrong here, before it does."),
     "diagnose": ("airworthy.cli.diagnose:command", "Say what went wrong, from a program's output."),

@@ -38,7 +38,13 @@ def serving(model: str) -> Iterator[str]:
     """
     command = [sys.executable, "-m", "airworthy", "up", model, "--port", "0"]
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A group of its own: a Ctrl-C at the terminal is for this process, which ends the service itself.
+        start_new_session=True,
     ) as process:
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_read, args=(process, lines), daemon=True).start()

@@ -9,15 +9,19 @@ import msgspec
 from airworthy.core.facts import encode_value
 
 
-def printable(text: str) -> str:
+def printable(text: str, keep: str = "") -> str:
     r"""The text with every character that would not show itself written as an escape, `\x1b`.
 
     File names and logs come from strangers: an escape sequence could repaint the terminal, a line feed could forge
     a line of the report, a right-to-left mark could turn a command around.
+
+    Args:
+        text: the text.
+        keep: characters that stay as they are, such as the line feeds of a text of many lines.
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def value_text(value: Any) -> str:
