@@ -33,7 +33,7 @@ GREEDY = Sampling(temperature=0.0, seed=1)
 HELLO = ({"role": "user", "content": "hello there"},)
 
 
-@pytest.fixture(scope="module", params=["null-generator", "llamacpp"])
+@pytest.fixture(scope="module", params=[name for name in ENGINES.names() if ENGINES.get(name).generates])
 def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GeneratorRunner]:
     path = language_models.tiny(tmp_path_factory.mktemp("model") / "tiny.gguf")
     options = RunnerOptions(threads=1, slots=SLOTS, context=CONTEXT)
