@@ -49,10 +49,11 @@ def resolve(cause: str, config: str | None) -> int:
 
     A command that succeeds under `airworthy diagnose --record -- COMMAND` says so by itself.
     """
-    from airworthy.flows.record import resolve as close
     from airworthy.flows.settings import load
+    from airworthy.state.diagnoses import resolve as close
+    from airworthy.state.directory import state_directory
 
-    count = close(load(file=config), cause)
+    count = close(state_directory(load(file=config)), cause)
     emit(say("{count} diagnoses of {cause} closed\n", count=count, cause=printable(cause)))
     return 0
 
@@ -66,10 +67,11 @@ def resolve(cause: str, config: str | None) -> int:
 @debug_option
 def stats(format_: str, config: str | None, no_color: bool) -> int:
     """Tell which recorded causes cost most, how often they came back, and how long they took to end."""
-    from airworthy.flows.record import stats as add_up
     from airworthy.flows.settings import load
+    from airworthy.state.diagnoses import stats as add_up
+    from airworthy.state.directory import state_directory
 
-    costs = add_up(load(file=config))
+    costs = add_up(state_directory(load(file=config)))
     if format_ == "json":
         import msgspec
 

@@ -65,7 +65,10 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen,
         from airworthy.serve.service import InferenceService
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
-    from airworthy.flows import profiles
+    from functools import partial
+
+    from airworthy.state import profiles
+    from airworthy.state.directory import state_directory
 
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
         _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
@@ -87,7 +90,8 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen,
 
     if not is_document:
         show_once(checked)
-    service = InferenceService(plans, settings.serve, on_ready=announce, keep=profiles.keep)
+    keep = partial(profiles.keep, state_directory(settings))
+    service = InferenceService(plans, settings.serve, on_ready=announce, keep=keep)
     try:
         service.run()
     except AirworthyError as error:

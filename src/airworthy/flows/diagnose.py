@@ -254,12 +254,13 @@ def _absolute(path: str) -> str:
 
 
 def _keep(settings: Settings, source: str, report: Report | None) -> None:
-    from airworthy.flows.record import record
+    from airworthy.state.diagnoses import record
+    from airworthy.state.directory import state_directory
 
     findings = report.findings if report is not None else ()
     if not findings and report is not None and report.answer.get("unknown"):
         return  # something is wrong, and nobody knows what: that resolves nothing
-    record(settings, source, findings[0] if findings else None)
+    record(state_directory(settings), source, findings[0] if findings else None)
 
 
 def diagnosis_report(subject: str, diagnosis: Diagnosis, *, status: int | None = None) -> Report:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from typing import BinaryIO
 
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
 from airworthy.core.messages import say
+from airworthy.state import files as state_files
 
 STANDARD_INPUT = "-"
 """The path that means standard input."""
@@ -107,22 +107,10 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         OutputFailed: it could not be written; what was there before is still there.
     """
-    temporary = ""
     try:
-        # mkstemp makes it 0600; the same directory, so that the rename stays within one file system.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        if isinstance(error, (OSError, ValueError)):
-            raise OutputFailed(path=path, reason=reason(error)) from None
-        raise
+        state_files.write_private(path, data)
+    except (OSError, ValueError) as error:
+        raise OutputFailed(path=path, reason=reason(error)) from None
 
 
 def output_path(path: str | Path) -> Path:

@@ -16,11 +16,13 @@ from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.engines.interface import RunnerOptions
-from airworthy.flows import profiles
 from airworthy.flows.check import examine
 from airworthy.flows.generators import plan_generator
 from airworthy.flows.look import refuse_unopened
+from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.service import Plan
+from airworthy.state import profiles
+from airworthy.state.directory import state_directory
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -90,9 +92,9 @@ def plan(
     if chosen.generates:
         return plan_generator(model, chosen.name, facts, settings, threads)
     options = RunnerOptions(threads=threads, lanes=threads)
-    place = profiles.place_of(model, chosen.name, options, facts, settings) if settings.serve.search else ""
-    profile = profiles.load(place) if place else None
-    return Plan(model=model, engine=chosen.name, options=options, profile=profile, place=place)
+    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.search else ""
+    profile = profiles.load(state_directory(settings), key, Profile) if key else None
+    return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key)
 
 
 def usable_cores(facts: Facts) -> int:

@@ -51,8 +51,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it generates text, rather than taking batches."""
     notes: tuple[str, ...] = ()
     """What its owner is told of it beside its name, `memory …`."""
-    place: str = ""
-    """Where to keep what a search finds; empty for no search."""
+    profile_key: str = ""
+    """What a profile that a search finds is kept under; empty for no search."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -96,7 +96,7 @@ class InferenceService:
             settings: how it runs.
             on_ready: told when all models are loaded.
             make_link: how workers are reached; as processes of this machine by default.
-            keep: keeps what a search found at a plan's place; called from a thread of its own.
+            keep: keeps what a search found under a plan's key; called from a thread of its own.
         """
         self._keep = keep
         self.plans = plans
@@ -244,7 +244,7 @@ class InferenceService:
         try:
             for plan in self.plans:
                 name, keep = plan.model.name, self._keep
-                place = partial(keep, plan.place) if keep is not None and plan.place else None
+                place = partial(keep, plan.profile_key) if keep is not None and plan.profile_key else None
                 self.load_seconds[name] = (await self._models[name].loaded(place)).seconds
         except AirworthyError as error:
             self._failure, self.failed = error, plan

@@ -83,6 +83,7 @@ def test_a_command_that_works_again_resolves() -> None:
     script.write_text("exit 0\n")
     assert main(["diagnose", "--elsewhere", "--record", "--", "sh", "run.sh"]) == 0
     from airworthy.flows.record import stats
+
     from airworthy.flows.settings import load
 
     (cost,) = stats(load())

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import stat
 import sys
-import threading
-import time
 from pathlib import Path
 
 from airworthy.probes.seam.remembered import LARGEST, Storage
+from airworthy.state.files import DIRECTORY_MODE, read_private, write_private
 
 MOST_FILES = 32
 """Environments that are remembered; beyond it the one that was not checked for longest goes."""
@@ -49,35 +47,15 @@ def storage(name: str) -> Storage:
 
 def _load(file: Path) -> bytes:
     try:
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        return read_private(file, LARGEST)
     except (OSError, ValueError):
         return b""
-    try:
-        status = os.fstat(descriptor)
-        # Another's file could say anything of the libraries.
-        ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        if not stat.S_ISREG(status.st_mode) or not ours or status.st_size > LARGEST:
-            return b""
-        with os.fdopen(descriptor, "rb", closefd=False) as opened:
-            return opened.read(LARGEST + 1)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
 
 
 def _save(file: Path, data: bytes) -> None:
     with contextlib.suppress(OSError, ValueError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = file.parent / f".{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}.part"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(data)
-            temporary.replace(file)
-        except OSError:
-            temporary.unlink()
-            raise
+        file.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        write_private(file, data, durable=False)
         _forget_old(file.parent)
 
 

@@ -1,4 +1,4 @@
-"""Where things are kept between runs."""
+"""The state directory: where everything lies that is kept between runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airworthy.core.settings import Settings
 
 
 def state_directory(settings: Settings) -> Path:
-    """The directory of what is kept between runs."""
+    """The state directory of these settings; that of the user where they name none."""
     if settings.state.directory:
         return Path(settings.state.directory).expanduser()
     if sys.platform == "win32":

@@ -1,0 +1,1 @@
+"""What is kept between runs: one SQLite database and private files, under one directory."""
