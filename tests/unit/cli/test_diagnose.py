@@ -82,11 +82,11 @@ def test_a_command_that_works_again_resolves() -> None:
     assert main(["diagnose", "--elsewhere", "--record", "--", "sh", "run.sh"]) == 1
     script.write_text("exit 0\n")
     assert main(["diagnose", "--elsewhere", "--record", "--", "sh", "run.sh"]) == 0
-    from airworthy.flows.record import stats
-
     from airworthy.flows.settings import load
+    from airworthy.state.diagnoses import stats
+    from airworthy.state.directory import state_directory
 
-    (cost,) = stats(load())
+    (cost,) = stats(state_directory(load()))
     assert (cost.cause, cost.open) == ("disk-full", 0)
 
 

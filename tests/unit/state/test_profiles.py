@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from airworthy.core.facts import Facts, Known
-from airworthy.core.keys import CPU_MODEL
+from airworthy.core.keys import CPU_MODEL, DISTRIBUTIONS
 from airworthy.core.model import ModelInfo
+from airworthy.core.values import Distribution
+from airworthy.core.version import Version
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.state import profiles
@@ -60,12 +62,18 @@ def test_what_a_profile_depends_on_is_in_its_key(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(b"m")
     model = ModelInfo(name="m", path=str(path), format="onnx", entry=str(path))
-    facts = Facts({CPU_MODEL.name: Known("a", "test")})
+    engines = (
+        Distribution(name="onnxruntime", version=Version("1.20")),
+        Distribution(name="torch", version=Version("2.1")),
+    )
+    facts = Facts({CPU_MODEL.name: Known("a", "test"), DISTRIBUTIONS.name: Known(engines, "test")})
     keys = [
         profiles.profile_key(model, "onnxruntime", RunnerOptions(threads=2), facts),
-        profiles.profile_key(model, "null", RunnerOptions(threads=2), facts),
+        profiles.profile_key(model, "torch", RunnerOptions(threads=2), facts),
         profiles.profile_key(model, "onnxruntime", RunnerOptions(threads=4), facts),
-        profiles.profile_key(model, "onnxruntime", RunnerOptions(threads=2), Facts({CPU_MODEL.name: Known("b", "t")})),
+        profiles.profile_key(
+            model, "onnxruntime", RunnerOptions(threads=2), facts.merged({CPU_MODEL.name: Known("b", "test")})
+        ),
     ]
     os.utime(path, ns=(1, 1))
     keys.append(profiles.profile_key(model, "onnxruntime", RunnerOptions(threads=2), facts))
