@@ -11,6 +11,7 @@ import difflib
 import importlib
 import inspect
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from typing import Any
 import click
 import msgspec
 
+from airworthy.causes.catalogue import standard
 from airworthy.causes.pages import page as cause_page
-from airworthy.causes.registry import CAUSES
 from airworthy.cli.main import cli
 from airworthy.cli.verbs import VERBS
 from airworthy.core import errors, settings, values
 from airworthy.core.keys import KEYS, Area, Key
 from airworthy.core.version import Version
+from airworthy.flows import documents
 
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = "<!-- Made from the code by tools/docs.py; change the code. -->\n\n"
@@ -118,6 +120,64 @@ def facts_page() -> str:
     return "\n".join(rows)
 
 
+def answers_page() -> str:
+    """The JSON document of every verb: its fields, and where its schema is."""
+    rows = [
+        "# Answers",
+        "",
+        "What a verb writes with `--format json`, and what its function returns. Every document has `schema`, `verb`,",
+        "`subject`, `findings` and `results`; a field of the answer that does not apply is left out. The number in",
+        "`schema` grows when an old reader would misread a new document; fields may be added without that.",
+        "`airworthy.flows.documents.load_document` reads the documents of this and of every earlier release.",
+        "",
+    ]
+    for verb, kinds in documents.ANSWERS.items():
+        for kind in kinds:
+            told = sentences(kind)
+            summary = (kind.__doc__ or "").partition("\n")[0]
+            rows += [f"## `{verb}`: {kind.__name__}", "", f"{summary} [JSON Schema]({schema_path(verb, kind)})", ""]
+            fields = msgspec.structs.fields(kind)
+            if fields:
+                rows += ["| field | type | meaning |", "|---|---|---|"]
+                rows += [
+                    f"| `{each.name}` | {cell(json_type(each.type))} | {cell(told[each.name])} |" for each in fields
+                ]
+                rows.append("")
+    return "\n".join(rows)
+
+
+def json_type(kind: Any) -> str:
+    """A type as a reader of JSON knows it."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "object"
+    if kind in (Path, Any):
+        return "text" if kind is Path else "anything"
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return " or ".join(f"`{each}`" for each in arguments)
+    if origin in (list, tuple):
+        return f"list of {json_type(arguments[0])}s".replace("texts", "text")
+    if origin is dict:
+        return "object"
+    if arguments:
+        return " or ".join("null" if each is type(None) else json_type(each) for each in arguments)
+    return type_name(kind)
+
+
+def schema_path(verb: str, kind: type) -> str:
+    """The file of a document's schema, beside the page."""
+    return f"schemas/{verb}-{kind.__name__}.json"
+
+
+def schemas() -> Iterator[tuple[str, str]]:
+    """The JSON Schema of every document."""
+    for verb, kinds in documents.ANSWERS.items():
+        for kind in kinds:
+            schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **documents.schema_of(verb, kind)}
+            text = msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+            yield f"reference/{schema_path(verb, kind)}", text
+
+
 def cli_page() -> str:
     """The help of every verb, as it is printed."""
     rows = ["# Command line", "", "```text", help_text(cli, "airworthy"), "```", ""]
@@ -140,9 +200,9 @@ def help_text(command: click.Command, path: str) -> str:
 def cause_pages() -> Iterator[tuple[str, str]]:
     """One page a cause, and the list of them by family."""
     families: dict[str, list[Any]] = {}
-    for cause in CAUSES:
+    for cause in standard():
         families.setdefault(cause.family, []).append(cause)
-        yield f"causes/{cause.slug}.md", cause_page(cause.slug)
+        yield f"causes/{cause.slug}.md", cause_page(cause, standard())
     rows = [
         "# Causes",
         "",
@@ -166,9 +226,10 @@ def pages() -> dict[str, str]:
         "reference/settings.md": settings_page(),
         "reference/facts.md": facts_page(),
         "reference/cli.md": cli_page(),
+        "reference/answers.md": answers_page(),
     }
     made.update(cause_pages())
-    return {path: HEAD + text.rstrip("\n") + "\n" for path, text in made.items()}
+    return {path: HEAD + text.rstrip("\n") + "\n" for path, text in made.items()} | dict(schemas())
 
 
 def main(arguments: list[str]) -> int:
@@ -177,7 +238,8 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     made = pages()
-    here = {str(path.relative_to(DOCS).as_posix()) for path in DOCS.glob("causes/*.md")}
+    made_only = (*DOCS.glob("causes/*.md"), *DOCS.glob("reference/schemas/*.json"))
+    here = {path.relative_to(DOCS).as_posix() for path in made_only}
     stale = sorted(here - made.keys())
     drifted = 0
     for path, text in made.items():
@@ -193,7 +255,7 @@ def main(arguments: list[str]) -> int:
             file.write_text(text, encoding="utf-8")
             print(f"wrote docs/{path}")
     for path in stale:
-        print(f"docs/{path} belongs to no cause")
+        print(f"docs/{path} is made by nothing")
         if not arguments:
             (DOCS / path).unlink()
     if arguments and (drifted or stale):

@@ -8,33 +8,49 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airworthy.flows.bench import bench
+    from airworthy.flows.causes import causes
     from airworthy.flows.check import check
-    from airworthy.flows.encrypt import decrypt, encrypt
+    from airworthy.flows.diagnose import diagnose
+    from airworthy.flows.encrypt import decrypt, encrypt, keygen
+    from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
-    from airworthy.recognition import diagnose
+    from airworthy.flows.up import up
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "check", "decrypt", "diagnose", "encrypt", "facts", "inspect", "sign", "verify"]
+__all__ = [
+    "__version__",
+    "bench",
+    "causes",
+    "check",
+    "decrypt",
+    "diagnose",
+    "encrypt",
+    "explain",
+    "facts",
+    "inspect",
+    "keygen",
+    "serve",
+    "sign",
+    "up",
+    "verify",
+]
 
-_VERBS = {
-    "check": "airworthy.flows.check:check",
-    "decrypt": "airworthy.flows.encrypt:decrypt",
-    "diagnose": "airworthy.recognition:diagnose",
-    "encrypt": "airworthy.flows.encrypt:encrypt",
-    "facts": "airworthy.flows.facts:gather",
-    "inspect": "airworthy.flows.inspect:inspect",
-    "sign": "airworthy.flows.sign:sign",
-    "verify": "airworthy.flows.sign:verify",
-}
+_PACKAGES = ("causes", "serve")
+"""Verbs that share their name with a package, which is then what is called."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _VERBS:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    if name in _PACKAGES:
+        import importlib
 
-    module, _, attribute = _VERBS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+        return importlib.import_module(f"airworthy.{name}")
+    from airworthy.core.verb_functions import verb_function
+
+    return verb_function(name)

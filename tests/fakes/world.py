@@ -103,7 +103,7 @@ def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
     monkeypatch.setattr(diagnosing, "diagnose_parts", _diagnose_parts)
     _module(monkeypatch, "airworthy.recognition", diagnose=_diagnose)
-    _module(monkeypatch, "airworthy.causes.pages", page=lambda slug: f"# {slug}\n\nText with *emphasis*.\n")
+    _module(monkeypatch, "airworthy.causes.pages", page=lambda cause, _: f"# {cause.slug}\n\nText with *emphasis*.\n")
     _module(monkeypatch, "airworthy.probes.seam.local", LocalHost=object)
     _module(monkeypatch, "airworthy.probes.host.endpoint", read_endpoint=lambda *where: _endpoint(*where, port_state))
 
@@ -116,11 +116,11 @@ class Diagnosis(NamedTuple):
     unknown: None = None
 
 
-def _diagnose_parts(parts: Iterable[bytes], facts: Facts | None = None, *, here: bool = False) -> Diagnosis:
+def _diagnose_parts(parts: Iterable[bytes], facts: Facts | None, catalogue: Any, *, here: bool = False) -> Diagnosis:
     return _diagnose(b"".join(parts).decode("utf-8", "replace"), facts)
 
 
-def _diagnose(text: str, facts: Facts | None = None) -> Diagnosis:
+def _diagnose(text: str, facts: Facts | None = None, catalogue: Any = None) -> Diagnosis:
     known = {finding.cause: finding for finding in (driver_too_old(), file_corrupt(), port_in_use())}
     lines = text.split()
     findings = tuple(known[each] for each in lines if each in known)

@@ -19,6 +19,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from airworthy.causes.catalogue import standard
 from airworthy.report.interface import RenderOptions
 from airworthy.report.sarif import SCHEMA_URI, log, render
 from fakes import reports
@@ -103,7 +104,7 @@ def test_it_is_the_part_of_sarif_that_we_write(name: str) -> None:
 
 
 def test_a_wrong_log_is_refused() -> None:
-    wrong = log(reports.whole())
+    wrong = log(reports.whole(), standard())
     wrong["runs"][0]["results"][0]["level"] = "fatal"
     assert not jsonschema.Draft202012Validator(WRITTEN).is_valid(wrong)
 
@@ -119,7 +120,7 @@ def test_it_follows_the_published_schema(name: str) -> None:
 
 
 def test_rules_and_results_agree() -> None:
-    run = log(reports.whole())["runs"][0]
+    run = log(reports.whole(), standard())["runs"][0]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert [rules[result["ruleIndex"]] for result in run["results"]] == [result["ruleId"] for result in run["results"]]
     assert len(rules) == len(set(rules)) == 8

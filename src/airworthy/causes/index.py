@@ -45,20 +45,9 @@ def stored_needs() -> dict[str, tuple[Key[Any], ...]]:
     return {slug: tuple(KEYS[name] for name in needs) for slug, needs in names.items()}
 
 
-def literals() -> dict[str, tuple[str, ...]]:
-    """The literals of every cause in the registry, by slug, in the order of the entry's signatures."""
-    known = stored()
-    return {slug: known[slug] if slug in known else literals_of(slug) for slug in CAUSES.names()}
-
-
-def literals_of(slug: str) -> tuple[str, ...]:
-    """The literals of a cause, each once, read from the entry itself."""
-    return tuple(dict.fromkeys(signature.literal for signature in CAUSES.get(slug).signatures))
-
-
 def made() -> bytes:
     """What the index must hold: one line a cause, so that two new entries don't meet in one line."""
-    return _made({slug: literals_of(slug) for slug in CAUSES.own_names()})
+    return _made({slug: CAUSES.get(slug).literals for slug in CAUSES.own_names()})
 
 
 def made_needs() -> bytes:

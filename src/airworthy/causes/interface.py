@@ -158,6 +158,11 @@ class Cause:
         """What it is about; it is asked only when all of them are in question."""
         return frozenset(key.area for key in self.needs)
 
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """The literals of its signatures, in their order, each once."""
+        return tuple(dict.fromkeys(signature.literal for signature in self.signatures))
+
     def predict(self, function: Predict) -> Predict:
         """Register the function that tells from facts whether it will happen; every need is known when it runs."""
         self.predictor = function

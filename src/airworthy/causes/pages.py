@@ -5,25 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.interface import Cause
-from airworthy.causes.registry import CAUSES
 from airworthy.core.keys import Key
 from airworthy.core.messages import say
 
 
-def page(slug: str) -> str:
-    """The page of a slug.
-
-    Raises:
-        UnknownName: there is no such cause; the way out names the nearest.
-    """
-    return page_of(CAUSES.get(slug))
-
-
-def page_of(cause: Cause) -> str:
-    """The page of a cause."""
+def page(cause: Cause, catalogue: Catalogue) -> str:
+    """The page of a cause, with links to those related causes that the catalogue holds."""
     title, _, body = cause.page.partition("\n")
-    parts = (f"# {cause.slug}", title, _facts(cause), body.strip(), _silencing(cause.slug), _related(cause))
+    parts = (f"# {cause.slug}", title, _facts(cause), body.strip(), _silencing(cause.slug), _related(cause, catalogue))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -59,9 +50,8 @@ def _silencing(slug: str) -> str:
     )
 
 
-def _related(cause: Cause) -> str:
-    written = CAUSES.names()
+def _related(cause: Cause, catalogue: Catalogue) -> str:
     if not cause.related:
         return ""
-    links = [f"[`{slug}`]({slug}.md)" if slug in written else f"`{slug}`" for slug in cause.related]
+    links = [f"[`{slug}`]({slug}.md)" if slug in catalogue else f"`{slug}`" for slug in cause.related]
     return "\n".join((say("## Related"), "", ", ".join(links)))

@@ -6,13 +6,12 @@ import traceback
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from airworthy.causes.index import stored, stored_needs
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.interface import Cause, Undecidable
 from airworthy.core.facts import Absent, Facts, Unknown
 from airworthy.core.finding import Finding
 from airworthy.core.keys import Area, Key
 from airworthy.core.messages import say
-from airworthy.core.registry import Registry
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
 from airworthy.knowledge import Knowledge
 
@@ -22,7 +21,7 @@ MOST_REASONS = 3
 
 def predict(
     facts: Facts,
-    causes: Iterable[Cause] | Registry[Cause],
+    causes: Catalogue | Iterable[Cause],
     known: Knowledge,
     *,
     areas: Collection[Area] = (Area.HOST, Area.ENVIRONMENT),
@@ -37,25 +36,27 @@ def predict(
         areas: what is in question; a cause that needs a fact of another area is not asked.
         ignore: slugs that a person turned off; they end as skipped, by choice.
     """
-    if isinstance(causes, Registry):
+    if isinstance(causes, Catalogue):
         return tuple(_by_the_index(facts, causes, known, frozenset(areas), ignore))
     asked = (c for c in causes if c.predictor is not None and c.areas <= frozenset(areas))
     return tuple(predict_one(facts, cause, known, ignored=cause.slug in ignore) for cause in asked)
 
 
 def _by_the_index(
-    facts: Facts, registry: Registry[Cause], known: Knowledge, areas: frozenset[Area], ignore: Collection[str]
+    facts: Facts, catalogue: Catalogue, known: Knowledge, areas: frozenset[Area], ignore: Collection[str]
 ) -> Iterator[CheckResult]:
-    indexed, needs = stored(), stored_needs()
-    for slug in registry.names():
-        if slug in indexed and slug in registry.own_names():
-            if slug not in needs or not {key.area for key in needs[slug]} <= areas:
+    for slug in catalogue.slugs:
+        if slug in catalogue.unpredictable:
+            continue
+        needs = catalogue.needs.get(slug)
+        if needs is not None:
+            if not {key.area for key in needs} <= areas:
                 continue
-            decided = decided_before(slug, needs[slug], facts, ignored=slug in ignore)
+            decided = decided_before(slug, needs, facts, ignored=slug in ignore)
             if decided is not None:
                 yield decided
                 continue
-        cause = registry.get(slug)
+        cause = catalogue.get(slug)
         if cause.predictor is not None and cause.areas <= areas:
             yield predict_one(facts, cause, known, ignored=slug in ignore)
 

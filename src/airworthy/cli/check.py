@@ -11,12 +11,13 @@ import click
 import msgspec
 
 from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
-from airworthy.cli.output import finish, render_options
+from airworthy.cli.output import finish
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.finding import Finding, Remedy
 from airworthy.core.messages import say
 from airworthy.core.report import Report
+from airworthy.flows.answers.check import CheckAnswer
 from airworthy.report.plain import printable
 
 PROBE_SECONDS = 60
@@ -72,6 +73,7 @@ def command(
     chosen: Chosen,
 ) -> int:
     """Predict what will go wrong."""
+    from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.check import check
     from airworthy.flows.facts import load
 
@@ -87,10 +89,10 @@ def command(
     files = [text for text in given if not _PAIR.match(text)]
     only_one_reads_standard_input(path, facts, chosen.config, *files)
     described = _described([text for text in given if _PAIR.match(text)] + pairs, files) if given else None
-    settings = chosen.settings(path)
+    settings, catalogue = chosen.settings(path), catalogue_for(path)
     _only_here(fix, yes, unsafe, elsewhere=facts is not None or bool(given))
 
-    def look() -> Report:
+    def look() -> Report[CheckAnswer]:
         with LateProgress() as progress:
             return check(
                 path,
@@ -101,13 +103,13 @@ def command(
                 storage=storage,
                 probe=(probe_seconds or PROBE_SECONDS) if probe else None,
                 progress=progress,
+                catalogue=catalogue,
             )
 
     report = look()
     if fix:
         report = _fixed(report, look, yes=yes, unsafe=unsafe)
-    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
-    return finish(report, chosen.format, options, settings.check)
+    return finish(report, chosen.format, chosen.render(catalogue), settings.check)
 
 
 def _divide(arguments: tuple[str, ...], given: bool) -> tuple[str | None, list[str]]:
@@ -141,7 +143,9 @@ def _only_here(fix: bool, yes: bool, unsafe: bool, *, elsewhere: bool) -> None:
         raise click.UsageError(say("--fix asks before each step, and nobody is at the terminal; give --yes"))
 
 
-def _fixed(report: Report, look: Callable[[], Report], *, yes: bool, unsafe: bool) -> Report:
+def _fixed(
+    report: Report[CheckAnswer], look: Callable[[], Report[CheckAnswer]], *, yes: bool, unsafe: bool
+) -> Report[CheckAnswer]:
     """The report after the remedies; what is done is told on standard error as it happens."""
     import subprocess
 
@@ -166,7 +170,8 @@ def _fixed(report: Report, look: Callable[[], Report], *, yes: bool, unsafe: boo
         _tell(f"{step.cause} {step.subject}: {say(step.outcome)}{rest}")
     if not steps:
         _tell(say("nothing here can be run as it stands; the remedies are in the report"))
-    return msgspec.structs.replace(report, answer={**report.answer, "fixes": [step._asdict() for step in steps]})
+    answer = msgspec.structs.replace(report.answer, fixes=[step._asdict() for step in steps])
+    return msgspec.structs.replace(report, answer=answer)
 
 
 def _tell(text: str) -> None:

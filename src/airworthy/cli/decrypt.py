@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import debug_option, password_reference
-from airworthy.cli.output import emit
+from airworthy.cli.options import answer_options, password_reference
+from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
@@ -26,9 +26,16 @@ To serve an encrypted model it need not be decrypted: `airworthy up` does that i
 @click.option("--password-env", metavar="NAME", help="A variable of the environment that is the key's passphrase.")
 @click.option("--output", metavar="PATH", help="The file or folder to write; the one that was encrypted by default.")
 @click.option("--force", is_flag=True, help="Replace a file or folder that is there.")
-@debug_option
+@answer_options
 def command(
-    path: str, key: str, password_file: str | None, password_env: str | None, output: str | None, force: bool
+    path: str,
+    key: str,
+    password_file: str | None,
+    password_env: str | None,
+    output: str | None,
+    force: bool,
+    format_: str,
+    no_color: bool,
 ) -> int:
     """Decrypt a model."""
     from airworthy.flows.encrypt import decrypt
@@ -36,8 +43,7 @@ def command(
     with LateProgress() as progress:
         password = password_reference(password_file, password_env)
         made = decrypt(path, key, password=password, output=output, force=force, progress=progress)
-    told = say("{path}: {count} file(s), {size:bytes}, all proven", path=made.path, count=made.files, size=made.plain)
-    emit(printable(told) + "\n")
+    show_answer("decrypt", path, made, format_, render_options(no_color=no_color))
     if made.old:
         from airworthy.artifacts.encryption.format import OLD_NOTE
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
-from airworthy.cli.output import finish, render_options, show
+from airworthy.cli.output import finish, show
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
 if TYPE_CHECKING:
+    from airworthy.causes.catalogue import Catalogue
     from airworthy.core.facts import Facts
-    from airworthy.core.report import Report
+    from airworthy.core.report import AnyReport
 
 _HELP = """
 
@@ -69,30 +70,40 @@ def command(ctx: click.Context, /, chosen: Chosen, **given: Any) -> int:
     settings = chosen.settings()
     facts = _facts(given["facts"])
     from airworthy.flows import diagnose as flow
+    from airworthy.flows.catalogue import catalogue_for
 
-    report: Report
+    catalogue = catalogue_for()
+    options = chosen.render(catalogue)
+
+    report: AnyReport
     if argv is not None:
         ran = flow.diagnose_command(
-            argv, facts=facts, here=given["here"] is not False, settings=settings, keep=given["record"]
+            argv,
+            facts=facts,
+            here=given["here"] is not False,
+            settings=settings,
+            keep=given["record"],
+            catalogue=catalogue,
         )
         if ran.problem:
             _write(say("error: {problem}\n", problem=printable(ran.problem)))
         if ran.report is not None:
-            _tell(ran.report, chosen)
+            _tell(ran.report, chosen, catalogue)
         return ran.status
     if follow is not None:
-        for each in flow.follow(follow, facts=facts):
-            show(each, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
+        for each in flow.follow(follow, facts=facts, catalogue=catalogue):
+            show(each, chosen.format, options)
         return 0
     if events is not None:
-        report = flow.diagnose_events(events, facts=facts)
+        report = flow.diagnose_events(events, facts=facts, catalogue=catalogue)
     elif pod is not None:
-        report = flow.diagnose_pod(pod, namespace=given["namespace"], context=given["context"], facts=facts)
+        report = flow.diagnose_pod(
+            pod, namespace=given["namespace"], context=given["context"], facts=facts, catalogue=catalogue
+        )
     else:
         report = flow.diagnose_file(
-            log, facts=facts, here=given["here"] is True, settings=settings, keep=given["record"]
+            log, facts=facts, here=given["here"] is True, settings=settings, keep=given["record"], catalogue=catalogue
         )
-    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
     return finish(report, chosen.format, options, settings.check)
 
 
@@ -112,7 +123,7 @@ def _facts(path: str | None) -> Facts | None:
     return load(path)
 
 
-def _tell(report: Report, chosen: Chosen) -> None:
+def _tell(report: AnyReport, chosen: Chosen, catalogue: Catalogue) -> None:
     """Explain on standard error: standard output is the command's own."""
     import os
     import shutil
@@ -127,6 +138,7 @@ def _tell(report: Report, chosen: Chosen) -> None:
         terminal=terminal,
         color=terminal and not chosen.no_color and not dumb,
         width=shutil.get_terminal_size((80, 24)).columns if terminal else 80,
+        catalogue=catalogue,
     )
     text = FORMATS.get(chosen.format)(report, options)
     _write("\n" + text if chosen.format == "text" else text)

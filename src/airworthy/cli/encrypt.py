@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from airworthy.cli.options import debug_option
-from airworthy.cli.output import emit
+from airworthy.cli.options import answer_options
+from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
-from airworthy.report.plain import printable
 
 _HELP = """
 
@@ -25,21 +25,23 @@ file for that."""
 @click.option("--new-key", metavar="FILE", help="Make a key first, as `airworthy keygen` does, and encrypt for it.")
 @click.option("--output", metavar="FILE", help="The file to write; PATH.tar.age by default.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-@debug_option
-def command(path: str, recipients: tuple[str, ...], new_key: str | None, output: str | None, force: bool) -> int:
+@answer_options
+def command(
+    path: str,
+    recipients: tuple[str, ...],
+    new_key: str | None,
+    output: str | None,
+    force: bool,
+    format_: str,
+    no_color: bool,
+) -> int:
     """Encrypt a model."""
     from airworthy.flows.encrypt import encrypt, keygen
 
     if not recipients and new_key is None:
         raise click.UsageError(say("say who may decrypt: --to KEY, or --new-key FILE for a key that is made now"))
-    if new_key is not None:
-        made = keygen(new_key)
-        emit(
-            printable(
-                say("{path} is a new private key; its public one is {key}", path=made.private, key=made.recipient)
-            )
-            + "\n"
-        )
+    made = None if new_key is None else keygen(new_key)
+    if made is not None:
         recipients = (*recipients, str(made.public))
     with LateProgress() as progress:
         written = encrypt(
@@ -49,6 +51,6 @@ def command(path: str, recipients: tuple[str, ...], new_key: str | None, output:
             force=force,
             progress=progress,
         )
-    told = say("{path} is encrypted: {output}, {size:bytes}", path=path, output=written.path, size=written.plain)
-    emit(printable(told) + "\n")
+    answer = msgspec.structs.replace(written, new_key=made)
+    show_answer("encrypt", path, answer, format_, render_options(no_color=no_color))
     return 0

@@ -2,68 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import click
 
-from airworthy.cli.options import debug_option, no_color_option
-from airworthy.cli.output import emit, render_options
+from airworthy.cli.options import answer_options
+from airworthy.cli.output import emit, render_options, show_answer
 from airworthy.cli.verbs import VERBS
 from airworthy.report.interface import RenderOptions
 
 
 def _complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     del ctx, parameter
-    from airworthy.causes.registry import CAUSES
+    from airworthy.flows.catalogue import catalogue_for
 
-    return [slug for slug in CAUSES.names() if slug.startswith(incomplete)]
+    return [slug for slug in catalogue_for().slugs if slug.startswith(incomplete)]
 
 
 @click.command("explain", help=VERBS["explain"][1] + "\n\nWithout CAUSE it lists them all.")
 @click.argument("cause", required=False, shell_complete=_complete)
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write."
-)
-@no_color_option
-@debug_option
+@answer_options
 def command(cause: str | None, format_: str, no_color: bool) -> int:
     """Show a cause, or list them."""
-    from airworthy.flows.explain import catalogue, explain
+    from airworthy.flows.explain import explain, list_causes
 
     options = render_options(no_color=no_color)
     if cause is None:
-        causes = catalogue()
-        emit(
-            _json({"causes": _rows(causes)}) if format_ == "json" else _list(causes, options),
-            document=format_ == "json",
-        )
+        show_answer("explain", "", list_causes(), format_, options)
+        return 0
+    found = explain(cause)
+    if format_ == "text" and options.terminal:
+        emit(_page(found.page, options))
     else:
-        found = explain(cause)
-        data = {"cause": found.slug, "title": found.title, "page": found.page}
-        emit(_json(data) if format_ == "json" else _page(found.page, options), document=format_ == "json")
+        show_answer("explain", cause, found, format_, options)
     return 0
 
 
-def _rows(causes: tuple[tuple[str, str, str], ...]) -> list[dict[str, str]]:
-    return [{"cause": slug, "family": family, "title": title} for family, slug, title in causes]
-
-
-def _json(data: Mapping[str, object]) -> str:
-    from airworthy.core.report import SCHEMA
-    from airworthy.report.plain import json_text
-
-    return json_text({"schema": SCHEMA, **data})
-
-
-def _list(causes: tuple[tuple[str, str, str], ...], options: RenderOptions) -> str:
-    from airworthy.report.layout import table, write
-
-    return write(table([(slug, title) for _, slug, title in causes], styles=("name", "")), options)
-
-
 def _page(page: str, options: RenderOptions) -> str:
-    if not options.terminal:
-        return page.rstrip() + "\n"
+    """The page as a terminal shows Markdown."""
     import io
 
     from rich.console import Console

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from airworthy.cli.options import debug_option, no_color_option, only_one_reads_standard_input, verbose_option
+from airworthy.cli.options import (
+    OutputFormat,
+    debug_option,
+    no_color_option,
+    only_one_reads_standard_input,
+    verbose_option,
+)
 from airworthy.cli.output import emit, render_options, show, to_terminal
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -37,7 +43,7 @@ STANDARD_OUTPUT = "-"
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json"]),
+    type=OutputFormat(),
     help="How they are written; text on a terminal and JSON elsewhere unless said.",
 )
 @verbose_option
@@ -55,8 +61,8 @@ def command(
     from airworthy.core.facts import dump
     from airworthy.flows import facts as flow
 
-    if save is not None and format_ == "text":
-        raise click.UsageError(say("--save writes JSON; --format text doesn't go with it"))
+    if save is not None and format_ not in (None, "json"):
+        raise click.UsageError(say("--save writes JSON; --format {format} doesn't go with it", format=format_))
 
     if compare is not None:
         if save is not None:
@@ -75,5 +81,5 @@ def command(
     elif save == STANDARD_OUTPUT or (format_ or ("text" if to_terminal() else "json")) == "json":
         emit(dump(facts).decode(), document=True)
     else:
-        show(flow.report(facts), "text", render_options(verbose=verbose, no_color=no_color))
+        show(flow.report(facts), format_ or "text", render_options(verbose=verbose, no_color=no_color))
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from airworthy.cli.options import Chosen, finding_options, only_one_reads_standard_input
-from airworthy.cli.output import finish, render_options
+from airworthy.cli.output import finish
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 
@@ -60,11 +60,12 @@ def command(
     chosen: Chosen,
 ) -> int:
     """Tell what a model is."""
+    from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.inspect import Looking, inspect
     from airworthy.flows.weights import Depth
 
     only_one_reads_standard_input(path, chosen.config, manifest)
-    settings = chosen.settings(path)
+    settings, catalogue = chosen.settings(path), catalogue_for(path)
     if hashed and not algorithms:
         from airworthy.artifacts.weights.hashing import default_algorithm
 
@@ -81,16 +82,23 @@ def command(
 
         against = asked(targets or "cpu", sizes, ask_runtime)
     with LateProgress() as progress:
-        report = inspect(path, settings=settings, depth=depth, looking=looking, against=against, progress=progress)
+        report = inspect(
+            path,
+            settings=settings,
+            depth=depth,
+            looking=looking,
+            against=against,
+            progress=progress,
+            catalogue=catalogue,
+        )
     if html is not None:
         from airworthy.flows.files import write_private
         from airworthy.report.page.render import page
 
         write_private(Path(html), page(report).encode())
-    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
-    status = finish(report, chosen.format, options, settings.check)
+    status = finish(report, chosen.format, chosen.render(catalogue), settings.check)
     if view:
         from airworthy.flows.netron import view as show
 
-        show(report.answer["model"]["entry"])
+        show(report.answer.model["entry"])
     return status

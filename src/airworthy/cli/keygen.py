@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import debug_option, password_reference
-from airworthy.cli.output import emit
+from airworthy.cli.options import answer_options, password_reference
+from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.verbs import VERBS
-from airworthy.core.messages import say
-from airworthy.report.plain import printable
 
 _HELP = """
 
@@ -26,17 +24,20 @@ needs. Both are keys of age: `age-keygen` makes the same."""
 @click.option(
     "--service", metavar="service:NAME:KEY", help="Have a key service wrap the key, and unwrap it at each use."
 )
-@debug_option
-def command(file: str, force: bool, password_file: str | None, password_env: str | None, service: str | None) -> int:
+@answer_options
+def command(
+    file: str,
+    force: bool,
+    password_file: str | None,
+    password_env: str | None,
+    service: str | None,
+    format_: str,
+    no_color: bool,
+) -> int:
     """Make a key."""
     from airworthy.flows.encrypt import keygen
 
     password = password_reference(password_file, password_env)
     made = keygen(file, password=password, service=service or "", force=force)
-    rows = (
-        say("public key  {key}", key=made.recipient),
-        say("private     {path}", path=made.private),
-        say("public      {path}", path=made.public),
-    )
-    emit("".join(f"{printable(row)}\n" for row in rows))
+    show_answer("keygen", file, made, format_, render_options(no_color=no_color))
     return 0

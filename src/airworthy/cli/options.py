@@ -19,6 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 if TYPE_CHECKING:
+    from airworthy.causes.catalogue import Catalogue
+    from airworthy.report.interface import RenderOptions
+
     _ParamType = click.ParamType[str]
 else:
     _ParamType = click.ParamType  # generic only in newer releases
@@ -65,6 +68,12 @@ class Chosen:
         from airworthy.flows.settings import load
 
         return load(beside, file=self.config, flags=self.flags)
+
+    def render(self, catalogue: Catalogue) -> RenderOptions:
+        """What a renderer may know of standard output and of the causes that a report names."""
+        from airworthy.cli.output import render_options
+
+        return render_options(verbose=self.verbose, no_color=self.no_color, catalogue=catalogue)
 
 
 def finding_options(function: F) -> F:
@@ -123,6 +132,17 @@ facts_option = click.option(
     metavar="FILE",
     help="Judge by the facts of another machine, from `airworthy facts --save FILE`; - is standard input.",
 )
+
+
+def answer_options(function: F) -> F:
+    """The options of every verb that makes no checks: how its answer is written."""
+    decorated: Any = function
+    for option in (debug_option, no_color_option, format_option):
+        decorated = option(decorated)
+    result: F = decorated
+    return result
+
+
 _FINDING_OPTIONS = (
     format_option,
     click.option(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport, Report, VerbAnswer
 from airworthy.core.settings import CheckSettings
 from airworthy.flows.files import OutputFailed, reason
 from airworthy.report.interface import RenderOptions
+
+if TYPE_CHECKING:
+    from airworthy.causes.catalogue import Catalogue
 
 
 def to_terminal() -> bool:
@@ -18,22 +22,35 @@ def to_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def render_options(*, verbose: bool = False, no_color: bool = False) -> RenderOptions:
+def render_options(
+    *, verbose: bool = False, no_color: bool = False, catalogue: Catalogue | None = None
+) -> RenderOptions:
     """What a renderer may know of standard output; `NO_COLOR` and a dumb terminal turn colour off."""
     terminal = to_terminal()
     dumb = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
-    return RenderOptions(verbose=verbose, terminal=terminal, color=terminal and not no_color and not dumb, width=width)
+    return RenderOptions(
+        verbose=verbose,
+        terminal=terminal,
+        color=terminal and not no_color and not dumb,
+        width=width,
+        catalogue=catalogue,
+    )
 
 
-def show(report: Report, format_: str, options: RenderOptions) -> None:
+def show(report: AnyReport, format_: str, options: RenderOptions) -> None:
     """Write a report."""
     from airworthy.report.registry import FORMATS
 
     emit(FORMATS.get(format_)(report, options), document=format_ != "text")
 
 
-def finish(report: Report, format_: str, options: RenderOptions, judged: CheckSettings) -> int:
+def show_answer(verb: str, subject: str, answer: VerbAnswer, format_: str, options: RenderOptions) -> None:
+    """Write the answer of a verb that makes no checks, through the same formats as any report."""
+    show(Report(verb=verb, subject=subject, answer=answer), format_, options)
+
+
+def finish(report: AnyReport, format_: str, options: RenderOptions, judged: CheckSettings) -> int:
     """Write a report and return its exit status, which must not depend on whether anybody read it."""
     show(report, format_, options)
     return report.exit_status(judged.fail_on, judged.strict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from airworthy.cli.options import Chosen, finding_options
-from airworthy.cli.output import render_options, show
+from airworthy.cli.output import show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.service import run, service_options, settings_of
 from airworthy.cli.verbs import VERBS
@@ -21,12 +21,14 @@ Each MODEL is a path, or NAME=PATH. The files are checked, the host is not: `air
 @finding_options
 def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve: object) -> int:
     """Serve models."""
+    from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.serve import prepare
 
-    settings = settings_of(chosen, models[0].partition("=")[2] or models[0], **serve)
+    first = models[0].partition("=")[2] or models[0]
+    settings, catalogue = settings_of(chosen, first, **serve), catalogue_for(first)
     with LateProgress() as progress:
-        report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress)
+        report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
     if not plans:
-        show(report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
+        show(report, chosen.format, chosen.render(catalogue))
         return report.exit_status(settings.check.fail_on, settings.check.strict)
-    return run(plans, settings, facts, chosen, report)
+    return run(plans, settings, facts, chosen, report, catalogue)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from airworthy.cli.options import Chosen
-from airworthy.cli.output import render_options, show
+from airworthy.cli.output import show
 from airworthy.core.errors import AirworthyError, Exit, ExtraMissing
 from airworthy.core.facts import Facts
 from airworthy.core.messages import say
@@ -18,6 +18,8 @@ from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 
 if TYPE_CHECKING:
+    from airworthy.causes.catalogue import Catalogue
+    from airworthy.flows.answers.serving import ServingAnswer
     from airworthy.serve.service import InferenceService, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +48,14 @@ def settings_of(chosen: Chosen, beside: str, **serve: Any) -> Settings:
     return chosen.settings(beside)
 
 
-def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen, checked: Report) -> int:
+def run(
+    plans: Sequence[Plan],
+    settings: Settings,
+    facts: Facts,
+    chosen: Chosen,
+    checked: Report[ServingAnswer],
+    catalogue: Catalogue,
+) -> int:
     """Serve until a signal, and say why where that can't be.
 
     Args:
@@ -56,29 +65,25 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen,
         chosen: the options of the command line.
         checked: the report of the checks. As text it is shown before the models load; a document for programs is one
             object, so it is written when they have loaded, or together with why one did not.
+        catalogue: the causes that are looked for where a model does not load.
 
     Raises:
         ExtraMissing: the libraries of the service are not installed.
-        AirworthyError: the address can't be had, or a model did not load for a reason nobody knows.
+        AirworthyError: the address can't be had, or a model did not load for a reason that no cause explains.
     """
     try:
-        from airworthy.serve.service import InferenceService
+        from airworthy.flows import service as flow
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
-    from functools import partial
-
-    from airworthy.state import profiles
-    from airworthy.state.directory import state_directory
-
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
         _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
-    options = render_options(verbose=chosen.verbose, no_color=chosen.no_color)
+    options = chosen.render(catalogue)
     is_document = chosen.format != "text"
     is_shown = (
         not is_document and checked.verb == "serve" and not checked.findings
     )  # it would say that nothing is wrong
 
-    def show_once(report: Report) -> None:
+    def show_once(report: Report[ServingAnswer]) -> None:
         nonlocal is_shown
         if not is_shown:
             is_shown = True
@@ -90,18 +95,15 @@ def run(plans: Sequence[Plan], settings: Settings, facts: Facts, chosen: Chosen,
 
     if not is_document:
         show_once(checked)
-    keep = partial(profiles.keep, state_directory(settings))
-    service = InferenceService(plans, settings.serve, on_ready=announce, keep=keep)
     try:
-        service.run()
-    except AirworthyError as error:
-        from airworthy.flows import load_failure
+        ended = flow.run(plans, settings, facts, catalogue, checked, on_ready=announce)
+    except AirworthyError:
+        show_once(checked)
+        raise
+    if ended.failed is not None:
+        from airworthy.flows.load_failure import merged
 
-        failed = load_failure.explain(service, error, facts, checked)
-        if failed is None:
-            show_once(checked)
-            raise
-        show(load_failure.merged(checked, failed) if is_document else failed, chosen.format, options)
+        show(merged(checked, ended.failed) if is_document else ended.failed, chosen.format, options)
         return Exit.FINDINGS
     show_once(checked)
     _tell(say("stopped"))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import debug_option
-from airworthy.cli.output import emit
+from airworthy.cli.options import answer_options
+from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
-from airworthy.report.plain import printable
 
 _HELP = """
 
@@ -28,7 +27,7 @@ Nothing is sent anywhere."""
 @click.option("--exclude", metavar="PATH", multiple=True, help="Leave this out of what is signed; may be repeated.")
 @click.option("--allow-symlinks", is_flag=True, help="Sign what symbolic links lead to; they are refused otherwise.")
 @click.option("--force", is_flag=True, help="Replace a signature that is there.")
-@debug_option
+@answer_options
 def command(
     path: str,
     key: str,
@@ -40,6 +39,8 @@ def command(
     exclude: tuple[str, ...],
     allow_symlinks: bool,
     force: bool,
+    format_: str,
+    no_color: bool,
 ) -> int:
     """Sign a model."""
     from airworthy.flows.sign import secret, sign
@@ -61,5 +62,5 @@ def command(
             force=force,
             progress=progress,
         )
-    emit(printable(say("{path} is signed: {signature}", path=path, signature=made)) + "\n")
+    show_answer("sign", path, made, format_, render_options(no_color=no_color))
     return 0

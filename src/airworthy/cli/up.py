@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from airworthy.cli.options import Chosen, finding_options
-from airworthy.cli.output import render_options, show
+from airworthy.cli.output import show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.service import run, service_options, settings_of
 from airworthy.cli.verbs import VERBS
@@ -23,13 +23,15 @@ MODEL is a model file or a folder with one. What blocks it is told with the way 
 @finding_options
 def command(model: str, name: str | None, engine: str | None, chosen: Chosen, **serve: object) -> int:
     """Check, inspect and serve a model."""
+    from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.up import prepare
 
     settings = settings_of(chosen, model, **serve)
+    catalogue = catalogue_for(model)
     with LateProgress() as progress:
-        prepared = prepare(model, name=name, engine=engine, settings=settings, progress=progress)
+        prepared = prepare(model, name=name, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
     status = prepared.report.exit_status(settings.check.fail_on, settings.check.strict)
     if prepared.plan is None or status is not Exit.OK:
-        show(prepared.report, chosen.format, render_options(verbose=chosen.verbose, no_color=chosen.no_color))
+        show(prepared.report, chosen.format, chosen.render(catalogue))
         return status
-    return run([prepared.plan], settings, prepared.facts, chosen, prepared.report)
+    return run([prepared.plan], settings, prepared.facts, chosen, prepared.report, catalogue)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import debug_option
-from airworthy.cli.output import emit
+from airworthy.cli.options import answer_options
+from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
-from airworthy.report.plain import printable
 
 _HELP = """
 
@@ -23,10 +22,7 @@ none may be changed, added, missing or renamed. The exit status is 1 where the s
 @click.option("--certificate", metavar="FILE", multiple=True, help="A root certificate that is trusted.")
 @click.option("--signature", metavar="FILE", help="Where the signature lies; PATH/model.sig, or PATH.sig for a file.")
 @click.option("--allow-expired", is_flag=True, help="Take a certificate that was valid once and is not now.")
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to write."
-)
-@debug_option
+@answer_options
 def command(
     path: str,
     key: str | None,
@@ -34,6 +30,7 @@ def command(
     signature: str | None,
     allow_expired: bool,
     format_: str,
+    no_color: bool,
 ) -> int:
     """Verify a model."""
     from airworthy.flows.sign import verify
@@ -49,26 +46,5 @@ def command(
             expired=allow_expired,
             progress=progress,
         )
-    if format_ == "json":
-        from airworthy.core.report import SCHEMA
-        from airworthy.report.plain import json_text
-
-        answer = {
-            "schema": SCHEMA,
-            "path": path,
-            "verdict": "signed",
-            "signature": stated.signature,
-            "name": stated.name,
-            "method": stated.method,
-            "signer": stated.signer,
-            "files": {name: {"algorithm": how, "digest": value} for name, (how, value) in stated.resources.items()},
-        }
-        emit(json_text(answer), document=True)
-        return 0
-    count = len(stated.resources)
-    signer = stated.signer if stated.method == "certificate" else say("key {signer}", signer=stated.signer[:16])
-    template = "{path} is what was signed by {signer}: {count} files, none changed, added or missing"
-    if count == 1:
-        template = "{path} is what was signed by {signer}"
-    emit(printable(say(template, path=path, signer=signer, count=count)) + "\n")
+    show_answer("verify", path, stated, format_, render_options(no_color=no_color))
     return 0

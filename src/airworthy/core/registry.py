@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, cast
 
 from airworthy.core.errors import UnknownName
@@ -29,7 +29,6 @@ class Registry(Generic[T]):
         self._own = tuple(self._targets)
         self._group = group
         self._loaded: dict[str, T] = {}
-        self._added: set[str] = set()
         self._complete = not group
 
     def names(self) -> tuple[str, ...]:
@@ -41,25 +40,6 @@ class Registry(Generic[T]):
         """The names that the family was described with, without those of other packages."""
         return self._own
 
-    def add(self, name: str, member: T) -> None:
-        """Let a member join that was made at run time, such as an entry of a project's own folder.
-
-        Raises:
-            ValueError: the name is taken by a member of ours or of another package.
-        """
-        self._add_entry_points()
-        if name in self._targets and name not in self._added:
-            raise ValueError(f"there is a {self.kind} named {name} already")
-        self._added.add(name)
-        self._targets[name] = ""
-        self._loaded[name] = member
-
-    def discard(self, name: str) -> None:
-        """Let a member leave that joined by `add`."""
-        if name in self._added:
-            self._added.remove(name)
-            del self._targets[name], self._loaded[name]
-
     def get(self, name: str) -> T:
         """The member of a name, imported now if it was not yet.
 
@@ -70,9 +50,7 @@ class Registry(Generic[T]):
             if name not in self._targets:
                 self._add_entry_points()
             if name not in self._targets:
-                near = difflib.get_close_matches(name, self._targets, n=1)
-                suggestion = say("did you mean `{near}`?", near=near[0]) if near else self._known()
-                raise UnknownName(kind=self.kind, name=name, suggestion=suggestion)
+                raise unknown_name(self.kind, name, tuple(self._targets))
             module, _, attribute = self._targets[name].partition(":")
             self._loaded[name] = cast("T", getattr(importlib.import_module(module), attribute))
         return self._loaded[name]
@@ -82,9 +60,6 @@ class Registry(Generic[T]):
         yield from map(self.get, self._own)
         yield from (self.get(name) for name in self.names() if name not in self._own)
 
-    def _known(self) -> str:
-        return say("known: {names}", names=tuple(self._targets))
-
     def _add_entry_points(self) -> None:
         if not self._complete:
             from importlib.metadata import entry_points
@@ -92,3 +67,10 @@ class Registry(Generic[T]):
             for point in entry_points(group=self._group):
                 self._targets.setdefault(point.name, point.value)
             self._complete = True
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> UnknownName:
+    """The error about a name that is not among the known ones; its way out names the nearest."""
+    near = difflib.get_close_matches(name, known, n=1)
+    template = "did you mean `{near}`?" if near else "known: {names}"
+    return UnknownName(kind=kind, name=name, suggestion=say(template, near=near and near[0], names=known))

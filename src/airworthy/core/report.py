@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
@@ -54,7 +54,14 @@ class Crashed(msgspec.Struct, frozen=True, tag="crashed", tag_field="outcome"):
 CheckResult = Union[Passed, Failed, Skipped, Crashed]
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class VerbAnswer(msgspec.Struct, frozen=True):
+    """A verb's own answer, beside what checks found. The base of all of them, and the answer of a verb without one."""
+
+
+A = TypeVar("A", bound=VerbAnswer)
+
+
+class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     """What a verb found out."""
 
     verb: str
@@ -63,10 +70,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What it looked at: `this host`, a path."""
     results: tuple[CheckResult, ...] = ()
     """One a check."""
-    answer: dict[str, Any] = msgspec.field(default_factory=dict)
-    """The verb's own answer as plain JSON data: `{"verdict": "works"}`."""
+    answer: A = VerbAnswer()  # type: ignore[assignment]
+    """The verb's own answer."""
     ranked: bool = False
     """Whether the results stand in their order of importance already, as a diagnosis does: the root cause first."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The answer as plain data; what does not apply is left out."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.answer, enc_hook=str, str_keys=True)
+        return plain
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -92,3 +105,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         if strict and any(isinstance(result, Skipped) and not result.chosen for result in self.results):
             return Exit.INCOMPLETE
         return Exit.OK
+
+
+AnyReport = Report[Any]
+"""A report with any answer, as renderers and exit statuses take it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
+from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.files import write_private
 from airworthy.observe.load import Outcome, closed_loop, http_request, open_loop
 from airworthy.observe.plot import label_of, latency_plot
-from airworthy.observe.requests import target
+from airworthy.observe.requests import Target
+from airworthy.observe.requests import target as find_target
 
 SHARES = (0.5, 0.9, 0.95, 0.99)
 
@@ -28,7 +31,7 @@ class BadBody(AirworthyError):
 
 
 def bench(
-    url: str,
+    target: str,
     *,
     model: str = "",
     clients: Sequence[int] = (1, 8, 32),
@@ -38,11 +41,11 @@ def bench(
     bodies: Sequence[bytes] = (),
     plot: Path | None = None,
     progress: Progress = SILENT,
-) -> Report:
+) -> Report[BenchAnswer]:
     """Put load on a service and tell what came of it.
 
     Args:
-        url: the service's base URL.
+        target: the base URL of a service; or a model file or folder, which is served for the duration of the test.
         model: the model; the first that is served by default.
         clients: strengths of the closed loop, one run each.
         rates: arrivals a second of the open loop, one run each.
@@ -56,9 +59,33 @@ def bench(
         NoSuchService: nothing answers there as a model server does.
         CannotAsk: no connection could be made.
         OutputFailed: the plot could not be written.
+        NotServed: the model could not be served.
     """
-    asked = target(url, model)
-    sent = [http_request(asked.host, asked.path, body) for body in (bodies or asked.bodies)]
+    with contextlib.ExitStack() as stack:
+        url = target
+        if "://" not in target:
+            from airworthy.flows.temporary import serving
+
+            url = stack.enter_context(serving(target))
+        asked = find_target(url, model)
+        sent = [http_request(asked.host, asked.path, body) for body in (bodies or asked.bodies)]
+        outcomes = _load(asked, sent, clients, rates, seconds, progress)
+    if plot is not None:
+        title = say("{model}: latency by percentile", model=asked.model)
+        write_private(plot, latency_plot(outcomes, title).encode())
+    runs = [_run(outcome, slo) for outcome in outcomes]
+    answer = BenchAnswer(model=asked.model, path=asked.path, slo_seconds=slo, runs=runs)
+    return Report(verb="bench", subject=url, answer=answer)
+
+
+def _load(
+    asked: Target,
+    sent: Sequence[bytes],
+    clients: Sequence[int],
+    rates: Sequence[float],
+    seconds: float,
+    progress: Progress,
+) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for count in clients:
         progress.stage(say("{clients} client(s), {seconds:seconds}", clients=count, seconds=seconds))
@@ -66,11 +93,7 @@ def bench(
     for rate in rates:
         progress.stage(say("{rate:g} requests a second, {seconds:seconds}", rate=rate, seconds=seconds))
         outcomes.append(open_loop(asked.host, asked.port, sent, rate=rate, seconds=seconds))
-    if plot is not None:
-        title = say("{model}: latency by percentile", model=asked.model)
-        write_private(plot, latency_plot(outcomes, title).encode())
-    answer = {"model": asked.model, "path": asked.path, "slo_seconds": slo, "runs": [_run(o, slo) for o in outcomes]}
-    return Report(verb="bench", subject=url, answer=answer)
+    return outcomes
 
 
 def _run(outcome: Outcome, slo: float) -> dict[str, object]:

@@ -1,29 +1,16 @@
-"""A catalogue that grows: entries of a project's own folder, and drafts of entries made from logs."""
+"""Recorded causes and what they cost; drafts of entries for a project's own folder, made from logs."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
+from airworthy.core.settings import Settings
+from airworthy.flows.answers.causes import Draft, RecordedCauses
+from airworthy.flows.catalogue import FOLDER, SlugTaken, catalogue_for, own_folder
 from airworthy.flows.files import OutputFailed, reason
-
-FOLDER = Path(".airworthy") / "causes"
-"""Where a project keeps its own entries, in its own directory or one above."""
-MOST_ENTRIES = 1000
-"""Files of the folder that are read."""
-MOST_BYTES = 1024 * 1024
-"""Bytes of such a file that are read."""
-
-
-class SlugTaken(AirworthyError):
-    """A name for a new entry that another one has."""
-
-    code = "slug-taken"
-    message = "there is an entry named {slug} already{where}"
-    hint = "choose a name that says what is different about this fault"
 
 
 class SlugInvalid(AirworthyError):
@@ -42,66 +29,25 @@ class NothingWrong(AirworthyError):
     hint = "name the line: --line N"
 
 
-class Written(NamedTuple):
-    """A draft that was written."""
+def causes(settings: Settings | None = None, *, resolve: str = "") -> RecordedCauses:
+    """Which recorded causes cost most, how often they came back, and how long they took to end.
 
-    path: Path
-    """The file."""
-    number: int
-    """The line of the log that it is made from."""
-    literal: str
-    """The literal of its signature."""
-    known: tuple[str, ...]
-    """Causes that recognise the log already."""
-
-
-def folder(start: Path | None = None) -> Path | None:
-    """The folder of a project's own entries: here, or in the nearest directory above."""
-    here = (start or Path.cwd()).absolute()
-    for directory in (here, *here.parents):
-        found = directory / FOLDER
-        try:
-            if found.is_dir():
-                return found
-        except OSError:
-            continue  # a directory that may not be looked into holds none for us
-    return None
-
-
-def join_local(start: Path | None = None) -> dict[str, tuple[str, ...]]:
-    """Let the entries of a project's own folder join the catalogue; returns what they bring about, by slug.
+    Args:
+        settings: where diagnoses are kept.
+        resolve: a cause whose open diagnoses are marked as resolved first.
 
     Raises:
-        EntryInvalid: an entry can't be used.
-        SlugTaken: it has the name of one of ours.
+        StateUnusable: the database can't be used.
     """
-    where = folder(start)
-    if where is None:
-        return {}
-    from airworthy.causes.local import EntryInvalid, parse
-    from airworthy.causes.registry import CAUSES
+    from airworthy.state import diagnoses
+    from airworthy.state.directory import state_directory
 
-    more: dict[str, tuple[str, ...]] = {}
-    for path in sorted(where.glob("*.toml"))[:MOST_ENTRIES]:
-        try:
-            with path.open("rb") as stream:
-                text = stream.read(MOST_BYTES + 1).decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise EntryInvalid(source=str(path), problem=reason(error)) from None
-        entry = parse(path.stem, text, str(path))
-        try:
-            CAUSES.add(path.stem, entry.cause)
-        except ValueError:
-            raise SlugTaken(slug=path.stem, where=say(", and {path} would hide it", path=path)) from None
-        more[path.stem] = entry.brings_about
-    if more:
-        from airworthy.recognition.catalogue import forget
-
-        forget()
-    return more
+    directory = state_directory(settings or Settings())
+    resolved = diagnoses.resolve(directory, resolve) if resolve else None
+    return RecordedCauses(causes=list(diagnoses.stats(directory)), resolved=resolved)
 
 
-def new(slug: str, log: str, *, line: int | None = None) -> Written:
+def new(slug: str, log: str, *, line: int | None = None) -> Draft:
     """Write a draft of an entry from the line of a log that tells most about its failure.
 
     Args:
@@ -116,20 +62,19 @@ def new(slug: str, log: str, *, line: int | None = None) -> Written:
         OutputFailed: the file can't be written.
     """
     from airworthy.causes.local import LEAST_LITERAL, SLUG, draft
-    from airworthy.causes.registry import CAUSES
     from airworthy.flows.logs import pieces
     from airworthy.recognition import gone_through
-    from airworthy.recognition.catalogue import catalogue
     from airworthy.recognition.lines import read_line
     from airworthy.recognition.templates import signature_of, unrecognised
+    from airworthy.recognition.text_index import text_index
 
     if SLUG.match(slug) is None:
         raise SlugInvalid(slug=slug)
-    join_local()
-    if slug in CAUSES.names():
+    catalogue = catalogue_for()
+    if slug in catalogue:
         raise SlugTaken(slug=slug, where="")
     if line is None:
-        scan = gone_through(pieces(log), catalogue())
+        scan = gone_through(pieces(log), text_index(catalogue))
         found = unrecognised(scan.alarms, scan.ready)
         known = tuple(scan.hits)
         if found is None and scan.hits:
@@ -146,7 +91,7 @@ def new(slug: str, log: str, *, line: int | None = None) -> Written:
     literal, pattern = signature_of(text)
     if len(literal) < LEAST_LITERAL:
         raise NothingWrong(source=log)
-    where = folder() or Path.cwd() / FOLDER
+    where = own_folder() or Path.cwd() / FOLDER
     path = where / f"{slug}.toml"
     try:
         where.mkdir(parents=True, exist_ok=True)
@@ -156,7 +101,7 @@ def new(slug: str, log: str, *, line: int | None = None) -> Written:
         raise SlugTaken(slug=slug, where=say(", at {path}", path=path)) from None
     except OSError as error:
         raise OutputFailed(path=path, reason=reason(error)) from None
-    return Written(path, number, literal, known)
+    return Draft(path, number, literal, known)
 
 
 def _line(log: str, wanted: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.prediction import predict
 from airworthy.core.errors import InputNotFound, SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
@@ -33,6 +34,8 @@ from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, 
 from airworthy.core.settings import PolicySettings, RequirementSettings, Settings
 from airworthy.core.values import Policy, Requirements
 from airworthy.core.version import Version
+from airworthy.flows.answers.check import CheckAnswer
+from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
 from airworthy.flows.look import look
 
@@ -43,7 +46,7 @@ _NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
 class Examined(NamedTuple):
     """A check with what it was decided from."""
 
-    report: Report
+    report: Report[CheckAnswer]
     """The outcome."""
     facts: Facts
     """All facts that were asked about."""
@@ -61,7 +64,8 @@ def check(
     storage: str | None = None,
     probe: float | None = None,
     progress: Progress = SILENT,
-) -> Report:
+    catalogue: Catalogue | None = None,
+) -> Report[CheckAnswer]:
     """Predict what will go wrong.
 
     Args:
@@ -73,6 +77,7 @@ def check(
         storage: a folder whose speed is measured, which writes and removes a file there; None to measure nothing.
         probe: seconds that each device may take to run the battery of kernels; None to try nothing.
         progress: told the stages.
+        catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Raises:
         InputNotFound: the model's path leads nowhere.
@@ -89,6 +94,7 @@ def check(
         storage=storage,
         probe=probe,
         progress=progress,
+        catalogue=catalogue,
     ).report
 
 
@@ -102,13 +108,14 @@ def examine(
     storage: str | None = None,
     probe: float | None = None,
     progress: Progress = SILENT,
+    catalogue: Catalogue | None = None,
 ) -> Examined:
     """Check, and keep what the checks were made from; arguments and errors are those of `check`."""
-    from airworthy.causes.registry import CAUSES
     from airworthy.knowledge import Knowledge
 
     settings = settings or Settings()
-    _check_slugs(settings.check.ignore, CAUSES.names())
+    catalogue = catalogue or catalogue_for(model)
+    _check_slugs(settings.check.ignore, catalogue.slugs)
     # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
     inspection = None if model is None else _inspect(model, settings, progress)
     elsewhere = facts is not None or given is not None
@@ -148,7 +155,7 @@ def examine(
     progress.stage(say("asking the catalogue"))
     if given is not None:
         areas = set(Area)
-    results = predict(facts, CAUSES, Knowledge(), areas=areas, ignore=settings.check.ignore)
+    results = predict(facts, catalogue, Knowledge(), areas=areas, ignore=settings.check.ignore)
     if BATTERY_TRIALS.name in facts:
         from airworthy.flows import battery
 
@@ -157,19 +164,21 @@ def examine(
     if probe is not None:
         answer["battery"] = battery.answer(facts)
     if given is not None:
-        results = _only_what_was_said(_with_plans(results, facts, settings.check.ignore))
+        results = _only_what_was_said(_with_plans(results, facts, catalogue, settings.check.ignore))
         answer = _foretold(results, described)
     subject = say("the described machine") if given is not None else _subject(model, elsewhere)
-    report = Report(verb="check", subject=subject, results=results, answer=answer)
+    report = Report(verb="check", subject=subject, results=results, answer=msgspec.convert(answer, CheckAnswer))
     return Examined(report, facts, None if inspection is None else inspection.model)
 
 
-def _with_plans(results: tuple[CheckResult, ...], facts: Facts, ignore: Collection[str]) -> tuple[CheckResult, ...]:
+def _with_plans(
+    results: tuple[CheckResult, ...], facts: Facts, catalogue: Catalogue, ignore: Collection[str]
+) -> tuple[CheckResult, ...]:
     """The checks with what the rules about plans found; a rule stands in for a check that found nothing."""
     from airworthy.causes.plan.rules import foretell
     from airworthy.knowledge import Knowledge
 
-    foretold = foretell(facts, Knowledge(), ignore=ignore)
+    foretold = foretell(facts, catalogue, Knowledge(), ignore=ignore)
     said = {result.check for result in foretold if not isinstance(result, Skipped)}
     found = {result.check for result in results if isinstance(result, (Failed, Crashed))}
     kept = tuple(each for each in results if each.check not in said or each.check in found)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding
 from airworthy.core.messages import say
 from airworthy.core.report import CheckResult, Failed, Report
 from airworthy.core.settings import Settings
-from airworthy.flows.causes import join_local
+from airworthy.flows.answers.diagnose import DiagnoseAnswer
+from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import STANDARD_INPUT
 from airworthy.recognition import Diagnosis, conclude, gone_through, unwrapped
-from airworthy.recognition.catalogue import catalogue
+from airworthy.recognition import diagnose as recognise
 from airworthy.recognition.scan import Scan
+from airworthy.recognition.text_index import text_index
 
 SOONEST_AGAIN = 60
 """Lines of a followed log after which the same cause is told again."""
@@ -38,15 +41,35 @@ class Ran(NamedTuple):
 
     status: int
     """Its exit status."""
-    report: Report | None
+    report: Report[DiagnoseAnswer] | None
     """What its output shows; None where it did not fail, or was asked to end."""
     problem: str = ""
     """Why it could not be started; empty where it was."""
 
 
+def diagnose(text: str | bytes, facts: Facts | None = None, catalogue: Catalogue | None = None) -> Diagnosis:
+    """Recognise causes in a program's output.
+
+    Args:
+        text: a log, a traceback, what a command printed.
+        facts: what is known about the machine it ran on; nothing is read here.
+        catalogue: the causes that are looked for; those of the working directory by default.
+
+    Raises:
+        EntryInvalid: an entry of the project's own folder can't be used.
+    """
+    return recognise(text, facts, catalogue or catalogue_for())
+
+
 def diagnose_file(
-    path: str, *, facts: Facts | None = None, here: bool = False, settings: Settings | None = None, keep: bool = False
-) -> Report:
+    path: str,
+    *,
+    facts: Facts | None = None,
+    here: bool = False,
+    settings: Settings | None = None,
+    keep: bool = False,
+    catalogue: Catalogue | None = None,
+) -> Report[DiagnoseAnswer]:
     """Recognise causes in a log file; `-` is standard input.
 
     The root cause is the first finding, and the `cause` of the answer.
@@ -57,6 +80,7 @@ def diagnose_file(
         here: whether it comes from this machine; the facts that decide are then read now.
         settings: where diagnoses are kept.
         keep: whether this one is.
+        catalogue: the causes that are looked for; those of the working directory by default.
 
     Raises:
         InputNotFound: there is no such file.
@@ -66,7 +90,7 @@ def diagnose_file(
     from airworthy.flows.logs import pieces
 
     subject = say("standard input") if path == STANDARD_INPUT else path
-    report = diagnosis_report(subject, diagnose_parts(pieces(path), facts, here=here))
+    report = diagnosis_report(subject, diagnose_parts(pieces(path), facts, catalogue, here=here))
     if keep:
         _keep(settings or Settings(), _absolute(path), report)
     return report
@@ -79,6 +103,7 @@ def diagnose_command(
     here: bool = True,
     settings: Settings | None = None,
     keep: bool = False,
+    catalogue: Catalogue | None = None,
 ) -> Ran:
     """Run a command unchanged, and tell from what it printed why it failed.
 
@@ -88,6 +113,7 @@ def diagnose_command(
         here: whether the facts that decide are read where none are given.
         settings: where diagnoses are kept.
         keep: whether this one is; a success resolves what is open for the same command.
+        catalogue: the causes that are looked for; those of the working directory by default.
 
     Raises:
         StateUnusable: it is to be kept, and can't be.
@@ -107,18 +133,21 @@ def diagnose_command(
     if ended.asked_to_end or ended.signal in NOT_FAILURES:
         return Ran(ended.status, None)
     printed = ended.printed + shell_words(argv[0], ended.status).encode()
-    report = diagnosis_report(line, diagnose_parts((printed,), facts, here=here), status=ended.status)
+    report = diagnosis_report(line, diagnose_parts((printed,), facts, catalogue, here=here), status=ended.status)
     if keep:
         _keep(settings or Settings(), line, report)
     return Ran(ended.status, report)
 
 
-def diagnose_events(path: str, *, facts: Facts | None = None) -> Report:
+def diagnose_events(
+    path: str, *, facts: Facts | None = None, catalogue: Catalogue | None = None
+) -> Report[DiagnoseAnswer]:
     """Recognise causes in what `kubectl describe`, `get events` or `get pod -o yaml|json` printed.
 
     Args:
         path: the file; `-` is standard input.
         facts: what is known about the machine it comes from.
+        catalogue: the causes that are looked for; those of the working directory by default.
 
     Raises:
         InputNotFound: there is no such file.
@@ -130,10 +159,17 @@ def diagnose_events(path: str, *, facts: Facts | None = None) -> Report:
 
     text = plain(read(path).decode("utf-8", "replace"))
     subject = say("standard input") if path == STANDARD_INPUT else path
-    return diagnosis_report(subject, diagnose_parts((text.encode("utf-8", "replace"),), facts))
+    return diagnosis_report(subject, diagnose_parts((text.encode("utf-8", "replace"),), facts, catalogue))
 
 
-def diagnose_pod(name: str, *, namespace: str = "", context: str = "", facts: Facts | None = None) -> Report:
+def diagnose_pod(
+    name: str,
+    *,
+    namespace: str = "",
+    context: str = "",
+    facts: Facts | None = None,
+    catalogue: Catalogue | None = None,
+) -> Report[DiagnoseAnswer]:
     """Ask the cluster about a pod, through `kubectl`, and recognise causes in its answers.
 
     Raises:
@@ -146,16 +182,23 @@ def diagnose_pod(name: str, *, namespace: str = "", context: str = "", facts: Fa
     if not texts:
         raise PodUnreadable(name=name, reason=problem)
     parts = (f"$ {each.source}\n{each.text}\n".encode("utf-8", "replace") for each in texts)
-    return diagnosis_report(say("pod {name}", name=name), diagnose_parts(parts, facts))
+    return diagnosis_report(say("pod {name}", name=name), diagnose_parts(parts, facts, catalogue))
 
 
-def follow(path: str, *, facts: Facts | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+def follow(
+    path: str,
+    *,
+    facts: Facts | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    catalogue: Catalogue | None = None,
+) -> Iterator[Report[DiagnoseAnswer]]:
     """Watch a log, and tell each failure once it has told all it has to tell; `-` is standard input.
 
     Args:
         path: the log.
         facts: what is known about the machine it comes from.
         stop: asked between looks; the watch ends when it is true, or standard input does.
+        catalogue: the causes that are looked for; those of the working directory by default.
 
     Raises:
         InputNotFound: there is no such file.
@@ -163,21 +206,20 @@ def follow(path: str, *, facts: Facts | None = None, stop: Callable[[], bool] = 
     """
     from airworthy.flows.logs import follow as pieces
 
-    more = join_local()
-    entries = catalogue()
+    entries = text_index(catalogue or catalogue_for())
     scan = Scan(entries)
     told: dict[str, int] = {}
     for piece in pieces(path, stop=stop):
         if piece:
             scan.feed(piece)
             continue
-        diagnosis = conclude(scan, entries, facts, more=more)
+        diagnosis = conclude(scan, entries, facts)
         if diagnosis.findings and _is_news(diagnosis.findings[0], told):
             yield diagnosis_report(path, diagnosis)
             # What was told is over: the next failure is one of its own.
             scan = scan.fresh()
     scan.close()
-    diagnosis = conclude(scan, entries, facts, more=more)
+    diagnosis = conclude(scan, entries, facts)
     if diagnosis.findings and _is_news(diagnosis.findings[0], told):
         yield diagnosis_report(path, diagnosis)
 
@@ -191,23 +233,25 @@ def _is_news(finding: Finding, told: dict[str, int]) -> bool:
     return True
 
 
-def diagnose_parts(parts: Iterable[bytes], facts: Facts | None, *, here: bool = False) -> Diagnosis:
+def diagnose_parts(
+    parts: Iterable[bytes], facts: Facts | None, catalogue: Catalogue | None, *, here: bool = False
+) -> Diagnosis:
     """The causes that a program's output shows, the project's own entries among them.
 
     Args:
         parts: the output, in pieces.
         facts: what is known about the machine it ran on.
+        catalogue: the causes that are looked for; those of the working directory if None.
         here: whether the facts that decide are read where none are given.
     """
-    more = join_local()
-    entries = catalogue()
+    entries = text_index(catalogue or catalogue_for())
     kept = _First(parts)
     scan = gone_through(kept, entries)
     if not scan.hits and kept.whole is not None:
         scan = unwrapped(kept.whole, entries) or scan
     if facts is None and here and scan.hits:
-        facts = _facts_for(scan.hits)
-    return conclude(scan, entries, facts, more=more)
+        facts = _facts_for(entries.catalogue, scan.hits)
+    return conclude(scan, entries, facts)
 
 
 class _First:
@@ -223,13 +267,13 @@ class _First:
             yield part
 
 
-def _facts_for(slugs: Iterable[str]) -> Facts | None:
+def _facts_for(catalogue: Catalogue, slugs: Iterable[str]) -> Facts | None:
     """The facts of this machine by which the causes can be confirmed, and no others: reading all takes a while."""
-    from airworthy.causes.registry import CAUSES
     from airworthy.flows.facts import gather
     from airworthy.probes.registry import PROBES
 
-    wanted = {key.name for slug in slugs for key in (*CAUSES.get(slug).needs, *CAUSES.get(slug).uses)}
+    causes = [catalogue.get(slug) for slug in slugs]
+    wanted = {key.name for cause in causes for key in (*cause.needs, *cause.uses)}
     probes = [probe.name for probe in PROBES if wanted & {key.name for key in probe.provides}]
     return gather(only=probes) if probes else None
 
@@ -253,17 +297,17 @@ def _absolute(path: str) -> str:
     return path if path == STANDARD_INPUT else str(Path(path).absolute())
 
 
-def _keep(settings: Settings, source: str, report: Report | None) -> None:
+def _keep(settings: Settings, source: str, report: Report[DiagnoseAnswer] | None) -> None:
     from airworthy.state.diagnoses import record
     from airworthy.state.directory import state_directory
 
     findings = report.findings if report is not None else ()
-    if not findings and report is not None and report.answer.get("unknown"):
+    if not findings and report is not None and report.answer.unknown:
         return  # something is wrong, and nobody knows what: that resolves nothing
     record(state_directory(settings), source, findings[0] if findings else None)
 
 
-def diagnosis_report(subject: str, diagnosis: Diagnosis, *, status: int | None = None) -> Report:
+def diagnosis_report(subject: str, diagnosis: Diagnosis, *, status: int | None = None) -> Report[DiagnoseAnswer]:
     """A diagnosis as a verb's report.
 
     Args:
@@ -281,10 +325,7 @@ def diagnosis_report(subject: str, diagnosis: Diagnosis, *, status: int | None =
     )
 
 
-def _answer(diagnosis: Diagnosis, status: int | None) -> dict[str, Any]:
-    answer: dict[str, Any] = {"cause": diagnosis.findings[0].cause if diagnosis.findings else None}
-    if status is not None:
-        answer["exit_status"] = status
-    if diagnosis.unknown is not None:
-        answer["unknown"] = msgspec.to_builtins(diagnosis.unknown)
-    return answer
+def _answer(diagnosis: Diagnosis, status: int | None) -> DiagnoseAnswer:
+    cause = diagnosis.findings[0].cause if diagnosis.findings else None
+    unknown = None if diagnosis.unknown is None else msgspec.to_builtins(diagnosis.unknown)
+    return DiagnoseAnswer(cause=cause, exit_status=status, unknown=unknown)

@@ -8,11 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
+from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.files import (
     STANDARD_INPUT,
     OutputExists,
@@ -43,30 +44,6 @@ class InTheWay(AirworthyError):
     code = "output-in-input"
     message = "{output} lies in {path}, which is being encrypted"
     hint = "choose an --output elsewhere"
-
-
-class Written(NamedTuple):
-    """What an encryption or decryption made."""
-
-    path: Path
-    """The file or folder."""
-    plain: int
-    """Plain bytes that it holds."""
-    files: int
-    """Its files."""
-    old: bool = False
-    """Whether it came from a container of the kind that the next release no longer reads."""
-
-
-class NewKey(NamedTuple):
-    """A key that was made."""
-
-    private: Path
-    """The file with the private key."""
-    public: Path
-    """The file with its public half."""
-    recipient: str
-    """The public key, `age1…`."""
 
 
 def keygen(path: str | Path, *, password: str = "", service: str = "", force: bool = False) -> NewKey:
@@ -108,7 +85,7 @@ def encrypt(
     output: str | Path | None = None,
     force: bool = False,
     progress: Progress = SILENT,
-) -> Written:
+) -> EncryptedModel:
     """Encrypt a model into one age file: a tar archive of it, encrypted.
 
     Args:
@@ -143,7 +120,7 @@ def encrypt(
         progress.stage(say("encrypting {path}", path=path))
         with _written(place) as stream:
             plain = seal(model, stream, recipients)
-    return Written(place, plain, 1)
+    return EncryptedModel(place, plain, 1)
 
 
 def decrypt(
@@ -154,7 +131,7 @@ def decrypt(
     output: str | Path | None = None,
     force: bool = False,
     progress: Progress = SILENT,
-) -> Written:
+) -> DecryptedModel:
     """Decrypt a model. Its files stand under their names only once all of them are proven.
 
     Args:
@@ -206,7 +183,7 @@ class _Extraction:
         self._plain = 0
         self._files = 0
 
-    def run(self) -> Written:
+    def run(self) -> DecryptedModel:
         """Decrypt all of it."""
         try:
             # mkdtemp makes it 0700; beside its place, so that the rename stays within one file system.
@@ -216,7 +193,7 @@ class _Extraction:
         try:
             self._model.stream(self._begin)
             self._close()
-            return Written(self._put(), self._plain, self._files)
+            return DecryptedModel(self._put(), self._plain, self._files)
         except OSError as error:
             raise OutputFailed(path=self._wanted or self._home, reason=reason(error)) from None
         finally:
@@ -273,7 +250,7 @@ class _Extraction:
         return place
 
 
-def _decrypt_old(path: Path, key: str, output: Path | None, *, force: bool, progress: Progress) -> Written:
+def _decrypt_old(path: Path, key: str, output: Path | None, *, force: bool, progress: Progress) -> DecryptedModel:
     """Decrypt a container that was written before age."""
     from airworthy.artifacts.encryption.awenc.unseal import Container
 
@@ -291,7 +268,7 @@ def _decrypt_old(path: Path, key: str, output: Path | None, *, force: bool, prog
             with _written(place) as stream:
                 stream.writelines(_read(container, member.path))
         files = container.manifest.files
-    return Written(place, sum(member.size for member in files), len(files), old=True)
+    return DecryptedModel(place, sum(member.size for member in files), len(files), old=True)
 
 
 def _decrypt_folder(container: Container, place: Path) -> None:

@@ -1,40 +1,30 @@
-"""What a cause is: its page of the catalogue."""
+"""What a cause is: its page of the catalogue; or all of them by family."""
 
 from __future__ import annotations
 
-import msgspec
+from airworthy.causes.catalogue import Catalogue
+from airworthy.flows.answers.explain import CauseList, CauseTitle, Explanation
+from airworthy.flows.catalogue import catalogue_for
 
 
-class Explanation(msgspec.Struct, frozen=True):
-    """A cause and its page."""
-
-    slug: str
-    """The name of the cause."""
-    title: str
-    """What is wrong, one line."""
-    page: str
-    """The page as Markdown."""
-
-
-def explain(slug: str) -> Explanation:
+def explain(cause: str, catalogue: Catalogue | None = None) -> Explanation:
     """The page of a cause.
+
+    Args:
+        cause: its slug.
+        catalogue: the causes that there are; those of the working directory by default.
 
     Raises:
         UnknownName: no cause has that slug; the way out names the nearest.
     """
     from airworthy.causes.pages import page
-    from airworthy.causes.registry import CAUSES
-    from airworthy.flows.causes import join_local
 
-    join_local()
-    cause = CAUSES.get(slug)
-    return Explanation(slug=cause.slug, title=cause.title, page=page(slug))
+    catalogue = catalogue or catalogue_for()
+    entry = catalogue.get(cause)
+    return Explanation(cause=entry.slug, title=entry.title, page=page(entry, catalogue))
 
 
-def catalogue() -> tuple[tuple[str, str, str], ...]:
-    """Every cause: family, slug and title, families together."""
-    from airworthy.causes.registry import CAUSES
-    from airworthy.flows.causes import join_local
-
-    join_local()
-    return tuple(sorted((cause.family, cause.slug, cause.title) for cause in CAUSES))
+def list_causes(catalogue: Catalogue | None = None) -> CauseList:
+    """Every cause, families together."""
+    rows = (CauseTitle(each.slug, each.family, each.title) for each in catalogue or catalogue_for())
+    return CauseList(causes=tuple(sorted(rows, key=lambda row: (row.family, row.cause))))

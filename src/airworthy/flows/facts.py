@@ -14,6 +14,7 @@ from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.redact import redact
 from airworthy.core.report import Report
+from airworthy.flows.answers.facts import FactsAnswer
 from airworthy.flows.files import read, write_private
 from airworthy.report.plain import builtins
 
@@ -71,17 +72,17 @@ def save(facts: Facts, path: Path) -> None:
     write_private(path, dump(facts))
 
 
-def report(facts: Facts) -> Report:
+def report(facts: Facts) -> Report[FactsAnswer]:
     """The facts as the answer of a verb."""
     document = to_json(facts)
     return Report(
         verb="facts",
         subject=say("this host"),
-        answer={"taken": document["taken"], "facts": builtins(document["facts"])},
+        answer=FactsAnswer(taken=document["taken"], facts=builtins(document["facts"])),
     )
 
 
-def compare(first: str, second: str, *, progress: Progress = SILENT) -> Report:
+def compare(first: str, second: str, *, progress: Progress = SILENT) -> Report[FactsAnswer]:
     """What differs between two machines, what tells most first.
 
     Args:
@@ -104,7 +105,7 @@ def compare(first: str, second: str, *, progress: Progress = SILENT) -> Report:
     return Report(
         verb="facts",
         subject=say("{first} and {second}", first=first, second=second),
-        answer={"compared": [first, second], "differences": [each._asdict() for each in found]},
+        answer=FactsAnswer(compared=[first, second], differences=[each._asdict() for each in found]),
     )
 
 

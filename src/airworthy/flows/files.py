@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
 from airworthy.core.messages import say
-from airworthy.state import files as state_files
 
 STANDARD_INPUT = "-"
 """The path that means standard input."""
@@ -107,8 +106,10 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         OutputFailed: it could not be written; what was there before is still there.
     """
+    from airworthy.state import files
+
     try:
-        state_files.write_private(path, data)
+        files.write_private(path, data)
     except (OSError, ValueError) as error:
         raise OutputFailed(path=path, reason=reason(error)) from None
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from airworthy.core.finding import Edit, Finding, Remedy, Severity
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 
 KEPT = ".before-airworthy"
 """What is added to the name of a file's copy before it is changed."""
@@ -54,13 +54,13 @@ def runnable(remedy: Remedy) -> bool:
 
 
 def fix(
-    report: Report,
+    report: AnyReport,
     *,
-    again: Callable[[], Report],
+    again: Callable[[], AnyReport],
     agree: Callable[[Finding, Remedy], bool],
     run: Callable[[str], int],
     unsafe: bool = False,
-) -> tuple[Report, tuple[Step, ...]]:
+) -> tuple[AnyReport, tuple[Step, ...]]:
     """Go through the remedies of what was found, and give the report of the check after the last of them.
 
     Args:
@@ -91,7 +91,7 @@ def fix(
     return report, tuple(steps)
 
 
-def _open(report: Report, tried: set[tuple[str, str]]) -> Iterator[Finding]:
+def _open(report: AnyReport, tried: set[tuple[str, str]]) -> Iterator[Finding]:
     return (f for f in report.findings if f.severity is not Severity.INFO and _identity(f) not in tried)
 
 

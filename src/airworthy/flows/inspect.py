@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.prediction import predict
 from airworthy.core.keys import MODEL_CODE, MODEL_SIGNATURE, Area
 from airworthy.core.messages import say
@@ -13,6 +16,8 @@ from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
+from airworthy.flows.answers.inspect import InspectAnswer
+from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
 from airworthy.flows.targets import Against, look_at_targets
 from airworthy.flows.weights import Depth, look_deeper
@@ -46,7 +51,8 @@ def inspect(
     looking: Looking = NOTHING,
     against: Against | None = None,
     progress: Progress = SILENT,
-) -> Report:
+    catalogue: Catalogue | None = None,
+) -> Report[InspectAnswer]:
     """Tell what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
 
     Only causes that need nothing but the model are asked: the same file gives the same report on every host.
@@ -58,6 +64,7 @@ def inspect(
         looking: what is made of it: a safe copy of its tensors.
         against: the targets that its operators are held against; none when None.
         progress: told the stages.
+        catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Raises:
         InputNotFound: the path leads nowhere.
@@ -68,7 +75,6 @@ def inspect(
         ExtraMissing: what `depth` asks for needs a library that is not installed.
     """
     from airworthy.artifacts.identify import inspect as identify
-    from airworthy.causes.registry import CAUSES
     from airworthy.knowledge import Knowledge
     from airworthy.knowledge.loaders import conversions, loaders
 
@@ -101,8 +107,8 @@ def inspect(
     areas = [Area.MODEL]
     areas += [Area.WEIGHTS] if depth.reads_weights else []
     areas += [Area.OPERATORS] if against is not None else []
-    results = predict(inspection.facts, CAUSES, Knowledge(), areas=areas, ignore=ignore)
-    return Report(verb="inspect", subject=str(path), results=results, answer=answer)
+    results = predict(inspection.facts, catalogue or catalogue_for(path), Knowledge(), areas=areas, ignore=ignore)
+    return Report(verb="inspect", subject=str(path), results=results, answer=msgspec.convert(answer, InspectAnswer))
 
 
 def _tensors(model: ModelInfo) -> list[dict[str, Any]]:

@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence
 from airworthy.core.report import Failed, Report
 from airworthy.engines.interface import LoadFailed
+from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.diagnose import diagnose_parts, diagnosis_report, shell_words
 from airworthy.serve.service import InferenceService
 from airworthy.serve.workers.link import WorkerExit
@@ -22,7 +24,13 @@ LONGEST_LINE = 500
 """Characters of such a line."""
 
 
-def explain(service: InferenceService, error: AirworthyError, facts: Facts, checked: Report) -> Report | None:
+def explain(
+    service: InferenceService,
+    error: AirworthyError,
+    facts: Facts,
+    checked: Report[ServingAnswer],
+    catalogue: Catalogue,
+) -> Report[ServingAnswer] | None:
     """The causes of a failed load, or None where it was not a load that failed and the error says it all.
 
     Args:
@@ -30,6 +38,7 @@ def explain(service: InferenceService, error: AirworthyError, facts: Facts, chec
         error: what ended it.
         facts: what is known about the host and the model.
         checked: the report of the checks that the model passed.
+        catalogue: the causes that are looked for.
 
     Returns:
         A report without findings where no cause is recognised. Where there is none, or a guess alone, its answer names
@@ -39,7 +48,7 @@ def explain(service: InferenceService, error: AirworthyError, facts: Facts, chec
     if plan is None:
         return None
     output = f"{service.words.rstrip()}\n{_said(error)}\n".lstrip()
-    diagnosis = diagnose_parts((output.encode("utf-8", "replace"),), facts)
+    diagnosis = diagnose_parts((output.encode("utf-8", "replace"),), facts, catalogue)
     if not diagnosis.findings and not isinstance(error, (LoadFailed, WorkerExit)):
         return None
     failure: dict[str, Any] = {
@@ -55,11 +64,16 @@ def explain(service: InferenceService, error: AirworthyError, facts: Facts, chec
     if not diagnosis.findings or diagnosis.findings[0].confidence is Confidence.LOW:
         failure["log"] = _keep(output)
     report = diagnosis_report(plan.model.path, diagnosis)
-    answer = {"load_failure": failure, **{name: value for name, value in report.answer.items() if name != "cause"}}
-    return msgspec.structs.replace(report, verb=checked.verb, answer=answer)
+    return Report(
+        verb=checked.verb,
+        subject=report.subject,
+        results=report.results,
+        answer=ServingAnswer(load_failure=failure, unknown=report.answer.unknown),
+        ranked=True,
+    )
 
 
-def merged(checked: Report, failed: Report) -> Report:
+def merged(checked: Report[ServingAnswer], failed: Report[ServingAnswer]) -> Report[ServingAnswer]:
     """One report of the checks and of the load that failed after them; a cause that showed is not passed as well."""
     shown = {result.check for result in failed.results if isinstance(result, Failed)}
     results = tuple(
@@ -67,7 +81,7 @@ def merged(checked: Report, failed: Report) -> Report:
         for result in (*failed.results, *checked.results)
         if result.check not in shown or (isinstance(result, Failed) and result in failed.results)
     )
-    return msgspec.structs.replace(checked, results=results, answer={**checked.answer, **failed.answer}, ranked=True)
+    return msgspec.structs.replace(checked, results=results, answer=failed.answer, ranked=True)
 
 
 def _said(error: AirworthyError) -> str:

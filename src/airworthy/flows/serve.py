@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.prediction import predict
 from airworthy.core.errors import AirworthyError
 from airworthy.core.facts import Facts
@@ -13,10 +14,12 @@ from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Report
 from airworthy.core.settings import Settings
+from airworthy.flows.answers.serving import ServingAnswer
+from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
 from airworthy.flows.look import look
 from airworthy.flows.up import plan, served_name
-from airworthy.serve.service import Plan
+from airworthy.serve.service import InferenceService, Plan
 
 PROBES = ("cpu", "distributions")
 """What choosing engines and thread counts needs to know."""
@@ -30,13 +33,52 @@ class NameTwice(AirworthyError):
     hint = "name them apart: NAME=PATH"
 
 
+def serve(
+    models: Sequence[str],
+    *,
+    engine: str | None = None,
+    settings: Settings | None = None,
+    on_ready: Callable[[InferenceService], None] | None = None,
+    progress: Progress = SILENT,
+    catalogue: Catalogue | None = None,
+) -> Report[ServingAnswer]:
+    """Serve models, their files checked and the host taken as it is. Returns when a signal ends the service.
+
+    Args:
+        models: `PATH` or `NAME=PATH`, one a model.
+        engine: the engine to take for all; the first that can load each by default.
+        settings: how findings are judged and how the service runs.
+        on_ready: called once the service answers; its `url` tells where.
+        progress: told the stages.
+        catalogue: the causes that are asked; those of each model's place by default.
+
+    Returns:
+        What the checks said, or why the service could not start; `answer.models` is set where it was started.
+
+    Raises:
+        InputNotFound: a path leads nowhere.
+        NotAModel: there is no model in it.
+        NameTwice: two models have one name.
+        NoEngine: no engine can load one of them.
+    """
+    from airworthy.flows.service import run_after
+
+    settings = settings or Settings()
+    report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
+    if not plans:
+        return report
+    causes = catalogue or catalogue_for(plans[0].model.path)
+    return run_after(plans, settings, facts, causes, report, on_ready=on_ready)
+
+
 def prepare(
     arguments: Sequence[str],
     *,
     engine: str | None = None,
     settings: Settings | None = None,
     progress: Progress = SILENT,
-) -> tuple[Report, tuple[Plan, ...], Facts]:
+    catalogue: Catalogue | None = None,
+) -> tuple[Report[ServingAnswer], tuple[Plan, ...], Facts]:
     """Check the files of models and plan how to serve them.
 
     Args:
@@ -44,6 +86,7 @@ def prepare(
         engine: the engine to take for all; the first that can load each by default.
         settings: how findings are judged and how the service runs.
         progress: told the stages.
+        catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Returns:
         What the checks said; the plans, none where a finding blocks one of the models; the facts.
@@ -54,7 +97,6 @@ def prepare(
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
     """
-    from airworthy.causes.registry import CAUSES
     from airworthy.flows.facts import gather
     from airworthy.knowledge import Knowledge
 
@@ -68,18 +110,23 @@ def prepare(
         with model_path(path) as file:
             inspection = look(file, settings, progress)
         known = facts.merged(inspection.facts)
-        results += predict(known, CAUSES, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)
-        report = Report(verb="serve", subject=say("{models}", models=tuple(arguments)), results=tuple(results))
-        if report.blocks(settings.check.fail_on):
+        causes = catalogue or catalogue_for(path)
+        results += predict(known, causes, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)
+        if _report(arguments, results).blocks(settings.check.fail_on):
             continue
         planned = plan(inspection.model, known, settings, name=name, engine=engine)
         if planned.model.name in plans:
             raise NameTwice(name=planned.model.name)
         plans[planned.model.name] = planned
-    report = Report(verb="serve", subject=say("{models}", models=tuple(arguments)), results=tuple(results))
+    report = _report(arguments, results)
     blocked = report.blocks(settings.check.fail_on)
     # What is known of a model decides about its own failure only.
     return report, () if blocked else tuple(plans.values()), known if len(arguments) == 1 else facts
+
+
+def _report(arguments: Sequence[str], results: Sequence[CheckResult]) -> Report[ServingAnswer]:
+    subject = say("{models}", models=tuple(arguments))
+    return Report(verb="serve", subject=subject, results=tuple(results), answer=ServingAnswer())
 
 
 def _split(argument: str) -> tuple[str | None, str]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
 import msgspec
 
+from airworthy.causes.catalogue import Catalogue
+from airworthy.core.errors import AirworthyError, ExtraMissing
+from airworthy.core.facts import Facts
+from airworthy.core.messages import say
 from airworthy.core.model import TensorSpec
-from airworthy.serve.service import Plan
+from airworthy.core.report import Report
+from airworthy.core.settings import Settings
+from airworthy.flows.answers.serving import ServingAnswer
+from airworthy.serve.service import InferenceService, Plan
 
 MOST_VALUES = 256
 """Values that an example request may hold; larger tensors are not worth pasting."""
@@ -52,3 +63,72 @@ def _zeros(spec: TensorSpec) -> dict[str, object] | None:
         return None
     value: object = {"BOOL": False, "BYTES": "", "FP32": 0.0, "FP64": 0.0, "FP16": 0.0}.get(spec.datatype, 0)
     return {"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": [value] * count}
+
+
+class Ended(NamedTuple):
+    """How serving ended."""
+
+    served: ServingAnswer | None
+    """What was served, until a signal; None where a model did not load."""
+    failed: Report[ServingAnswer] | None
+    """Why a model did not load; None where all did."""
+
+
+def run(
+    plans: Sequence[Plan],
+    settings: Settings,
+    facts: Facts,
+    catalogue: Catalogue,
+    checked: Report[ServingAnswer],
+    *,
+    on_ready: Callable[[InferenceService], None] | None = None,
+) -> Ended:
+    """Serve until a signal.
+
+    Args:
+        plans: how to serve each model.
+        settings: how the service runs.
+        facts: what the checks were made from.
+        catalogue: the causes that are looked for where a model does not load.
+        checked: the report of the checks that the models passed.
+        on_ready: called once the service answers.
+
+    Raises:
+        ExtraMissing: the libraries of the service are not installed.
+        AirworthyError: the address can't be had, or no load failed and the error says it all.
+    """
+    from airworthy.state import profiles
+    from airworthy.state.directory import state_directory
+
+    keep = partial(profiles.keep, state_directory(settings))
+    service = InferenceService(plans, settings.serve, on_ready=on_ready, keep=keep)
+    try:
+        service.run()
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
+    except AirworthyError as error:
+        from airworthy.flows import load_failure
+
+        failed = load_failure.explain(service, error, facts, checked, catalogue)
+        if failed is None:
+            raise
+        return Ended(None, failed)
+    return Ended(ServingAnswer(models=[plan.model.name for plan in plans], url=service.url), None)
+
+
+def run_after(
+    plans: Sequence[Plan],
+    settings: Settings,
+    facts: Facts,
+    catalogue: Catalogue,
+    checked: Report[ServingAnswer],
+    *,
+    on_ready: Callable[[InferenceService], None] | None = None,
+) -> Report[ServingAnswer]:
+    """Serve until a signal; one report of the checks and what followed. Arguments and errors are those of `run`."""
+    ended = run(plans, settings, facts, catalogue, checked, on_ready=on_ready)
+    if ended.failed is not None:
+        from airworthy.flows import load_failure
+
+        return load_failure.merged(checked, ended.failed)
+    return msgspec.structs.replace(checked, answer=ended.served)

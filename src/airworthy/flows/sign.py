@@ -10,6 +10,7 @@ from airworthy.artifacts.signing.signatures import Statement, signature_of
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
+from airworthy.flows.answers.signing import Signed, SignedFile, Verified
 from airworthy.flows.files import OutputExists, model_path, output_path, read, write_private
 
 
@@ -33,8 +34,8 @@ def sign(
     links: bool = False,
     force: bool = False,
     progress: Progress = SILENT,
-) -> Path:
-    """Sign a model; the file that holds the signature.
+) -> Signed:
+    """Sign a model.
 
     Args:
         path: a file or a folder.
@@ -74,7 +75,7 @@ def sign(
         )
         write_private(place, made)
         place.chmod(0o644)  # a signature is for everybody
-    return place
+    return Signed(path=str(path), signature=place)
 
 
 def verify(
@@ -85,8 +86,8 @@ def verify(
     signature: str | None = None,
     expired: bool = False,
     progress: Progress = SILENT,
-) -> Statement:
-    """Prove that a model is what was signed; what was stated of it.
+) -> Verified:
+    """Prove that a model is what was signed.
 
     Args:
         path: a file or a folder.
@@ -108,7 +109,20 @@ def verify(
         place = output_path(signature) if signature else signature_of(model)
         progress.stage(say("hashing {path}", path=path))
         roots = [Path(each) for each in certificates]
-        return prove(model, place, key=Path(key) if key else None, certificates=roots, expired=expired)
+        stated = prove(model, place, key=Path(key) if key else None, certificates=roots, expired=expired)
+    return _verified(str(path), stated)
+
+
+def _verified(path: str, stated: Statement) -> Verified:
+    return Verified(
+        path=path,
+        verdict="signed",
+        signature=stated.signature,
+        name=stated.name,
+        method=stated.method,
+        signer=stated.signer,
+        files={name: SignedFile(how, value) for name, (how, value) in stated.resources.items()},
+    )
 
 
 def secret(file: str | None, variable: str | None) -> str | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from airworthy.causes.catalogue import Catalogue
+from airworthy.core.errors import Exit
 from airworthy.core.facts import Facts
 from airworthy.core.keys import CPU_AFFINITY, CPU_CORES, CPU_QUOTA
 from airworthy.core.messages import say
@@ -16,11 +19,13 @@ from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.engines.interface import RunnerOptions
+from airworthy.flows.answers.serving import ServingAnswer
+from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.check import examine
 from airworthy.flows.generators import plan_generator
 from airworthy.flows.look import refuse_unopened
 from airworthy.serve.scheduling.tuner import Profile
-from airworthy.serve.service import Plan
+from airworthy.serve.service import InferenceService, Plan
 from airworthy.state import profiles
 from airworthy.state.directory import state_directory
 
@@ -30,12 +35,52 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 class Prepared(NamedTuple):
     """A model on its way to being served."""
 
-    report: Report
+    report: Report[ServingAnswer]
     """What the checks said."""
     plan: Plan | None
     """How it will be served; None where a finding blocks it."""
     facts: Facts
     """What the checks were made from."""
+
+
+def up(
+    model: str | Path,
+    *,
+    name: str | None = None,
+    engine: str | None = None,
+    settings: Settings | None = None,
+    on_ready: Callable[[InferenceService], None] | None = None,
+    progress: Progress = SILENT,
+    catalogue: Catalogue | None = None,
+) -> Report[ServingAnswer]:
+    """Check, inspect and serve a model. Returns when a signal ends the service, or at once where a finding blocks it.
+
+    Args:
+        model: a model file or folder.
+        name: the name to serve it under; the file's or folder's own by default.
+        engine: the engine to take; the first that can load the model by default.
+        settings: how findings are judged and how the service runs.
+        on_ready: called once the service answers; its `url` tells where.
+        progress: told the stages.
+        catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
+
+    Returns:
+        What the checks said, or why the service could not start; `answer.models` is set where it was started.
+
+    Raises:
+        InputNotFound: the path leads nowhere.
+        NotAModel: there is no model in it.
+        NoEngine: no engine can load it; the message says why each can't.
+    """
+    from airworthy.flows.service import run_after
+
+    settings = settings or Settings()
+    catalogue = catalogue or catalogue_for(model)
+    made = prepare(model, name=name, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
+    judged = settings.check
+    if made.plan is None or made.report.exit_status(judged.fail_on, judged.strict) is not Exit.OK:
+        return made.report
+    return run_after([made.plan], settings, made.facts, catalogue, made.report, on_ready=on_ready)
 
 
 def prepare(
@@ -46,6 +91,7 @@ def prepare(
     settings: Settings | None = None,
     check_port: bool = True,
     progress: Progress = SILENT,
+    catalogue: Catalogue | None = None,
 ) -> Prepared:
     """Check a model for this host and plan how to serve it.
 
@@ -56,6 +102,7 @@ def prepare(
         settings: how findings are judged and how the service runs.
         check_port: whether the port's being free is in question; not for port 0.
         progress: told the stages.
+        catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Raises:
         InputNotFound: the path leads nowhere.
@@ -65,12 +112,12 @@ def prepare(
     settings = settings or Settings()
     serve = settings.serve
     endpoint = (serve.host, serve.port) if check_port and serve.port else None
-    report, facts, model = examine(path, settings=settings, endpoint=endpoint, progress=progress)
-    report = msgspec.structs.replace(report, verb="up")
-    if model is None or report.blocks(settings.check.fail_on):
-        return Prepared(report, None, facts)
+    report, facts, model = examine(path, settings=settings, endpoint=endpoint, progress=progress, catalogue=catalogue)
+    checked = Report(verb="up", subject=report.subject, results=report.results, answer=ServingAnswer())
+    if model is None or checked.blocks(settings.check.fail_on):
+        return Prepared(checked, None, facts)
     progress.stage(say("choosing an engine"))
-    return Prepared(report, plan(model, facts, settings, name=name, engine=engine), facts)
+    return Prepared(checked, plan(model, facts, settings, name=name, engine=engine), facts)
 
 
 def plan(

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Union
 
 import msgspec
 
+from airworthy.causes.catalogue import Catalogue, standard
 from airworthy.causes.interface import Cause
 from airworthy.causes.prediction import predict_one
-from airworthy.causes.registry import CAUSES
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Standing
 from airworthy.core.messages import say
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
 from airworthy.knowledge import Knowledge
-from airworthy.recognition.catalogue import Catalogue, catalogue
 from airworthy.recognition.ranking import Ranked, rank
 from airworthy.recognition.scan import PIECE, Hit, Scan
 from airworthy.recognition.templates import likeness, unrecognised
+from airworthy.recognition.text_index import TextIndex, text_index
 
 MOST_LINES = 3
 """How many lines of the log a finding quotes."""
@@ -79,8 +79,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 def diagnose(
     text: str | bytes,
     facts: Facts | None = None,
+    catalogue: Catalogue | None = None,
     *,
-    causes: Iterable[Cause] | None = None,
     known: Knowledge | None = None,
 ) -> Diagnosis:
     """Tell what a program's output shows.
@@ -88,11 +88,11 @@ def diagnose(
     Args:
         text: a log, a traceback, what a command printed.
         facts: what is known about the machine it ran on.
-        causes: the catalogue, or a part of it.
+        catalogue: the causes that are looked for; those of this installation if None.
         known: the tables.
     """
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-    entries = catalogue() if causes is None else Catalogue.of(causes)
+    entries = text_index(catalogue or standard())
     pieces = (data[at : at + PIECE] for at in range(0, len(data), PIECE))
     scan = gone_through(pieces, entries)
     if not scan.hits and len(data) <= PIECE:
@@ -100,7 +100,7 @@ def diagnose(
     return conclude(scan, entries, facts, known=known)
 
 
-def gone_through(pieces: Iterable[bytes], entries: Catalogue) -> Scan:
+def gone_through(pieces: Iterable[bytes], entries: TextIndex) -> Scan:
     """A log, gone through."""
     scan = Scan(entries)
     for piece in pieces:
@@ -109,7 +109,7 @@ def gone_through(pieces: Iterable[bytes], entries: Catalogue) -> Scan:
     return scan
 
 
-def unwrapped(data: bytes, entries: Catalogue) -> Scan | None:
+def unwrapped(data: bytes, entries: TextIndex) -> Scan | None:
     """A log in which nothing was recognised, gone through again with the lines joined that a console wrapped.
 
     None where nothing is recognised in that either. The numbers are those of the joined lines.
@@ -123,27 +123,25 @@ def unwrapped(data: bytes, entries: Catalogue) -> Scan | None:
 
 def conclude(
     scan: Scan,
-    entries: Catalogue,
+    entries: TextIndex,
     facts: Facts | None = None,
     *,
     known: Knowledge | None = None,
-    more: Mapping[str, Sequence[str]] | None = None,
 ) -> Diagnosis:
     """What follows from what was seen in a log.
 
     Args:
         scan: what was seen.
-        entries: the catalogue that it was gone through with.
+        entries: the texts that it was searched for.
         facts: what is known about the machine it ran on.
         known: the tables.
-        more: causality beside the catalogue's own table.
     """
     if not scan.hits:
         return Diagnosis(unknown=_unknown(scan, entries))
     known = known or Knowledge()
-    results = {} if facts is None else {slug: _ask(entries.load(slug), facts, known) for slug in scan.hits}
+    results = {} if facts is None else {slug: _ask(entries.catalogue.get(slug), facts, known) for slug in scan.hits}
     standings = {slug: _standing(result) for slug, result in results.items()}
-    ranked = rank(scan.hits, ready=scan.ready, standings=standings, more=more)
+    ranked = rank(scan.hits, ready=scan.ready, standings=standings, more=entries.catalogue.brings_about)
     findings: list[Finding] = []
     undecided: list[Union[Skipped, Crashed]] = []
     for each in ranked:
@@ -233,15 +231,14 @@ def _confirmed(seen: Finding, predicted: tuple[Finding, ...]) -> Finding:
     )
 
 
-def _unknown(scan: Scan, entries: Catalogue) -> Unknown | None:
+def _unknown(scan: Scan, entries: TextIndex) -> Unknown | None:
     found = unrecognised(scan.alarms, scan.ready)
     if found is None:
         return None
     near = []
-    for slug in entries.slugs:
-        cause = entries.load(slug)
+    for cause in entries.catalogue:
         texts = [cause.title, cause.message, *(signature.literal for signature in cause.signatures)]
-        near.append((likeness(found.text, texts), slug, cause.title))
+        near.append((likeness(found.text, texts), cause.slug, cause.title))
     near.sort(key=lambda each: (-each[0], each[1]))
     guesses = tuple(
         Guess(cause=slug, title=title, likeness=round(share, 2))
@@ -251,4 +248,4 @@ def _unknown(scan: Scan, entries: Catalogue) -> Unknown | None:
     return Unknown(line=found.number, text=found.text, template=found.template, guesses=guesses)
 
 
-__all__ = ["CAUSES", "Diagnosis", "Guess", "Unknown", "conclude", "diagnose", "gone_through", "unwrapped"]
+__all__ = ["Diagnosis", "Guess", "Unknown", "conclude", "diagnose", "gone_through", "unwrapped"]

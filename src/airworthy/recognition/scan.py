@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from airworthy.causes.interface import WINDOW, Cause, Signature
-from airworthy.recognition.catalogue import Catalogue
 from airworthy.recognition.lines import ESCAPES, Level, Line, read_line
 from airworthy.recognition.literals import Found
 from airworthy.recognition.surroundings import AFTER, BEFORE, Surroundings, look_around
+from airworthy.recognition.text_index import TextIndex
 
 PIECE = 1024 * 1024
 """Bytes in which a log is best given."""
@@ -70,7 +70,7 @@ class Alarm(NamedTuple):
 class Scan:
     """What was seen in a log, while it is gone through."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, index: TextIndex) -> None:
         self.hits: dict[str, list[Hit]] = {}
         """Lines by the cause that was recognised in them, in the order of the log."""
         self.alarms: list[Alarm] = []
@@ -79,16 +79,16 @@ class Scan:
         """The last line that told that a server has come up; 0 where there is none."""
         self.lines = 0
         """Lines gone through."""
-        self._catalogue = catalogue
+        self._index = index
         # Of servers that come up only the last one matters, so that those are looked at once a piece from the start.
-        self._taken = [CLOSE_LOOKS if number in catalogue.ready else 0 for number in range(len(catalogue.literals))]
-        self._vain = [0] * len(catalogue.literals)
+        self._taken = [CLOSE_LOOKS if number in index.ready else 0 for number in range(len(index.literals))]
+        self._vain = [0] * len(index.literals)
         self._rest = b""
         self._before = b""
 
     def fresh(self) -> Scan:
         """A new one that goes on where this one is, knowing nothing of what was seen."""
-        other = Scan(self._catalogue)
+        other = Scan(self._index)
         other.lines, other._rest, other._before = self.lines, self._rest, self._before
         return other
 
@@ -117,7 +117,7 @@ class Scan:
     def _go(self, block: bytes, limit: int) -> None:
         """Go through the block up to the limit; the rest, the beginning of a line, comes again with the next piece."""
         counted = 0
-        for start, end, numbers in self._lines(block, self._catalogue.search.find(block), limit):
+        for start, end, numbers in self._lines(block, self._index.search.find(block), limit):
             self.lines += block.count(b"\n", counted, start)
             counted = start
             self._look(block, start, end, numbers)
@@ -128,7 +128,7 @@ class Scan:
 
     def _lines(self, block: bytes, found: Found, limit: int) -> Iterator[tuple[int, int, set[int]]]:
         """The lines to look at, each with the literals that stand in it."""
-        literals, taken, vain = self._catalogue.literals, self._taken, self._vain
+        literals, taken, vain = self._index.literals, self._taken, self._vain
         last = {number: place for place, number in found if place < limit}
         tries: dict[int, int] = {}
         start = end = -1
@@ -151,16 +151,18 @@ class Scan:
             yield start, end, numbers
 
     def _look(self, block: bytes, start: int, end: int, numbers: set[int]) -> None:
-        catalogue, number = self._catalogue, self.lines + 1
-        if not numbers.isdisjoint(catalogue.ready):
+        index, number = self._index, self.lines + 1
+        if not numbers.isdisjoint(index.ready):
             self.ready = number
-        slugs = dict.fromkeys(slug for each in sorted(numbers) for slug in catalogue.owners[each])
-        alarm = not numbers.isdisjoint(catalogue.alarms)
+        slugs = dict.fromkeys(slug for each in sorted(numbers) for slug in index.owners[each])
+        alarm = not numbers.isdisjoint(index.alarms)
         if not slugs and not alarm:
             return
         text = block[start:end].decode("utf-8", "replace").strip("\r\n")
         recognised = [
-            (cause, *match) for slug in slugs if (match := (cause := catalogue.load(slug)).recognise(text)) is not None
+            (cause, *match)
+            for slug in slugs
+            if (match := (cause := index.catalogue.get(slug)).recognise(text)) is not None
         ]
         if not recognised:
             for each in numbers:
@@ -169,7 +171,7 @@ class Scan:
                 return
         found = {cause.slug for cause, _, _ in recognised}
         for each in numbers:
-            self._taken[each] += not found.isdisjoint(catalogue.owners[each]) or each in catalogue.alarms
+            self._taken[each] += not found.isdisjoint(index.owners[each]) or each in index.alarms
         line = read_line(text)
         around = self._around(block, start, end, line, text)
         for cause, signature, params in recognised:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.core.finding import Finding, Severity
 from airworthy.core.messages import say
-from airworthy.core.report import Crashed, Report, Skipped
+from airworthy.core.report import AnyReport, Crashed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.location import is_path
 from airworthy.report.plain import printable
@@ -12,7 +12,7 @@ from airworthy.report.plain import printable
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-def render(report: Report, options: RenderOptions) -> str:
+def render(report: AnyReport, options: RenderOptions) -> str:
     """The report as one workflow command a line."""
     del options  # the runner reads it, wherever that is
     rows = [_finding(finding) for finding in report.findings]

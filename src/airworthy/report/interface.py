@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
+
+if TYPE_CHECKING:
+    from airworthy.causes.catalogue import Catalogue
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,12 @@ class RenderOptions:
     """Whether a terminal is given colour; without effect elsewhere."""
     width: int = 80
     """Columns of the terminal."""
+    catalogue: Catalogue | None = None
+    """The catalogue that the report was made with, for formats that describe causes; this installation's if None."""
 
 
 class Renderer(Protocol):
     """One output format."""
 
-    def __call__(self, report: Report, options: RenderOptions) -> str:
+    def __call__(self, report: AnyReport, options: RenderOptions) -> str:
         """Render a report; the text ends with a line feed."""

@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from airworthy.core.finding import Evidence, Finding, Remedy
-from airworthy.core.report import SCHEMA, CheckResult, Failed, Report
+from airworthy.core.report import SCHEMA, AnyReport, CheckResult, Failed
 from airworthy.report.interface import RenderOptions
 from airworthy.report.plain import builtins, json_text
 
 
-def render(report: Report, options: RenderOptions) -> str:
+def render(report: AnyReport, options: RenderOptions) -> str:
     """The report as indented JSON."""
     del options  # a document for programs is the same wherever it is read
     return json_text(document(report))
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: AnyReport) -> dict[str, Any]:
     """The report as plain JSON data."""
     head = {"schema": SCHEMA, "verb": report.verb, "subject": builtins(report.subject)}
     body = {
         "findings": [finding_data(finding) for finding in report.findings],
         "results": [_result(result) for result in report.results],
     }
-    clash = report.answer.keys() & (head.keys() | body.keys())
+    clash = report.data.keys() & (head.keys() | body.keys())
     if clash:
         raise ValueError(f"the answer of {report.verb} uses reserved names: {sorted(clash)}")
-    return {**head, **builtins(report.answer), **body}
+    return {**head, **builtins(report.data), **body}
 
 
 def finding_data(finding: Finding) -> dict[str, Any]:

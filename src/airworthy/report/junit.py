@@ -5,12 +5,12 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from airworthy.core.finding import Finding
-from airworthy.core.report import Crashed, Failed, Report, Skipped
+from airworthy.core.report import AnyReport, Crashed, Failed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.plain import printable
 
 
-def render(report: Report, options: RenderOptions) -> str:
+def render(report: AnyReport, options: RenderOptions) -> str:
     """The report as JUnit XML."""
     del options  # a document for programs is the same wherever it is read
     count = {kind: sum(isinstance(r, kind) for r in report.results) for kind in (Failed, Skipped, Crashed)}

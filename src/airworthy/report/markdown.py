@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from airworthy.core.messages import say
-from airworthy.core.report import Crashed, Failed, Passed, Report, Skipped
+from airworthy.core.report import AnyReport, Crashed, Failed, Passed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.plain import printable
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&@])")
 
 
-def render(report: Report, options: RenderOptions) -> str:
+def render(report: AnyReport, options: RenderOptions) -> str:
     """The report as Markdown."""
     rows = [f"## airworthy {report.verb}: {_escape(report.subject)}", ""]
     if report.findings:

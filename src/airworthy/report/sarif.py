@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import airworthy
 from airworthy.core.errors import UnknownName
 from airworthy.core.finding import Finding, Severity
 from airworthy.core.messages import say
-from airworthy.core.report import Crashed, Report, Skipped
+from airworthy.core.report import AnyReport, Crashed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.json import finding_data
 from airworthy.report.location import is_path, path_uri
 from airworthy.report.plain import builtins, json_text
+
+if TYPE_CHECKING:
+    from airworthy.causes.catalogue import Catalogue
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 """Where OASIS publishes the schema that a rendered document follows."""
@@ -23,21 +26,22 @@ HOME = "https://github.com/airworthy/airworthy"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def render(report: Report, options: RenderOptions) -> str:
+def render(report: AnyReport, options: RenderOptions) -> str:
     """The report as a SARIF log."""
-    del options  # a document for programs is the same wherever it is read
-    return json_text(builtins(log(report)))
+    from airworthy.causes.catalogue import standard
+
+    return json_text(builtins(log(report, options.catalogue or standard())))
 
 
-def log(report: Report) -> dict[str, Any]:
-    """The report as a SARIF log in plain data."""
+def log(report: AnyReport, catalogue: Catalogue) -> dict[str, Any]:
+    """The report as a SARIF log in plain data; the catalogue describes the rules."""
     slugs = list(dict.fromkeys([result.check for result in report.results] + [f.cause for f in report.findings]))
     numbers = {slug: number for number, slug in enumerate(slugs)}
     driver = {
         "name": "airworthy",
         "version": airworthy.__version__,
         "informationUri": HOME,
-        "rules": [_rule(slug) for slug in slugs],
+        "rules": [_rule(slug, catalogue) for slug in slugs],
     }
     run = {
         "tool": {"driver": driver},
@@ -48,11 +52,9 @@ def log(report: Report) -> dict[str, Any]:
     return {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(slug: str) -> dict[str, Any]:
-    from airworthy.causes.registry import CAUSES
-
+def _rule(slug: str, catalogue: Catalogue) -> dict[str, Any]:
     try:
-        cause = CAUSES.get(slug)
+        cause = catalogue.get(slug)
     except UnknownName:  # a report of another version, or of a package that isn't installed here
         return {"id": slug}
     rule: dict[str, Any] = {"id": slug, "defaultConfiguration": {"level": _LEVELS[cause.severity]}}
@@ -93,7 +95,7 @@ def _fingerprint(finding: Finding) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _invocation(report: Report, numbers: dict[str, int]) -> dict[str, Any]:
+def _invocation(report: AnyReport, numbers: dict[str, int]) -> dict[str, Any]:
     notifications = []
     for result in report.results:
         if isinstance(result, Crashed):

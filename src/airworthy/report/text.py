@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity, Standing
 from airworthy.core.messages import say
 from airworthy.core.registry import Registry
-from airworthy.core.report import Crashed, Failed, Passed, Report, Skipped
+from airworthy.core.report import AnyReport, Crashed, Failed, Passed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table, write
 from airworthy.report.plain import value_text
@@ -17,12 +17,19 @@ VIEWS: Registry[View] = Registry(
     "view",
     {
         "bench": "airworthy.report.views.bench:view",
+        "causes": "airworthy.report.views.causes:view",
         "check": "airworthy.report.views.check:view",
+        "decrypt": "airworthy.report.views.model_files:decrypt",
         "diagnose": "airworthy.report.views.diagnose:view",
+        "encrypt": "airworthy.report.views.model_files:encrypt",
+        "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
         "inspect": "airworthy.report.views.inspect:view",
+        "keygen": "airworthy.report.views.model_files:keygen",
         "serve": "airworthy.report.views.load_failure:view",
+        "sign": "airworthy.report.views.model_files:sign",
         "up": "airworthy.report.views.load_failure:view",
+        "verify": "airworthy.report.views.model_files:verify",
     },
 )
 """How the answer of a verb is told, for the verbs whose answer is more than findings."""
@@ -42,7 +49,7 @@ _STANDINGS = {
 }
 
 
-def render(report: Report, options: RenderOptions) -> str:
+def render(report: AnyReport, options: RenderOptions) -> str:
     """The report as text."""
     lines: list[Line] = []
     if report.verb in VIEWS.names():
@@ -59,7 +66,7 @@ def render(report: Report, options: RenderOptions) -> str:
     return write(lines, options)
 
 
-def _groups(report: Report) -> Iterator[tuple[str, str, tuple[Finding, ...]]]:
+def _groups(report: AnyReport) -> Iterator[tuple[str, str, tuple[Finding, ...]]]:
     if report.ranked:
         for heading, style, findings in (
             ("Cause", "error", report.findings[:1]),
@@ -128,7 +135,7 @@ def _remedy(remedy: Remedy, options: RenderOptions) -> Iterator[Line]:
     yield why
 
 
-def _crashed(report: Report, options: RenderOptions) -> Iterator[Line]:
+def _crashed(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     crashed = [result for result in report.results if isinstance(result, Crashed)]
     if not crashed:
         return
@@ -142,7 +149,7 @@ def _crashed(report: Report, options: RenderOptions) -> Iterator[Line]:
     yield line()
 
 
-def _named(report: Report) -> Iterator[Line]:
+def _named(report: AnyReport) -> Iterator[Line]:
     skipped = [(result.check, result.reason) for result in report.results if isinstance(result, Skipped)]
     passed = [(result.check, result.note) for result in report.results if isinstance(result, Passed)]
     for heading, rows in (("Skipped", skipped), ("Passed", passed)):
@@ -152,7 +159,7 @@ def _named(report: Report) -> Iterator[Line]:
             yield line()
 
 
-def _summary(report: Report, options: RenderOptions) -> Iterator[Line]:
+def _summary(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     if not report.results or report.ranked:
         return
     counts = {kind: sum(isinstance(r, kind) for r in report.results) for kind in (Passed, Failed, Skipped, Crashed)}

@@ -6,32 +6,10 @@ import platform
 from datetime import datetime, timezone
 from pathlib import Path
 
-import msgspec
-
+from airworthy.core.cost import CauseCost
 from airworthy.core.finding import Finding
 from airworthy.core.redact import redact_text
 from airworthy.state.database import transaction
-
-
-class Cost(msgspec.Struct, frozen=True):
-    """What a cause has cost on the machines whose diagnoses are kept."""
-
-    cause: str
-    """Its slug."""
-    times: int
-    """How often it was diagnosed."""
-    came_back: int
-    """How often it was diagnosed again after it had been resolved."""
-    open: int
-    """Diagnoses of it that are not resolved."""
-    hours: float
-    """Hours from each diagnosis to its resolution, or to now where there is none yet, in all."""
-    hours_to_repair: float | None
-    """Mean hours from diagnosis to resolution; None where none was resolved."""
-    first: str
-    """When it was first diagnosed, ISO 8601 in UTC."""
-    last: str
-    """When it was last diagnosed, ISO 8601 in UTC."""
 
 
 def _now() -> str:
@@ -87,7 +65,7 @@ def resolve(directory: Path, cause: str, *, at: str = "") -> int:
         ).rowcount
 
 
-def stats(directory: Path, *, now: str = "") -> tuple[Cost, ...]:
+def stats(directory: Path, *, now: str = "") -> tuple[CauseCost, ...]:
     """What each cause has cost, the most expensive first.
 
     Raises:
@@ -104,7 +82,7 @@ def stats(directory: Path, *, now: str = "") -> tuple[Cost, ...]:
     return tuple(sorted(costs, key=lambda each: (-each.hours, -each.times, each.cause)))
 
 
-def _cost(cause: str, times: list[tuple[datetime, datetime | None]], end: datetime) -> Cost:
+def _cost(cause: str, times: list[tuple[datetime, datetime | None]], end: datetime) -> CauseCost:
     # Diagnoses of one failure that was diagnosed again and again are one outage, from the first to its resolution.
     outages: list[tuple[datetime, datetime | None]] = []
     for at, resolved in times:
@@ -115,7 +93,7 @@ def _cost(cause: str, times: list[tuple[datetime, datetime | None]], end: dateti
             outages.append((at, resolved))
     repairs = [(resolved - at).total_seconds() / 3600 for at, resolved in outages if resolved is not None]
     hours = sum(((resolved or end) - at).total_seconds() / 3600 for at, resolved in outages)
-    return Cost(
+    return CauseCost(
         cause=cause,
         times=len(times),
         came_back=len(outages) - 1,

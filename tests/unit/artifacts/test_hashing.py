@@ -31,7 +31,7 @@ def test_every_file_is_hashed(folder: Path) -> None:
     import blake3
 
     report = inspect(folder, depth=Depth(algorithms=("sha256", "blake3", "md5", "git"), health=True))
-    digests = {each["path"]: each for each in report.answer["digests"]}
+    digests = {each["path"]: each for each in report.data["digests"]}
     assert set(digests) == {path.name for path in folder.iterdir()}
     for path in folder.iterdir():
         content, found = path.read_bytes(), digests[path.name]
@@ -39,15 +39,15 @@ def test_every_file_is_hashed(folder: Path) -> None:
         assert found["blake3"] == blake3.blake3(content).hexdigest()
         assert found["md5"] == hashlib.md5(content).hexdigest()
         assert found["git"] == hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-    assert len(report.answer["health"]["tensors"]) == 2
+    assert len(report.data["health"]["tensors"]) == 2
 
 
 def test_a_large_file_is_hashed_in_order_while_it_is_measured(tmp_path: Path) -> None:
     array = np.random.default_rng(1).standard_normal((3000, 1000)).astype(np.float32)
     path = models.safetensors(tmp_path / "m.safetensors", {"w": array, "v": array[:100]})
     report = inspect(path, depth=Depth(algorithms=("sha256",), health=True))
-    assert report.answer["digests"][0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert report.answer["health"]["tensors"][0]["deviation"] == pytest.approx(1, rel=0.01)
+    assert report.data["digests"][0]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert report.data["health"]["tensors"][0]["deviation"] == pytest.approx(1, rel=0.01)
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="this system has no sha256sum")
@@ -62,7 +62,7 @@ def test_sha256sum_checks_what_is_written_and_its_own_is_read(folder: Path, tmp_
         done_ = subprocess.run(["sha256sum", *flags, "config.json"], cwd=folder, capture_output=True, check=True)
         manifest.write_bytes(done_.stdout)
         report = inspect(folder, depth=Depth(manifest=str(manifest)))
-        assert report.answer["manifest"] == {"path": str(manifest), "files": 1, "differ": 0}
+        assert report.data["manifest"] == {"path": str(manifest), "files": 1, "differ": 0}
         assert not report.findings
 
 
@@ -98,9 +98,9 @@ def test_a_hubs_cache_is_its_own_manifest(tmp_path: Path) -> None:
         shutil.copy(path, blobs / name)
         (snapshot / path.name).symlink_to(Path("../../blobs") / name)
     report = inspect(snapshot, depth=Depth(manifest="hub"))
-    assert (report.answer["manifest"]["files"], report.findings) == (4, ())
+    assert (report.data["manifest"]["files"], report.findings) == (4, ())
     (blobs / name).write_bytes(b"{}")
-    assert inspect(snapshot, depth=Depth(manifest="hub")).answer["manifest"]["differ"] == 1
+    assert inspect(snapshot, depth=Depth(manifest="hub")).data["manifest"]["differ"] == 1
 
 
 def test_a_local_folders_records_are_read(folder: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_local_folders_records_are_read(folder: Path) -> None:
     records.mkdir(parents=True)
     digest = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
     (records / "config.json.metadata").write_text(f"{'ab' * 20}\n{digest}\n1700000000.0\n")
-    assert inspect(folder, depth=Depth(manifest="hub")).answer["manifest"] == {"path": "hub", "files": 1, "differ": 0}
+    assert inspect(folder, depth=Depth(manifest="hub")).data["manifest"] == {"path": "hub", "files": 1, "differ": 0}
 
 
 @pytest.mark.parametrize("line", ["hello", "abc  x", "zz" * 32 + "  x", "SHA999 (x) = " + "ab" * 32, "ab" * 32])
@@ -142,7 +142,7 @@ def test_a_reference_shows_what_differs(tmp_path: Path) -> None:
     other[3, 4] += 1
     second = models.safetensors(tmp_path / "b.safetensors", {"w": other, "same": weight, "gone": weight})
     report = inspect(first, depth=Depth(compare=str(second)))
-    differences = {each["name"]: each for each in report.answer["differences"]}
+    differences = {each["name"]: each for each in report.data["differences"]}
     assert differences["same"] == {"name": "same", "largest": 0.0, "mean": 0.0, "relative": 0.0}
     assert differences["w"]["largest"] == pytest.approx(1, abs=1e-6)
     assert sorted((f.cause, str(f.params.get("key", f.params.get("tensor")))) for f in report.findings) == [

@@ -204,10 +204,10 @@ def test_the_command_tells_the_mapping(tmp_path: Path, capsys: pytest.CaptureFix
     assert "take `module.` off the front" in told
     assert "keys-mismatch" in told
     report = inspect(wrapped, depth=Depth(keys=True))
-    assert report.answer["keys"]["mapping"]["module.lm_head.weight"] == "lm_head.weight"
+    assert report.data["keys"]["mapping"]["module.lm_head.weight"] == "lm_head.weight"
     whole = folder(tmp_path / "h", shapes(LLAMA), LLAMA)
     assert main(["inspect", str(whole), "--keys"]) == 0
-    compared = inspect(wrapped, depth=Depth(compare=str(whole))).answer
+    compared = inspect(wrapped, depth=Depth(compare=str(whole))).data
     assert (len(compared["keys"]["mapping"]), len(compared["differences"])) == (21, 21)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airworthy.causes.catalogue import standard
 from airworthy.causes.interface import PAGE_HEADINGS, Cause
 from airworthy.causes.pages import page
 from airworthy.causes.registry import CAUSES
@@ -142,7 +143,7 @@ def test_no_line_is_too_long(cause: Cause, shape: str) -> None:
 
 @pytest.mark.parametrize("cause", ALL)
 def test_generated_page(cause: Cause) -> None:
-    text = page(cause.slug)
+    text = page(cause, standard())
     assert text.startswith(f"# {cause.slug}\n\n{cause.title}\n")
     assert f'ignore = ["{cause.slug}"]' in text
     assert cause.severity.value in text

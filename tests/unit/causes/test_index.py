@@ -9,6 +9,7 @@ from importlib import resources
 import pytest
 
 from airworthy.causes import index
+from airworthy.causes.catalogue import standard
 from airworthy.causes.prediction import predict
 from airworthy.causes.registry import CAUSES
 from airworthy.core.keys import Area
@@ -25,23 +26,24 @@ def test_the_index_is_fresh() -> None:
 
 
 def test_every_cause_has_its_literals() -> None:
-    assert index.literals().keys() == set(CAUSES.names())
-    for slug, literals in index.literals().items():
-        assert literals == index.literals_of(slug)
+    assert standard().literals.keys() == set(CAUSES.names())
+    for slug, literals in standard().literals.items():
+        assert literals == CAUSES.get(slug).literals
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_check_by_the_index_ends_as_one_of_the_whole_catalogue(name: str) -> None:
     facts = gather(host(name), list(PROBES))
     everything = {"areas": frozenset(Area), "ignore": frozenset({"disk-full"})}
-    assert predict(facts, CAUSES, Knowledge(), **everything) == predict(facts, list(CAUSES), Knowledge(), **everything)
+    indexed = predict(facts, standard(), Knowledge(), **everything)
+    assert indexed == predict(facts, list(CAUSES), Knowledge(), **everything)
 
 
 def test_a_check_imports_only_the_causes_that_it_asks() -> None:
     code = (
-        "import sys; from airworthy.causes.prediction import predict; from airworthy.causes.registry import CAUSES\n"
+        "import sys; from airworthy.causes.prediction import predict; from airworthy.causes.catalogue import standard\n"
         "from airworthy.core.facts import Facts; from airworthy.knowledge import Knowledge\n"
-        "assert predict(Facts({}), CAUSES, Knowledge())\n"
+        "assert predict(Facts({}), standard(), Knowledge())\n"
         "print([name for name in sys.modules if name.count('.') == 3 and name.startswith('airworthy.causes.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

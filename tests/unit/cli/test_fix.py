@@ -11,6 +11,7 @@ import pytest
 from airworthy.cli.main import main
 from airworthy.core.finding import Confidence, Finding, Remedy, Severity
 from airworthy.core.report import Failed, Passed, Report
+from airworthy.flows.answers.check import CheckAnswer
 
 Arranged = Callable[[Remedy], Path]
 
@@ -34,7 +35,7 @@ def arranged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Arranged:
 
         def check(*arguments: object, **options: object) -> Report:
             result = Passed("disk-full") if mark.exists() else Failed("disk-full", (found,))
-            return Report(verb="check", subject="this host", results=(result,), answer={"verdict": "x"})
+            return Report(verb="check", subject="this host", results=(result,), answer=CheckAnswer(verdict="unknown"))
 
         monkeypatch.setattr("airworthy.flows.check.check", check)
         return mark

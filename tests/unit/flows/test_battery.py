@@ -56,7 +56,7 @@ def test_failures_come_out_as_their_cause(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.findings[0].params["tests"] == ("matmul in float32", "softmax in float32")
     assert isinstance(outcome(report, "device-test-failed"), Passed)
     assert len([result for result in report.results if result.check == "no-kernel-image"]) == 1
-    assert report.answer["verdict"] == "fails"
+    assert report.data["verdict"] == "fails"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch) -> None:
         trial("attention", "unsupported", dtype="float64", variant="flash"),
         trial("softmax", "hung", detail="no answer"),
     )
-    device = report.answer["battery"]["devices"][0]
+    device = report.data["battery"]["devices"][0]
     assert device["gains"] == {"bfloat16": {"kernel": "flash", "times": 5.0}}
     rows = {(row["operation"], row["dtype"], row.get("variant", "")): row for row in device["tests"]}
     assert rows["matmul", "bfloat16", ""]["gflops"] == pytest.approx(733_000)
@@ -131,7 +131,7 @@ def test_nothing_is_tried_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("airworthy.probes.battery.runner.run", never)
     report = check(facts=Facts({}))
-    assert "battery" not in report.answer
+    assert "battery" not in report.data
     assert not {"wrong-numbers", "slow-kernels", "device-test-failed"} & {result.check for result in report.results}
 
 

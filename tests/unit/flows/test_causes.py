@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from airworthy.causes.local import EntryInvalid, parse
-from airworthy.causes.registry import CAUSES
 from airworthy.core.facts import Facts
-from airworthy.flows.causes import FOLDER, NothingWrong, SlugInvalid, SlugTaken, join_local, new
+from airworthy.flows.catalogue import FOLDER, SlugTaken, catalogue_for
+from airworthy.flows.causes import NothingWrong, SlugInvalid, new
 from airworthy.flows.diagnose import diagnose_file
 from airworthy.flows.explain import explain
-from airworthy.recognition.catalogue import forget
 
 LINE = "RuntimeError: licence checkout failed for seat 17 at 10.0.0.4:9000"
 WHOLE = """
@@ -33,17 +31,14 @@ safe = true
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "log").write_text(f"INFO up\n{LINE}\n")
-    yield tmp_path
-    for slug in ("licence-server-down", "other"):
-        CAUSES.discard(slug)
-    forget()
+    return tmp_path
 
 
 def test_a_draft_is_recognised_at_once(here: Path) -> None:
-    assert diagnose_file("log").answer["cause"] is None
+    assert diagnose_file("log").data["cause"] is None
     written = new("licence-server-down", "log")
     assert written.path == here / FOLDER / "licence-server-down.toml"
     assert written.number == 2
@@ -81,7 +76,7 @@ def test_a_name_of_ours_is_refused(here: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "disk-full.toml").write_text(WHOLE)
     with pytest.raises(SlugTaken):
-        join_local()
+        catalogue_for()
 
 
 def test_an_entry_has_all_that_ours_have(here: Path) -> None:
@@ -90,7 +85,7 @@ def test_an_entry_has_all_that_ours_have(here: Path) -> None:
     (folder / "licence-server-down.toml").write_text(WHOLE)
     below = here / "deep" / "er"
     below.mkdir(parents=True)
-    assert join_local(below) == {"licence-server-down": ("worker-died",)}
+    assert catalogue_for(below).brings_about == {"licence-server-down": ("worker-died",)}
     finding = diagnose_file("log").findings[0]
     assert finding.message == "no licence for seat 17"
     assert finding.severity.value == "warning"

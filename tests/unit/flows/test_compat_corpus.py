@@ -25,7 +25,7 @@ class Judged(NamedTuple):
 
     @property
     def verdict_right(self) -> bool:
-        return bool(self.report.answer["verdict"] == ("works" if self.row["works"] else "fails"))
+        return bool(self.report.data["verdict"] == ("works" if self.row["works"] else "fails"))
 
     @property
     def cause_right(self) -> bool:
@@ -47,17 +47,17 @@ def table(judged: list[Judged]) -> str:
         mark = "ok " if each.verdict_right and (each.row["works"] or each.cause_right) else "NOT"
         told = ", ".join(finding.cause for finding in each.report.findings) or "-"
         wanted = "works" if each.row["works"] else each.row["cause"]
-        lines.append(f"{mark} {each.row['id']:42} {wanted:30} {each.report.answer['verdict']:8} {told}")
+        lines.append(f"{mark} {each.row['id']:42} {wanted:30} {each.report.data['verdict']:8} {told}")
     fails = [each for each in judged if not each.row["works"]]
     right = sum(each.verdict_right for each in judged)
     causes = sum(each.cause_right for each in fails)
-    counts = collections.Counter(each.report.answer["verdict"] for each in judged)
+    counts = collections.Counter(each.report.data["verdict"] for each in judged)
     lines.append(f"verdicts right {right}/{len(judged)}, causes right {causes}/{len(fails)}, {dict(counts)}")
     return "\n".join(lines)
 
 
 def test_no_working_configuration_is_said_to_fail(judged: list[Judged]) -> None:
-    wrong = [each.row["id"] for each in judged if each.row["works"] and each.report.answer["verdict"] == "fails"]
+    wrong = [each.row["id"] for each in judged if each.row["works"] and each.report.data["verdict"] == "fails"]
     assert not wrong
 
 

@@ -42,7 +42,7 @@ def checkpoint(path: Path, state: Any, *storages: bytes, byteorder: str = "littl
 
 
 def convert(path: Path, target: Path, *, force: bool = False) -> dict[str, Any]:
-    made: dict[str, Any] = inspect(path, looking=Looking(str(target), force)).answer["conversion"]
+    made: dict[str, Any] = inspect(path, looking=Looking(str(target), force)).data["conversion"]
     return made
 
 
@@ -108,7 +108,7 @@ def test_shards_keep_their_names_and_get_an_index(tmp_path: Path) -> None:
     convert(folder, tmp_path / "safe")
     index = json.loads((tmp_path / "safe" / "model.safetensors.index.json").read_text())
     assert index["weight_map"] == {f"w{n}": f"model-0000{n + 1}-of-00002.safetensors" for n in (0, 1)}
-    assert inspect(tmp_path / "safe").answer["model"]["tensors"] == 2
+    assert inspect(tmp_path / "safe").data["model"]["tensors"] == 2
 
 
 @pytest.mark.parametrize(

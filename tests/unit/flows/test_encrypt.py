@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -277,10 +277,9 @@ def test_keys_of_another_kind_and_public_ones_do_not_decrypt(made: Sample, tmp_p
 
 
 @pytest.fixture
-def vault() -> Iterator[None]:
-    KEY_SERVICES.add("vault", Vault())
-    yield
-    KEY_SERVICES.discard("vault")
+def vault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KEY_SERVICES._targets, "vault", "")
+    monkeypatch.setitem(KEY_SERVICES._loaded, "vault", Vault())
 
 
 @pytest.mark.usefixtures("vault")

@@ -177,10 +177,9 @@ def test_keys_of_another_kind_and_public_ones_do_not_decrypt(made: Sample, tmp_p
 
 
 @pytest.fixture
-def vault() -> object:
-    KEY_SERVICES.add("vault", Vault())
-    yield
-    KEY_SERVICES.discard("vault")
+def vault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KEY_SERVICES._targets, "vault", "")
+    monkeypatch.setitem(KEY_SERVICES._loaded, "vault", Vault())
 
 
 @pytest.mark.usefixtures("vault")

@@ -40,11 +40,11 @@ def test_there_are_both_kinds_and_each_has_its_source() -> None:
 @pytest.mark.parametrize("name", FAILING)
 def test_what_failed_is_said_to_fail_for_its_cause(name: str) -> None:
     report = judged(name)
-    assert report.answer["verdict"] == "fails", told(report)
+    assert report.data["verdict"] == "fails", told(report)
     assert told(report)[0] in {CASES[name]["cause"], *CASES[name].get("also", ())}
 
 
 @pytest.mark.parametrize("name", WORKING)
 def test_what_worked_is_said_to_work(name: str) -> None:
     report = judged(name)
-    assert report.answer["verdict"] == "works", (told(report), report.answer)
+    assert report.data["verdict"] == "works", (told(report), report.data)

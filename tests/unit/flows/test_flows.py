@@ -36,7 +36,7 @@ def _slugs(report: Report, kind: type) -> set[str]:
 def test_without_model_and_port_they_are_not_in_question() -> None:
     report = check()
     assert _slugs(report, Passed) == {"memory-small", "always-broken"}
-    assert report.answer == {"verdict": "works", "facts_taken": world.TAKEN}
+    assert report.data == {"verdict": "works", "facts_taken": world.TAKEN}
     assert report.subject == "this host"
 
 
@@ -45,27 +45,27 @@ def test_a_model_brings_its_checks(tmp_path: Path) -> None:
     empty.touch()
     report = check(empty)
     assert _slugs(report, Failed) == {"file-empty"}
-    assert report.answer["verdict"] == "fails"
+    assert report.data["verdict"] == "fails"
     assert str(empty) in report.subject
 
 
 def test_a_port_brings_its_check() -> None:
     report = check(endpoint=("127.0.0.1", 80))
     assert _slugs(report, Failed) == {"port-busy"}
-    assert report.answer["verdict"] == "works"  # a warning is no failure
+    assert report.data["verdict"] == "works"  # a warning is no failure
 
 
 def test_a_port_of_another_machine_is_unknown() -> None:
     report = check(facts=world.HOST, endpoint=("127.0.0.1", 80))
     assert _slugs(report, Skipped) == {"port-busy"}
-    assert report.answer["verdict"] == "unknown"
+    assert report.data["verdict"] == "unknown"
     assert TARGET_ENDPOINT.name not in world.HOST
 
 
 def test_a_chosen_skip_is_not_open() -> None:
     report = check(settings=Settings(check=CheckSettings(ignore=("memory-small",))))
     assert _slugs(report, Skipped) == {"memory-small"}
-    assert report.answer["verdict"] == "works"
+    assert report.data["verdict"] == "works"
 
 
 def test_an_unknown_slug_cannot_be_turned_off() -> None:
@@ -75,7 +75,7 @@ def test_an_unknown_slug_cannot_be_turned_off() -> None:
 
 
 def test_a_crash_is_no_pass() -> None:
-    assert check(facts=world.OLD).answer["verdict"] == "unknown"
+    assert check(facts=world.OLD).data["verdict"] == "unknown"
     assert verdict(()) == "works"
 
 
@@ -92,8 +92,8 @@ def test_verbs_are_functions(tmp_path: Path) -> None:
 
     assert airworthy.check(path).verb == "check"
     report = airworthy.inspect(path)
-    assert report.answer["model"]["size"] == 1
-    assert json.loads(json.dumps(report.answer)) == report.answer
+    assert report.data["model"]["size"] == 1
+    assert json.loads(json.dumps(report.data)) == report.data
     assert _slugs(report, Passed) == {"file-empty"}  # the model alone is in question
 
 
@@ -111,8 +111,8 @@ def test_standard_input_is_taken_as_a_model(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("sys.stdin", Stream())
     report = airworthy.inspect("-")
-    assert report.answer["model"]["size"] == 7
-    assert not Path(report.answer["model"]["path"]).exists()
+    assert report.data["model"]["size"] == 7
+    assert not Path(report.data["model"]["path"]).exists()
 
 
 def test_facts_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,12 +173,12 @@ def test_storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = tmp_path / "digits.onnx"
     model.write_bytes(bytes(1000))
     report = check(storage=str(tmp_path))
-    assert report.answer["storage"] == {"path": str(tmp_path), "read": 100, "writes": 7, "by": "fio"}
-    assert check(model, storage=str(tmp_path)).answer["storage"]["load_seconds"] == 10.0
+    assert report.data["storage"] == {"path": str(tmp_path), "read": 100, "writes": 7, "by": "fio"}
+    assert check(model, storage=str(tmp_path)).data["storage"]["load_seconds"] == 10.0
     text = FORMATS.get("text")(check(model, storage=str(tmp_path)), RenderOptions())
     assert "reads 100 B a second and takes 7 random writes a second (fio)" in text
     assert "reading this model from it takes 10" in text
     monkeypatch.setattr("airworthy.probes.host.storage.measure", lambda host, path: Unknown("it is read-only"))
-    assert check(storage=str(tmp_path)).answer["storage"] == {"unknown": "it is read-only"}
+    assert check(storage=str(tmp_path)).data["storage"] == {"unknown": "it is read-only"}
     with pytest.raises(InputNotFound):
         check(storage=str(tmp_path / "no"))

@@ -147,7 +147,7 @@ def test_what_a_table_added_is_told_from_what_was_given() -> None:
 )
 def test_verdicts(description: dict[str, Any], answer: str, cause: str | None) -> None:
     report = check(given=description)
-    assert report.answer["verdict"] == answer
+    assert report.data["verdict"] == answer
     assert causes(report)[:1] == ([cause] if cause else [])
     for finding in report.findings:
         assert finding.evidence
@@ -160,7 +160,7 @@ def test_what_was_not_asked_does_not_make_a_strict_check_fail() -> None:
         given={"gpu": "RTX 4090", "driver": "570", "framework": "torch", "framework_version": "2.5.1", "build": "cu124"}
     )
     assert any(isinstance(result, Skipped) for result in report.results)
-    assert report.answer["undecided"] == {}
+    assert report.data["undecided"] == {}
     assert report.exit_status(strict=True) == 0
 
 
@@ -190,8 +190,8 @@ def test_any_description_is_answered_or_refused(description: dict[str, Any]) -> 
     except GivenInvalid:
         return
     assert not [result for result in report.results if isinstance(result, Crashed)]
-    assert report.answer["verdict"] in {"works", "fails", "unknown"}
-    json.dumps(report.answer["given"])
+    assert report.data["verdict"] in {"works", "fails", "unknown"}
+    json.dumps(report.data["given"])
 
 
 @settings(max_examples=100, deadline=None)

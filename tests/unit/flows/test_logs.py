@@ -45,7 +45,7 @@ def test_compressed(way: str, tmp_path: Path) -> None:
     path.write_bytes(PACKED[way](TEXT))
     assert b"".join(logs.pieces(str(path))) == TEXT
     report = diagnose_file(str(path))
-    assert report.answer["cause"] == "disk-full"
+    assert report.data["cause"] == "disk-full"
     assert report.findings[0].evidence[0].line == 1001
 
 
@@ -65,7 +65,7 @@ def test_other_encodings(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "log"
     mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
     path.write_bytes(mark + TEXT.decode().encode(encoding))
-    assert diagnose_file(str(path)).answer["cause"] == "disk-full"
+    assert diagnose_file(str(path)).data["cause"] == "disk-full"
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         buffer = io.BytesIO(gzip.compress(TEXT))
 
     monkeypatch.setattr(sys, "stdin", In)
-    assert diagnose_file("-").answer["cause"] == "disk-full"
+    assert diagnose_file("-").data["cause"] == "disk-full"
 
 
 def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,13 +98,13 @@ def test_an_empty_log(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.touch()
     report = diagnose_file(str(path))
-    assert report.answer == {"cause": None}
+    assert report.data == {"cause": None}
 
 
 def test_an_unknown_failure_is_in_the_answer(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("fine\nRuntimeError: the frobnicator 17 is stuck\n")
-    answer = diagnose_file(str(path)).answer
+    answer = diagnose_file(str(path)).data
     assert answer["cause"] is None
     assert answer["unknown"]["line"] == 2
     assert answer["unknown"]["template"] == "RuntimeError: the frobnicator <number> is stuck"
@@ -116,7 +116,7 @@ def test_events(tmp_path: Path) -> None:
         '{"kind": "Event", "type": "Warning", "reason": "Failed", "message": "write: no space left on device"}'
     )
     report = diagnose_events(str(path))
-    assert report.answer["cause"] == "disk-full"
+    assert report.data["cause"] == "disk-full"
 
 
 def test_a_followed_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_a_followed_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     writer.start()
     told = []
     for report in follow(str(path), stop=lambda: done.is_set() or time.monotonic() > deadline):
-        told.append(report.answer["cause"])
+        told.append(report.data["cause"])
         if len(told) == 2:
             done.set()
     writer.join()
@@ -161,6 +161,6 @@ def test_the_same_failure_again_and_again_is_told_once(tmp_path: Path, monkeypat
 
     writer = threading.Thread(target=write)
     writer.start()
-    told = [report.answer["cause"] for report in follow(str(path), stop=lambda: time.monotonic() > end)]
+    told = [report.data["cause"] for report in follow(str(path), stop=lambda: time.monotonic() > end)]
     writer.join()
     assert told == ["disk-full"]

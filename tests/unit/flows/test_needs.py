@@ -14,7 +14,7 @@ LLAMA = AttentionCache(layers=32, heads=8, head_size=128, longest=131072)
 
 def needs(values: dict[Key[Any], Any]) -> dict[str, Any] | None:
     facts = Facts({key.name: Known(value, "test") for key, value in values.items()})
-    return check(facts=facts).answer.get("needs")
+    return check(facts=facts).data.get("needs")
 
 
 def test_a_text_generator() -> None:

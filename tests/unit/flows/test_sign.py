@@ -55,7 +55,7 @@ def reference(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("single", [False, True], ids=["folder", "file"])
 def test_signed_here_with_a_key_verifies_there(model: Path, pair: KeyPair, single: bool) -> None:
     path = model / "onnx" / "model.onnx" if single else model
-    signature = sign(path, key=str(pair.private))
+    signature = sign(path, key=str(pair.private)).signature
     there = ("verify", "key", path, "--signature", signature, "--public_key", pair.public)
     done = reference(*there)
     assert done.returncode == 0, done.stderr
@@ -68,12 +68,12 @@ def test_signed_there_with_a_key_verifies_here(model: Path, pair: KeyPair) -> No
     done = reference("sign", "key", model, "--signature", signature, "--private_key", pair.private)
     assert done.returncode == 0, done.stderr
     stated = verify(model, key=str(pair.public))
-    assert set(stated.resources) == {"config.json", "onnx/model.onnx"}
+    assert set(stated.files) == {"config.json", "onnx/model.onnx"}
     assert stated.method == "key"
 
 
 def test_signed_here_with_a_certificate_verifies_there(model: Path, ours: Authority) -> None:
-    signature = sign(model, key=str(ours.key), certificate=str(ours.certificate), chain=[str(ours.root)])
+    signature = sign(model, key=str(ours.key), certificate=str(ours.certificate), chain=[str(ours.root)]).signature
     done = reference("verify", "certificate", model, "--signature", signature, "--certificate_chain", ours.root)
     assert done.returncode == 0, done.stderr
 
@@ -95,7 +95,7 @@ def test_signed_there_in_shards_verifies_here(model: Path, pair: KeyPair) -> Non
     hashing.set_ignored_paths(paths=[Path("model.sig")])
     config = model_signing.signing.Config().use_elliptic_key_signer(private_key=pair.private)
     config.set_hashing_config(hashing).sign(model, model / "model.sig")
-    assert len(verify(model, key=str(pair.public)).resources) > 2
+    assert len(verify(model, key=str(pair.public)).files) > 2
     (model / "onnx" / "model.onnx").write_bytes(b"wEights")
     with pytest.raises(signatures.FileChanged, match=r"model\.onnx"):
         verify(model, key=str(pair.public))
@@ -169,7 +169,7 @@ def test_another_key(model: Path, pair: KeyPair, tmp_path: Path) -> None:
 
 
 def test_a_statement_that_was_changed(model: Path, pair: KeyPair) -> None:
-    signature = sign(model, key=str(pair.private))
+    signature = sign(model, key=str(pair.private)).signature
     bundle = json.loads(signature.read_text())
     stated = base64.b64decode(bundle["dsseEnvelope"]["payload"]).replace(b"config.json", b"renamed.json")
     bundle["dsseEnvelope"]["payload"] = base64.b64encode(stated).decode()
@@ -249,7 +249,7 @@ def test_a_link_is_not_signed_unless_asked_for(model: Path, pair: KeyPair) -> No
     with pytest.raises(CannotSign, match=r"link\.json is a symbolic link"):
         sign(model, key=str(pair.private))
     sign(model, key=str(pair.private), links=True)
-    assert "link.json" in verify(model, key=str(pair.public)).resources
+    assert "link.json" in verify(model, key=str(pair.public)).files
 
 
 def test_a_signature_is_replaced_only_when_asked_for(model: Path, pair: KeyPair) -> None:

@@ -53,8 +53,8 @@ def test_commands_quote_what_a_name_could_do() -> None:
 
 
 def test_inspect_tells_them(tmp_path: Path) -> None:
-    answer = inspect(model_files.torchscript(tmp_path / "s.pt")).answer
+    answer = inspect(model_files.torchscript(tmp_path / "s.pt")).data
     assert [each["engine"] for each in answer["engines"]] == ["PyTorch"]
-    onnx = inspect(models.linear(tmp_path / "m.onnx")).answer
+    onnx = inspect(models.linear(tmp_path / "m.onnx")).data
     assert [each["to"] for each in onnx["conversions"]] == ["tensorrt", "openvino"]
     assert all("2026-" in each["source"] for each in onnx["engines"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.causality import BRINGS_ABOUT, SURFACES, brings_about
 from airworthy.causes.interface import Cause, Signature
 from airworthy.core.facts import Facts, Known
@@ -37,7 +38,7 @@ HANDLING = "\nDuring handling of the above exception, another exception occurred
 
 
 def seen(text: str) -> Diagnosis:
-    return diagnose(text, causes=WORLD)
+    return diagnose(text, catalogue=Catalogue.of(WORLD))
 
 
 def order(text: str) -> list[str]:

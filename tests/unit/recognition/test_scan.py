@@ -8,17 +8,19 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airworthy.causes.catalogue import Catalogue, standard
 from airworthy.causes.interface import Cause, Signature
+from airworthy.causes.registry import CAUSES
 from airworthy.core.finding import Severity
 from airworthy.recognition import diagnose, gone_through
-from airworthy.recognition.catalogue import Catalogue, catalogue
 from airworthy.recognition.scan import MOST_ALARMS, MOST_HITS, PIECE, Scan
+from airworthy.recognition.text_index import TextIndex, text_index
 
 FULL = "OSError: [Errno 28] No space left on device"
 
 
 def numbers(pieces: list[bytes]) -> dict[str, list[int]]:
-    scan = gone_through(pieces, catalogue())
+    scan = gone_through(pieces, text_index(standard()))
     return {slug: [hit.number for hit in hits] for slug, hits in scan.hits.items()}
 
 
@@ -35,7 +37,7 @@ def test_however_it_is_cut(lines: list[str], data: st.DataObject) -> None:
 
 
 def test_lines_are_counted() -> None:
-    scan = Scan(catalogue())
+    scan = Scan(text_index(standard()))
     scan.feed(b"one\ntwo\nthr")
     scan.feed(b"ee\nfour")
     scan.close()
@@ -44,14 +46,16 @@ def test_lines_are_counted() -> None:
 
 def test_a_line_without_an_end_is_gone_through() -> None:
     noise = b"y" * (3 * PIECE)
-    scan = gone_through([noise[at : at + PIECE] for at in range(0, len(noise), PIECE)] + [FULL.encode()], catalogue())
+    scan = gone_through(
+        [noise[at : at + PIECE] for at in range(0, len(noise), PIECE)] + [FULL.encode()], text_index(standard())
+    )
     assert [hit.number for hit in scan.hits["disk-full"]] == [1]
 
 
 def test_memory_is_bounded() -> None:
     """A hundred megabytes of the same error keep what a hundred lines do."""
     piece = (f"{FULL}\nERROR something broke: {'z' * 200}\n" * 4000).encode()
-    scan = Scan(catalogue())
+    scan = Scan(text_index(standard()))
     scan.feed(piece)
     tracemalloc.start()
     try:
@@ -74,12 +78,12 @@ def test_a_literal_that_means_nothing_hides_none_that_does() -> None:
         signatures=(Signature("connection refused", r"refused by (?P<host>\w+)"),),
     )
     noise = "connection refused, next\n" * 100_000
-    found = diagnose(f"{noise}connection refused by gpu7\n", causes=(cause,))
+    found = diagnose(f"{noise}connection refused by gpu7\n", catalogue=Catalogue.of((cause,)))
     assert [finding.params for finding in found.findings] == [{"host": "gpu7"}]
 
 
 def test_hostile_input_takes_no_longer() -> None:
-    literals = " ".join(text.decode() for text in catalogue().literals)
+    literals = " ".join(text.decode() for text in text_index(standard()).literals)
     for text in (literals * 200, (literals + "\n") * 200, FULL * 100_000, "\x1b[" * 2_000_000, "\n" * 3_000_000):
         began = time.process_time()
         diagnose(text)
@@ -95,10 +99,10 @@ def test_any_bytes_have_a_diagnosis(data: bytes) -> None:
 def test_entries_load_on_use() -> None:
     loaded = []
 
-    def load(slug: str) -> Cause:
-        loaded.append(slug)
-        return Cause(slug=slug, severity=Severity.ERROR, message="", signatures=(Signature(f"text of {slug}"),))
+    class Watched(Catalogue):
+        def get(self, slug: str) -> Cause:
+            loaded.append(slug)
+            return super().get(slug)
 
-    entries = Catalogue({"a": ["text of a"], "b": ["text of b"]}, load)
-    gone_through([b"text of b\n"], entries)
-    assert set(loaded) == {"b"}
+    gone_through([b"No space left on device\n"], TextIndex(Watched(CAUSES)))
+    assert set(loaded) == {"disk-full"}

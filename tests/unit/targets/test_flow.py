@@ -79,19 +79,19 @@ def test_open_sizes_are_fixed_by_the_remedy(tmp_path: Path, monkeypatch: pytest.
         words = shlex.split(command)
         subprocess.run([sys.executable, *words[1:]], check=True, timeout=100)
     report = inspect("fixed.onnx", against=Against(("qnn",)))
-    assert not report.answer["targets"]["shares"][0]["fixed_shapes"]
+    assert not report.data["targets"]["shares"][0]["fixed_shapes"]
     assert all("are open" not in each.message for each in report.findings)
 
 
 def test_without_targets_nothing_is_held(tmp_path: Path) -> None:
     report = inspect(graphs.one(tmp_path / "m.onnx", "Sin", (graphs.INT64, [2])))
-    assert "targets" not in report.answer
+    assert "targets" not in report.data
     assert not report.findings
 
 
 def test_a_pytorch_program_is_held_against_dispatch_keys(tmp_path: Path) -> None:
     report = inspect(model_files.exported(tmp_path / "m.pt2"), against=Against(("cpu", "mps", "qnn")))
-    answer = report.answer["targets"]
+    answer = report.data["targets"]
     assert [use["operator"] for use in answer["uses"]] == ["linear.default"]
     assert answer["unheld"] == ["qnn"]
 
@@ -128,16 +128,16 @@ def test_a_damaged_graph_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("make", [graphs.convolutional, graphs.transformer])
 def test_the_runtime_assigns_what_was_judged(tmp_path: Path, make: Any) -> None:
     report = inspect(make(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
-    nodes = report.answer["assigned"]["nodes"]
-    uses = report.answer["targets"]["uses"]
+    nodes = report.data["assigned"]["nodes"]
+    uses = report.data["targets"]["uses"]
     assert len(nodes) == sum(use["nodes"] for use in uses)
     assert {node["provider"] for node in nodes} == {"CPUExecutionProvider"}
     for use in uses:
         same = [node for node in nodes if node["operator"] == use["operator"]]
         assert len(same) == sum(each["nodes"] for each in uses if each["operator"] == use["operator"])
         assert use["targets"]["cpu"]["verdict"] == "runs"
-    assert report.answer["assigned"]["agreeing"] == len(nodes)
-    assert all(row["judged"] == row["assigned"] for row in report.answer["assigned"]["compared"])
+    assert report.data["assigned"]["agreeing"] == len(nodes)
+    assert all(row["judged"] == row["assigned"] for row in report.data["assigned"]["compared"])
 
 
 def test_differences_from_the_runtime_are_shown(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_model_that_the_runtime_refuses_is_told(tmp_path: Path) -> None:
     path = graphs.one(tmp_path / "m.onnx", "Sin", (graphs.INT64, [2]))
     assert "problem" in assignment.assignment(str(path))
     report = inspect(path, against=Against(("cpu",), ask_runtime=True))
-    assert "Sin" in report.answer["assigned"]["problem"]
+    assert "Sin" in report.data["assigned"]["problem"]
 
 
 def test_a_runtime_that_hangs_is_left(
@@ -180,16 +180,16 @@ def test_a_runtime_that_hangs_is_left(
     monkeypatch.setattr(targets.sys, "executable", str(program))
     monkeypatch.setattr(targets, "SECONDS", 0.3)
     model = inspect(models.linear(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
-    assert "did not answer" in model.answer["assigned"]["problem"]
+    assert "did not answer" in model.data["assigned"]["problem"]
 
 
 def test_a_runtime_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets.sys, "executable", "/bin/false")
     report = inspect(models.linear(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
-    assert "ended with status 1" in report.answer["assigned"]["problem"]
+    assert "ended with status 1" in report.data["assigned"]["problem"]
     monkeypatch.setattr(targets.sys, "executable", str(tmp_path / "none"))
     report = inspect(models.linear(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
-    assert "could not be started" in report.answer["assigned"]["problem"]
+    assert "could not be started" in report.data["assigned"]["problem"]
 
 
 def test_the_child_bounds_its_memory(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_drift_fails_and_writing_ends_it(docs: ModuleType, capsys: pytest.Captur
     assert docs.main(["--check"]) == 1
     out = capsys.readouterr().out
     assert "-more" in out
-    assert "docs/causes/gone.md belongs to no cause" in out
+    assert "docs/causes/gone.md is made by nothing" in out
     assert docs.main([]) == 0
     assert docs.main(["--check"]) == 0
     assert docs.main(["--what"]) == 2

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.interface import Cause, Undecidable
 from airworthy.causes.plan import devices, packages
-from airworthy.causes.registry import CAUSES
 from airworthy.core.facts import Facts, Known
 from airworthy.core.finding import Finding
 from airworthy.core.keys import (
@@ -68,22 +68,24 @@ RULES = (
 """All rules."""
 
 
-def foretell(facts: Facts, known: Knowledge, *, ignore: Collection[str] = ()) -> tuple[CheckResult, ...]:
+def foretell(
+    facts: Facts, catalogue: Catalogue, known: Knowledge, *, ignore: Collection[str] = ()
+) -> tuple[CheckResult, ...]:
     """Ask each rule whose facts are there; the others say nothing, as nothing was planned that they are about."""
     results: list[CheckResult] = []
     for rule in RULES:
-        if rule.slug not in CAUSES.names() or not all(isinstance(facts.fact(key), Known) for key in rule.needs):
+        if rule.slug not in catalogue or not all(isinstance(facts.fact(key), Known) for key in rule.needs):
             continue
         if rule.slug in ignore:
             continue  # the entry's own check tells that it was turned off
-        results.append(_ask(rule, facts, known))
+        results.append(_ask(rule, catalogue.get(rule.slug), facts, known))
     return tuple(results)
 
 
-def _ask(rule: Rule, facts: Facts, known: Knowledge) -> CheckResult:
+def _ask(rule: Rule, cause: Cause, facts: Facts, known: Knowledge) -> CheckResult:
     findings: list[Finding] = []
     try:
-        findings.extend(rule.foretell(CAUSES.get(rule.slug), facts, known))
+        findings.extend(rule.foretell(cause, facts, known))
     except Undecidable as undecidable:
         if not findings:
             return Skipped(rule.slug, str(undecidable))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from airworthy.core.finding import Finding
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.page.drawings import shares
 from airworthy.report.page.escape import Html, joined, tag
 from airworthy.report.page.layers import tree
@@ -38,15 +38,15 @@ def _style() -> str:
     return (files("airworthy.report.page") / "style.css").read_text(encoding="utf-8")
 
 
-def page(report: Report, matrix: Matrix | None = None) -> str:
+def page(report: AnyReport, matrix: Matrix | None = None) -> str:
     """A report of `inspect` as one page.
 
     Args:
         report: what was found out; tensors are drawn where its answer has `tensors` or `health`.
         matrix: operators by target; that of the answer's `targets` when None.
     """
-    matrix = matrix or _matrix_of(report.answer)
-    model = report.answer["model"]
+    matrix = matrix or _matrix_of(report.data)
+    model = report.data["model"]
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     head = [
@@ -79,18 +79,18 @@ def _matrix_of(answer: dict[str, Any]) -> Matrix | None:
     return Matrix(names, tuple(rows), tuple(f"{each['target']}: {each['version']}" for each in told["shares"]))
 
 
-def _parts(report: Report, model: dict[str, Any], matrix: Matrix | None) -> Iterator[Html]:
+def _parts(report: AnyReport, model: dict[str, Any], matrix: Matrix | None) -> Iterator[Html]:
     yield tag("h1", model["name"])
     yield tag("p", model["path"], class_="path mono")
     yield tag("ul", joined(_chips(report, model)), class_="chips")
     yield from _findings(report.findings)
     about = _section(say("What it is"), _table(_about(model)))
     weights = _section(say("Weights"), shares(model["datatypes"])) if model["datatypes"] else Html("")
-    yield tag("div", about, joined([weights, _loaded(report.answer)]), class_="pair")
-    tensors = _tensors(report.answer)
+    yield tag("div", about, joined([weights, _loaded(report.data)]), class_="pair")
+    tensors = _tensors(report.data)
     if tensors:
         yield _section(say("Layers"), tree(tensors))
-    yield from _keys(report.answer.get("keys"))
+    yield from _keys(report.data.get("keys"))
     if matrix is not None:
         yield _matrix(matrix)
     for heading, key in ((say("Inputs"), "inputs"), (say("Outputs"), "outputs")):
@@ -100,11 +100,11 @@ def _parts(report: Report, model: dict[str, Any], matrix: Matrix | None) -> Iter
     if model["operators"]:
         rows = [(each["name"], each["count"], each["domain"]) for each in model["operators"]]
         yield _section(say("Operators"), _table(rows))
-    yield _section(say("Files"), _table(_files(report.answer, model)))
+    yield _section(say("Files"), _table(_files(report.data, model)))
     yield tag("footer", say("Made by airworthy inspect. This page loads nothing and runs nothing."))
 
 
-def _chips(report: Report, model: dict[str, Any]) -> Iterator[Html]:
+def _chips(report: AnyReport, model: dict[str, Any]) -> Iterator[Html]:
     yield tag("li", tag("b", model["format"]))
     yield tag("li", say("{size:bytes}", size=model["size"]))
     if model["parameters"] is not None:

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 
 _PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 
 
-def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy bench`."""
     del options
-    answer = report.answer
+    answer = report.data
     yield line((say("{model} at {url}{path}", model=answer["model"], url=report.subject, path=answer["path"]), "title"))
     slo = say("within {slo:seconds}", slo=answer["slo_seconds"])
     head = (say("load"), say("answers/s"), slo + "/s", *(say("{name} ms", name=name[:3]) for name in _PERCENTILES))

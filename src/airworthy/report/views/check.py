@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 from airworthy.report.plain import value_text
@@ -19,21 +19,21 @@ _VERDICTS = {
 }
 
 
-def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines before the findings of `airworthy check`; most checks have none."""
-    if "storage" in report.answer:
-        yield from _storage(report.answer["storage"])
-    if "battery" in report.answer:
-        yield from battery_lines(report.answer["battery"], options)
-    if "needs" in report.answer:
-        yield from _needs(report.answer["needs"])
-    if "given" not in report.answer:
+    if "storage" in report.data:
+        yield from _storage(report.data["storage"])
+    if "battery" in report.data:
+        yield from battery_lines(report.data["battery"], options)
+    if "needs" in report.data:
+        yield from _needs(report.data["needs"])
+    if "given" not in report.data:
         return
-    text, style = _VERDICTS[report.answer["verdict"]]
+    text, style = _VERDICTS[report.data["verdict"]]
     yield line((say(text), style))
     if options.verbose:
-        yield from table([(key, value_text(value)) for key, value in report.answer["given"].items()], indent=2)
-    rows = [(cause, value_text(reason)) for cause, reason in report.answer["undecided"].items()]
+        yield from table([(key, value_text(value)) for key, value in report.data["given"].items()], indent=2)
+    rows = [(cause, value_text(reason)) for cause, reason in report.data["undecided"].items()]
     if rows:
         yield line((say("Not decided"), "title"))
         yield from table(rows, indent=2, styles=("name", "dim"))

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line
 
 
-def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy diagnose` before its findings."""
-    if "exit_status" in report.answer:
+    if "exit_status" in report.data:
         text = say(
-            "{command} failed with exit status {status}.", command=report.subject, status=report.answer["exit_status"]
+            "{command} failed with exit status {status}.", command=report.subject, status=report.data["exit_status"]
         )
         yield line((text, "title"))
     if report.findings:
         return
     yield line(say("No known cause is recognised in {subject}.", subject=report.subject))
-    yield from unknown_lines(report.answer.get("unknown"), options)
-    if report.answer.get("unknown") is not None:
+    yield from unknown_lines(report.data.get("unknown"), options)
+    if report.data.get("unknown") is not None:
         yield line((say("`airworthy causes new NAME --from LOG` makes an entry of it."), "dim"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.core.version import Version
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
@@ -24,15 +24,15 @@ MOST_VALUE = 100
 Row = tuple[str, str, str]
 
 
-def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy facts`."""
-    if "differences" in report.answer:
+    if "differences" in report.data:
         yield from _differences(report, options)
         return
     groups: dict[str, list[Row]] = {}
-    for name, entry in report.answer["facts"].items():
+    for name, entry in report.data["facts"].items():
         groups.setdefault(name.partition(".")[0], []).extend(_rows(name, entry, options))
-    missing = () if options.verbose else _missing(report.answer["facts"])
+    missing = () if options.verbose else _missing(report.data["facts"])
     for group, rows in groups.items():
         if group in missing:
             continue
@@ -43,12 +43,12 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         yield line((say("not here"), "title"))
         yield line(say("{groups} (-v tells how that is known)", groups=missing), indent=2)
         yield line()
-    note = _two_versions_of_cuda(report.answer["facts"])
+    note = _two_versions_of_cuda(report.data["facts"])
     if note:
         yield line((note, "dim"))
-    unknown = sum("unknown" in entry for entry in report.answer["facts"].values())
-    text = say("{known} facts, {unknown} unknown", known=len(report.answer["facts"]) - unknown, unknown=unknown)
-    yield line(text, (say("  taken {when}", when=report.answer["taken"]), "dim"))
+    unknown = sum("unknown" in entry for entry in report.data["facts"].values())
+    text = say("{known} facts, {unknown} unknown", known=len(report.data["facts"]) - unknown, unknown=unknown)
+    yield line(text, (say("  taken {when}", when=report.data["taken"]), "dim"))
 
 
 def _two_versions_of_cuda(facts: dict[str, dict[str, Any]]) -> str:
@@ -64,10 +64,10 @@ def _two_versions_of_cuda(facts: dict[str, dict[str, Any]]) -> str:
     return say(template, driver=driver, toolkit=toolkit)
 
 
-def _differences(report: Report, options: RenderOptions) -> Iterator[Line]:
+def _differences(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy facts --compare`."""
-    differences = report.answer["differences"]
-    first, second = report.answer["compared"]
+    differences = report.data["differences"]
+    first, second = report.data["compared"]
     if not differences:
         yield line(say("no difference that could matter between {first} and {second}", first=first, second=second))
         return

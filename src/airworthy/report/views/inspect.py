@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 from airworthy.report.views.targets import assigned_view, targets_view
@@ -17,11 +17,11 @@ MOST_FILES = 12
 """Files shown unless everything is asked for."""
 
 
-def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy inspect`."""
-    model: dict[str, Any] = report.answer["model"]
+    model: dict[str, Any] = report.data["model"]
     yield line((model["name"], "title"), (f"  {model['path']}", "dim"))
-    rows = [*_summary(model), *_signature(report.answer)]
+    rows = [*_summary(model), *_signature(report.data)]
     yield from table(rows, indent=2, styles=("dim", ""))
     yield line()
     for heading, key in (("Inputs", "inputs"), ("Outputs", "outputs")):
@@ -30,20 +30,20 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
     yield from _section("Operators", operators, 0 if options.verbose else MOST_OPERATORS)
     files = [(f["path"], say("{size:bytes}", size=f["size"]), f.get("format", "")) for f in model["files"]]
     yield from _section("Files", files, 0 if options.verbose else MOST_FILES)
-    engines = [(each["engine"], each["needs"]) for each in report.answer.get("engines", ())]
+    engines = [(each["engine"], each["needs"]) for each in report.data.get("engines", ())]
     yield from _section("Loaded by", engines, 0)
-    ways = [(each["to"], ", ".join(each["loaders"]), each["command"]) for each in report.answer.get("conversions", ())]
+    ways = [(each["to"], ", ".join(each["loaders"]), each["command"]) for each in report.data.get("conversions", ())]
     yield from _section("Converted to", ways, 0)
-    if report.answer.get("code"):
-        parts = [(part["kind"], part["name"], part["detail"]) for part in report.answer["code"]]
+    if report.data.get("code"):
+        parts = [(part["kind"], part["name"], part["detail"]) for part in report.data["code"]]
         yield from _section("Code in it", parts, 0 if options.verbose else MOST_FILES)
-    yield from _deeper(report.answer, 0 if options.verbose else MOST_FILES)
-    yield from _keys(report.answer.get("keys"), 0 if options.verbose else MOST_FILES)
-    yield from _conversion(report.answer.get("conversion"))
-    if "targets" in report.answer:
-        yield from targets_view(report.answer["targets"], verbose=options.verbose)
-    if "assigned" in report.answer:
-        yield from assigned_view(report.answer["assigned"])
+    yield from _deeper(report.data, 0 if options.verbose else MOST_FILES)
+    yield from _keys(report.data.get("keys"), 0 if options.verbose else MOST_FILES)
+    yield from _conversion(report.data.get("conversion"))
+    if "targets" in report.data:
+        yield from targets_view(report.data["targets"], verbose=options.verbose)
+    if "assigned" in report.data:
+        yield from assigned_view(report.data["assigned"])
 
 
 def _summary(model: dict[str, Any]) -> Iterator[tuple[str, str]]:

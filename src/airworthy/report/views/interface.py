@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line
 
@@ -13,5 +13,5 @@ from airworthy.report.layout import Line
 class View(Protocol):
     """Tells the answer of one verb; the findings are told elsewhere."""
 
-    def __call__(self, report: Report, options: RenderOptions) -> Iterable[Line]:
+    def __call__(self, report: AnyReport, options: RenderOptions) -> Iterable[Line]:
         """The lines that come before the findings."""

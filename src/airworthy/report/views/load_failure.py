@@ -8,7 +8,7 @@ from typing import Any
 
 from airworthy.core.finding import Confidence
 from airworthy.core.messages import say
-from airworthy.core.report import Report
+from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line
 from airworthy.report.views.diagnose import unknown_lines
@@ -17,9 +17,9 @@ FEW_LINES = 5
 """Lines of the worker's output that are shown unless everything is asked for."""
 
 
-def view(report: Report, options: RenderOptions) -> Iterator[Line]:
+def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy up` and `serve` before the findings."""
-    failure: dict[str, Any] | None = report.answer.get("load_failure")
+    failure: dict[str, Any] | None = report.data.get("load_failure")
     if failure is None:
         return
     text = say("{model} passed the checks and did not load.", model=failure["model"])
@@ -36,7 +36,7 @@ def view(report: Report, options: RenderOptions) -> Iterator[Line]:
         yield line(say("The cause is a guess."))
     else:
         yield line(say("No known cause is recognised in this output."))
-    yield from unknown_lines(report.answer.get("unknown"), options)
+    yield from unknown_lines(report.data.get("unknown"), options)
     arrow = "→ " if options.terminal else "-> "
     if failure["log"]:
         yield line((arrow, "dim"), (say("airworthy diagnose {log}", log=failure["log"]), "command"), whole=True)
