@@ -83,7 +83,7 @@ def test_all_models_and_unknown_ones(client: Any) -> None:
 
 def test_extensions_are_named(client: Any) -> None:
     extensions = client.get_server_metadata()["extensions"]
-    assert set(extensions) == {"binary_tensor_data", "statistics", "model_repository"}
+    assert set(extensions) == {"binary_tensor_data", "statistics", "model_repository", "model_configuration"}
 
 
 # --- element types ----------------------------------------------------------------------------------------------------

@@ -142,6 +142,8 @@ def _announce(service: InferenceService) -> None:
                 seconds=seconds,
             ),
         ]
+        if not plan.generates:
+            rows.append(say("  batches  rows: {decision}", decision=service.joining(model.name)))
         if model.sealed is not None and model.sealed.old:
             from airworthy.artifacts.encryption.format import OLD_NOTE
 

@@ -55,6 +55,8 @@ class Graph(msgspec.Struct, frozen=True):
     """Names of the values that are stored in the file."""
     numbers: dict[str, tuple[int, ...]] = {}
     """The content of small stored lists of whole numbers: the sizes of a Reshape, the axes of a Squeeze."""
+    reals: dict[str, tuple[float, ...]] = {}
+    """The content of small stored lists of floats: a mask's large negative number, the factors of a Resize."""
 
 
 class Program(msgspec.Struct, frozen=True):

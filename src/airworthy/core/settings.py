@@ -95,6 +95,8 @@ class ServeSettings(Section, frozen=True):
     """Requests that may wait for a model; one more is answered with 503. 0: 256, and what a second suffices for."""
     max_batch: int = 32
     """The most rows that run together."""
+    batch_rows: bool = True
+    """Whether rows of several requests may run together, where that is proven to change no answer; else never."""
     max_batch_tokens: int = 0
     """The most tokens that run together for texts, padding counted; 0 for what a search finds, and 256 before it."""
     search: bool = True

@@ -97,11 +97,13 @@ def run(
         ExtraMissing: the libraries of the service are not installed.
         AirworthyError: the address can't be had, or no load failed and the error says it all.
     """
+    from airworthy.flows.row_trials import KeptTrials
     from airworthy.state import profiles
     from airworthy.state.directory import state_directory
 
     keep = partial(profiles.keep, state_directory(settings))
-    service = InferenceService(plans, settings.serve, on_ready=on_ready, keep=keep)
+    trials = KeptTrials(settings)
+    service = InferenceService(plans, settings.serve, on_ready=on_ready, keep=keep, trial_store=trials)
     try:
         service.run()
     except ModuleNotFoundError as error:

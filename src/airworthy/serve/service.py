@@ -23,6 +23,8 @@ from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.workers.link import STOP
 from airworthy.serve.workers.supervisor import MakeLink
 
+_HEAD_START = 0.002
+"""Seconds for workers to be started and told what to load."""
 BACKLOG = 65535
 """Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
 
@@ -88,6 +90,7 @@ class InferenceService:
         on_ready: Callable[[InferenceService], None] | None = None,
         make_link: MakeLink | None = None,
         keep: Callable[[str, Profile], None] | None = None,
+        trial_store: Any = None,
     ) -> None:
         """Plan it.
 
@@ -97,8 +100,10 @@ class InferenceService:
             on_ready: told when all models are loaded.
             make_link: how workers are reached; as processes of this machine by default.
             keep: keeps what a search found under a plan's key; called from a thread of its own.
+            trial_store: keeps what trial runs found of rows, a `serve.models.joining.TrialStore`.
         """
         self._keep = keep
+        self._trial_store = trial_store
         self.plans = plans
         self.settings = settings
         self._admin_key = AdminKey(settings)
@@ -156,11 +161,21 @@ class InferenceService:
                 models[plan.model.name] = self._generator(plan, make_link, meters)
             else:
                 models[plan.model.name] = ServedModel(
-                    plan.model, plan.engine, plan.options, self.settings, make_link, meters, plan.profile, store
+                    plan.model,
+                    plan.engine,
+                    plan.options,
+                    self.settings,
+                    make_link,
+                    meters,
+                    plan.profile,
+                    store,
+                    self._trial_store,
                 )
         for served in models.values():
             served.dispatcher.begin()
         self._models = models
+        # Tasks run when the loop turns: without a pause the processes would start behind the imports below.
+        await asyncio.sleep(_HEAD_START)
         from airworthy.serve.access.stages import AccessStages
         from airworthy.serve.http.server import Server
         from airworthy.serve.models.catalogue import Models
@@ -236,6 +251,11 @@ class InferenceService:
             self._server.stop(now=True)
             self._draining.cancel()
             self._draining = asyncio.get_running_loop().create_task(self._drain(0.0))
+
+    def joining(self, name: str) -> str:
+        """Whether a model's requests share runs, `yes` or `no, because …`; known once all models are loaded."""
+        text: str = self._models[name].joining.text
+        return text
 
     async def _drain(self, timeout: float) -> None:
         await asyncio.gather(*(served.dispatcher.drain(timeout) for served in self._models.values()))

@@ -78,6 +78,13 @@ def test_texts_of_like_length_run_together() -> None:
     assert sorted(ticket.length for ticket in decision.tickets) == [9, 10, 11]
 
 
+def test_texts_of_one_length_alone_run_together_where_the_model_sees_its_padding() -> None:
+    queue = [Schedulable(0.0, 9.0, length=length) for length in (10, 11, 10, 12, 10)]
+    decision = Scheduler(Limits(rows=8, tokens=256, padding=False)).step(1.0, queue)
+    assert isinstance(decision, Batch)
+    assert [ticket.length for ticket in decision.tickets] == [10, 10, 10]
+
+
 def test_padding_is_weighed_against_the_run_that_it_saves() -> None:
     queue = [Schedulable(0.0, 9.0, length=length) for length in (100, 88)]
     scheduler = Scheduler(Limits(rows=8, tokens=256))

@@ -9,6 +9,8 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, WireError, signed
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.onnx import _element, _Reader
@@ -19,11 +21,17 @@ MOST_NODES = 1_000_000
 """Nodes of a graph, its functions inlined."""
 MOST_NUMBERS = 64
 """Whole numbers of a stored list that is kept."""
+MOST_REALS = 16
+"""Floats of a stored list that is kept."""
 MOST_INLINED = 8
 """Functions within functions."""
+REFERENCE = "@"
+"""Begins the value of an attribute that, in a function of the model's own, stands for one of the call."""
 _KEPT = 8 * MOST_NUMBERS
-_INTEGERS = {6: ("i", 4), 7: ("q", 8)}
+_INTEGERS = {6: ("i", 4), 7: ("q", 8), 9: ("?", 1)}
 _INT64 = 7
+_REALS = {1: ("f", 4), 10: ("e", 2), 11: ("d", 8)}
+_FLOAT16, _FLOAT64 = 10, 11
 _TYPED = ("to", "dtype", "output_dtype", "output_datatype")
 """Attributes that name an element type by its number; they are kept as its name."""
 
@@ -51,11 +59,13 @@ class _Making:
     values: dict[str, Value] = field(default_factory=dict)
     weights: set[str] = field(default_factory=set)
     numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    reals: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def made(self) -> Graph:
         """The finished graph."""
         inputs = tuple(name for name in self.inputs if name not in self.weights)
-        return Graph(tuple(self.nodes), inputs, tuple(self.outputs), self.values, frozenset(self.weights), self.numbers)
+        outputs, weights = tuple(self.outputs), frozenset(self.weights)
+        return Graph(tuple(self.nodes), inputs, outputs, self.values, weights, self.numbers, self.reals)
 
 
 def read_program(path: Path) -> Program:
@@ -64,14 +74,27 @@ def read_program(path: Path) -> Program:
     Raises:
         GraphUnreadable: the file is damaged, or its graph passes the limits.
     """
+    with Source(path) as source:
+        return program_of(source, str(path))
+
+
+def program_of(source: Source, path: str) -> Program:
+    """Read the graph of an ONNX model that is open, or in memory.
+
+    Args:
+        source: its bytes.
+        path: what errors call it.
+
+    Raises:
+        GraphUnreadable: it is damaged, or its graph passes the limits.
+    """
     try:
-        with Source(path) as source:
-            reader = _GraphReader(source)
-            reader.read()
+        reader = _GraphReader(source)
+        reader.read()
     except WireError as error:
-        raise GraphUnreadable(path=str(path), reason=f"{error} (at byte {error.offset})") from None
+        raise GraphUnreadable(path=path, reason=f"{error} (at byte {error.offset})") from None
     graph = reader.main.made() if reader.main is not None else Graph()
-    inlined = _Inliner(reader.functions, str(path)).graph(graph) if reader.functions else graph
+    inlined = _Inliner(reader.functions, path).graph(graph) if reader.functions else graph
     return Program(inlined, reader.opsets)
 
 
@@ -130,6 +153,10 @@ class _GraphReader(_Reader):
             numbers = self.numbers(message, tensor.type, depth)
             if len(numbers) == tensor.elements:
                 making.numbers[name] = numbers
+        elif tensor.type in _REALS and tensor.elements <= MOST_REALS and not tensor.external:
+            reals = self.reals(message, tensor.type, depth)
+            if len(reals) == tensor.elements:
+                making.reals[name] = reals
 
     def numbers(self, message: Field, type_: int, depth: int) -> tuple[int, ...]:
         """The content of a small tensor of whole numbers, wherever it is stored."""
@@ -139,9 +166,25 @@ class _GraphReader(_Reader):
                 code, size = _INTEGERS[type_]
                 raw = self.source.read(entry.start, entry.value)
                 if len(raw) % size == 0:
-                    found += struct.unpack(f"<{len(raw) // size}{code}", raw)
+                    found += map(int, struct.unpack(f"<{len(raw) // size}{code}", raw))
             elif entry.number == (7 if type_ == _INT64 else 5) and entry.wire in (VARINT, BYTES):
                 found += self.wire.varints(entry, MOST_NUMBERS)
+        return tuple(found)
+
+    def reals(self, message: Field, type_: int, depth: int) -> tuple[float, ...]:
+        """The content of a small tensor of floats, wherever it is stored."""
+        found: list[float] = []
+        code, size = _REALS[type_]
+        for entry in self.wire.fields(message.start, message.end, depth):
+            if entry.number == 5 and type_ == _FLOAT16 and entry.wire in (VARINT, BYTES):
+                bits = self.wire.varints(entry, MOST_REALS)
+                found += (struct.unpack("<e", struct.pack("<H", each & 0xFFFF))[0] for each in bits)
+            elif entry.number == 4 and entry.wire == FIXED32:
+                found += struct.unpack("<f", entry.value.to_bytes(4, "little"))
+            elif entry.number in (9, 10 if type_ == _FLOAT64 else 4) and entry.wire == BYTES and entry.value <= _KEPT:
+                raw = self.source.read(entry.start, entry.value)
+                if len(raw) % size == 0:
+                    found += struct.unpack(f"<{len(raw) // size}{code}", raw)
         return tuple(found)
 
     def node(self, message: Field, depth: int, making: _Making) -> Node:
@@ -172,8 +215,21 @@ class _GraphReader(_Reader):
         if not domain and texts[4] == "Constant" and outputs:
             self.constant(outputs[0], attributes, tensors, depth, making)
         elif not domain and texts[4] == "ConstantOfShape" and tensors:
-            attributes["value"] = _element(self.read_tensor(tensors[0][1], depth + 2).type).name
+            attributes |= self.filler(tensors[0][1], depth + 2)
         return Node(texts[3], domain, texts[4], tuple(inputs), tuple(outputs), attributes, tuple(graphs))
+
+    def filler(self, message: Field, depth: int) -> dict[str, Attribute]:
+        """What a `ConstantOfShape` fills with: the element type, and the number where it can be read."""
+        tensor = self.read_tensor(message, depth)
+        found: dict[str, Attribute] = {"value": _element(tensor.type).name}
+        told: tuple[float, ...] = ()
+        if tensor.type in _INTEGERS:
+            told = self.numbers(message, tensor.type, depth)
+        elif tensor.type in _REALS:
+            told = self.reals(message, tensor.type, depth)
+        if len(told) == 1:
+            found["number"] = told[0]
+        return found
 
     def constant(
         self,
@@ -195,6 +251,8 @@ class _GraphReader(_Reader):
                 making.numbers[name] = numbers
             elif key in ("value_float", "value_floats"):
                 making.values[name] = Value("FP32", () if key == "value_float" else None)
+                if isinstance(value, float):
+                    making.reals[name] = (value,)
             elif key in ("value_string", "value_strings"):
                 making.values[name] = Value("BYTES", () if key == "value_string" else None)
         making.weights.add(name)
@@ -220,6 +278,8 @@ class _GraphReader(_Reader):
                 graphs.append(self.making(entry, depth + 1).made())
             elif entry.number == 8 and entry.wire in (VARINT, BYTES):
                 whole += self.wire.varints(entry, 4096)
+            elif entry.number == 21 and entry.wire == BYTES:
+                value = REFERENCE + self.wire.text(entry)[:200]
         return name, tuple(whole) if whole else value
 
     def read_body(self, message: Field) -> None:
@@ -257,7 +317,7 @@ class _Inliner:
         nodes: list[Node] = []
         for node in graph.nodes:
             nodes += self.node(node, 0)
-        return Graph(tuple(nodes), graph.inputs, graph.outputs, graph.values, graph.weights, graph.numbers)
+        return msgspec.structs.replace(graph, nodes=tuple(nodes))
 
     def node(self, node: Node, depth: int) -> list[Node]:
         """A node, or what the function is made of that it calls."""
@@ -279,6 +339,38 @@ class _Inliner:
                 tuple(given.get(name, prefix + name) if name else "" for name in names)
                 for names in (each.inputs, each.outputs)
             )
-            call = Node(prefix + each.name, each.domain, each.operator, inputs, outputs, each.attributes, each.graphs)
+            attributes = _filled_in(each.attributes, node.attributes)
+            graphs = tuple(_renamed(inner, given, prefix) for inner in each.graphs)
+            call = Node(prefix + each.name, each.domain, each.operator, inputs, outputs, attributes, graphs)
             made += self.node(call, depth + 1)
         return made
+
+
+def _renamed(graph: Graph, given: dict[str, str], prefix: str, own: frozenset[str] = frozenset()) -> Graph:
+    """A graph within a function's node, with the names that it takes from around it as they are after inlining."""
+    own = own.union(graph.inputs, graph.weights, *(node.outputs for node in graph.nodes))
+
+    def known(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name if not name or name in own else given.get(name, prefix + name) for name in names)
+
+    nodes = tuple(
+        msgspec.structs.replace(
+            node,
+            inputs=known(node.inputs),
+            graphs=tuple(_renamed(inner, given, prefix, own) for inner in node.graphs),
+        )
+        for node in graph.nodes
+    )
+    return msgspec.structs.replace(graph, nodes=nodes, outputs=known(graph.outputs))
+
+
+def _filled_in(own: dict[str, Attribute], given: dict[str, Attribute]) -> dict[str, Attribute]:
+    """A function's attributes with those of the call in place of its references; one that isn't given stays."""
+    if not any(isinstance(value, str) and value.startswith(REFERENCE) for value in own.values()):
+        return own
+    return {
+        name: given.get(value[len(REFERENCE) :], value)
+        if isinstance(value, str) and value.startswith(REFERENCE)
+        else value
+        for name, value in own.items()
+    }

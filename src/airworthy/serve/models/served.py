@@ -17,6 +17,7 @@ from airworthy.serve.cache.answers import AnswerCache, Store, key_of
 from airworthy.serve.cache.fingerprint import content_digest, stamp_of
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.metrics.statistics import ModelStatistics
+from airworthy.serve.models.joining import Joining, JoiningRules, TrialStore
 from airworthy.serve.models.tokenizer import TextCodec, int64
 from airworthy.serve.scheduling import tuning_runs
 from airworthy.serve.scheduling.capacity import QueueFull
@@ -27,6 +28,7 @@ from airworthy.serve.scheduling.scheduler import Limits
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import BadTensor, Tensor, TensorMeta, check_size, check_strings, is_finite, shape_text
 from airworthy.serve.workers.link import STOP
+from airworthy.serve.workers.row_checks import PaddedTexts
 from airworthy.serve.workers.supervisor import MakeLink
 from airworthy.serve.workers.wire import Load, Ready
 
@@ -38,15 +40,6 @@ LEAST_TOKENS = 64
 """The least tokens of a batch, whatever a search has found: texts shorter than those tried gain from company."""
 TEXT_TASKS = ("embedding", "rerank")
 """Tasks whose models take texts, through their tokenizer."""
-
-
-def is_batchable(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
-    """Whether requests can share a run: every tensor's first size varies, under one name where the model names it."""
-    tensors = (*inputs, *outputs)
-    varying = all(spec.shape and spec.shape[0] == -1 and spec.symbols != ANY_RANK for spec in tensors)
-    if not inputs or not outputs or not varying:
-        return False
-    return len({spec.symbols[0] for spec in tensors if spec.symbols and spec.symbols[0]}) <= 1
 
 
 def embedding_output(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
@@ -69,6 +62,7 @@ class ServedModel:
         meters: Metrics,
         profile: Profile | None = None,
         store: Store | None = None,
+        trial_store: TrialStore | None = None,
     ) -> None:
         self.model = model
         self.name = model.name
@@ -77,7 +71,8 @@ class ServedModel:
         self._meters = ModelMetrics(meters, model.name)
         self.inputs: tuple[TensorSpec, ...] = model.inputs
         self.outputs: tuple[TensorSpec, ...] = model.outputs
-        self.batchable = is_batchable(model.inputs, model.outputs)
+        self.joining = Joining()
+        """How its requests may share a run; not at all before that is decided."""
         self.codec: TextCodec | None = None
         self.embedding: TensorSpec | None = None
         self.score: TensorSpec | None = None
@@ -91,16 +86,13 @@ class ServedModel:
             self.embedding = embedding_output(model.outputs)
         elif model.task == "rerank":
             self.score = embedding_output(model.outputs)
-        limits = self._limits = Limits(
-            rows=settings.max_batch if self.batchable else 1,
-            tokens=settings.max_batch_tokens or TOKENS,
-            wait=settings.batch_wait,
-        )
+        self._limits = Limits(rows=1, tokens=settings.max_batch_tokens or TOKENS, wait=settings.batch_wait)
         self._profile = profile
         self._searching: asyncio.Task[None] | None = None
-        load = Load(engine, model, options)
+        texts = self._padded_texts()
+        load = Load(engine, model, options, texts)
         self._make: Callable[[], Dispatcher] = lambda: Dispatcher(
-            load, settings, make_link, self._meters, limits, self._padding, self._tell_room
+            load, settings, make_link, self._meters, self._limits, self._padding, self._tell_room
         )
         self.dispatcher = self._make()
         self._others: set[Dispatcher] = set()
@@ -109,7 +101,8 @@ class ServedModel:
         """Whether it was taken out of service by an administrator, until it is loaded again."""
         # What a file holds decides what it answers; one that changes under a running service is read again by `load`.
         self._loads = 1
-        keeps = settings.cache or store is not None
+        keeps = bool(settings.cache) or store is not None
+        self._rules = JoiningRules(model, engine, options, settings, texts, trial_store, caches=keeps)
         self._cache = AnswerCache(settings.cache, settings.cache_ttl, self._meters.asked) if keeps else None
         self._store = store
         self._digest = ""
@@ -135,14 +128,29 @@ class ServedModel:
         Args:
             keep: keeps what a search finds, which is made where it is not known yet how the model runs best; blocking.
         """
-        ready = await self.dispatcher.loaded()
+        ready, joining = await self._rules.decide(self.dispatcher)
+        self._join(self.dispatcher, joining)
         self.inputs, self.outputs = ready.inputs, ready.outputs
         await self._name_release()
         if self._profile is not None:
             self._run_as(self._profile)
-        elif keep is not None and self.batchable:
+        elif keep is not None and self.joining.rows:
             self._searching = asyncio.get_running_loop().create_task(self._search(ready, keep))
         return ready
+
+    def _join(self, dispatcher: Dispatcher, joining: Joining) -> None:
+        """Follow a decision on how requests may share a run."""
+        self.joining = joining
+        rows = self._settings.max_batch if joining.rows else 1
+        self._limits = replace(self._limits, rows=rows, padding=joining.padding)
+        dispatcher.join(self._limits)
+
+    def _padded_texts(self) -> PaddedTexts | None:
+        output = self.embedding or self.score
+        if self.codec is None or output is None:
+            return None
+        pads = {spec.name: self.codec.pad_id if spec.name == "input_ids" else 0 for spec in self.model.inputs}
+        return PaddedTexts(pads, output.name, self.codec.vocabulary, self.model.max_length)
 
     async def _search(self, ready: Ready, keep: Callable[[Profile], None]) -> None:
         is_text, most_rows = self.codec is not None, self._settings.max_batch
@@ -190,7 +198,8 @@ class ServedModel:
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
-        return {**self.dispatcher.describe(), "state": self.state, "signer": self.model.signer}
+        joins = {"batches_rows": self.joining.text}
+        return {**self.dispatcher.describe(), "state": self.state, "signer": self.model.signer, **joins}
 
     def check_room(self) -> None:
         """Refuse at once what would be refused after its body was read.
@@ -226,13 +235,14 @@ class ServedModel:
             self._others.add(new)
             new.begin()
             try:
-                ready = await new.loaded()
+                ready, joining = await self._rules.decide(new)
             except BaseException as error:
                 await self._end(new, 0.0)
                 if isinstance(error, AirworthyError):
                     raise errors.LoadRefused(detail=error.text, way_out=error.way_out) from None
                 raise
             old, self.dispatcher = self.dispatcher, new
+            self._join(new, joining)
             self._others.discard(new)
             self._others.add(old)
             self.inputs, self.outputs = ready.inputs, ready.outputs
@@ -313,7 +323,7 @@ class ServedModel:
             terms: how long the request waits, before whom, and who may be given an answer that was kept for it.
         """
         rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
-        if not self.batchable or len(rows) != 1:
+        if not self.joining.rows or len(rows) != 1:
             return self._ask(InferenceRequest(tensors, object(), 1, 0, wanted), terms)
         group = tuple(tensor.meta.shape[1:] for tensor in tensors)
         return self._ask(InferenceRequest(tensors, group, rows.pop(), 0, wanted), terms)
@@ -349,7 +359,7 @@ class ServedModel:
         return self._ask(InferenceRequest(tensors, "tokens", 1, length, wanted), terms)
 
     def _ask(self, asked: InferenceRequest, terms: RequestOptions) -> asyncio.Future[tuple[Tensor, ...]]:
-        if self._cache is None:
+        if self._cache is None or not self.joining.repeats:
             return self.dispatcher.submit(asked, terms)
         release, store = (self._digest, self._store) if self._digest else (self._release, None)
         key = key_of(release, asked.wanted, asked.tensors, terms.tenant)

@@ -15,6 +15,7 @@ from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import errors
 from airworthy.serve.metrics.generation import GenerationMetrics, GeneratorMetrics
 from airworthy.serve.metrics.statistics import ModelStatistics
+from airworthy.serve.models.joining import Joining
 from airworthy.serve.models.served import VERSION
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.stream_dispatcher import StreamDispatcher
@@ -31,6 +32,10 @@ class ServedGenerator:
     """It takes no tensors."""
     outputs: tuple[TensorSpec, ...] = ()
     """It gives none."""
+    joining = Joining(
+        why_rows=say("it takes no rows; its engine batches requests itself"), why_repeats=say("its answers are drawn")
+    )
+    """How requests may share a run of ours: not at all."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from airworthy.serve.metrics.metrics import ModelMetrics
 from airworthy.serve.scheduling.assembly import RowsLost, assemble, disassemble
 from airworthy.serve.scheduling.capacity import QueueCapacity, QueueFull
 from airworthy.serve.scheduling.cost_curve import RunCosts
-from airworthy.serve.scheduling.in_flight import InFlightBatch, TuningRuns
+from airworthy.serve.scheduling.in_flight import InFlightBatch, RowTrialsRun, TuningRuns
 from airworthy.serve.scheduling.queue import RequestQueue
 from airworthy.serve.scheduling.request_options import USUAL, Priority, RequestOptions
 from airworthy.serve.scheduling.requests import InferenceRequest, QueuedRequest
@@ -27,8 +27,19 @@ from airworthy.serve.scheduling.scheduler import Batch, Limits, Scheduler, Wait
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.scheduling.wait_estimate import WaitEstimator
 from airworthy.serve.tensors import Tensor
+from airworthy.serve.workers.row_checks import RowTrials, TrialOutcome
 from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupervisor
-from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult, WireError, split
+from airworthy.serve.workers.wire import (
+    Load,
+    Ready,
+    Run,
+    RunFailure,
+    RunResult,
+    TrialReply,
+    TrialRequest,
+    WireError,
+    split,
+)
 
 SWEEP = 0.05
 """Seconds between two looks at deadlines, stalls and runs that nobody waits for any more."""
@@ -259,6 +270,23 @@ class Dispatcher:
         self._watch_over()
         return await trials.done
 
+    def join(self, limits: Limits) -> None:
+        """Let requests share runs within these bounds from now on."""
+        self._scheduler.limits = limits
+
+    async def try_rows(self, trials: RowTrials) -> TrialOutcome | None:
+        """Let a runner find by trial runs whether requests may share a run; None where it could not."""
+        slot = next((slot for slot in self.slots if slot.state is WorkerState.READY), None)
+        if slot is None or slot.link is None:
+            return None
+        made = RowTrialsRun()
+        self._number += 1
+        self._flights[self._number] = InFlightBatch(slot, (), self._loop.time(), False, made)
+        slot.running += 1
+        slot.link.send(TrialRequest(self._number, trials), ())
+        self._watch_over()
+        return await made.done
+
     # --- batches --------------------------------------------------------------------------------------------------
 
     def _pump_soon(self) -> None:
@@ -354,7 +382,7 @@ class Dispatcher:
             self._first.set_result(slot.ready)
         self._pump_soon()
 
-    def _take_reply(self, reply: RunResult | RunFailure, data: memoryview) -> None:
+    def _take_reply(self, reply: RunResult | RunFailure | TrialReply, data: memoryview) -> None:
         flight = self._flights.pop(reply.id, None)
         self._given_up.discard(reply.id)
         if flight is None:
@@ -362,10 +390,10 @@ class Dispatcher:
         flight.slot.running -= 1
         flight.slot.suspected = False
         if flight.trials is not None:
-            flight.trials.take(reply.seconds if isinstance(reply, RunResult) else None)
+            flight.trials.take(reply)
         elif isinstance(reply, RunResult):
             self._deliver(flight, reply, data)
-        else:
+        elif isinstance(reply, RunFailure):
             self._blame(flight, errors.from_failure(reply.code, reply.params))
         if self._queue:
             self._pump()

@@ -6,7 +6,9 @@ import asyncio
 from typing import NamedTuple
 
 from airworthy.serve.scheduling.requests import QueuedRequest
+from airworthy.serve.workers.row_checks import TrialOutcome
 from airworthy.serve.workers.supervisor import WorkerSupervisor
+from airworthy.serve.workers.wire import RunFailure, RunResult, TrialReply
 
 
 class TuningRuns:
@@ -17,12 +19,25 @@ class TuningRuns:
         self._left = copies
         self._slowest = 0.0
 
-    def take(self, seconds: float | None) -> None:
-        """One of them came back after so many seconds; None where it failed."""
+    def take(self, reply: RunResult | RunFailure | TrialReply | None) -> None:
+        """One of them came back; None where its worker is gone."""
+        seconds = reply.seconds if isinstance(reply, RunResult) else None
         self._left -= 1
         self._slowest = max(self._slowest, seconds or 0.0)
         if not self.done.done() and (seconds is None or not self._left):
             self.done.set_result(None if seconds is None else self._slowest)
+
+
+class RowTrialsRun:
+    """Trial runs that a worker makes by itself."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[TrialOutcome | None] = asyncio.get_running_loop().create_future()
+
+    def take(self, reply: RunResult | RunFailure | TrialReply | None) -> None:
+        """They are over; None where the worker is gone."""
+        if not self.done.done():
+            self.done.set_result(reply.outcome if isinstance(reply, TrialReply) else None)
 
 
 class InFlightBatch(NamedTuple):
@@ -32,7 +47,7 @@ class InFlightBatch(NamedTuple):
     pendings: tuple[QueuedRequest, ...]
     sent: float
     exclusive: bool
-    trials: TuningRuns | None = None
+    trials: TuningRuns | RowTrialsRun | None = None
 
     @property
     def rows(self) -> int:

@@ -69,6 +69,8 @@ class Limits:
     """The most rows; 1 turns batching off. A single request may have more."""
     tokens: int = 256
     """The most elements along the padded axis times rows, padding counted. A single request may have more."""
+    padding: bool = True
+    """Whether texts of unlike length may run together, the shorter ones filled up."""
     wait: float = 0.0
     """Seconds that the oldest request may wait for company."""
 
@@ -139,6 +141,8 @@ class Scheduler:
         oldest, limits, cost = queue[0], self.limits, self.cost
         near = queue if len(queue) <= COMPANION_WINDOW else queue[:COMPANION_WINDOW]
         others = [t for t in near if t is not oldest and t.group == oldest.group and t.length and not t.isolated]
+        if not limits.padding:
+            others = [ticket for ticket in others if ticket.length == oldest.length]
         others.sort(key=lambda ticket: abs(ticket.length - oldest.length))
         most = limits.tokens
         if free > 1:

@@ -10,13 +10,17 @@ from airworthy.core.errors import AirworthyError, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.engines.interface import BatchRunner, Contents, Engine, LoadFailed, LoadsFromMemory, RunnerOptions
+from airworthy.serve.workers.graph_proof import prove
+from airworthy.serve.workers.row_checks import GraphProof, PaddedTexts
 
 _PR_SET_DUMPABLE = 4
 """From `linux/prctl.h`."""
 
 
-def load_sealed(engine: Engine, model: ModelInfo, options: RunnerOptions) -> BatchRunner:
-    """Decrypt a model into this process's memory and load it from there.
+def load_sealed(
+    engine: Engine, model: ModelInfo, options: RunnerOptions, texts: PaddedTexts | None
+) -> tuple[BatchRunner, GraphProof]:
+    """Decrypt a model into this process's memory, load it from there, and read its graph.
 
     Raises:
         LoadFailed: it does not open, or the engine can't load it.
@@ -44,7 +48,8 @@ def load_sealed(engine: Engine, model: ModelInfo, options: RunnerOptions) -> Bat
         for name, data in files.items()
         if PurePosixPath(name).is_relative_to(folder)
     }
-    return engine.load_from_memory(model, Contents(entry, beside), options)
+    runner = engine.load_from_memory(model, Contents(entry, beside), options)
+    return runner, prove(model, engine.name, texts, entry)
 
 
 def read_tokenizer(model: ModelInfo) -> bytes:

@@ -17,14 +17,16 @@ from airworthy.serve.workers.wire import (
     RunResult,
     Tokenize,
     Tokens,
+    TrialReply,
+    TrialRequest,
 )
 
 STOP = 3.0
 """Seconds that a runner gets to end by itself."""
 
-Order = Union[Run, Generate, Tokenize]
+Order = Union[Run, Generate, Tokenize, TrialRequest]
 """What a runner is told to do."""
-Reply = Union[RunResult, RunFailure, Chunk, Tokens]
+Reply = Union[RunResult, RunFailure, Chunk, Tokens, TrialReply]
 """What comes back."""
 OnReply = Callable[[Any, memoryview], None]
 """Called on the event loop with each `Reply` and the data behind it."""
@@ -52,7 +54,7 @@ class WorkerLink(Protocol):
         """
 
     def send(self, run: Order, data: Sequence[Buffer]) -> None:
-        """Send a batch or a request; the replies come to the callback. Returns at once."""
+        """Send a batch, a request or a wish for trial runs; the replies come to the callback. Returns at once."""
 
     def cancel(self, number: int) -> None:
         """Say that nobody waits for a run's answer any more."""

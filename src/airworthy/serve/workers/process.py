@@ -28,6 +28,7 @@ from airworthy.serve.workers.wire import (
     RunResult,
     Stop,
     Tokens,
+    TrialReply,
     WireError,
     encode,
 )
@@ -72,6 +73,7 @@ class ProcessLink(asyncio.Protocol):
             RunResult: on_reply,
             Chunk: on_reply,
             Tokens: on_reply,
+            TrialReply: on_reply,
             RunFailure: self._take_failure,
             Ready: self._take_ready,
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import msgspec
 
@@ -17,6 +17,7 @@ from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.engines.generation import AnyEvent, GenerationRequest, GeneratorInfo
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.tensors import Buffer, Tensor, TensorMeta
+from airworthy.serve.workers.row_checks import GraphProof, PaddedTexts, RowTrials, TrialOutcome
 
 MOST_FRAME = 1 << 30
 """The largest frame in bytes; a larger length means that the stream is damaged."""
@@ -37,6 +38,8 @@ class Load(Message, frozen=True, array_like=True, tag=True):
     """The model."""
     options: RunnerOptions
     """How to run it."""
+    texts: Optional[PaddedTexts] = None
+    """What its texts are padded with, where it takes texts."""
 
 
 class Ready(Message, frozen=True, array_like=True, tag=True):
@@ -52,6 +55,8 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
     """Time from the process's start to here."""
     generator: Union[GeneratorInfo, None] = None
     """What it is, where it generates text; None for a runner of batches."""
+    proof: Optional[GraphProof] = None
+    """What its graph says of its rows, where only the worker can read it."""
 
 
 class Run(Message, frozen=True, array_like=True, tag=True):
@@ -133,6 +138,24 @@ class RunFailure(Message, frozen=True, array_like=True, tag=True):
     """The parameters of its message."""
 
 
+class TrialRequest(Message, frozen=True, array_like=True, tag=True):
+    """Gateway → worker: find by trial runs whether requests may share a run."""
+
+    id: int
+    """A number that the answer carries."""
+    trials: RowTrials
+    """What to try."""
+
+
+class TrialReply(Message, frozen=True, array_like=True, tag=True):
+    """Worker → gateway: what the trial runs found."""
+
+    id: int
+    """The number of the `TrialRequest`."""
+    outcome: TrialOutcome
+    """What was found."""
+
+
 class Cancel(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: nobody waits for this answer any more."""
 
@@ -144,7 +167,9 @@ class Stop(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: close the model and exit."""
 
 
-AnyMessage = Union[Load, Ready, Run, RunResult, Generate, Chunk, Tokenize, Tokens, RunFailure, Cancel, Stop]
+_ToWorker = Union[Load, Run, Generate, Tokenize, TrialRequest, Cancel, Stop]
+_ToGateway = Union[Ready, RunResult, Chunk, Tokens, RunFailure, TrialReply]
+AnyMessage = Union[_ToWorker, _ToGateway]
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
 

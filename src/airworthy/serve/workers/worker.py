@@ -22,7 +22,18 @@ from airworthy.serve.workers.cancellation import CancellationWatcher
 from airworthy.serve.workers.channel import Channel
 from airworthy.serve.workers.failures import failure, one_line
 from airworthy.serve.workers.generation import generator_handlers
-from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult, WireError, split
+from airworthy.serve.workers.row_checks import GraphProof
+from airworthy.serve.workers.wire import (
+    Load,
+    Ready,
+    Run,
+    RunFailure,
+    RunResult,
+    TrialReply,
+    TrialRequest,
+    WireError,
+    split,
+)
 
 _PR_SET_PDEATHSIG = 1
 """From `linux/prctl.h`."""
@@ -37,17 +48,17 @@ def work(channel: Channel, started: float) -> int:
     if not isinstance(load, Load):
         raise WireError("the first frame is not a load")
     try:
-        runner = _load(load)
+        runner, proof = _load(load)
     except AirworthyError as error:
         channel.send(failure(0, error))
         return 1
     try:
         if isinstance(runner, GeneratorRunner):
-            channel.send(Ready((), (), runner.info.slots, time.monotonic() - started, runner.info))
+            channel.send(Ready((), (), runner.info.slots, time.monotonic() - started, generator=runner.info))
             # One thread more than slots: it counts tokens while all slots generate.
             _Lanes(channel, runner.info.slots + 1, generator_handlers(channel, runner)).run()
         else:
-            channel.send(Ready(runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started))
+            channel.send(Ready(runner.inputs, runner.outputs, runner.lanes, time.monotonic() - started, proof=proof))
             _Lanes(channel, runner.lanes, _batch_handlers(channel, runner)).run()
     finally:
         runner.close()
@@ -70,7 +81,10 @@ def _batch_handlers(channel: Channel, runner: BatchRunner) -> FrameHandlers:
         finally:
             cancellations.end(time.monotonic() - began)
 
-    return {Run: run}
+    def try_rows(message: TrialRequest, data: memoryview) -> None:  # noqa: ARG001 - every handler has this form
+        _try_rows(channel, runner, message)
+
+    return {Run: run, TrialRequest: try_rows}
 
 
 class _Lanes:
@@ -114,23 +128,21 @@ class _Lanes:
             handler(message, data)
 
 
-def _load(load: Load) -> BatchRunner | GeneratorRunner:
+def _load(load: Load) -> tuple[BatchRunner | GeneratorRunner, GraphProof | None]:
     from airworthy.engines.registry import ENGINES
 
     try:
         engine = ENGINES.get(load.engine)
         if load.model.sealed is None:
-            runner = engine.load(load.model, load.options)
-        else:
-            from airworthy.serve.workers.encrypted_models import load_sealed
+            return engine.load(load.model, load.options), None
+        from airworthy.serve.workers.encrypted_models import load_sealed
 
-            runner = load_sealed(engine, load.model, load.options)
+        return load_sealed(engine, load.model, load.options, load.texts)
     except AirworthyError:
         raise
     except Exception as error:
         traceback.print_exc()
         raise LoadFailed(engine=load.engine, path=load.model.entry, detail=one_line(error)) from error
-    return runner
 
 
 def _run(channel: Channel, runner: BatchRunner, message: Run, data: memoryview) -> None:
@@ -148,6 +160,12 @@ def _run(channel: Channel, runner: BatchRunner, message: Run, data: memoryview) 
     except Exception as error:  # noqa: BLE001 - whatever a runtime raises must not end the worker
         traceback.print_exc()
         channel.send(RunFailure(message.id, "run-failed", {"detail": one_line(error)}))
+
+
+def _try_rows(channel: Channel, runner: BatchRunner, message: TrialRequest) -> None:
+    from airworthy.serve.workers.row_trials import try_rows
+
+    channel.send(TrialReply(message.id, try_rows(runner, message.trials)))
 
 
 def _send_outputs(channel: Channel, runner: BatchRunner, message: Run, outputs: Any, began: float) -> None:

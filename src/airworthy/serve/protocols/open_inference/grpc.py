@@ -26,6 +26,7 @@ from airworthy.serve.protocols.open_inference.proto import messages, methods
 from airworthy.serve.protocols.open_inference.repository import check_parameters
 from airworthy.serve.protocols.open_inference.rest import (
     MOST_TENSORS,
+    REST_ONLY,
     ServerMetadata,
     in_order,
     model_metadata,
@@ -203,7 +204,9 @@ class GrpcServer:
         """What the server is."""
         told: ServerMetadata = server_metadata()
         return _m["inference.ServerMetadataResponse"](
-            name=told.name, version=told.version, extensions=[each for each in told.extensions if "binary" not in each]
+            name=told.name,
+            version=told.version,
+            extensions=[each for each in told.extensions if each not in REST_ONLY],
         )
 
     async def ModelMetadata(self, request: Any, principal: Principal) -> Any:  # noqa: N802

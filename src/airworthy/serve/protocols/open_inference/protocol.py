@@ -56,6 +56,7 @@ class OpenInferenceProtocol:
         for base in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
             found += [
                 Endpoint(base, "GET", inference.model, _NAMED._replace(gives=rest.ModelMetadata)),
+                Endpoint(f"{base}/config", "GET", inference.model_config, _NAMED._replace(gives=rest.ModelConfig)),
                 Endpoint(f"{base}/ready", "GET", inference.model_ready, model_ready),
                 Endpoint(f"{base}/stats", "GET", inference.statistics, named_statistics),
                 Endpoint(f"{base}/infer", "POST", inference.infer, _INFER),

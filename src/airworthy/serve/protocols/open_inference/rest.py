@@ -33,8 +33,10 @@ from airworthy.serve.tensors import (
     unpack,
 )
 
-EXTENSIONS = ("binary_tensor_data", "statistics", "model_repository")
+EXTENSIONS = ("binary_tensor_data", "statistics", "model_repository", "model_configuration")
 """The protocol's extensions that are spoken, by their names in the server's metadata."""
+REST_ONLY = ("binary_tensor_data", "model_configuration")
+"""Those of them that gRPC has in another form, or not."""
 HEADER_LENGTH = b"inference-header-content-length"
 """The header that says how many of a body's first bytes are JSON; tensors' data follows them."""
 MOST_TENSORS = 1024
@@ -84,6 +86,36 @@ class ModelMetadata(msgspec.Struct):
     inputs: list[TensorMetadata]
     """What it takes."""
     outputs: list[TensorMetadata]
+    """What it gives."""
+
+
+class TensorConfig(msgspec.Struct):
+    """An input or output of a model as Triton's model configuration has it."""
+
+    name: str
+    """Its name."""
+    data_type: str
+    """Its element type, `TYPE_FP32`; `TYPE_STRING` for bytes."""
+    dims: tuple[int, ...]
+    """Its sizes, without the batch where rows are batched; -1 for one that varies."""
+
+
+class ModelConfig(msgspec.Struct):
+    """How a model runs."""
+
+    name: str
+    """Its name."""
+    platform: str
+    """The file's format and the engine, `onnx_onnxruntime`."""
+    max_batch_size: int
+    """The most rows of several requests that run together; 0 where requests never share a run."""
+    batches_rows: str
+    """Whether rows of several requests run together: `yes`, or `no, because …`."""
+    keeps_answers: str
+    """Whether an answer may be kept for a request that comes again: `yes`, or `no, because …`."""
+    input: list[TensorConfig]
+    """What it takes."""
+    output: list[TensorConfig]
     """What it gives."""
 
 
@@ -200,6 +232,21 @@ class OpenInference:
         """`GET /v2/models/{name}`: the model's metadata."""
         return Response(200, _encode(model_metadata(self._models[request.model])))
 
+    async def model_config(self, request: Request) -> Response:
+        """`GET /v2/models/{name}/config`: how the model runs, and whether its rows are batched."""
+        served = self._models[request.model]
+        joining = served.joining
+        config = ModelConfig(
+            name=served.name,
+            platform=model_metadata(served).platform,
+            max_batch_size=self._settings.max_batch if joining.rows else 0,
+            batches_rows=joining.text,
+            keeps_answers=joining.keeps_text,
+            input=[_tensor_config(spec, batched=joining.rows) for spec in served.inputs],
+            output=[_tensor_config(spec, batched=joining.rows) for spec in served.outputs],
+        )
+        return Response(200, _encode(config))
+
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{name}/ready`: whether the model takes requests."""
         served = self._models[request.model]
@@ -252,6 +299,11 @@ def model_metadata(served: Served) -> ModelMetadata:
         inputs=[TensorMetadata(spec.name, spec.datatype, spec.shape) for spec in served.inputs],
         outputs=[TensorMetadata(spec.name, spec.datatype, spec.shape) for spec in served.outputs],
     )
+
+
+def _tensor_config(spec: TensorSpec, *, batched: bool) -> TensorConfig:
+    kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    return TensorConfig(spec.name, f"TYPE_{kind}", spec.shape[1:] if batched else spec.shape)
 
 
 def check_declared(name: str, datatype: str, shape: Sequence[int]) -> None:

@@ -52,6 +52,8 @@ class ModelHealth(msgspec.Struct):
     """Its workers."""
     signer: str = ""
     """Who signed it, where signatures are asked for: a certificate's subject, or the hash of a public key."""
+    batches_rows: str = ""
+    """Whether rows of several requests run together: `yes`, or `no, because …`."""
 
 
 class Components(msgspec.Struct):
@@ -76,6 +78,8 @@ class Front(msgspec.Struct):
     """The service's release."""
     models: dict[str, str]
     """The path of each model, by name."""
+    batches_rows: dict[str, str]
+    """Whether rows of several requests run together, by model: `yes`, or `no, because …`."""
     health: str
     """The path of the health page."""
     openapi: str
@@ -115,4 +119,6 @@ class ServicePages:
     async def front(self, request: Request) -> Response:
         """`GET /`: what is here."""
         paths = {name: f"/v2/models/{name}" for name in self._models}
-        return Response(200, _encode(Front("airworthy", airworthy.__version__, paths, "/health", "/openapi.json")))
+        joins = {name: served.joining.text for name, served in self._models.items()}
+        front = Front("airworthy", airworthy.__version__, paths, joins, "/health", "/openapi.json")
+        return Response(200, _encode(front))
