@@ -114,6 +114,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_held",
         "_incoming",
+        "_is_first",
         "_is_last",
         "_is_named",
         "_loop",
@@ -128,6 +129,7 @@ class Connection(asyncio.Protocol):
         "_task",
         "_transport",
         "_turned_away",
+        "_uncounted",
         "_unread",
         "_watchers",
         "_writable",
@@ -143,6 +145,8 @@ class Connection(asyncio.Protocol):
         self._part = ParseState.NOTHING
         self._size = 0
         self._piece = 0
+        self._uncounted = 0
+        self._is_first = False
         self._chunks = 0
         self._target = b""
         self._headers = _NO_HEADERS
@@ -196,17 +200,16 @@ class Connection(asyncio.Protocol):
         self._server.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came; where a request goes on that has begun before, they are counted."""
+        """Bytes came; those of a body are counted here, those of a head where they are parsed."""
         if self._deaf or self._is_last:
             self._size += len(data)
             if self._size > LINGER_SIZE:
                 self.abort()
             return
-        if self._part is not ParseState.NOTHING:
+        if self._part is ParseState.BODY:
             self._size += len(data)
-            in_head = self._part is ParseState.HEAD
-            if self._size > (self._server.max_head if in_head else self._server.max_wire):
-                self._refuse(431 if in_head else 413)
+            if self._size > self._server.max_wire:
+                self._refuse(413)
                 return
         if self.held_since:
             self._held += data
@@ -231,7 +234,30 @@ class Connection(asyncio.Protocol):
         self._read(data)
 
     def _read(self, data: bytes) -> None:
+        if self._part is not ParseState.BODY and self._size + len(data) >= self._server.max_head:
+            self._read_in_pieces(data)
+        else:
+            self._parse(data)
+        if self._ahead:
+            self.wait()
+
+    def _read_in_pieces(self, data: bytes) -> None:
+        """Parse no more of a head than it may have, so that where reads end decides nothing."""
+        most = self._server.max_head
+        while data and not self._deaf and not self._is_last:
+            room = len(data) if self._part is ParseState.BODY else most - self._size
+            piece, data = data[:room], data[room:]
+            self._parse(piece)
+            if self._part is ParseState.HEAD and self._size >= most and not self._deaf:
+                self._refuse(431)
+
+    def _parse(self, data: bytes) -> None:
+        if self._part is ParseState.NOTHING and data[0] in b"\r\n":
+            data = data.lstrip(b"\r\n")  # the parser passes over them too, and they belong to no head
         self._piece = len(data)
+        self._is_first = self._part is ParseState.NOTHING
+        if self._part is ParseState.HEAD:
+            self._size += len(data)
         try:
             if self._parser is None:
                 self._parser = httptools.HttpRequestParser(self)
@@ -241,8 +267,6 @@ class Connection(asyncio.Protocol):
             self._end_after_answers()
         except (httptools.HttpParserError, TooMuch):
             self._refuse(400)
-        if self._ahead:
-            self.wait()
 
     def pause_writing(self) -> None:
         """The client reads slower than it is answered: nothing more is answered until it has caught up."""
@@ -260,7 +284,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._part, self._size, self._chunks = ParseState.HEAD, 0, 0
+        self._part, self._chunks = ParseState.HEAD, 0
+        # Behind another request in the same bytes, the parser does not say where this one begins.
+        self._size, self._uncounted = (self._piece, 0) if self._is_first else (0, self._piece)
+        self._is_first = False
         self._target, self._headers = b"", []
         self._expects = self._asks_to_keep = self._is_named = False
         self._head_due = self._loop.time() + self._server.head_timeout
@@ -298,7 +325,7 @@ class Connection(asyncio.Protocol):
         self._target, self._headers = b"", _NO_HEADERS  # which an idle connection would keep
         request.asks_to_keep = self._asks_to_keep and keep
         request.arrived, self._arrived = self._arrived, 0.0
-        request.most_head = self._size + self._piece
+        request.most_head = self._size + self._uncounted
         request.takes_chunks = self._parser.get_http_version() == "1.1"
         self._incoming, self._size = request, 0
         if self._answering is not None or self._ahead or self._writing_paused:
@@ -321,7 +348,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._part = ParseState.NOTHING
+        self._part, self._size = ParseState.NOTHING, 0
         if self._incoming is not None:
             self._incoming.end()
             self._incoming = None
