@@ -5,24 +5,40 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --progress-bar off
+LOCKED := $(PIP) --require-hashes --no-deps --requirement
+# Builds with what the lock brings, and fetches nothing.
+EDITABLE := $(PIP) --no-deps --no-build-isolation --no-index --editable .
 CHECKED := src tests tools examples benchmarks
 FAST := not slow and not torch and not hardware
+JOBS ?= 2
+PYTEST := -m pytest -q -n $(JOBS) --dist loadgroup --durations=20 --durations-min=0.5
+NEWEST := .venv-newest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench docs clean
+.PHONY: help demo test test-all test-newest coverage check lock bench docs changelog clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.dev  ## build a sample model, check it, serve it, ask it
 	@$(BIN)/python examples/digits/build.py
 	@$(BIN)/python examples/digits/demo.py
 
 test: $(VENV)/.dev  ## the fast tests
-	@$(BIN)/python -m pytest -q -m "$(FAST)"
+	@$(BIN)/python $(PYTEST) -m "$(FAST)"
 
 test-all: $(VENV)/.dev $(VENV)/.torch  ## all tests that need no special hardware
-	@$(BIN)/python -m pytest -q -m "not hardware"
+	@$(BIN)/python $(PYTEST) -m "not hardware"
+
+test-newest: $(VENV)/.made  ## the fast tests with the newest versions that fit: finds what has rotted
+	@$(MAKE) --no-print-directory VENV=$(NEWEST) $(NEWEST)/.newest
+	@$(NEWEST)/bin/python $(PYTEST) -m "$(FAST)"
+
+coverage: $(VENV)/.dev  ## lines and branches that the fast tests run, against the floor in pyproject.toml
+	@rm -f .coverage .coverage.*
+	@COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m coverage run $(PYTEST) -m "$(FAST)"
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report
 
 check: $(VENV)/.dev  ## format, lint, types, import floors, generated pages, fast tests
 	$(BIN)/ruff format --quiet --check $(CHECKED)
@@ -30,7 +46,11 @@ check: $(VENV)/.dev  ## format, lint, types, import floors, generated pages, fas
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/docs.py --check
-	$(BIN)/python -m pytest -q -m "$(FAST)"
+	$(BIN)/python tools/lock.py --check
+	$(BIN)/python $(PYTEST) -m "$(FAST)"
+
+lock: $(VENV)/.dev  ## resolve anew what has changed in pyproject.toml (UPGRADE=1: everything); needs uv
+	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
 
 bench: $(VENV)/.dev  ## compare with peers, side by side
 	@$(BIN)/python benchmarks/run.py
@@ -39,8 +59,11 @@ docs: $(VENV)/.docs  ## write the reference pages and build the site into site/
 	@$(BIN)/python tools/docs.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
+changelog: $(VENV)/.docs  ## show what the fragments would add to CHANGELOG.md
+	@$(BIN)/towncrier build --draft --version next
+
 clean:  ## remove what the other targets made
-	@rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(NEWEST) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Stamps: a second run installs nothing unless the dependencies have changed.
 $(VENV)/.made:
@@ -53,15 +76,23 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.made pyproject.toml
+$(VENV)/.dev: $(VENV)/.made pyproject.toml locks/test.txt
 	@echo "installing what the tests need into $(VENV) ..."
-	@$(PIP) --editable '.[dev]'
+	@$(LOCKED) locks/test.txt
+	@$(EDITABLE)
 	@touch $@
 
-$(VENV)/.docs: $(VENV)/.dev
-	@$(PIP) --editable '.[dev,docs]'
+$(VENV)/.docs: $(VENV)/.dev locks/docs.txt
+	@$(LOCKED) locks/docs.txt
 	@touch $@
 
-$(VENV)/.torch: $(VENV)/.dev
-	@$(PIP) --editable '.[dev,zoo]'
+# The one package without a hash: each platform and index has a build of its own.
+$(VENV)/.torch: $(VENV)/.dev locks/zoo.txt
+	@$(LOCKED) locks/zoo.txt
+	@$(PIP) "$$($(BIN)/python tools/lock.py --unlocked)"
+	@touch $@
+
+$(VENV)/.newest: $(VENV)/.made pyproject.toml
+	@echo "installing the newest of what the tests need into $(VENV) ..."
+	@$(PIP) --upgrade --upgrade-strategy eager --editable '.[dev]'
 	@touch $@

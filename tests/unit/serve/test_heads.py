@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from itertools import combinations
-from typing import cast
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -86,7 +85,7 @@ def answers(pieces: Iterable[bytes]) -> list[int]:
 
 def cut(whole: bytes, places: Iterable[int]) -> list[bytes]:
     ends = [0, *sorted(places), len(whole)]
-    return [whole[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [whole[start:end] for start, end in pairwise(ends)]
 
 
 def chunkings(whole: bytes) -> Iterator[list[bytes]]:
