@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,3 +27,38 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="write what is printed now as what is expected")
+
+
+FOLDER = Path(__file__).parent
+SERVICES = ("server", "faults", "contracts/test_protocols.py", "unit/flows/test_encrypt.py")
+"""Tests that share what is slow to start: each file runs in one process, and before everything else."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group what shares a service; several processes share the rest one by one."""
+    services = tuple(FOLDER / each for each in SERVICES)
+
+    def is_service(item: pytest.Item) -> bool:
+        return any(item.path.is_relative_to(each) for each in services)
+
+    for item in items:
+        if is_service(item) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(FOLDER).as_posix()))
+    items.sort(key=lambda item: not is_service(item))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how long each fault was felt."""
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    lines = [
+        value
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == "fault"
+    ]
+    if lines:
+        terminalreporter.section("faults: back after, longest wait, answers")
+        for line in lines:
+            terminalreporter.write_line(line)

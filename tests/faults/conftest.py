@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import models
-from faults.recovery import Faults, summary
+from faults.recovery import FAULT_PROPERTY, TABLE, Faults, summary
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +21,10 @@ def faults(tmp_path: Path) -> Faults:
     return Faults(tmp_path / "fault")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print how long each fault was felt."""
-    if lines := summary():
-        terminalreporter.section("faults: back after, longest wait, answers")
-        for line in lines:
-            terminalreporter.write_line(line)
+@pytest.fixture(autouse=True)
+def felt(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What a test's clients felt goes with its report, whichever process ran it."""
+    TABLE.clear()
+    yield
+    for line in summary():
+        record_property(FAULT_PROPERTY, line)

@@ -37,7 +37,9 @@ class Felt:
 
 
 TABLE: list[Felt] = []
-"""What was felt in this run of the tests, for the summary at its end."""
+"""What was felt in the test that runs."""
+FAULT_PROPERTY = "fault"
+"""The property of a test's report that has a line of the summary."""
 
 
 class Crowd:

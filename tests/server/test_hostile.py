@@ -134,37 +134,52 @@ def test_a_second_head_that_trickles_is_answered_too(strict: Running) -> None:
         assert (status(answer), answer.count(b"HTTP/1.1 408")) == (200, 1)
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        head(INFER, "content-length: 3", "transfer-encoding: chunked") + b"0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n",
-        head(INFER, "content-length: 3", "content-length: 4") + b"abcd",
-        head(INFER, "content-length: -1"),
-        head(INFER, "content-length: 99999999999999999999999"),
-        head(INFER, "content-length: 0x10"),
-        head(INFER, "transfer-encoding: gzip, chunked, identity") + b"0\r\n\r\n",
-        head(INFER, "transfer-encoding: chunked") + b"zz\r\n",
-        head(INFER, "transfer-encoding: chunked") + b"ffffffffffffffffffff\r\n",
-        head("/v2", "x: a\0b", method="GET"),
-        head("/v2", "x: a\nb: c", method="GET"),
-        head("/v2", "bad header: 1", method="GET"),
-        head("/v\xff2", method="GET"),
-        head("*", "connection: close", method="OPTIONS"),
+BARE = b"content-length: 0\r\nconnection: close\r\n\r\n"
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\n" + BARE
+"""What is no request cannot be answered by the application, in whose words errors are."""
+
+
+def said(line: str, text: str) -> bytes:
+    """An answer of the application, which closes."""
+    body = b'{"error":"' + text.encode() + b'"}'
+    head_ = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close"
+    return head_.encode() + b"\r\n\r\n" + body
+
+
+BAD_CHUNKS = said("400 Bad Request", "the body is not in valid chunks, or in too many")
+SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"
+ATTACKS: dict[str, tuple[bytes, bytes]] = {
+    "two framings": (head(INFER, "content-length: 3", "transfer-encoding: chunked") + SMUGGLED, BAD_REQUEST),
+    "two lengths": (head(INFER, "content-length: 3", "content-length: 4") + b"abcd", BAD_REQUEST),
+    "a negative length": (head(INFER, "content-length: -1"), BAD_REQUEST),
+    "a length above 64 bits": (head(INFER, "content-length: 99999999999999999999999"), BAD_REQUEST),
+    "a length in base 16": (head(INFER, "content-length: 0x10"), BAD_REQUEST),
+    "chunked but not last": (head(INFER, "transfer-encoding: gzip, chunked, identity") + b"0\r\n\r\n", BAD_REQUEST),
+    "a chunk without a size": (head(INFER, "transfer-encoding: chunked") + b"zz\r\n", BAD_CHUNKS),
+    "a chunk above 64 bits": (head(INFER, "transfer-encoding: chunked") + b"ffffffffffffffffffff\r\n", BAD_CHUNKS),
+    "a zero byte in a header": (head("/v2", "x: a\0b", method="GET"), BAD_REQUEST),
+    "a line feed in a header": (head("/v2", "x: a\nb: c", method="GET"), BAD_REQUEST),
+    "a blank in a name": (head("/v2", "bad header: 1", method="GET"), BAD_REQUEST),
+    "a URL outside ASCII": (head("/v\xff2", method="GET"), BAD_REQUEST),
+    "every URL": (head("*", "connection: close", method="OPTIONS"), said("404 Not Found", "there is nothing at *")),
+    "a tunnel": (
         head("example.com:443", method="CONNECT"),
-        head("/v2", method="BREW"),
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET /v2 HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
-        b"\r\n" * 1000,
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
-    ],
-)
-def test_requests_that_are_none(strict: Running, sent: bytes) -> None:
+        said("404 Not Found", "there is nothing at example.com:443"),
+    ),
+    "an unknown method": (head("/v2", method="BREW"), BAD_REQUEST),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", BAD_REQUEST),
+    "a folded header": (b"GET /v2 HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n", BAD_REQUEST),
+    "nothing but blank lines": (b"\r\n" * 1000, b""),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), BAD_REQUEST),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_requests_that_are_none(strict: Running, name: str) -> None:
+    sent, expected = ATTACKS[name]
     with connected(strict) as sock:
         sock.sendall(sent)
-        answer = everything(sock)
-    assert status(answer) in (0, 400, 404, 405, 408, 413), answer[:300]
-    assert b"smuggled" not in answer
-    assert answer.count(b"HTTP/1.1 ") <= 1, "a second request was read out of the first"
+        assert everything(sock) == expected
 
 
 @pytest.mark.parametrize("upgrade", ["websocket", "h2c", "\xff"])
@@ -221,7 +236,7 @@ def test_small_chunks_up_to_a_bound(strict: Running) -> None:
             return everything(sock)
 
     assert status(chunks(60_000)) == 200
-    assert status(chunks(70_000)) in (400, 0)
+    assert chunks(70_000) == BAD_CHUNKS
 
 
 @pytest.mark.parametrize(

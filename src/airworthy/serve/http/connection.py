@@ -17,6 +17,8 @@ from urllib.parse import unquote
 
 import httptools
 
+from airworthy.core.messages import say
+from airworthy.serve import errors
 from airworthy.serve.http.messages import Header, Request, Response
 from airworthy.serve.http.streaming import StreamingResponse, send_stream
 
@@ -520,6 +522,16 @@ class Connection(asyncio.Protocol):
         if self._answering is None:
             self._transport.write(_STATUS_LINES[status] + b"content-length: 0\r\n" + _CLOSE + b"\r\n")
             self._end(lingers=True)
+        elif self._incoming is self._answering:
+            # Its answer is still to come, and says what is wrong with the body.
+            is_large = status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            self._incoming.damage(
+                errors.BodyTooLarge(limit=self._server.max_wire)
+                if is_large
+                else errors.InvalidRequest(detail=say("the body is not in valid chunks, or in too many"))
+            )
+            self._incoming, self._size = None, 0
+            self._end_after_answers()
         else:
             self.abort()
 

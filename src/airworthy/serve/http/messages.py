@@ -58,6 +58,7 @@ class Request:
 
     __slots__ = (
         "_chunks",
+        "_damage",
         "_fields",
         "_grows",
         "_left",
@@ -118,6 +119,7 @@ class Request:
         self._size = 0
         self._limit = -1
         self._left = False
+        self._damage: Exception | None = None
         self._grows = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -170,6 +172,8 @@ class Request:
         declared = self.length(b"content-length")
         if (declared is not None and declared > limit) or self._size > limit:
             raise errors.BodyTooLarge(limit=limit)
+        if self._damage is not None:
+            raise self._damage
         if self._left:
             raise errors.ClientGone
         self._reserve(declared if declared is not None else self._size)
@@ -237,6 +241,12 @@ class Request:
         self._left = True
         self._chunks.clear()
         self._fail(errors.ClientGone())
+
+    def damage(self, error: errors.RequestError) -> None:
+        """The rest of the body can't be read; whoever takes the body is given the error."""
+        self._left, self._damage = True, error
+        self._chunks.clear()
+        self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         if self._waiter is not None and not self._waiter.done():
