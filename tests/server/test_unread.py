@@ -15,6 +15,8 @@ from airworthy.serve.http.messages import Request, Response
 from airworthy.serve.http.server import Server
 
 SIZE = 8 << 20
+IDLE = 0.5
+"""Seconds that a client gets which does not read."""
 
 
 async def app(request: Request) -> Response:
@@ -22,18 +24,19 @@ async def app(request: Request) -> Response:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition, for five seconds at the most."""
-    for _ in range(500):
+    """Wait for a condition; one that does not come true fails the test."""
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true")
 
 
-def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tuple[int, int, float]:
-    """What a client got of its answers, the connections that are left, and the seconds until none was."""
-    monkeypatch.setattr(connection, "IDLE", 0.5)
+def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tuple[int, float]:
+    """Bytes that a client got of its answers, and the seconds until no connection was left."""
+    monkeypatch.setattr(connection, "IDLE", IDLE)
 
-    async def main() -> tuple[int, int, float]:
+    async def main() -> tuple[int, float]:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.setblocking(False)
             running = Server(app, ServeSettings())
@@ -54,11 +57,11 @@ def attack(monkeypatch: pytest.MonkeyPatch, request: bytes, *, read: bool) -> tu
                 if got >= SIZE:
                     break
             await until(lambda: not running.connections)
-            left, seconds = len(running.connections), time.monotonic() - began
+            seconds = time.monotonic() - began
             client.close()
             running.stop()
             await task
-            return got, left, seconds
+            return got, seconds
 
     return asyncio.run(main())
 
@@ -78,12 +81,12 @@ def one(size: int, *lines: str) -> bytes:
     ids=["one", "the last one", "pipelined", "many small ones"],
 )
 def test_who_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch, request_: bytes) -> None:
-    got, left, seconds = attack(monkeypatch, request_, read=False)
-    assert (got, left) == (0, 0)
-    assert 0.3 < seconds < 4
+    got, seconds = attack(monkeypatch, request_, read=False)
+    assert got == 0
+    assert seconds >= IDLE, "it got its time to read"
 
 
 def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    got, _, seconds = attack(monkeypatch, one(SIZE, "connection: close"), read=True)
+    got, seconds = attack(monkeypatch, one(SIZE, "connection: close"), read=True)
     assert got > SIZE
-    assert seconds > 1
+    assert seconds > IDLE, "all of it took longer than a client gets that reads nothing"

@@ -30,7 +30,7 @@ def as_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def unreadable(tmp_path: Path) -> Path:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     path = models.linear(tmp_path / "linear.onnx")
     inspect(path)  # imports what it needs while that may be read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from array import array
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import Tensor, TensorMeta, unpack
 from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit
 from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult
+from fakes.clock import run_virtually as _run
 
 SPEC = (TensorSpec("x", "INT64", (-1, 1)),)
 MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=SPEC, outputs=SPEC)
@@ -88,10 +89,6 @@ def _dispatcher(make_link: Any = FakeLink, limits: Limits | None = None, **chang
 def _tensor(*values: int) -> Tensor:
     data = array("q", values).tobytes()
     return Tensor(TensorMeta("x", "INT64", (len(values), 1), len(data)), data)
-
-
-def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 requests = st.lists(

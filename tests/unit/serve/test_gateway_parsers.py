@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
+import math
+import struct
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,10 +52,48 @@ def test_any_accepted_coding_is_ours_or_none(accept: bytes) -> None:
     assert compression.wanted(accept) in (None, b"gzip", b"deflate")
 
 
-@given(st.binary(max_size=300), st.none() | st.integers(0, 400))
-def test_any_body_is_a_request_or_refused(body: bytes, header: int | None) -> None:
-    with pytest.raises(AirworthyError):  # random bytes are no JSON object with inputs
-        _read_request(body, header)
+INPUT = {"name": "x", "shape": [2], "datatype": "FP32", "data": [1, 2]}
+odd = st.sampled_from(
+    [None, True, -1, 0, 1.5, 2**63, 1e300, "", "x", "BYTES", "INT64", "FP32", [], [2], [[1], [2]], {}]
+)
+
+
+def _damaged(request: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A request of which any entries are missing or hold something else."""
+    return st.fixed_dictionaries({}, optional={key: st.just(value) | odd for key, value in request.items()})
+
+
+def _check_read(body: bytes, header: int | None) -> bool:
+    """Read a request; whether it was taken, and then its data is as large as its shape says."""
+    try:
+        _, tensors = _read_request(body, header)
+    except AirworthyError:
+        return False
+    for tensor in tensors:
+        check_size(tensor.meta)
+        assert len(unpack(tensor.meta.datatype, tensor.data)) == math.prod(tensor.meta.shape)
+    return True
+
+
+@given(
+    st.lists(_damaged({**INPUT, "parameters": {"binary_data_size": 8}}) | st.just(INPUT), max_size=3),
+    st.binary(max_size=16),
+    st.booleans(),
+)
+def test_any_document_is_a_request_or_refused(inputs: list[dict[str, Any]], binary: bytes, has_header: bool) -> None:
+    text = json.dumps({"inputs": inputs}).encode()
+    is_read = _check_read(text + binary, len(text)) if has_header else _check_read(text, None)
+    if all(each == INPUT for each in inputs):
+        assert is_read == (not has_header or not binary), "nothing is wrong with it"
+
+
+@given(st.lists(st.tuples(st.integers(0, 70), st.integers(0, 3), st.binary(max_size=3)), max_size=3))
+def test_any_bytes_are_a_request_or_refused(changes: list[tuple[int, int, bytes]]) -> None:
+    body = json.dumps({"inputs": [INPUT]}).encode()
+    for place, gone, new in changes:
+        body = body[:place] + new + body[place + gone :]
+    is_read = _check_read(body, None)
+    assert is_read or changes
 
 
 shapes = st.lists(st.integers(-1, 4), max_size=4).map(tuple)
@@ -65,7 +107,11 @@ def test_a_raw_body_fits_its_tensor_or_is_refused(body: bytes, datatype: str, sh
     except AirworthyError:
         return
     assert len(tensor.meta.shape) == len(shape)
-    assert len(unpack(datatype, tensor.data) if datatype != "BYTES" else [0]) >= 0
+    rows = math.prod(tensor.meta.shape)
+    if datatype == "BYTES":
+        assert (rows, tensor.data) == (1, struct.pack("<I", len(body)) + body)
+    else:
+        assert len(unpack(datatype, tensor.data)) == rows
 
 
 @given(st.binary(max_size=300))
