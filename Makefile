@@ -44,6 +44,8 @@ check: $(VENV)/.dev  ## format, lint, types, import floors, generated pages, fas
 	$(BIN)/ruff format --quiet --check $(CHECKED)
 	$(BIN)/ruff check --quiet $(CHECKED)
 	$(BIN)/mypy --no-error-summary
+	MYPYPATH=src:tests:benchmarks $(BIN)/mypy --explicit-package-bases --no-error-summary tests benchmarks
+	MYPYPATH=src:tools:tests $(BIN)/mypy --explicit-package-bases --no-error-summary tools
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/lock.py --check

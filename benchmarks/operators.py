@@ -119,7 +119,7 @@ def one_node(schema: defs.OpSchema, opset: int, number: int) -> bytes:
     attributes: dict[str, Any] = {}
     for name, each in schema.attributes.items():
         if each.required:
-            attributes[name] = _WORDS[name] if name in _WORDS else _FILLED[each.type.value]
+            attributes[name] = _WORDS[name] if name in _WORDS else _FILLED[each.type.value]  # type: ignore[attr-defined]
     if schema.name == "Cast":
         attributes["to"] = number if number != TensorProto.STRING else TensorProto.FLOAT
     node = helper.make_node(schema.name, [each.name for each in inputs], ["o"], **attributes)

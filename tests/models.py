@@ -10,6 +10,7 @@ import struct
 import warnings
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +300,8 @@ def sharded(folder: Path) -> Path:
 
 
 class _TorchPickler(pickle._Pickler):  # the C one can't write names of modules that aren't there
+    write: Callable[[bytes], int]
+
     def persistent_id(self, obj: Any) -> Any:
         return obj.value if isinstance(obj, Stored) else None
 

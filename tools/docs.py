@@ -45,6 +45,7 @@ def sentences(of: type) -> dict[str, str]:
         if not (named or enumerated) or not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
             continue
         target = field.target if isinstance(field, ast.AnnAssign) else field.targets[0]  # type: ignore[attr-defined]
+        assert isinstance(target, ast.Name)
         found[target.id] = " ".join(str(after.value.value).split())
     return found
 

@@ -55,7 +55,7 @@ def parser(name: str, folder: Path) -> Parser:
     if name == "chat-template":
         from airworthy.artifacts.configuration.chat_templates import judge
 
-        return lambda data: [*judge(data.decode("utf-8", "replace"), "m")] and None
+        return _refusing(lambda data: list(judge(data.decode("utf-8", "replace"), "m")))
     if name == "safetensors-large":
         from airworthy.artifacts.formats import safetensors
 
@@ -151,7 +151,7 @@ def steered(name: str, seconds: int, keep: Path) -> None:
         from airworthy.artifacts.formats.registry import FORMATS
 
         list(FORMATS)
-    assert airworthy.artifacts.identify
+    assert airworthy.artifacts.identify is not None
     with tempfile.TemporaryDirectory(dir=_quick()) as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()

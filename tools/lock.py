@@ -48,7 +48,8 @@ ALL = (Lock("test", "dev", builds=True), Lock("docs", "docs", beside="test"), Lo
 
 
 def _project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return document
 
 
 def requirements(lock: Lock, project: dict[str, Any]) -> list[Requirement]:

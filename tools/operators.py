@@ -349,8 +349,8 @@ def _body(schema: Any) -> str:
         sets = "+".join(str(each) for each in sorted(schema.function_opset_versions) or [schema.since_version])
         return f"f{sets}:{','.join(sorted(set(made) - {'Constant'}))}"
     if schema.has_context_dependent_function:
-        sets = sorted(schema.context_dependent_function_opset_versions) or [schema.since_version]
-        return f"f{'+'.join(map(str, sets))}:"
+        dependent = sorted(schema.context_dependent_function_opset_versions) or [schema.since_version]
+        return f"f{'+'.join(map(str, dependent))}:"
     return ""
 
 

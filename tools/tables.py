@@ -21,9 +21,14 @@ from typing import Any
 import msgspec
 from refresh import future
 from refresh.by_hand import BY_HAND
-from refresh.differ import Difference, compare, compare_ranges, replace, tomllib, written
+from refresh.differ import Difference, compare, compare_ranges, replace, written
 from refresh.reader import PageError, page
 from refresh.sources import SOURCES, Source
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from airworthy import knowledge
 from airworthy.core.facts import decode_value

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import helper
 from serving import answers, environments, figures, loadgen, peers
 from serving.protocols import PROTOCOLS
 from serving.verdicts import Results, verdicts
@@ -38,8 +39,8 @@ def _home(folder: Path) -> Path:
     models.save_graph(
         folder / "models" / "digits" / "model.onnx",
         [
-            models.helper.make_node("MatMul", ["x", "w"], ["logits"]),
-            models.helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+            helper.make_node("MatMul", ["x", "w"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
         ],
         [("x", models.FLOAT, ["batch", 64])],
         [("probabilities", models.FLOAT, ["batch", 10])],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import airworthy
-from airworthy.core.errors import InputNotFound, SettingInvalid
+from airworthy.core.errors import InputNotFound, InputUnreadable, SettingInvalid
 from airworthy.core.facts import FactsUnreadable, Known, Unknown, dump
 from airworthy.core.keys import TARGET_ENDPOINT
 from airworthy.core.report import Failed, Passed, Report, Skipped
@@ -153,7 +153,7 @@ def test_a_failed_write_keeps_what_was_there(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(files.InputUnreadable, match="directory"):
+    with pytest.raises(InputUnreadable, match="directory"):
         files.read(str(tmp_path))
     with pytest.raises(files.OutputFailed):
         files.write_private(tmp_path, b"")

@@ -17,6 +17,7 @@ from airworthy.probes.accelerators import amd, apple, ascend, intel, nvidia_heal
 from airworthy.probes.accelerators.rocm_json import parse_cards
 from airworthy.probes.accelerators.smi import Told
 from airworthy.probes.host import tuning
+from airworthy.probes.host.memory import MEMINFO
 from airworthy.probes.registry import PROBES
 from airworthy.probes.runner import gather
 from airworthy.probes.seam.fake import FakeHost
@@ -312,7 +313,7 @@ def test_tuning() -> None:
             f"{tuning.NODES}/node0/meminfo": "Node 0 MemTotal:       131890528 kB\n",
             f"{tuning.NODES}/node1/cpulist": "\n",
             f"{tuning.NODES}/node1/meminfo": "Node 1 MemTotal:       0 kB\n",
-            tuning.MEMINFO: (
+            MEMINFO: (
                 "MemTotal: 1000 kB\nSwapTotal:       8388604 kB\nSwapFree:        4194302 kB\n"
                 "HugePages_Total:    1024\nHugepagesize:       2048 kB\n"
             ),
@@ -330,7 +331,7 @@ def test_tuning() -> None:
 
 
 def test_nothing_tuned_is_absent() -> None:
-    facts = gather(FakeHost({tuning.MEMINFO: "MemTotal: 1000 kB\n"}), [tuning.PROBE], strict=True)
+    facts = gather(FakeHost({MEMINFO: "MemTotal: 1000 kB\n"}), [tuning.PROBE], strict=True)
     for key in (keys.CPU_GOVERNOR, keys.NUMA_NODES, keys.MEMORY_SWAP, keys.MEMORY_HUGE_PAGES):
         assert isinstance(facts.fact(key), Absent)
     assert isinstance(facts.fact(keys.CLOCK_SYNCHRONISED), Unknown)

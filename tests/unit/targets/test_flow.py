@@ -23,6 +23,7 @@ from airworthy.engines import assignment
 from airworthy.flows import targets
 from airworthy.flows.inspect import inspect
 from airworthy.flows.targets import Against, asked
+from airworthy.knowledge.operators import TARGETS
 from airworthy.report.plain import builtins
 from airworthy.report.views.targets import assigned_view
 from airworthy.targets.comparison import compare
@@ -45,11 +46,11 @@ def test_the_answer_is_complete_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = str(graphs.convolutional(tmp_path / "m.onnx"))
     assert main(["inspect", path, "--targets", "all", "--format", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)["targets"]
-    assert [share["target"] for share in answer["shares"]] == list(targets.TARGETS)
+    assert [share["target"] for share in answer["shares"]] == list(TARGETS)
     assert {"uses", "shares", "sizes", "arithmetic", "uncounted", "unheld", "beyond"} == set(answer)
     assert answer["beyond"] == ""
     assert sum(use["arithmetic"] for use in answer["uses"]) == answer["arithmetic"] > 0
-    assert all(set(use["targets"]) == set(targets.TARGETS) for use in answer["uses"])
+    assert all(set(use["targets"]) == set(TARGETS) for use in answer["uses"])
 
 
 def test_what_runs_nowhere_is_an_error_with_its_ways_out(tmp_path: Path) -> None:
@@ -177,17 +178,17 @@ def test_a_runtime_that_hangs_is_left(
     program = tmp_path / "hangs"
     program.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
     program.chmod(0o755)
-    monkeypatch.setattr(targets.sys, "executable", str(program))
+    monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(targets, "SECONDS", 0.3)
     model = inspect(models.linear(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
     assert "did not answer" in model.data["assigned"]["problem"]
 
 
 def test_a_runtime_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     report = inspect(models.linear(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
     assert "ended with status 1" in report.data["assigned"]["problem"]
-    monkeypatch.setattr(targets.sys, "executable", str(tmp_path / "none"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
     report = inspect(models.linear(tmp_path / "m.onnx"), against=Against(("cpu",), ask_runtime=True))
     assert "could not be started" in report.data["assigned"]["problem"]
 
@@ -203,7 +204,7 @@ def test_the_child_bounds_its_memory(tmp_path: Path) -> None:
 
 
 def test_all_names_and_doubles() -> None:
-    assert asked("all", (), False).targets == targets.TARGETS
+    assert asked("all", (), False).targets == TARGETS
     assert asked("CPU, cuda,cpu", ("batch=2",), True) == Against(("cpu", "cuda"), {"batch": 2}, True)
 
 

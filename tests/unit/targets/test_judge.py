@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 import graphs
 from airworthy.artifacts.formats.onnx_graph import read_program
@@ -97,7 +97,7 @@ def test_an_operator_made_of_others_runs_as_those(tmp_path: Path) -> None:
 
 def test_a_definition_written_later_does_not_count(tmp_path: Path) -> None:
     # Softplus is made of others from operator set 18 on; the CPU has it for FP32 alone, so it doesn't run in FP64.
-    shape = (helper.TensorProto.DOUBLE, [2])
+    shape = (TensorProto.DOUBLE, [2])
     assert verdict(graphs.one(tmp_path / "a.onnx", "Softplus", shape, opset=17), "Softplus", "cuda").verdict == RUNS
     form = tables.schema("", "Softplus", 17)
     assert form is not None
