@@ -36,7 +36,7 @@ test-newest: $(VENV)/.made  ## the fast tests with the newest versions that fit:
 
 coverage: $(VENV)/.dev  ## lines and branches that the fast tests run, against the floor in pyproject.toml
 	@rm -f .coverage .coverage.*
-	@COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m coverage run $(PYTEST) -m "$(FAST)"
+	@$(BIN)/python -m coverage run $(PYTEST) -m "$(FAST)"
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
