@@ -51,8 +51,8 @@ check: $(VENV)/.dev  ## format, lint, types, import floors, generated pages, fas
 	$(BIN)/python tools/lock.py --check
 	$(BIN)/python $(PYTEST) -m "$(FAST)"
 
-lock: $(VENV)/.dev  ## resolve anew what has changed in pyproject.toml (UPGRADE=1: everything); needs uv
-	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade)
+lock: $(VENV)/.dev  ## resolve anew what has changed in pyproject.toml (UPGRADE=all, UPGRADE=NAME); needs uv
+	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade $(UPGRADE))
 
 bench: $(VENV)/.dev  ## compare with peers, side by side
 	@$(BIN)/python benchmarks/run.py

@@ -99,14 +99,15 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def write(lock: Lock, project: dict[str, Any], *, upgrade: bool) -> None:
-    """Resolve and write one lock with uv; versions that still fit are kept unless all are to be upgraded."""
+def write(lock: Lock, project: dict[str, Any], upgrade: str) -> None:
+    """Resolve and write one lock with uv; versions that still fit are kept, but for a package to upgrade, or `all`."""
     command = ["uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-annotate"]
     command += ["--python-version", PYTHONS[0], "--custom-compile-command", "make lock"]
     command += ["--constraint", str(LOCKS / "held.txt")]
     command += ["--output-file", str(LOCKS / f"{lock.name}.txt"), "-"]
     command += ["--constraint", str(LOCKS / f"{lock.beside}.txt")] if lock.beside else []
-    command += ["--upgrade"] if upgrade else []
+    if upgrade:
+        command += ["--upgrade"] if upgrade == "all" else ["--upgrade-package", upgrade]
     given = "".join(f"{each}\n" for each in requirements(lock, project))
     subprocess.run(command, input=given, text=True, check=True, cwd=ROOT)
 
@@ -115,7 +116,9 @@ def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only compare the locks with pyproject.toml")
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    parser.add_argument(
+        "--upgrade", default="", metavar="NAME", help="take the newest version of a package, or of `all`"
+    )
     parser.add_argument("--unlocked", action="store_true", help="print the requirements that no lock names")
     options = parser.parse_args()
     project = _project()
@@ -125,7 +128,7 @@ def main() -> int:
         return 0
     if not options.check:
         for lock in ALL:
-            write(lock, project, upgrade=options.upgrade)
+            write(lock, project, options.upgrade)
     problems = [problem for lock in ALL for python in PYTHONS for problem in missing(lock, python, project)]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

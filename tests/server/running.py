@@ -12,14 +12,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-START = 30.0
+START = 60.0
 """Seconds that a service gets to become ready."""
+PATIENCE = 20.0
+"""Seconds in which anything that ends comes to its end, on a machine that is busy with something else."""
 
 
 class Running:
@@ -65,7 +67,28 @@ class Running:
         return "".join(self.log)
 
 
-def wait_inside(service: Running, model: str, count: int, seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait for a condition; one that does not come true fails the test."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)
+
+
+def until_it_takes_no_more(service: Running) -> None:
+    """Wait until a service that was asked to end no longer listens."""
+
+    def is_closed() -> bool:
+        try:
+            httpx.get(f"{service.url}/health/ready", timeout=5)
+        except httpx.TransportError:
+            return True
+        return False
+
+    until(is_closed)
+
+
+def wait_inside(service: Running, model: str, count: int, seconds: float = PATIENCE) -> None:
     """Wait until so many requests are with a model; a busy machine is slow to send them."""
     end = time.monotonic() + seconds
     while True:

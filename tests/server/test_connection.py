@@ -12,6 +12,7 @@ import pytest
 
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
+from airworthy.serve.http import connection as connection_module
 from airworthy.serve.http import server as server_module
 from airworthy.serve.http.connection import Connection
 from airworthy.serve.http.messages import Request, Response
@@ -54,7 +55,7 @@ def talk(conversation: Talk) -> None:
             task = asyncio.create_task(server.serve(listening))
             reader, writer = await asyncio.open_connection(*listening.getsockname())
             try:
-                await asyncio.wait_for(conversation(reader, writer, server), 10)
+                await asyncio.wait_for(conversation(reader, writer, server), 60)
             finally:
                 writer.close()
                 server.stop()
@@ -76,7 +77,7 @@ async def answer(reader: asyncio.StreamReader, *, with_body: bool = True) -> tup
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(2000):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -271,7 +272,7 @@ def test_a_closed_connection_leaves_nothing_to_the_collector() -> None:
 def test_a_stop_lets_answers_out_and_closes_the_idle() -> None:
     async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
         writer.write(ask("/slow", method="GET"))
-        await asyncio.sleep(0.1)
+        await until(lambda: any(each._answering for each in server.connections))
         server.stop()
         status, headers, body = await answer(reader)
         assert (status, headers["connection"], body) == (200, "close", b"slow")
@@ -297,8 +298,9 @@ def test_a_full_house_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     talk(conversation)
 
 
-def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while() -> None:
+def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     full = [True]
+    monkeypatch.setattr(connection_module, "RESPITE", 1.0)
 
     class Turning:
         def park(self, connection: Connection, data: bytes) -> bool:
@@ -320,11 +322,11 @@ def test_who_is_turned_away_is_told_at_once_and_heard_again_after_a_while() -> N
         writer.write(one + one)
         assert (await answer(reader))[2] == b"full"
         assert (await answer(reader))[2] == b"full", "what had come with it is answered as well"
-        assert loop.time() - began < 0.1
+        assert loop.time() - began < 1, "at once"
         full.clear()
         writer.write(one)
         assert (await answer(reader))[2] == b"x"
-        assert 0.3 < loop.time() - began < 2, "the next one is read once it could have come again"
+        assert loop.time() - began >= 1, "the next one is read once it could have come again"
         full.append(True)
         writer.write(ask("/", "content-length: 1", "x-request-id: 7", body=b"y"))
         assert (await answer(reader))[2] == b"y", "one that hangs on its id is looked at"

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from server.running import Running, infer_body, running
+from server.running import PATIENCE, Running, infer_body, running, until
 
 INFER = "/v2/models/linear/infer"
 BODY = infer_body("x", "FP32", [[1, 2]])
@@ -42,13 +42,13 @@ def nobody_else_is_harmed(strict: Running) -> Iterator[None]:
     before = process.memory_info().rss
     yield
     began = time.monotonic()
-    assert httpx.post(strict.url + INFER, content=BODY, timeout=5).status_code == 200
-    assert time.monotonic() - began < 2
+    assert httpx.post(strict.url + INFER, content=BODY, timeout=PATIENCE).status_code == 200
+    assert time.monotonic() - began < PATIENCE
     assert process.memory_info().rss - before < 200 * MIB
 
 
 @contextlib.contextmanager
-def connected(service: Running, timeout: float = 5.0) -> Iterator[socket.socket]:
+def connected(service: Running, timeout: float = PATIENCE) -> Iterator[socket.socket]:
     host, _, port = service.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=timeout) as sock:
         yield sock
@@ -117,14 +117,14 @@ def test_a_head_that_trickles_is_answered_in_time(strict: Running) -> None:
                 sock.sendall(bytes([byte]))
             time.sleep(0.05)
         assert status(everything(sock)) == 408
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < PATIENCE
 
 
 def test_who_says_nothing_is_let_go(strict: Running) -> None:
     with connected(strict) as sock:
         began = time.monotonic()
         assert everything(sock) == b""
-        assert 0.3 < time.monotonic() - began < 3
+        assert 0.3 < time.monotonic() - began < PATIENCE
 
 
 def test_a_second_head_that_trickles_is_answered_too(strict: Running) -> None:
@@ -222,7 +222,7 @@ def test_a_body_that_trickles_is_answered_in_time(strict: Running) -> None:
                 sock.sendall(bytes([byte]))
             time.sleep(0.05)
         assert status(everything(sock)) == 408
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENCE
 
 
 def test_small_chunks_up_to_a_bound(strict: Running) -> None:
@@ -293,10 +293,10 @@ JSON_BOMBS = {
 @pytest.mark.parametrize("name", JSON_BOMBS)
 def test_json_that_is_out_of_proportion(strict: Running, name: str) -> None:
     began = time.monotonic()
-    answer = httpx.post(strict.url + INFER, content=JSON_BOMBS[name].encode(), timeout=10)
+    answer = httpx.post(strict.url + INFER, content=JSON_BOMBS[name].encode(), timeout=PATIENCE)
     # A fraction of a million digits is a number; everything else here is none that the model takes.
     assert answer.status_code == (200 if name == "a long fraction" else 400), answer.text[:500]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < PATIENCE
     assert len(answer.content) < 3 * MIB
     if name != "a long fraction":
         assert set(answer.json()) == {"error"}
@@ -367,8 +367,8 @@ def test_readers_that_do_not_read_hold_nobody_up(strict: Running) -> None:
         time.sleep(0.3)
         for _ in range(20):
             began = time.monotonic()
-            assert httpx.post(strict.url + INFER, content=BODY, timeout=5).status_code == 200
-            assert time.monotonic() - began < 2
+            assert httpx.post(strict.url + INFER, content=BODY, timeout=PATIENCE).status_code == 200
+            assert time.monotonic() - began < PATIENCE
 
 
 def test_clients_that_leave_in_the_middle(strict: Running) -> None:
@@ -397,10 +397,7 @@ def test_ten_thousand_idle_connections(files: Path) -> None:
             grown = process.memory_info().rss - before
             print(f"{needed} connections took {grown / MIB:.0f} MiB")
             assert grown < needed * 64 * 1024
-            end = time.monotonic() + 10
-            while process.num_fds() > 100 and time.monotonic() < end:
-                time.sleep(0.1)
-            assert process.num_fds() < 100, "connections that were closed are gone"
+            until(lambda: process.num_fds() < 100)
             assert service.stop() == 0
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -455,7 +452,7 @@ async def _idle(service: Running, count: int) -> None:
                 began = time.monotonic()
                 answer = await client.post(service.url + INFER, content=BODY, timeout=5)
                 assert answer.status_code == 200
-                assert time.monotonic() - began < 1
+                assert time.monotonic() - began < PATIENCE
     finally:
         for sock in socks:
             sock.close()
@@ -467,8 +464,10 @@ def test_bodies_together_are_bounded(files: Path) -> None:
     chunk = b"%x\r\n%b\r\n" % (len(body), body)
     with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_MAX_BODIES": "1000000"}) as service:
         with connected(service) as first:
-            first.sendall(head(INFER, f"content-length: {size}", "connection: close") + body[: size // 2])
-            time.sleep(0.3)
+            expects = "expect: 100-continue"
+            first.sendall(head(INFER, f"content-length: {size}", "connection: close", expects))
+            assert first.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n", "its room is taken"
+            first.sendall(body[: size // 2])
             refused = httpx.post(service.url + INFER, content=body)
             assert refused.status_code == 503
             assert "977 KiB" in refused.json()["error"]
@@ -480,8 +479,10 @@ def test_bodies_together_are_bounded(files: Path) -> None:
             first.sendall(body[size // 2 :])
             assert everything(first).startswith(b"HTTP/1.1 200")
         with connected(service) as left:
-            left.sendall(head(INFER, f"content-length: {size}") + body[:1000])
-            time.sleep(0.2)
+            left.sendall(head(INFER, f"content-length: {size}", expects))
+            assert left.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            left.sendall(body[:1000])
+        until(lambda: httpx.post(service.url + INFER, content=body).status_code == 200)
         packed = zlib.compress(body)
         for _ in range(3):
             assert httpx.post(service.url + INFER, content=body).status_code == 200, "room is given back"

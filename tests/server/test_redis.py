@@ -66,7 +66,7 @@ def count(service: Running, name: str, result: str) -> int:
 
 
 def stored(service: Running, result: str, least: int = 1) -> bool:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while count(service, "airworthy_cache_store_requests_total", result) < least and time.monotonic() < end:
         time.sleep(0.02)
     return count(service, "airworthy_cache_store_requests_total", result) >= least

@@ -95,12 +95,13 @@ def layout_of(names: list[str], modules: Any, index: Any, config: Any) -> Layout
         index: the content of `model_index.json`, likewise.
         config: the content of `config.json`, likewise.
     """
-    paths = {each.get("path") for each in modules if isinstance(each, dict)} if isinstance(modules, list) else set()
+    listed = modules if isinstance(modules, list) else ()
+    paths = {each["path"] for each in listed if isinstance(each, dict) and isinstance(each.get("path"), str)}
     components = {key for key, value in index.items() if isinstance(value, list)} if isinstance(index, dict) else set()
     model_type = config.get("model_type") if isinstance(config, dict) else ""
     return Layout(
         names=frozenset(names),
-        modules=frozenset(path.rstrip("/") for path in paths if isinstance(path, str)),
+        modules=frozenset(path.rstrip("/") for path in paths),
         components=frozenset(components),
         model_type=model_type if isinstance(model_type, str) else "",
     )
