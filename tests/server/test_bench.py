@@ -46,7 +46,7 @@ def test_the_open_loop_keeps_its_rate_and_counts_from_the_arrival(service: Runni
     requests = [http_request(asked.host, asked.path, body) for body in asked.bodies]
     began = time.monotonic()
     outcome = open_loop(asked.host, asked.port, requests, rate=200, seconds=1.5, warm_up=0.0)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20
     assert 200 * 1.5 * 0.75 < len(outcome.latencies) < 200 * 1.5 * 1.25
     assert set(outcome.statuses) == {200}
     assert min(outcome.latencies) > 0
