@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 START = 60.0
 """Seconds that a service gets to become ready."""
@@ -153,11 +154,14 @@ def infer_body(name: str, datatype: str, rows: Sequence[Sequence[float]], **more
 
 @contextlib.contextmanager
 def standing_still(service: Running, name: str = "linear") -> Iterator[None]:
-    """A model's worker answers nothing for the length of the block, so that requests wait."""
-    worker = service.worker(name)
-    os.kill(worker, signal.SIGSTOP)
+    """A model's workers answer nothing for the length of the block, so that requests wait."""
+    workers = [int(each["pid"]) for each in service.health()["models"][name]["workers"]]
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    until(lambda: all(psutil.Process(worker).status() == psutil.STATUS_STOPPED for worker in workers))
     try:
         yield
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGCONT)
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)

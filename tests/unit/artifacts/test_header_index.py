@@ -32,7 +32,8 @@ def both(path: Path, header: str | bytes, data: int = 8) -> tuple[safetensors.He
             many = safetensors._read_many(source, source.read(8, length), 8 + length)
         except (ValueError, safetensors._Duplicate):
             many = safetensors.Header(defects=plain.defects)
-            assert [each.kind for each in plain.defects] == ["header"]
+            # JSON whose entries are no tensors leaves holes in the data besides.
+            assert plain.defects[0].kind == "header"
     return plain, many
 
 

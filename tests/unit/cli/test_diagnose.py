@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -90,14 +89,21 @@ def test_a_command_that_works_again_resolves() -> None:
     assert (cost.cause, cost.open) == ("disk-full", 0)
 
 
+def used() -> float:
+    """Seconds of the processor that children have taken."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def test_a_page_is_diagnosed_quickly() -> None:
-    """The whole process, the median of five; the goal is 0.25 s on a machine of its own."""
+    """The processor time of the whole process, the median of five; the goal is 0.25 s."""
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
     def once() -> float:
-        began = time.perf_counter()
+        began = used()
         subprocess.run(
-            [sys.executable, "-m", "airworthy", "diagnose", "log"], capture_output=True, timeout=60, env=os.environ
+            [sys.executable, "-m", "airworthy", "diagnose", "log"], capture_output=True, timeout=60, env=unmeasured
         )
-        return time.perf_counter() - began
+        return used() - began
 
     assert sorted(once() for _ in range(5))[2] < 0.5

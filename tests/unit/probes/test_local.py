@@ -180,6 +180,9 @@ from airworthy.probes.runner import gather
 gather(LocalHost(), [PROBES.get(name) for name in PROBES.names()])
 print(*sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True, env=unmeasured
+    )
     heavy = {"asyncio", "numpy", "torch", "onnxruntime", "subprocess", "ctypes", "logging", "multiprocessing"}
     assert not set(done.stdout.split()) & heavy
