@@ -84,10 +84,10 @@ def test_a_literal_that_means_nothing_hides_none_that_does() -> None:
 
 def test_hostile_input_takes_no_longer() -> None:
     literals = " ".join(text.decode() for text in text_index(standard()).literals)
-    for text in (literals * 200, (literals + "\n") * 200, FULL * 100_000, "\x1b[" * 2_000_000, "\n" * 3_000_000):
+    for text in (literals * 60, (literals + "\n") * 60, FULL * 30_000, "\x1b[" * 600_000, "\n" * 900_000):
         began = time.process_time()
         diagnose(text)
-        assert time.process_time() - began < 8
+        assert time.process_time() - began < 3
 
 
 @settings(max_examples=50)
