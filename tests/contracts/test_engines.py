@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -206,7 +206,7 @@ class TestOnnxRuntime:
     engine = ENGINES.get("onnxruntime")
 
     def load(self, path: Path, **options: Any) -> BatchRunner:
-        return self.engine.load(inspect(path).model, RunnerOptions(**options))
+        return cast("BatchRunner", self.engine.load(inspect(path).model, RunnerOptions(**options)))
 
     def test_a_classifier_answers_with_labels_and_probabilities(self, tmp_path: Path) -> None:
         classifier, unseen = models.digits_classifier()
@@ -276,7 +276,7 @@ class TestOnnxRuntime:
 
 def test_the_null_engine_takes_a_model_that_declares_nothing(tmp_path: Path) -> None:
     model = inspect(models.safetensors(tmp_path / "m.safetensors")).model
-    runner = ENGINES.get("null").load(model, RunnerOptions())
+    runner = cast("BatchRunner", ENGINES.get("null").load(model, RunnerOptions()))
     same(runner.run({"x": rows(3)})["y"], rows(3))
 
 

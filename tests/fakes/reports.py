@@ -13,7 +13,7 @@ from airworthy.core.version import Version
 
 def use_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put two causes where SARIF looks for rules, so that its output doesn't change with the real pages."""
-    import airworthy.causes.registry
+    from airworthy.causes import registry as standard
 
     class Page(Cause):
         page = "A page.\n\n## What happens\n"
@@ -23,7 +23,7 @@ def use_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     for slug in ("driver-too-old", "file-corrupt"):
         registry._targets[slug] = ""
         registry._loaded[slug] = Page(slug=slug, severity=Severity.ERROR, message="")
-    monkeypatch.setattr(airworthy.causes.registry, "CAUSES", registry)
+    monkeypatch.setattr(standard, "CAUSES", registry)
 
 
 HOSTILE = "a\x1b[2J\x1b]0;owned\x07[bold red]x[/]\n::error::forged\r\u202egnp.exe\x00\x9b31m <b>&|`"

@@ -92,13 +92,13 @@ def describe(path: Path) -> Inspection:
 
 def use(monkeypatch: pytest.MonkeyPatch, host: Facts = HOST, port_state: str = "free") -> None:
     """Put the fakes where the flows look for the real ones."""
-    import airworthy.causes.registry
+    from airworthy.causes import registry as standard
     from airworthy.flows import diagnose as diagnosing
     from airworthy.flows import facts as flow
 
     registry: Registry[Cause] = Registry("cause", dict.fromkeys(_catalogue(), "fakes.world:nothing"))
     registry._loaded.update(_catalogue())
-    monkeypatch.setattr(airworthy.causes.registry, "CAUSES", registry)
+    monkeypatch.setattr(standard, "CAUSES", registry)
     monkeypatch.setattr(flow, "gather", lambda **_: host)
     _module(monkeypatch, "airworthy.artifacts.identify", inspect=describe)
     monkeypatch.setattr(diagnosing, "diagnose_parts", _diagnose_parts)

@@ -16,7 +16,8 @@ from onnx import helper
 import awenc_writer
 import models
 from airworthy.artifacts.encryption.models import read_header
-from airworthy.flows.encrypt import NewKey, encrypt, keygen
+from airworthy.flows.answers.encryption import NewKey
+from airworthy.flows.encrypt import encrypt, keygen
 from airworthy.flows.sign import sign
 from certificates import key_pair
 from server.running import environment, running

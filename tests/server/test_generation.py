@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import jsonschema
 import openai
 import pytest
+from openai.types.chat import ChatCompletionChunk
 
 import language_models
 from server.running import Running, running
@@ -123,7 +124,7 @@ def test_several_answers_are_told_apart(client: openai.OpenAI) -> None:
     streamed = {0: "", 1: ""}
     chunks = client.chat.completions.create(model="tiny", messages=HELLO, n=2, seed=5, max_tokens=6, stream=True)
     for chunk in chunks:
-        for choice in chunk.choices:
+        for choice in cast("ChatCompletionChunk", chunk).choices:
             streamed[choice.index] += choice.delta.content or ""
     assert list(streamed.values()) == texts
 

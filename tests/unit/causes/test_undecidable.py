@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import airworthy.causes
+from airworthy.causes import registry
 
-FILES = sorted(Path(airworthy.causes.__file__).parent.rglob("*.py"))
+FILES = sorted(Path(registry.__file__).parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -25,7 +25,8 @@ from airworthy.artifacts.encryption.models import AgeModel, described, read_head
 from airworthy.artifacts.encryption.registry import KEY_SERVICES
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import ExtraMissing, InputNotFound, UnknownName
-from airworthy.flows.encrypt import InTheWay, NewKey, NoStreams, decrypt, encrypt, keygen
+from airworthy.flows.answers.encryption import NewKey
+from airworthy.flows.encrypt import InTheWay, NoStreams, decrypt, encrypt, keygen
 from airworthy.flows.files import OutputExists, OutputFailed
 from key_vault import Vault
 

@@ -62,8 +62,8 @@ def test_everything_leaves_once_and_in_its_tenants_order(given_: list[tuple[str,
     left = [item for index, item in enumerate(items) if index not in gone]
     assert (len(queue), queue.tokens) == (len(left), sum(item.cost for item in left))
     taken: list[Item] = []
-    while (item := queue.take()) is not None:
-        taken.append(item)
+    while (next_ := queue.take()) is not None:
+        taken.append(next_)
     for tenant in "abc":
         assert [each for each in taken if each.tenant == tenant] == [each for each in left if each.tenant == tenant]
     assert (len(taken), len(queue), queue.tokens) == (len(left), 0, 0)

@@ -170,7 +170,10 @@ def test_a_link_is_not_followed(directory: Path, tmp_path: Path) -> None:
 
 
 def _adds(table: str) -> Migration:
-    return Migration(table, lambda connection, _: connection.execute(f"CREATE TABLE {table} (x)") and None)
+    def step(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"CREATE TABLE {table} (x)")
+
+    return Migration(table, step)
 
 
 def test_steps_are_taken_in_order_and_once(directory: Path) -> None:
