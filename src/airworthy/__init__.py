@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airworthy.flows.bench import bench
     from airworthy.flows.causes import causes
+    from airworthy.flows.chat import chat
     from airworthy.flows.check import check
     from airworthy.flows.diagnose import diagnose
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
@@ -26,6 +27,7 @@ __all__ = [
     "__version__",
     "bench",
     "causes",
+    "chat",
     "check",
     "decrypt",
     "diagnose",

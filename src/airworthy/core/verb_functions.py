@@ -9,6 +9,7 @@ from typing import Any
 VERB_FUNCTIONS = {
     "bench": "airworthy.flows.bench:bench",
     "causes": "airworthy.flows.causes:causes",
+    "chat": "airworthy.flows.chat:chat",
     "check": "airworthy.flows.check:check",
     "decrypt": "airworthy.flows.encrypt:decrypt",
     "diagnose": "airworthy.flows.diagnose:diagnose",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -14,6 +15,8 @@ import msgspec
 
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.messages import say
+from airworthy.core.report import Report
+from airworthy.flows.answers.chat import ChatAnswer
 
 CONNECT_TIMEOUT_S = 10.0
 """Seconds for a connection, and for the list of models."""
@@ -53,6 +56,42 @@ class Stats(msgspec.Struct):
         """Tokens a second after the first one; 0 where that can't be told."""
         writing = self.seconds - self.first_token
         return (self.tokens - 1) / writing if self.tokens > 1 and writing > 0 else 0.0
+
+
+def chat(
+    target: str, question: str, *, model: str = "", system: str = "", max_tokens: int | None = None
+) -> Report[ChatAnswer]:
+    """Ask a language model one question.
+
+    Args:
+        target: a model file, which is served for as long as it takes, or the base URL of a server.
+        question: the question.
+        model: the model of the server; the first that chats by default.
+        system: an instruction that begins the conversation.
+        max_tokens: the most tokens of the answer; None leaves it to the server.
+
+    Raises:
+        NotServed: the file could not be served.
+        ChatFailed: the server gave no answer.
+    """
+    from airworthy.flows.temporary import serving
+
+    with contextlib.ExitStack() as stack:
+        url = target if "://" in target else stack.enter_context(serving(target))
+        conversation = Conversation(url, model, max_tokens)
+        conversation.system(system)
+        text = "".join(conversation.ask(question))
+    stats = conversation.stats
+    answer = ChatAnswer(
+        model=conversation.model,
+        text=text,
+        reason=stats.reason,
+        first_token=stats.first_token,
+        seconds=stats.seconds,
+        prompt_tokens=stats.prompt_tokens,
+        tokens=stats.tokens,
+    )
+    return Report(verb="chat", subject=target, results=(), answer=answer)
 
 
 class Conversation:

@@ -16,6 +16,7 @@ from airworthy.core.messages import say
 from airworthy.core.report import SCHEMA, Crashed, Passed, Skipped, VerbAnswer
 from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.answers.causes import Draft, RecordedCauses
+from airworthy.flows.answers.chat import ChatAnswer
 from airworthy.flows.answers.check import CheckAnswer
 from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
@@ -38,6 +39,7 @@ CheckRow = Union[Passed, CheckFailed, Skipped, Crashed]
 ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "up": (ServingAnswer,),
     "bench": (BenchAnswer,),
+    "chat": (ChatAnswer,),
     "check": (CheckAnswer,),
     "diagnose": (DiagnoseAnswer,),
     "causes": (RecordedCauses, Draft),
