@@ -19,6 +19,7 @@ from airworthy.knowledge import (
     datatypes,
     devices,
     glibc,
+    keras,
     kernels,
     libraries,
     loaders,
@@ -77,6 +78,11 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("format_engines", "conversion", loaders.Conversion),
     ("architecture_keys", "family", architecture_keys.Family),
     ("architecture_keys", "extra", architecture_keys.Extra),
+    ("keras", "objects", keras.Objects),
+    ("keras", "functions", keras.Functions),
+    ("keras", "acting", keras.Acting),
+    ("keras", "file_arguments", keras.Names),
+    ("keras", "tensorflow_functions", keras.Names),
 ]
 KNOWN = Knowledge()
 

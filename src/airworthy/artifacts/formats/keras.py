@@ -14,7 +14,8 @@ from airworthy.artifacts.encodings.hdf5 import MAGIC, File
 from airworthy.artifacts.encodings.source import Held, Slice, Source
 from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, Member, place, read_archive, read_member
 from airworthy.artifacts.formats.interface import HEAD
-from airworthy.artifacts.formats.keras_config import acting_parts, described, read_inputs
+from airworthy.artifacts.formats.keras_code import acting_parts
+from airworthy.artifacts.formats.keras_config import described, read_inputs
 from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.inspection import conclude, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
@@ -42,12 +43,16 @@ class _Contents:
     def damaged(self, member: str, error: Damaged) -> None:
         self.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
 
-    def configure(self, text: str | bytes, member: str) -> None:
+    def configure(self, text: str | bytes, member: str, *, compiled: bool = False) -> None:
+        """Read a configuration: the model's, or the one that it is trained on with."""
         try:
             if len(text) > MOST_CONFIG:
                 raise ValueError(say("it is larger than {limit:bytes}", limit=MOST_CONFIG))
-            self.config = json.loads(text)
-            self.code = list(acting_parts(self.config, member))
+            config = json.loads(text)
+            if not compiled:
+                self.config = config
+            found = list(acting_parts(config, member))
+            self.code = self.code if isinstance(self.code, Unknown) else [*self.code, *found]
         except (ValueError, RecursionError) as error:
             problem = " ".join(str(error).split())[:200]
             self.damaged(member, Damaged("structure", say("the configuration is not JSON: {problem}", problem=problem)))
@@ -90,6 +95,8 @@ class Hdf5:
         config = attributes.get(("", "model_config"))
         if isinstance(config, str):
             contents.configure(config, path.name)
+            if isinstance(training := attributes.get(("", "training_config")), str):
+                contents.configure(training, path.name, compiled=True)
         elif file.problems or file.unread:
             contents.code = Unknown(say("not all of {file} can be read", file=path.name))
         return _conclude(path, self.name, contents, head.startswith(MAGIC))
@@ -103,9 +110,9 @@ class Keras:
     folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Whether it is an archive with a configuration and the metadata that Keras writes."""
+        """Whether it is an archive with a configuration and Keras's metadata, or a configuration alone as JSON."""
         if head[:4] != LOCAL_MAGIC:
-            return False
+            return _is_configuration(path, head)
         try:
             with Source(path) as source:
                 names = {member.name for member in read_archive(source).members}
@@ -121,6 +128,9 @@ class Keras:
             if stand_in is not None:
                 return stand_in
             contents = _Contents(path.name)
+            if _begins_as_json(head):
+                contents.configure(source.read(0, min(source.size, MOST_CONFIG + 1)), path.name)
+                return _conclude(path, self.name, contents, True)
             archive = read_archive(source)
             contents.defects += archive.defects
             by_name = {member.name: member for member in archive.members}
@@ -134,6 +144,22 @@ class Keras:
         if "config.json" not in by_name:
             contents.code = Unknown(say("the configuration of {member} cannot be read", member=path.name))
         return _conclude(path, self.name, contents, whole)
+
+
+def _begins_as_json(head: bytes) -> bool:
+    return head.lstrip()[:1] == b"{"
+
+
+def _is_configuration(path: Path, head: bytes) -> bool:
+    """Whether a text is what `model.to_json()` gives: an object that names its class and has a configuration."""
+    if not _begins_as_json(head) or b'"class_name"' not in head or b'"config"' not in head:
+        return False
+    try:
+        with Source(path) as source:
+            found = json.loads(source.read(0, MOST_CONFIG)) if source.size <= MOST_CONFIG else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("class_name"), str) and "config" in found
 
 
 def _read_member(source: Source, member: Member, contents: _Contents) -> None:

@@ -65,7 +65,7 @@ _IMPORTED = "auto-map"
 _TOLD_ELSEWHERE = "config.json"  # by `remote-code-refused`, with what the installed library knows of the architecture
 _TRUSTED = "{member} names {name}, which loaders import when they are told to trust the model's code: {detail}"
 _BESIDE = "{name} in {member}: {detail}; loading the model doesn't open that file"
-_UNSURE = frozenset({"chat-template", "keras-object"})
+_UNSURE = frozenset({"chat-template", "keras-object", "keras-file"})
 """Kinds that are told because they are on no list of what is harmless, and may be."""
 
 

@@ -58,7 +58,8 @@ class EmbeddedCode(Value, frozen=True):
     """The file, or the member inside an archive."""
     kind: str
     """`auto-map`: Python beside the weights; `keras-lambda`, `keras-object`: a layer that is code or a foreign class;
-    `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
+    `keras-pickle`, `keras-saved-model`: a layer that unpickles or loads a graph from elsewhere; `keras-file`: a file or
+    an address that it opens; `tf-operator`: an operator that reads or writes files or calls Python; `torchscript`:
     compiled code that does; `torch-package`: Python in an archive of `torch.package`; `chat-template`: a template
     that asks for more than templates need."""
     name: str
