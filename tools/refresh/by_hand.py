@@ -22,6 +22,11 @@ BY_HAND: dict[tuple[str, str], str] = {
     ("format_engines", "engine"): "the documentation of each program; a row names the page",
     ("framework_floors", "floor"): "the checks that transformers makes when it is imported",
     ("glibc", "release"): "the packages of each distribution: `ldd --version` in its container image",
+    ("keras", "acting"): "the advisories of keras-team/keras, each row's `source`",
+    ("keras", "file_arguments"): "signatures of layers in a release of Keras that take a file, and its advisories",
+    ("keras", "functions"): "BUILTIN_MODULES in keras/src/saving/serialization_lib.py, and the modules that they name",
+    ("keras", "objects"): "subclasses of KerasSaveable and classes with `from_config` in the wheel of Keras",
+    ("keras", "tensorflow_functions"): "the reference of TensorFlow's public interface, functions that only compute",
     ("libstdcxx", "system"): "the packages of each distribution: `strings libstdc++.so.6` in its container image",
     ("moved_modules", "module"): "the release notes of NumPy and scikit-learn",
     (

@@ -279,6 +279,22 @@ NO_FUTURE: dict[tuple[str, str], str] = {
     "that is not listed, and its versions do not matter",
     ("xids", "xid"): "an Xid keeps its meaning in all drivers; a number without a row may be a program's own error, "
     "and gpu-hardware-fault is about errors of the device alone",
+    (
+        "keras",
+        "objects",
+    ): "a class that is newer than the list is not on it, and unsafe-embedded-code reports each such "
+    "class with medium confidence",
+    ("keras", "functions"): "a module that is newer than the list is not on it, and unsafe-embedded-code reports its "
+    "functions with medium confidence",
+    (
+        "keras",
+        "acting",
+    ): "it only gives the reason for classes that are on no list of harmless ones; a new acting class "
+    "is reported as one that is not listed",
+    ("keras", "file_arguments"): "it adds to what is recognised by its spelling: addresses and absolute paths are "
+    "reported under any name of an argument",
+    ("keras", "tensorflow_functions"): "a function that is newer than the list is not on it, and unsafe-embedded-code "
+    "reports it with medium confidence",
 }
 """Table and section → why newer things are no question to it."""
 
