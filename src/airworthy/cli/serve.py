@@ -9,14 +9,16 @@ from airworthy.cli.output import show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.service import run, service_options, settings_of
 from airworthy.cli.verbs import VERBS
+from airworthy.core.messages import say
 
 _HELP = """
 
-Each MODEL is a path, or NAME=PATH. The files are checked, the host is not: `airworthy up` does both."""
+Each MODEL is a path, or NAME=PATH; or the URL of a server whose language models are served through this one. Without
+one, the settings' [[serve.upstreams]] are served. The files are checked, the host is not: `airworthy up` does both."""
 
 
 @click.command("serve", help=VERBS["serve"][1] + _HELP)
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.argument("models", nargs=-1, metavar="MODEL...")
 @service_options
 @finding_options
 def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve: object) -> int:
@@ -24,8 +26,10 @@ def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve
     from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.serve import prepare
 
-    first = models[0].partition("=")[2] or models[0]
+    first = (models[0].partition("=")[2] or models[0]) if models and "://" not in models[0] else "."
     settings, catalogue = settings_of(chosen, first, **serve), catalogue_for(first)
+    if not models and not settings.serve.upstreams:
+        raise click.UsageError(say("name a model, or set [[serve.upstreams]]"))
     with LateProgress() as progress:
         report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
     if not plans:

@@ -112,6 +112,8 @@ def run(
 
 def describe(model: ModelInfo) -> str:
     """A model in one line."""
+    if model.format == "upstream":
+        return say("a language model of another server")
     parts = [model.format]
     if model.architecture:
         parts.append(model.architecture)

@@ -13,7 +13,8 @@ from airworthy.core.errors import Exit
 
 _HELP = """
 
-MODEL is a model file or a folder with one. What blocks it is told with the way out, and nothing is started."""
+MODEL is a model file or a folder with one, or the URL of a server that runs a language model.
+What blocks it is told with the way out, and nothing is started."""
 
 
 @click.command("up", help=VERBS["up"][1] + _HELP)
@@ -26,8 +27,9 @@ def command(model: str, name: str | None, engine: str | None, chosen: Chosen, **
     from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.up import prepare
 
-    settings = settings_of(chosen, model, **serve)
-    catalogue = catalogue_for(model)
+    beside = "." if "://" in model else model
+    settings = settings_of(chosen, beside, **serve)
+    catalogue = catalogue_for(beside)
     with LateProgress() as progress:
         prepared = prepare(model, name=name, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
     status = prepared.report.exit_status(settings.check.fail_on, settings.check.strict)

@@ -16,6 +16,7 @@ import msgspec
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.finding import Severity
 from airworthy.core.messages import say
+from airworthy.core.upstreams import UpstreamSettings, problem_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -163,6 +164,8 @@ class ServeSettings(Section, frozen=True):
     """Where that key's passphrase stands, if it has one: a file, or `env:NAME`; not the passphrase itself."""
     generation: GenerationSettings = GenerationSettings()
     """`[serve.generation]`."""
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    """`[[serve.upstreams]]`: servers whose language models are served through this one."""
     require_signature: str = ""
     """The publisher's public key or root certificate, a PEM file: models that it has not signed are not served."""
 
@@ -335,6 +338,9 @@ def _check_ranges(settings: Settings, source: str) -> None:
             problem = say("`serve.{name}` is {port}, and ports go from 0 to 65535", name=name, port=port)
             raise SettingInvalid(source=source, problem=problem, suggestion="give a port in that range")
     _check_generation(serve.generation, source)
+    problem, suggestion = problem_of(serve.upstreams)
+    if problem:
+        raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
     _check_demands(settings, source)
 
 

@@ -19,6 +19,8 @@ from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
 from airworthy.flows.look import look
 from airworthy.flows.up import plan, served_name
+from airworthy.flows.upstreams import find, is_url, key_given
+from airworthy.flows.upstreams import plans as upstream_plans
 from airworthy.serve.service import InferenceService, Plan
 
 PROBES = ("cpu", "distributions")
@@ -67,7 +69,7 @@ def serve(
     report, plans, facts = prepare(models, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
     if not plans:
         return report
-    causes = catalogue or catalogue_for(plans[0].model.path)
+    causes = catalogue or catalogue_for("." if plans[0].upstreams else plans[0].model.path)
     return run_after(plans, settings, facts, causes, report, on_ready=on_ready)
 
 
@@ -82,7 +84,8 @@ def prepare(
     """Check the files of models and plan how to serve them.
 
     Args:
-        arguments: `PATH` or `NAME=PATH`, one a model.
+        arguments: `PATH` or `NAME=PATH`, one a model; a URL in place of a path is a server that runs models. Those of
+            the settings' `[[serve.upstreams]]` are added.
         engine: the engine to take for all; the first that can load each by default.
         settings: how findings are judged and how the service runs.
         progress: told the stages.
@@ -107,6 +110,9 @@ def prepare(
     plans: dict[str, Plan] = {}
     for argument in arguments:
         name, path = _split(argument)
+        if is_url(path):
+            _add(plans, upstream_plans(find(path, name, settings, key_given())))
+            continue
         with model_path(path) as file:
             inspection = look(file, settings, progress)
         known = facts.merged(inspection.facts)
@@ -115,13 +121,19 @@ def prepare(
         if _report(arguments, results).blocks(settings.check.fail_on):
             continue
         planned = plan(inspection.model, known, settings, name=name, engine=engine)
-        if planned.model.name in plans:
-            raise NameTwice(name=planned.model.name)
-        plans[planned.model.name] = planned
+        _add(plans, (planned,))
+    _add(plans, upstream_plans(settings.serve.upstreams))
     report = _report(arguments, results)
     blocked = report.blocks(settings.check.fail_on)
     # What is known of a model decides about its own failure only.
     return report, () if blocked else tuple(plans.values()), known if len(arguments) == 1 else facts
+
+
+def _add(plans: dict[str, Plan], more: Sequence[Plan]) -> None:
+    for planned in more:
+        if planned.model.name in plans:
+            raise NameTwice(name=planned.model.name)
+        plans[planned.model.name] = planned
 
 
 def _report(arguments: Sequence[str], results: Sequence[CheckResult]) -> Report[ServingAnswer]:

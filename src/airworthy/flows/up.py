@@ -24,6 +24,7 @@ from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.check import examine
 from airworthy.flows.generators import plan_generator
 from airworthy.flows.look import refuse_unopened
+from airworthy.flows.upstreams import find_one, is_url, key_given, plans
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.service import InferenceService, Plan
 from airworthy.state import profiles
@@ -75,7 +76,7 @@ def up(
     from airworthy.flows.service import run_after
 
     settings = settings or Settings()
-    catalogue = catalogue or catalogue_for(model)
+    catalogue = catalogue or catalogue_for("." if is_url(str(model)) else model)
     made = prepare(model, name=name, engine=engine, settings=settings, progress=progress, catalogue=catalogue)
     judged = settings.check
     if made.plan is None or made.report.exit_status(judged.fail_on, judged.strict) is not Exit.OK:
@@ -96,7 +97,7 @@ def prepare(
     """Check a model for this host and plan how to serve it.
 
     Args:
-        path: a model file or folder.
+        path: a model file or folder, or the URL of a server that runs a language model.
         name: the name to serve it under; the file's or folder's own by default.
         engine: the engine to take; the first that can load the model by default.
         settings: how findings are judged and how the service runs.
@@ -111,6 +112,9 @@ def prepare(
     """
     settings = settings or Settings()
     serve = settings.serve
+    if is_url(str(path)):
+        checked = Report(verb="up", subject=str(path), results=(), answer=ServingAnswer())
+        return Prepared(checked, plans(find_one(str(path), name, settings, key_given()))[0], Facts())
     endpoint = (serve.host, serve.port) if check_port and serve.port else None
     report, facts, model = examine(path, settings=settings, endpoint=endpoint, progress=progress, catalogue=catalogue)
     checked = Report(verb="up", subject=report.subject, results=report.results, answer=ServingAnswer())

@@ -248,6 +248,31 @@ class NotText(RequestError):
     hint = "ask for binary output, which carries them"
 
 
+class UpstreamFailed(RequestError):
+    """The server behind a model gave no whole answer."""
+
+    code = "upstream-failed"
+    message = "the server behind this model gave no answer: {detail}"
+    http_status = 502
+
+
+class UpstreamTimeout(RequestError):
+    """The server behind a model took too long."""
+
+    code = "upstream-timeout"
+    message = "the server behind this model took too long: {detail}"
+    http_status = 504
+
+
+class UpstreamUnavailable(RetryLater):
+    """No server behind a model takes requests now."""
+
+    code = "upstream-unavailable"
+    message = "no server behind this model takes requests now: {detail}"
+    hint = "try again after {retry_after} s"
+    http_status = 503
+
+
 def from_failure(code: str, params: dict[str, Any]) -> RequestError:
     """What a worker's failure means to the client: bad input is theirs, the rest is ours."""
     detail = str(params.get("detail") or params.get("problem") or code)
@@ -255,4 +280,8 @@ def from_failure(code: str, params: dict[str, Any]) -> RequestError:
         return PromptTooLong(tokens=params.get("prompt", 0), most=params.get("context", 0))
     if code == "invalid-generation":
         return InvalidRequest(detail=detail)
+    if code == UpstreamUnavailable.code:
+        return UpstreamUnavailable(detail=detail, retry_after=float(params.get("retry_after", 1.0)))
+    if code in (UpstreamFailed.code, UpstreamTimeout.code):
+        return (UpstreamFailed if code == UpstreamFailed.code else UpstreamTimeout)(detail=detail)
     return InvalidRequest(detail=detail) if code == "invalid-input" else InferenceFailed(detail=detail)

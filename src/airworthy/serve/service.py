@@ -16,6 +16,7 @@ import msgspec
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
+from airworthy.core.upstreams import UpstreamSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.access.admin_key import AdminKey
 from airworthy.serve.http.memory import tune_gc
@@ -53,6 +54,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it generates text, rather than taking batches."""
     notes: tuple[str, ...] = ()
     """What its owner is told of it beside its name, `memory …`."""
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    """The servers that run it; none where it runs here."""
     profile_key: str = ""
     """What a profile that a search finds is kept under; empty for no search."""
 
@@ -111,6 +114,7 @@ class InferenceService:
         self._make_link = make_link
         self._failure: AirworthyError | None = None
         self._generation_metrics: Any = None
+        self._upstream_metrics: Any = None
         self._server: Any = None
         self._draining: asyncio.Task[None] | None = None
         self._grace = STOP
@@ -216,8 +220,16 @@ class InferenceService:
 
         if self._generation_metrics is None:
             self._generation_metrics = GenerationMetrics(metrics)
-        counters = self._generation_metrics
-        return ServedGenerator(plan.model, plan.engine, plan.options, self.settings, make_link, counters)
+        counters, settings = self._generation_metrics, self.settings
+        if plan.upstreams:
+            from airworthy.serve.metrics.upstreams import UpstreamMetrics
+            from airworthy.serve.workers.upstreams.link import UpstreamLink
+
+            if self._upstream_metrics is None:
+                self._upstream_metrics = UpstreamMetrics(metrics)
+            make_link = partial(UpstreamLink, plan.upstreams, self._upstream_metrics)
+            settings = msgspec.structs.replace(settings, workers=1)  # a link needs no second one
+        return ServedGenerator(plan.model, plan.engine, plan.options, settings, make_link, counters)
 
     def _make_store(self, meters: Any) -> Any:
         if not self.settings.cache_url:

@@ -87,7 +87,10 @@ class StreamDispatcher:
     @property
     def is_ready(self) -> bool:
         """Whether it takes requests."""
-        return not self._draining and any(worker.state is WorkerState.READY for worker in self.workers)
+        if self._draining:
+            return False
+        ready = (worker.link for worker in self.workers if worker.state is WorkerState.READY)
+        return any(link is not None and link.is_available for link in ready)
 
     @property
     def waiting(self) -> int:
@@ -121,6 +124,9 @@ class StreamDispatcher:
             "workers": [
                 {"state": worker.state.value, "starts": worker.starts, "pid": getattr(worker.link, "pid", 0)}
                 for worker in self.workers
+            ],
+            "upstreams": [
+                each for worker in self.workers if worker.link is not None for each in worker.link.describe()
             ],
         }
 
@@ -244,7 +250,7 @@ class StreamDispatcher:
             worker.running += 1
             self.rate.is_busy(True, stream.began)
             budget = self._settings.timeout - (stream.began - stream.arrived)
-            worker.link.send(Generate(self._number, stream.request, budget), ())
+            worker.link.send(Generate(self._number, stream.request, budget, stream.tenant), ())
 
     def _free_worker(self) -> WorkerSupervisor | None:
         """The ready worker with the fewest requests, if it has a free slot."""
@@ -270,6 +276,8 @@ class StreamDispatcher:
         if running is not None:
             stream = running[1]
             had_output = stream.has_output
+            if not chunk.events:
+                stream.began = now  # nothing new, from an engine that is alive
             for event in chunk.events:
                 stream.feed(event, now)
             if stream.has_output and not had_output:

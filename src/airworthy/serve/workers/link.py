@@ -66,5 +66,12 @@ class WorkerLink(Protocol):
         """Let the runner end by itself, for at most `timeout` seconds; then kill it."""
 
     @property
+    def is_available(self) -> bool:
+        """Whether what is behind a link that is up takes requests: a process does."""
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The state of the servers behind it as plain JSON data; a process has none."""
+
+    @property
     def words(self) -> str:
         """The last that the runner printed, for diagnosis."""

@@ -93,6 +93,15 @@ class ProcessLink(asyncio.Protocol):
         return self._process.pid if self._process else 0
 
     @property
+    def is_available(self) -> bool:
+        """Whether it takes requests: as long as the link is up."""
+        return True
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The servers behind it: none."""
+        return []
+
+    @property
     def words(self) -> str:
         """The last that the worker printed."""
         return self._words.decode(errors="replace")

@@ -94,6 +94,8 @@ class Generate(Message, frozen=True, array_like=True, tag=True):
     """What to generate."""
     budget: float
     """Seconds until nobody waits for it any more."""
+    tenant: str = ""
+    """Who asks: a link to other servers keeps their caches apart by it."""
 
 
 class Chunk(Message, frozen=True, array_like=True, tag=True):

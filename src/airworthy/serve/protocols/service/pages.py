@@ -39,6 +39,27 @@ class Worker(msgspec.Struct):
     """Its process number; 0 while there is none."""
 
 
+class UpstreamHealth(msgspec.Struct):
+    """A server behind a model."""
+
+    url: str
+    """Where it is."""
+    kind: str
+    """Which server it is, `vllm`."""
+    state: str
+    """`closed` takes requests, `open` failed, `paused` asked for a pause, `half-open` is tried, `absent` lacks it."""
+    reason: str
+    """Why it takes none."""
+    expires_seconds: float
+    """Seconds until it is tried again."""
+    running: int
+    """Requests that it has."""
+    priority: int
+    """The lower, the sooner it is taken."""
+    weight: int
+    """Its share among those of its priority."""
+
+
 class ModelHealth(msgspec.Struct):
     """A model."""
 
@@ -50,6 +71,8 @@ class ModelHealth(msgspec.Struct):
     """Requests in workers."""
     workers: list[Worker]
     """Its workers."""
+    upstreams: list[UpstreamHealth] = []
+    """The servers behind it, where it is served by others."""
     signer: str = ""
     """Who signed it, where signatures are asked for: a certificate's subject, or the hash of a public key."""
     batches_rows: str = ""

@@ -1,0 +1,1 @@
+"""Language models that other servers run: the link that takes their place among workers."""
