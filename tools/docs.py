@@ -25,6 +25,7 @@ from airworthy.cli.main import cli
 from airworthy.cli.verbs import VERBS
 from airworthy.core import errors, settings, values
 from airworthy.core.keys import KEYS, Area, Key
+from airworthy.core.upstreams import UpstreamSettings
 from airworthy.core.version import Version
 from airworthy.flows import documents
 
@@ -89,9 +90,23 @@ def settings_page() -> str:
         for field in msgspec.structs.fields(table.type):
             default = msgspec.json.encode(field.default).decode()
             variable = f"{settings.ENVIRONMENT_PREFIX}{table.name}_{field.name}".upper()
-            parts = (f"`{field.name}`", type_name(field.type), f"`{default}`", told[field.name], f"`{variable}`")
+            named = "none" if field.type == tuple[UpstreamSettings, ...] else f"`{variable}`"
+            parts = (f"`{field.name}`", type_name(field.type), f"`{default}`", told[field.name], named)
             rows.append(f"| {' | '.join(cell(part) for part in parts)} |")
         rows.append("")
+    rows += [
+        "## `UpstreamSettings`",
+        "",
+        "An entry `[[serve.upstreams]]`.",
+        "",
+        "| setting | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    told = sentences(UpstreamSettings)
+    for field in msgspec.structs.fields(UpstreamSettings):
+        default = "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
+        rows.append(f"| `{field.name}` | {type_name(field.type)} | {default} | {cell(told[field.name])} |")
+    rows.append("")
     return "\n".join(rows)
 
 

@@ -1,6 +1,6 @@
 """A server of OpenAI's chat interface that misbehaves on demand: the model's name says how.
 
-    ok  slow  ...    the behaviours are the functions `_NAME` below
+ok  slow  ...    the behaviours are the functions `_NAME` below
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ BODIES: dict[str, bytes] = {
     "redirect": answer("307 Temporary Redirect", b"", "Location: http://127.0.0.1:9/\r\n"),
     "context": answer(
         "400 Bad Request",
-        error(
-            "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens in the messages"
-        ),
+        error("This model's maximum context length is 4096 tokens. However, you requested 5000 tokens in the messages"),
     ),
     "context-llama": answer(
         "400 Bad Request", error("too long", type="exceed_context_size_error", n_prompt_tokens=5000, n_ctx=4096)
@@ -106,7 +104,9 @@ class FaultyUpstream:
     """The server; one event loop's."""
 
     def __init__(self, *models: str, owner: str = "someone", **card: Any) -> None:
-        self.models = list(models) or sorted({*BODIES, "hang", "hang-mid-stream", "drip", "pings", "many-packets"})
+        self.models = list(models) or sorted(
+            {*BODIES, "hang", "hang-mid-stream", "stay", "drip", "pings", "many-packets"}
+        )
         self.owner = owner
         self.card = card
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
@@ -145,7 +145,12 @@ class FaultyUpstream:
         writer.close()
 
     async def _answer(
-        self, path: str, headers: dict[str, str], data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        path: str,
+        headers: dict[str, str],
+        data: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         if path.endswith("/v1/models"):
             cards = [{"id": name, "owned_by": self.owner, **self.card} for name in self.models]
@@ -175,7 +180,7 @@ class FaultyUpstream:
             if text is not None:
                 writer.write(text)
                 count += 1
-                if model == "drip" and count == 12:
+                if model == "drip" and count == 24:
                     writer.write(piece(" to fly") + last() + used() + DONE)
                     gone.cancel()
                     return

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import ssl
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from airworthy.core.model import ModelInfo
 from airworthy.core.upstreams import UpstreamSettings
 from airworthy.engines.generation import Finished, GenerationRequest, Sampling, TextDelta
 from airworthy.engines.interface import RunnerOptions
+from airworthy.serve.workers.upstreams import http_client
 from airworthy.serve.workers.upstreams import link as link_module
 from airworthy.serve.workers.upstreams.link import UpstreamLink, UpstreamNotReady
 from airworthy.serve.workers.wire import Chunk, Generate, Load, RunFailure, Tokenize, Tokens
@@ -114,7 +122,9 @@ def test_another_upstream_takes_what_one_could_not_begin(model: str) -> None:
     _run(test)
 
 
-@pytest.mark.parametrize("model", ["status-400", "status-401", "status-413", "status-422", "status-500", "cut", "context"])
+@pytest.mark.parametrize(
+    "model", ["status-400", "status-401", "status-413", "status-422", "status-500", "cut", "context"]
+)
 def test_what_must_not_be_tried_again_is_not(model: str) -> None:
     async def test() -> None:
         server = await FaultyUpstream().start()
@@ -262,8 +272,8 @@ def test_a_comment_moves_only_the_clock_between_pieces() -> None:
         failed = await first.ask()
         assert isinstance(failed, RunFailure)
         assert failed.code == "upstream-timeout"
-        # 12 comments, 0.05 s apart, are twice this clock's limit.
-        between = _Linked(_to(server, "drip", chunk_timeout=0.3))
+        # 24 comments, 0.05 s apart, take longer than this clock's limit.
+        between = _Linked(_to(server, "drip", chunk_timeout=0.8))
         await between.link.start(LOAD, 5)
         assert await between.ask() == Finished("stop", 7, 2)
         for each in (first, between):
@@ -388,3 +398,46 @@ def test_a_busy_answer_is_retried_within_the_deadline_alone() -> None:
         await server.stop()
 
     _run(test)
+
+
+def test_tls_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = _server_tls(tmp_path)
+
+    async def test() -> None:
+        server = FaultyUpstream("ok")
+        listening = await asyncio.start_server(server._serve, "127.0.0.1", 0, ssl=context)
+        port = listening.sockets[0].getsockname()[1]
+        settings = UpstreamSettings(name="m", url=f"https://127.0.0.1:{port}", model="ok")
+        with pytest.raises(UpstreamNotReady, match="TLS"):
+            await _Linked(settings).link.start(LOAD, 0.1)
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+        monkeypatch.setattr(http_client, "_tls", lambda: trusting)
+        linked = _Linked(settings)
+        await linked.link.start(LOAD, 5)
+        assert await linked.ask() == Finished("stop", 7, 2)
+        await linked.link.stop(1)
+        listening.close()
+
+    _run(test)
+
+
+def _server_tls(folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for 127.0.0.1 that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(timezone.utc)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "server.key").write_bytes(private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    return context

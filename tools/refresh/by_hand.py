@@ -45,6 +45,7 @@ BY_HAND: dict[tuple[str, str], str] = {
     ("tensorflow_wheels", "wheel"): "`tf.sysconfig.get_build_info()` of a release",
     ("torch_wheels", "wheel"): "`torch.cuda.get_arch_list()` of each wheel, or TORCH_CUDA_ARCH_LIST in the script "
     "that builds it",
+    ("upstream_kinds", "kind"): "the request types in each server's source, or its documentation; a row names the page",
     ("variants", "library"): "the installation guide of each library; a row names the page",
     ("wheel_platforms", "platform"): "the tags of the wheels' file names on their index",
     ("xids", "xid"): "https://docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html, in our words",

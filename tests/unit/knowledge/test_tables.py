@@ -31,12 +31,14 @@ from airworthy.knowledge import (
     rocm,
     specifications,
     transformers,
+    upstreams,
     xids,
 )
 from airworthy.knowledge.answers import Basis
 from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
+    ("upstream_kinds", "kind", upstreams.UpstreamKind),
     ("cuda_drivers", "floor", cuda.Floor),
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ def test_lines_end_in_any_of_three_ways(end: bytes) -> None:
 def test_events_are_the_same_in_any_cut(cuts: list[int], end: bytes) -> None:
     stream = STREAM.replace(b"\n", end)
     places = [0, *sorted(cuts), len(stream)]
-    assert _read(*(stream[a:b] for a, b in zip(places, places[1:], strict=False))) == EVENTS
+    assert _read(*(stream[a:b] for a, b in itertools.pairwise(places))) == EVENTS
 
 
 @given(st.lists(st.binary(max_size=50), max_size=10))
@@ -283,7 +284,18 @@ def test_text_reasoning_and_usage() -> None:
             st.lists(inner, max_size=3)
             | st.dictionaries(
                 st.sampled_from(
-                    ["choices", "delta", "content", "tool_calls", "function", "name", "index", "logprobs", "usage", "error"]
+                    [
+                        "choices",
+                        "delta",
+                        "content",
+                        "tool_calls",
+                        "function",
+                        "name",
+                        "index",
+                        "logprobs",
+                        "usage",
+                        "error",
+                    ]
                 ),
                 inner,
                 max_size=4,
@@ -305,7 +317,9 @@ def test_any_json_is_events_or_an_upstreams_error(piece: Any) -> None:
 def test_errors_hide_keys_and_pages() -> None:
     assert describe(b'{"error":{"message":"bad key sk-abcdefgh"}}')[0] == "bad key ***"
     assert describe(b"  <html>") == ("it answered with a page of HTML", {})
-    assert of_status(401, b'{"error":"sk-abcdefgh"}', None).detail == "it refuses the key that it was given (status 401)"
+    assert (
+        of_status(401, b'{"error":"sk-abcdefgh"}', None).detail == "it refuses the key that it was given (status 401)"
+    )
     assert of_status(500, b'{"error":"prompt"}', None).summary == "status 500"
     late = of_error_event({"message": "busy", "code": 503})
     assert (late.can_retry, late.blames) == (True, True)

@@ -10,6 +10,8 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.serve.workers.wire import RunFailure
 
+UNAVAILABLE = "upstream-unavailable"
+"""The code of a failure that says when to come back."""
 RETRIED = frozenset({429, 502, 503, 504})
 """Statuses after which another upstream, or the same one later, may answer."""
 CLIENTS_OWN = frozenset({400, 413, 422})
@@ -64,14 +66,16 @@ def of_status(status: int, body: bytes, retry_after: float | None) -> UpstreamEr
         return UpstreamError(detail, code="invalid-generation", blames=False)
     if status == 429:
         return UpstreamError(
-            say("it asks for a pause"), code="upstream-unavailable", retry=True, pause=retry_after or 0.0, blames=False
+            say("it asks for a pause"), code=UNAVAILABLE, retry=True, pause=retry_after or 0.0, blames=False
         )
     if status in (401, 403):
         return UpstreamError(say("it refuses the key that it was given (status {status})", status=status))
     if 300 <= status < 400:
         return UpstreamError(say("it redirects (status {status}), which is not followed", status=status))
-    pause = retry_after if status == 503 else None
-    return UpstreamError(detail, retry=status in RETRIED, pause=pause, summary=say("status {status}", status=status))
+    summary = say("status {status}", status=status)
+    if status == 503:
+        return UpstreamError(detail, code=UNAVAILABLE, retry=True, pause=retry_after, summary=summary)
+    return UpstreamError(detail, retry=status in RETRIED, summary=summary)
 
 
 def of_error_event(error: Any) -> UpstreamError:

@@ -19,7 +19,7 @@ from airworthy.serve.workers.failures import one_line
 from airworthy.serve.workers.link import OnEnd, OnReply, Order
 from airworthy.serve.workers.upstreams.answers import AnswerReader
 from airworthy.serve.workers.upstreams.breaker import BreakerState
-from airworthy.serve.workers.upstreams.failures import UpstreamError
+from airworthy.serve.workers.upstreams.failures import UNAVAILABLE, UpstreamError
 from airworthy.serve.workers.upstreams.requests import cache_salt, refusal
 from airworthy.serve.workers.upstreams.selection import RetryBudget, WeightedChoice
 from airworthy.serve.workers.upstreams.upstream import KeyUnreadable, Upstream, finished
@@ -238,11 +238,11 @@ class UpstreamLink:
         tried: list[Upstream] = []
         last: UpstreamError | None = None
         while True:
+            if tried and all(each in tried for each in able):
+                await asyncio.sleep(BACKOFF_S * 2.0 ** (len(tried) - 1) * random.uniform(0.5, 1.5))  # noqa: S311
             upstream = await self._next(able, tried, until)
             if upstream is None:
                 return self._fail(self._unavailable(run.id, able, last))
-            if upstream in tried:
-                await asyncio.sleep(BACKOFF_S * 2.0 ** (len(tried) - 1) * random.uniform(0.5, 1.5))  # noqa: S311
             try:
                 await self._try(run, upstream)
             except UpstreamError as error:
@@ -253,7 +253,7 @@ class UpstreamLink:
                     self._counters.retried(self._model)
                     self._readers[run.id] = AnswerReader(run.request)
                     continue
-                if error.code == "upstream-unavailable":
+                if error.code == UNAVAILABLE or error.pause is not None:
                     return self._fail(self._unavailable(run.id, able, error))
                 return self._fail(error.failure(run.id))
             return None
@@ -310,14 +310,15 @@ class UpstreamLink:
 
     def _unavailable(self, number: int, able: Sequence[Upstream], last: UpstreamError | None) -> RunFailure:
         """Why no upstream takes a request, and when one may."""
-        if last is not None and last.code != "upstream-unavailable":
+        if last is not None and last.code != UNAVAILABLE and last.pause is None:
             return last.failure(number)
         now = asyncio.get_running_loop().time()
         waits = [each.breaker.expires - now for each in able if each.is_listed and each.breaker.expires > now]
         # Without addresses, which are none of the client's business; `/health` has them.
         reasons = sorted({each.breaker.reason if each.is_listed else say("the model is not there") for each in able})
-        params = {"detail": "; ".join(filter(None, reasons)), "retry_after": max(1.0, min(waits, default=1.0))}
-        return RunFailure(number, "upstream-unavailable", params)
+        detail = last.summary if last is not None else "; ".join(filter(None, reasons))
+        params = {"detail": detail, "retry_after": max(1.0, min(waits, default=1.0))}
+        return RunFailure(number, UNAVAILABLE, params)
 
     def _fail(self, failure: RunFailure) -> None:
         self._on_reply(failure, _NO_DATA)
