@@ -97,6 +97,11 @@ def _run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(test(), 60))
 
 
+async def _until_false(condition: Callable[[], bool]) -> None:
+    while condition():  # noqa: ASYNC110 - what is awaited happens in another task or at a socket
+        await asyncio.sleep(0.01)
+
+
 def _to(server: FaultyUpstream, model: str, **more: Any) -> UpstreamSettings:
     return UpstreamSettings(name="m", url=server.url, model=model, **more)
 
@@ -169,12 +174,10 @@ def test_a_single_upstream_fails_fast_and_is_probed_once(monkeypatch: pytest.Mon
         failed = await linked.ask()
         assert isinstance(failed, RunFailure)
         assert (failed.code, failed.params["retry_after"], len(server.of("m"))) == ("upstream-unavailable", 1.0, 3)
-        while not linked.link.is_available:
-            await asyncio.sleep(0.01)
+        await _until_false(lambda: not linked.link.is_available)
         del server.bodies["m"]  # it hangs
         probe = linked.begin()
-        while len(server.of("m")) < 4:
-            await asyncio.sleep(0.01)
+        await _until_false(lambda: len(server.of("m")) < 4)
         assert linked.link.describe()[0]["state"] == "half-open"
         beside = await linked.ask()
         assert isinstance(beside, RunFailure)
@@ -241,8 +244,7 @@ def test_slots_of_an_upstream_are_a_bound() -> None:
         for number in numbers[1:]:
             linked.link.cancel(number)
             await linked.end(number)
-        while server.gone < 3:
-            await asyncio.sleep(0.01)
+        await _until_false(lambda: server.gone < 3)
         await linked.link.stop(1)
         await server.stop()
 
@@ -351,8 +353,7 @@ def test_it_waits_for_a_server_that_is_starting_and_for_no_other(tmp_path: Path)
             await _Linked(_to(server, "ok")).link.start(LOAD, 0.5)
         late = _Linked(_to(server, "ok"))
         starting = asyncio.ensure_future(late.link.start(LOAD, 20))
-        while not late.link._upstreams or "no connection" not in late.link._upstreams[0].problem:
-            await asyncio.sleep(0.01)
+        await _until_false(lambda: not late.link._upstreams or "no connection" not in late.link._upstreams[0].problem)
         assert not late.link.is_available
         await server.start(port)
         assert (await starting).generator is not None
@@ -370,15 +371,13 @@ def test_a_model_that_an_upstream_unloads_is_absent(monkeypatch: pytest.MonkeyPa
         linked = _Linked(_to(server, "ok"))
         await linked.link.start(LOAD, 5)
         server.models[:] = ["another"]
-        while linked.link.is_available:
-            await asyncio.sleep(0.01)
+        await _until_false(lambda: linked.link.is_available)
         assert linked.link.describe()[0]["state"] == "absent"
         failed = await linked.ask()
         assert isinstance(failed, RunFailure)
         assert failed.code == "upstream-unavailable"
         server.models[:] = ["ok"]
-        while not linked.link.is_available:
-            await asyncio.sleep(0.01)
+        await _until_false(lambda: not linked.link.is_available)
         assert await linked.ask() == Finished("stop", 7, 2)
         await linked.link.stop(1)
         await server.stop()
