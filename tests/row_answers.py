@@ -50,7 +50,7 @@ async def _compare(path: Path, graph: RowGraph, answers: int, seed: int, setting
     model = inspect(path).model
     given = ServeSettings(max_queue=answers + 1, search=False, **settings)
     served = ServedModel(model, "onnxruntime", RunnerOptions(threads=1, lanes=1), given, ProcessLink, Metrics())
-    served.dispatcher.begin()
+    served.start()
     try:
         await served.loaded()
         waiting = [asyncio.ensure_future(_ask(served, rows)) for rows in requests]

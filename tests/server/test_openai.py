@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -11,7 +15,7 @@ import openai
 import pytest
 
 import models
-from server.running import Running
+from server.running import Running, running, standing_still, wait_inside
 
 
 @pytest.fixture
@@ -109,3 +113,28 @@ def test_vectors_are_cut_where_the_model_was_trained_for_it(service: Running, en
     for wrong in (0, 5, -1):
         answer = ask(dimensions=wrong)
         assert (answer.status_code, "have 1 to 4" in answer.json()["error"]["message"]) == (400, True), answer.text
+
+
+def test_many_inputs_are_let_in_together_or_not_at_all(files: Path) -> None:
+    def ask(count: int) -> httpx.Response:
+        body = {"model": "words", "input": [f"w{number % 20 + 1}" for number in range(count)]}
+        return httpx.post(f"{service.url}/v1/embeddings", json=body, timeout=30)
+
+    with running("serve", files / "words", env={"AIRWORTHY_SERVE_MAX_QUEUE": "100"}) as service:
+        with ThreadPoolExecutor(2) as pool, standing_still(service, "words"):
+            inside = [pool.submit(ask, 1)]
+            wait_inside(service, "words", 1)
+            inside.append(pool.submit(ask, 50))
+            wait_inside(service, "words", 51)
+            refused = ask(2048)
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] == "overloaded"
+            assert int(refused.headers["retry-after"]) >= 1
+            state = service.health()["models"]["words"]
+            assert (state["waiting"], state["running"]) == (50, 1), "none of them took a place"
+            os.kill(service.worker("words"), signal.SIGCONT)
+            assert [each.result(20).status_code for each in inside] == [200, 200]
+        whole = ask(2048)
+        assert whole.status_code == 200, "an idle model takes it"
+        assert len(whole.json()["data"]) == 2048
+        assert service.stop() == 0

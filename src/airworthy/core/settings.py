@@ -93,7 +93,7 @@ class ServeSettings(Section, frozen=True):
     max_bodies: int = 1024 * 1024 * 1024
     """Bytes of request bodies that are held at the same time; one that has no room is answered with 503."""
     max_queue: int = 0
-    """Requests that may wait for a model; one more is answered with 503. 0: 256, and what a second suffices for."""
+    """Inputs that may wait for a model. 0 chooses: 256, or more if the model is estimated to clear them in a second."""
     max_batch: int = 32
     """The most rows that run together."""
     batch_rows: bool = True

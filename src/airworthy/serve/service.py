@@ -176,7 +176,7 @@ class InferenceService:
                     self._trial_store,
                 )
         for served in models.values():
-            served.dispatcher.begin()
+            served.start()
         self._models = models
         # Tasks run when the loop turns: without a pause the processes would start behind the imports below.
         await asyncio.sleep(_HEAD_START)
@@ -270,7 +270,7 @@ class InferenceService:
         return text
 
     async def _drain(self, timeout: float) -> None:
-        await asyncio.gather(*(served.dispatcher.drain(timeout) for served in self._models.values()))
+        await asyncio.gather(*(served.drain(timeout) for served in self._models.values()))
 
     async def _load(self) -> None:
         try:
@@ -280,7 +280,7 @@ class InferenceService:
                 self.load_seconds[name] = (await self._models[name].loaded(place)).seconds
         except AirworthyError as error:
             self._failure, self.failed = error, plan
-            self.words = self._models[name].dispatcher.words
+            self.words = self._models[name].words
             self.stop()
             return
         tune_gc()

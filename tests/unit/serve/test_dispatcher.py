@@ -17,7 +17,8 @@ from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import LoadFailed, RunnerOptions
 from airworthy.serve import errors
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
-from airworthy.serve.scheduling.dispatcher import Dispatcher
+from airworthy.serve.scheduling.admission import Demand
+from airworthy.serve.scheduling.model_runtime import ModelRuntime
 from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.scheduler import Limits
@@ -79,11 +80,11 @@ class FakeLink:
         self.kill()
 
 
-def _dispatcher(make_link: Any = FakeLink, limits: Limits | None = None, **changes: Any) -> Dispatcher:
+def _runtime(make_link: Any = FakeLink, limits: Limits | None = None, **changes: Any) -> ModelRuntime:
     given = {"deadline": 5.0, **changes}
     meters = ModelMetrics(Metrics(), "m")
     load = Load("fake", MODEL, RunnerOptions())
-    return Dispatcher(load, ServeSettings(**given), make_link, meters, limits or Limits(rows=8))
+    return ModelRuntime(load, ServeSettings(**given), make_link, meters, limits or Limits(rows=8))
 
 
 def _tensor(*values: int) -> Tensor:
@@ -106,12 +107,12 @@ requests = st.lists(
 @given(requests, st.integers(1, 3))
 def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, float | None]], workers: int) -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(workers=workers)
-        dispatcher.begin()
-        await dispatcher.loaded()
+        runtime = _runtime(workers=workers)
+        runtime.start()
+        await runtime.pool.loaded()
 
         async def call(values: list[int], cancel_after: float | None) -> str:
-            answer = dispatcher.submit(InferenceRequest([_tensor(*values)], "g", len(values)))
+            answer = runtime.submit(InferenceRequest([_tensor(*values)], "g", len(values)))
             if cancel_after is not None:
                 asyncio.get_running_loop().call_later(cancel_after, answer.cancel)
             try:
@@ -135,106 +136,106 @@ def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, floa
         for (values, _, _), ending in zip(plan, endings, strict=True):
             if not {POISON, DEADLY} & set(values):
                 assert ending in ("answered", "cancelled"), (values, ending)
-        await dispatcher.stop(0.1)
-        assert dispatcher.running == 0
+        await runtime.stop(0.1)
+        assert runtime.running == 0
 
     _run(main)
 
 
 def test_a_full_queue_is_refused_with_a_time_to_come_back() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(max_queue=3)
-        dispatcher.begin()
-        await dispatcher.loaded()
-        answers = [dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))]
+        runtime = _runtime(max_queue=3)
+        runtime.start()
+        await runtime.pool.loaded()
+        answers = [runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))]
         await asyncio.sleep(0.01)
-        answers += [dispatcher.submit(InferenceRequest([_tensor(1)], "g")) for _ in range(3)]
+        answers += [runtime.submit(InferenceRequest([_tensor(1)], "g")) for _ in range(3)]
         with pytest.raises(errors.Overloaded) as caught:
-            dispatcher.check_room()
+            runtime.require()
         assert caught.value.retry_after >= 1
-        await dispatcher.drain(0.01)
+        await runtime.drain(0.01)
         assert [type(answer.exception()) for answer in answers] == [errors.NotReady] * 4
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_a_deadline_ends_what_waits_and_what_runs() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(deadline=0.15)
-        dispatcher.begin()
-        await dispatcher.loaded()
-        running = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
+        runtime = _runtime(deadline=0.15)
+        runtime.start()
+        await runtime.pool.loaded()
+        running = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
-        waiting = dispatcher.submit(InferenceRequest([_tensor(1)], "g"))
+        waiting = runtime.submit(InferenceRequest([_tensor(1)], "g"))
         for answer in (running, waiting):
             with pytest.raises(errors.DeadlinePassed):
                 await answer
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_a_worker_that_gives_no_answer_is_replaced() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(stall_timeout=0.1)
-        dispatcher.begin()
-        await dispatcher.loaded()
-        hung = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
+        runtime = _runtime(stall_timeout=0.1)
+        runtime.start()
+        await runtime.pool.loaded()
+        hung = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))
         with pytest.raises(errors.WorkerLost):
             await hung
-        outputs = await dispatcher.submit(InferenceRequest([_tensor(4)], "g"))
+        outputs = await runtime.submit(InferenceRequest([_tensor(4)], "g"))
         assert unpack("INT64", outputs[0].data) == [8]
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_a_model_that_loses_rows_is_no_longer_batched() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(lambda reply, end: FakeLink(reply, end, loses_rows=True))
-        dispatcher.begin()
-        await dispatcher.loaded()
-        answers = [dispatcher.submit(InferenceRequest([_tensor(value)], "g")) for value in range(6)]
+        runtime = _runtime(lambda reply, end: FakeLink(reply, end, loses_rows=True))
+        runtime.start()
+        await runtime.pool.loaded()
+        answers = [runtime.submit(InferenceRequest([_tensor(value)], "g")) for value in range(6)]
         assert [unpack("INT64", (await answer)[0].data) for answer in answers] == [[2 * value] for value in range(6)]
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_a_model_that_no_worker_loads_is_told_and_refused() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(lambda reply, end: FakeLink(reply, end, refuses=True))
-        dispatcher.begin()
+        runtime = _runtime(lambda reply, end: FakeLink(reply, end, refuses=True))
+        runtime.start()
         with pytest.raises(LoadFailed):
-            await dispatcher.loaded()
-        assert dispatcher.state == "failed"
+            await runtime.pool.loaded()
+        assert runtime.state == "failed"
         with pytest.raises(errors.NotReady, match="could not load"):
-            dispatcher.check_room()
-        await dispatcher.stop(0.1)
+            runtime.require()
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_a_client_that_leaves_frees_its_place() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher()
-        dispatcher.begin()
-        await dispatcher.loaded()
-        hung = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
+        runtime = _runtime()
+        runtime.start()
+        await runtime.pool.loaded()
+        hung = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
 
         leaves: list[Callable[[], None]] = []
-        left = dispatcher.submit(InferenceRequest([_tensor(1)], "g"), RequestOptions(leaves.append))
-        stays = dispatcher.submit(InferenceRequest([_tensor(2)], "g"))
+        left = runtime.submit(InferenceRequest([_tensor(1)], "g"), RequestOptions(leaves.append))
+        stays = runtime.submit(InferenceRequest([_tensor(2)], "g"))
         leaves[0]()
         with pytest.raises(errors.ClientGone):
             await left
         await asyncio.sleep(0.12)
-        assert dispatcher.waiting == 1
+        assert runtime.waiting == 1
         hung.cancel()
         stays.cancel()
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
@@ -248,26 +249,26 @@ def test_priorities_are_a_head_start_and_no_more() -> None:
                 sent.extend(array("q", bytes(data[0])))
                 super().send(run, data)
 
-        dispatcher = _dispatcher(Noting, limits=Limits(rows=1), deadline=0.8)
-        dispatcher.begin()
-        await dispatcher.loaded()
-        block = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))
+        runtime = _runtime(Noting, limits=Limits(rows=1), deadline=0.8)
+        runtime.start()
+        await runtime.pool.loaded()
+        block = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))
         await asyncio.sleep(0.01)
 
         def ask(number: int, priority: Priority) -> asyncio.Future[Any]:
-            return dispatcher.submit(InferenceRequest([_tensor(number)], "g"), RequestOptions(priority=priority))
+            return runtime.submit(InferenceRequest([_tensor(number)], "g"), RequestOptions(priority=priority))
 
         answers = [ask(1, Priority.LOW)]
         await asyncio.sleep(0.25)  # more than a quarter of the deadline
         answers += [ask(2, Priority.LOW), ask(3, Priority.NORMAL), ask(4, Priority.NORMAL), ask(5, Priority.HIGH)]
-        assert dispatcher.waiting == 5
+        assert runtime.waiting == 5
         block.cancel()
-        link = dispatcher.slots[0].link
+        link = runtime.pool.workers[0].link
         assert link is not None
         link.kill()  # the new worker takes what waits, one by one
         await asyncio.gather(*answers)
         assert sent == [SILENT, 5, 1, 3, 4, 2]
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
@@ -284,57 +285,57 @@ def test_priorities_are_a_head_start_and_no_more() -> None:
 )
 def test_a_full_batch_is_sent_before_a_lane_is_free(seconds: float, length: int, asked: int, waiting: int) -> None:
     async def main() -> None:
-        dispatcher = _dispatcher()
-        dispatcher.begin()
-        await dispatcher.loaded()
+        runtime = _runtime()
+        runtime.start()
+        await runtime.pool.loaded()
         limits = Limits(rows=32, tokens=4 * length) if length else Limits(rows=4)
-        dispatcher.take_profile(Profile(lanes=2, batch=4, points=((4.0, seconds),)), limits)
-        inside = [dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g", length=length)) for _ in range(asked)]
+        runtime.take_profile(Profile(lanes=2, batch=4, points=((4.0, seconds),)), limits)
+        inside = [runtime.submit(InferenceRequest([_tensor(SILENT)], "g", length=length)) for _ in range(asked)]
         await asyncio.sleep(0.01)
-        assert (dispatcher.waiting, dispatcher.running) == (waiting, asked - waiting)
+        assert (runtime.waiting, runtime.running) == (waiting, asked - waiting)
         for answer in inside:
             answer.cancel()
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_what_has_no_hurry_leaves_room_for_others() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(limits=Limits(rows=1), max_queue=4)
-        dispatcher.begin()
-        await dispatcher.loaded()
-        inside = [dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"))]
+        runtime = _runtime(limits=Limits(rows=1), max_queue=4)
+        runtime.start()
+        await runtime.pool.loaded()
+        inside = [runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))]
         await asyncio.sleep(0.01)
         low = RequestOptions(priority=Priority.LOW)
-        inside += [dispatcher.submit(InferenceRequest([_tensor(1)], "g"), low) for _ in range(2)]
+        inside += [runtime.submit(InferenceRequest([_tensor(1)], "g"), low) for _ in range(2)]
         with pytest.raises(errors.Overloaded):
-            dispatcher.submit(InferenceRequest([_tensor(1)], "g"), low)
-        dispatcher.check_room()
-        inside.append(dispatcher.submit(InferenceRequest([_tensor(1)], "g")))
+            runtime.require(Demand(priority=Priority.LOW))
+        runtime.require()
+        inside.append(runtime.submit(InferenceRequest([_tensor(1)], "g")))
         for answer in inside:
             answer.cancel()
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)
 
 
 def test_a_client_may_wait_for_less_than_the_service_lets_it() -> None:
     async def main() -> None:
-        dispatcher = _dispatcher(deadline=5.0)
-        dispatcher.begin()
-        await dispatcher.loaded()
+        runtime = _runtime(deadline=5.0)
+        runtime.start()
+        await runtime.pool.loaded()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        hurried = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"), RequestOptions(timeout=0.1))
+        hurried = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"), RequestOptions(timeout=0.1))
         with pytest.raises(errors.DeadlinePassed) as caught:
             await hurried
         assert 0.1 <= loop.time() - began < 1
         assert caught.value.params["deadline"] == 0.1
-        before = dispatcher.submit(InferenceRequest([_tensor(SILENT)], "g"), RequestOptions(arrived=loop.time() - 4.8))
+        before = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"), RequestOptions(arrived=loop.time() - 4.8))
         with pytest.raises(errors.DeadlinePassed):
             await before
         assert loop.time() - began < 2, "its time before the door counts"
-        await dispatcher.stop(0.1)
+        await runtime.stop(0.1)
 
     _run(main)

@@ -25,7 +25,7 @@ BY_NAME = {graph.name: graph for graph in (*FAMILY, RANDOM)}
 ALL_WELL = TrialOutcome(True, True, True, 50)
 
 
-class FakeDispatcher:
+class FakeRuntime:
     """Says that a model is loaded, and what trial runs found."""
 
     def __init__(
@@ -34,6 +34,7 @@ class FakeDispatcher:
         self.ready = Ready(model.inputs, model.outputs, 1, 0.1, proof=proof)
         self.outcome = outcome
         self.asked: list[RowTrials] = []
+        self.pool = self
 
     async def loaded(self) -> Ready:
         """Be loaded."""
@@ -47,7 +48,7 @@ class FakeDispatcher:
 
 def decide(
     model: ModelInfo,
-    dispatcher: FakeDispatcher,
+    runtime: FakeRuntime,
     *,
     engine: str = "onnxruntime",
     options: RunnerOptions | None = None,
@@ -59,7 +60,7 @@ def decide(
     """The decision on a model."""
     given = ServeSettings(**settings)
     rules = JoiningRules(model, engine, options or RunnerOptions(), given, texts, store, caches=caches)
-    _, joining = asyncio.run(rules.decide(dispatcher))  # type: ignore[arg-type]
+    _, joining = asyncio.run(rules.decide(runtime))  # type: ignore[arg-type]
     return joining
 
 
@@ -70,19 +71,19 @@ def saved(graph: RowGraph, folder: Path) -> ModelInfo:
 
 def test_what_the_graph_proves_needs_no_trial(tmp_path: Path) -> None:
     model = saved(BY_NAME["mlp"], tmp_path)
-    dispatcher = FakeDispatcher(model)
-    joining = decide(model, dispatcher)
+    runtime = FakeRuntime(model)
+    joining = decide(model, runtime)
     assert (joining.rows, joining.repeats, joining.text, joining.keeps_text) == (True, True, "yes", "yes")
-    assert dispatcher.asked == []
+    assert runtime.asked == []
 
 
 def test_no_trial_overrules_what_the_graph_denies(tmp_path: Path) -> None:
     model = saved(BY_NAME["gram"], tmp_path)
-    dispatcher = FakeDispatcher(model)
-    joining = decide(model, dispatcher)
+    runtime = FakeRuntime(model)
+    joining = decide(model, runtime)
     assert not joining.rows
     assert joining.text == "no, because MatMul (n1) combines rows with each other"
-    assert dispatcher.asked == []
+    assert runtime.asked == []
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,11 @@ def test_no_trial_overrules_what_the_graph_denies(tmp_path: Path) -> None:
 )
 def test_trials_decide_what_no_rule_does(outcome: TrialOutcome | None, text: str, tmp_path: Path) -> None:
     model = saved(BY_NAME["sequence"], tmp_path)
-    dispatcher = FakeDispatcher(model, outcome)
-    joining = decide(model, dispatcher, max_batch=24)
+    runtime = FakeRuntime(model, outcome)
+    joining = decide(model, runtime, max_batch=24)
     assert joining.rows == (outcome == ALL_WELL)
     assert joining.text.endswith(text)
-    assert dispatcher.asked == [RowTrials(True, False, False, 24)]
+    assert runtime.asked == [RowTrials(True, False, False, 24)]
 
 
 @pytest.mark.parametrize(
@@ -113,28 +114,28 @@ def test_trials_decide_what_no_rule_does(outcome: TrialOutcome | None, text: str
 def test_settings_forbid_and_spare_the_trials(settings: dict[str, Any], text: str, tmp_path: Path) -> None:
     for name in ("mlp", "sequence"):
         model = saved(BY_NAME[name], tmp_path)
-        dispatcher = FakeDispatcher(model)
-        assert decide(model, dispatcher, **settings).text == text
-        assert dispatcher.asked == []
+        runtime = FakeRuntime(model)
+        assert decide(model, runtime, **settings).text == text
+        assert runtime.asked == []
 
 
 def test_another_engine_or_format_is_tried(tmp_path: Path) -> None:
     model = saved(BY_NAME["gram"], tmp_path)
-    dispatcher = FakeDispatcher(model, TrialOutcome(problem="parted"))
-    assert "its graph cannot be read" in decide(model, dispatcher, engine="null").text
-    assert dispatcher.asked == [RowTrials(True, False, True, 32)]
+    runtime = FakeRuntime(model, TrialOutcome(problem="parted"))
+    assert "its graph cannot be read" in decide(model, runtime, engine="null").text
+    assert runtime.asked == [RowTrials(True, False, True, 32)]
 
 
 def test_a_worker_that_reads_the_graph_itself_is_believed(tmp_path: Path) -> None:
     model = saved(BY_NAME["gram"], tmp_path)
     told = GraphProof(Verdict(INDEPENDENT), Verdict(INDEPENDENT), Verdict(INDEPENDENT))
-    assert decide(model, FakeDispatcher(model, proof=told)).rows
+    assert decide(model, FakeRuntime(model, proof=told)).rows
 
 
 def test_a_file_that_changes_while_it_loads_is_not_proven(tmp_path: Path) -> None:
     model = saved(BY_NAME["mlp"], tmp_path)
 
-    class Changing(FakeDispatcher):
+    class Changing(FakeRuntime):
         async def loaded(self) -> Ready:
             os.utime(model.entry, ns=(1, 1))
             return await super().loaded()
@@ -146,7 +147,7 @@ def test_a_file_that_changes_while_it_loads_is_not_proven(tmp_path: Path) -> Non
 
 def test_random_numbers_are_neither_batched_nor_kept(tmp_path: Path) -> None:
     model = saved(RANDOM, tmp_path)
-    joining = decide(model, FakeDispatcher(model))
+    joining = decide(model, FakeRuntime(model))
     assert (joining.rows, joining.repeats) == (False, False)
     assert joining.text == joining.keeps_text == "no, because RandomNormalLike (n0) gives random numbers"
 
@@ -154,9 +155,9 @@ def test_random_numbers_are_neither_batched_nor_kept(tmp_path: Path) -> None:
 def test_what_may_be_kept_is_tried_only_where_something_is_kept(tmp_path: Path) -> None:
     model = saved(BY_NAME["unknown-operator"], tmp_path)
     for caches in (True, False):
-        dispatcher = FakeDispatcher(model, TrialOutcome(True, False, caches))
-        assert decide(model, dispatcher, caches=caches).repeats == caches
-        assert dispatcher.asked == [RowTrials(True, False, caches, 32)]
+        runtime = FakeRuntime(model, TrialOutcome(True, False, caches))
+        assert decide(model, runtime, caches=caches).repeats == caches
+        assert runtime.asked == [RowTrials(True, False, caches, 32)]
 
 
 def test_trials_are_kept_for_the_same_content_engine_and_options(tmp_path: Path) -> None:
@@ -164,9 +165,9 @@ def test_trials_are_kept_for_the_same_content_engine_and_options(tmp_path: Path)
     model = saved(BY_NAME["sequence"], tmp_path)
 
     def asked(model: ModelInfo, **more: Any) -> int:
-        dispatcher = FakeDispatcher(model)
-        assert decide(model, dispatcher, store=store, **more).rows
-        return len(dispatcher.asked)
+        runtime = FakeRuntime(model)
+        assert decide(model, runtime, store=store, **more).rows
+        return len(runtime.asked)
 
     assert asked(model) == 1
     assert asked(model) == 0
@@ -179,9 +180,9 @@ def test_trials_that_ran_out_of_time_are_made_again(tmp_path: Path) -> None:
     store = KeptTrials(Settings(state=StateSettings(directory=str(tmp_path / "state"))))
     model = saved(BY_NAME["sequence"], tmp_path)
     for _ in range(2):
-        dispatcher = FakeDispatcher(model, TrialOutcome(problem="slow"))
-        assert not decide(model, dispatcher, store=store).rows
-        assert len(dispatcher.asked) == 1
+        runtime = FakeRuntime(model, TrialOutcome(problem="slow"))
+        assert not decide(model, runtime, store=store).rows
+        assert len(runtime.asked) == 1
 
 
 def test_a_kept_outcome_that_is_damaged_counts_for_nothing(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ TEXTS = PaddedTexts({"x": 0}, "y0", 100)
 def test_padding_is_decided_apart_from_rows(padding: Verdict, outcome: TrialOutcome, text: str, tmp_path: Path) -> None:
     model = saved(BY_NAME["mlp"], tmp_path)
     proof = GraphProof(Verdict(INDEPENDENT), padding, Verdict(INDEPENDENT))
-    joining = decide(model, FakeDispatcher(model, outcome, proof), texts=TEXTS)
+    joining = decide(model, FakeRuntime(model, outcome, proof), texts=TEXTS)
     assert joining.rows
     assert joining.padding == (text == "yes")
     assert joining.text == text

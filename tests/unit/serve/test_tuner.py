@@ -16,7 +16,7 @@ from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.scheduling import tuning_runs
 from airworthy.serve.scheduling.cost_curve import CostCurve
-from airworthy.serve.scheduling.dispatcher import Dispatcher
+from airworthy.serve.scheduling.model_runtime import ModelRuntime
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.scheduler import Limits
 from airworthy.serve.scheduling.tuner import MOST_SECONDS, BatchTuner, Profile, TuningRun
@@ -138,28 +138,28 @@ class Timed:
 
 
 def test_trials_are_made_between_requests_and_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning_runs, "QUIET", 0.0)
-    monkeypatch.setattr(tuning_runs, "SETTLE", 0.0)
+    monkeypatch.setattr(tuning_runs, "QUIET_S", 0.0)
+    monkeypatch.setattr(tuning_runs, "SETTLE_S", 0.0)
 
     async def main() -> None:
         meters = ModelMetrics(Metrics(), "m")
         load = Load("fake", MODEL, RunnerOptions(threads=2, lanes=2))
-        dispatcher = Dispatcher(load, ServeSettings(), Timed, meters, Limits(rows=32))
-        dispatcher.begin()
-        ready = await dispatcher.loaded()
-        searching = asyncio.create_task(tuning_runs.find(dispatcher, ready, is_text=True, most_rows=32))
+        runtime = ModelRuntime(load, ServeSettings(), Timed, meters, Limits(rows=32))
+        runtime.start()
+        ready = await runtime.pool.loaded()
+        searching = asyncio.create_task(tuning_runs.find(runtime, ready, is_text=True, most_rows=32))
         ids = array("q", [1, 2, 3]).tobytes()
         inputs = [Tensor(TensorMeta(spec.name, "INT64", (1, 3), len(ids)), ids) for spec in INPUTS]
         for _ in range(20):
-            (output,) = await dispatcher.submit(InferenceRequest(inputs, "tokens", 1, 3))
+            (output,) = await runtime.submit(InferenceRequest(inputs, "tokens", 1, 3))
             assert output.meta.shape == (1, 2)
         profile = await asyncio.wait_for(searching, 10)
         assert profile is not None
         assert profile.lanes == 2
-        assert dispatcher.running == 0
-        dispatcher.take_profile(profile, Limits(rows=32, tokens=profile.batch))
-        assert dispatcher.quiet_for() >= 0
-        await dispatcher.stop(0.1)
+        assert runtime.running == 0
+        runtime.take_profile(profile, Limits(rows=32, tokens=profile.batch))
+        assert runtime.quiet_for() >= 0
+        await runtime.stop(0.1)
 
     asyncio.run(main())
 

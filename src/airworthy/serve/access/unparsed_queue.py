@@ -19,8 +19,6 @@ from airworthy.core.errors import AirworthyError
 from airworthy.serve import errors
 from airworthy.serve.http.messages import Response, headers_of
 from airworthy.serve.metrics.metrics import Metrics
-from airworthy.serve.models.served import ServedModel
-from airworthy.serve.scheduling.capacity import QUEUE
 
 FRESH = 0.1
 """Seconds that prepared answers are good for; they tell how many wait."""
@@ -32,8 +30,37 @@ LONGEST = 512
 """Bytes of a request in which its URL is looked for."""
 _POST = b"POST "
 
-Places = Mapping[bytes, "tuple[str, ServedModel]"]
+Places = Mapping[bytes, "tuple[str, GatedModel]"]
 """URLs of inference as they are sent → the route's name in the metrics, and the model."""
+
+
+class GatedModel(Protocol):
+    """What the gate needs of a model."""
+
+    name: str
+    """Its name."""
+    on_shorter: Callable[[], None] | None
+    """Called when its queue has become shorter."""
+    parked: Callable[[], int]
+    """How many of its requests wait unparsed."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests in its queue."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes requests now."""
+
+    def queue_full(self, arriving: int) -> tuple[int, float] | None:
+        """How many wait and when to come again, where it takes no request; None where the request decides.
+
+        Args:
+            arriving: requests that were let in or wait here, and are not in its queue yet.
+        """
+
+    def count_rejected(self) -> None:
+        """Count a request that was refused because the queue is full."""
 
 
 class ParkedConnection(Protocol):
@@ -49,10 +76,20 @@ class ParkedConnection(Protocol):
 class UnparsedQueues:
     """The doors of all models."""
 
-    def __init__(self, places: Places, error_body: Callable[[AirworthyError], bytes], meters: Metrics) -> None:
+    def __init__(
+        self, places: Places, error_body: Callable[[AirworthyError], bytes], meters: Metrics, park_from: int
+    ) -> None:
+        """Make a gate.
+
+        Args:
+            places: where requests may wait.
+            error_body: an error as the body of a response.
+            meters: the service's counters.
+            park_from: length of a model's queue from which on its requests wait unparsed.
+        """
         self._error_body = error_body
         self._meters = meters
-        doors = {served.name: UnparsedQueue(served) for _, served in places.values()}
+        doors = {served.name: UnparsedQueue(served, park_from) for _, served in places.values()}
         self._doors = tuple(doors.values())
         self._places = {url: (route, doors[served.name]) for url, (route, served) in places.items()}
 
@@ -88,21 +125,22 @@ class UnparsedQueues:
 class UnparsedQueue:
     """The door of one model."""
 
-    def __init__(self, served: ServedModel) -> None:
+    def __init__(self, served: GatedModel, park_from: int) -> None:
         self._served = served
+        self._park_from = park_from
         self._held: deque[ParkedConnection] = deque()
         self._coming = 0
         self._opening = False
         self._prepared: tuple[float, list[Response]] = (0.0, [])
-        served.on_room = self._open_soon
-        served.held = lambda: len(self._held)
+        served.on_shorter = self._open_soon
+        served.parked = lambda: len(self._held)
 
     def park(self, connection: ParkedConnection) -> bool:
         """Keep a connection outside while the queue is long, and short enough for it to come in soon."""
         served = self._served
-        if not self._held and served.waiting + self._coming < QUEUE:
+        if not self._held and served.waiting + self._coming < self._park_from:
             return False
-        if served.full(self._coming + len(self._held)) is not None:
+        if served.queue_full(self._coming + len(self._held)) is not None:
             return False
         connection.held_since = asyncio.get_running_loop().time()
         self._held.append(connection)
@@ -110,11 +148,11 @@ class UnparsedQueue:
 
     def full(self) -> tuple[int, float] | None:
         """How many wait and when to come again, where nobody is let in; None to let in."""
-        waiting = self._served.full(self._coming + len(self._held))
+        waiting = self._served.queue_full(self._coming + len(self._held))
         if waiting is None:
             self._comes()
             return None
-        self._served.turned_away()
+        self._served.count_rejected()
         return waiting
 
     def answer(self, make: Callable[[str, int, float], Response], waiting: int, wait: float) -> Response:
@@ -149,7 +187,7 @@ class UnparsedQueue:
 
     def _open(self) -> None:
         self._opening = False
-        room = QUEUE - self._served.waiting - self._coming
+        room = self._park_from - self._served.waiting - self._coming
         while self._held and room > 0:
             connection = self._held.popleft()
             room -= bool(connection.held_since)

@@ -65,7 +65,7 @@ class AnswerCache:
         self._ttl = ttl
         self._count = count
         self._entries: OrderedDict[bytes, tuple[float, int, Outputs]] = OrderedDict()
-        self._flights: dict[bytes, SharedRun] = {}
+        self._shared_runs: dict[bytes, SharedRun] = {}
         self.size = 0
         """Bytes that it holds."""
 
@@ -94,8 +94,8 @@ class AnswerCache:
             self._count("hit")
             own.set_result(kept)
             return own
-        flight = self._flights.get(key)
-        if flight is not None:
+        shared = self._shared_runs.get(key)
+        if shared is not None:
             self._count("joined")
         else:
             if store is None:
@@ -103,10 +103,17 @@ class AnswerCache:
                 future = run()
             else:
                 future = asyncio.ensure_future(self._through(key, run, store))
-            flight = self._flights[key] = SharedRun(future)
-            flight.future.add_done_callback(lambda done: self._land(key, done))
-        flight.join(own, watch)
+            shared = self._shared_runs[key] = SharedRun(future)
+            shared.future.add_done_callback(lambda done: self._land(key, done))
+        shared.join(own, watch)
         return own
+
+    def needs_run(self, key: bytes) -> bool:
+        """Whether a request must run, as far as this process knows: no answer is kept, and no run is under way."""
+        if key in self._shared_runs:
+            return False
+        entry = self._entries.get(key)
+        return entry is None or asyncio.get_running_loop().time() >= entry[0]
 
     def clear(self) -> None:
         """Drop what is kept; runs under way end as they are."""
@@ -137,10 +144,10 @@ class AnswerCache:
         return answer
 
     def _land(self, key: bytes, done: asyncio.Future[Outputs]) -> None:
-        flight = self._flights.pop(key)
+        shared = self._shared_runs.pop(key)
         if not done.cancelled() and done.exception() is None:
             self._put(key, done.result())
-        flight.land()
+        shared.land()
 
     def _put(self, key: bytes, answer: Outputs) -> None:
         # The data may be a view of a whole batch, which must not be kept alive by one row of it.

@@ -18,7 +18,7 @@ from airworthy.core.model import ANY_RANK, ModelInfo, TensorSpec
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.cache.fingerprint import content_digest, stamp_of
-from airworthy.serve.scheduling.dispatcher import Dispatcher
+from airworthy.serve.scheduling.model_runtime import ModelRuntime
 from airworthy.serve.workers.graph_proof import prove
 from airworthy.serve.workers.row_checks import UNREAD, GraphProof, PaddedTexts, RowTrials, TrialOutcome
 from airworthy.serve.workers.wire import Ready
@@ -136,7 +136,7 @@ class JoiningRules:
         self._store = store
         self._caches = caches
 
-    async def decide(self, dispatcher: Dispatcher) -> tuple[Ready, Joining]:
+    async def decide(self, runtime: ModelRuntime) -> tuple[Ready, Joining]:
         """Wait for the first runner, and decide.
 
         Raises:
@@ -146,7 +146,7 @@ class JoiningRules:
         before = stamp_of(self._model)
         proving = loop.run_in_executor(None, prove, self._model, self._engine, self._texts)
         try:
-            ready = await dispatcher.loaded()
+            ready = await runtime.pool.loaded()
         except BaseException:
             proving.cancel()
             raise
@@ -154,7 +154,7 @@ class JoiningRules:
         if before != stamp_of(self._model):
             proof = GraphProof()  # of a file that the runner may not have loaded
         trials = self._needed(proof, ready)
-        outcome = await self._tried(trials, dispatcher) if trials is not None else TrialOutcome()
+        outcome = await self._tried(trials, runtime) if trials is not None else TrialOutcome()
         return ready, self._decision(proof, outcome, ready)
 
     def _forbidden(self, ready: Ready) -> str:
@@ -178,14 +178,14 @@ class JoiningRules:
             return None
         return RowTrials(rows, padding, repeats, self._settings.max_batch, self._texts)
 
-    async def _tried(self, trials: RowTrials, dispatcher: Dispatcher) -> TrialOutcome:
+    async def _tried(self, trials: RowTrials, runtime: ModelRuntime) -> TrialOutcome:
         loop = asyncio.get_running_loop()
         key = await loop.run_in_executor(None, self._key, trials) if self._store is not None else ""
         if key and self._store is not None:
             kept = await loop.run_in_executor(None, self._store.get, key)
             if kept is not None:
                 return kept
-        outcome = await dispatcher.try_rows(trials)
+        outcome = await runtime.try_rows(trials)
         if key and self._store is not None and outcome is not None and outcome.problem != "slow":
             await loop.run_in_executor(None, self._store.put, key, outcome)
         return outcome or TrialOutcome(problem="failed")

@@ -62,6 +62,19 @@ class ServedGenerator:
 
     # --- life -------------------------------------------------------------------------------------------------------
 
+    def start(self) -> None:
+        """Start its workers."""
+        self.dispatcher.begin()
+
+    async def drain(self, timeout: float) -> None:
+        """Admit nothing more, and wait for the answers under way."""
+        await self.dispatcher.drain(timeout)
+
+    @property
+    def words(self) -> str:
+        """The last that its workers printed."""
+        return self.dispatcher.words
+
     async def loaded(self, keep: Any = None) -> Ready:
         """Wait for the first worker.
 

@@ -26,6 +26,7 @@ from airworthy.serve.protocols.open_inference import rest
 from airworthy.serve.protocols.openapi import describe
 from airworthy.serve.protocols.registry import PROTOCOLS
 from airworthy.serve.protocols.routes import Route, Routes
+from airworthy.serve.scheduling.capacity import BASE_QUEUE_REQUESTS
 
 MAX_REQUEST_ID = 128
 """Bytes of a request id that are echoed."""
@@ -62,7 +63,7 @@ class Application:
             for path, route in self.routes.parking()
             if isinstance(served := self._models[route.model], ServedModel)
         }
-        return UnparsedQueues(places, rest.error_body, self._metrics)
+        return UnparsedQueues(places, rest.error_body, self._metrics, BASE_QUEUE_REQUESTS)
 
     def _describe(self) -> bytes:
         if not self._description:

@@ -24,24 +24,47 @@ class InferenceRequest(NamedTuple):
     wanted: tuple[str, ...] = ()
     """The outputs that are needed; empty for all."""
 
+    @classmethod
+    def of_rows(cls, tensors: Sequence[Tensor], wanted: tuple[str, ...], *, joins: bool) -> InferenceRequest:
+        """The request for tensors.
+
+        Args:
+            tensors: its inputs.
+            wanted: the outputs that are needed.
+            joins: whether its rows may run with those of other requests that have the same shape.
+        """
+        rows = {tensor.meta.shape[0] for tensor in tensors if tensor.meta.shape}
+        if not joins or len(rows) != 1:
+            return cls(tensors, object(), 1, 0, wanted)
+        return cls(tensors, tuple(tensor.meta.shape[1:] for tensor in tensors), rows.pop(), 0, wanted)
+
+    @property
+    def work(self) -> int:
+        """How much there is to do, in rows, or in tokens where texts are padded."""
+        return self.rows * self.length if self.length else self.rows
+
 
 class QueuedRequest(Schedulable):
     """A request on its way."""
 
-    __slots__ = ("answer", "patience", "sent", "tensors", "tries", "wanted")
+    __slots__ = ("attempts", "future", "patience", "sent", "tensors", "wanted")
 
     def __init__(
         self,
         now: float,
         arrived: float,
         patience: float,
-        asked: InferenceRequest,
-        answer: asyncio.Future[tuple[Tensor, ...]],
+        request: InferenceRequest,
+        future: asyncio.Future[tuple[Tensor, ...]],
     ) -> None:
-        super().__init__(now, arrived + patience, (asked.group, asked.wanted), asked.rows, asked.length)
+        super().__init__(now, arrived + patience, (request.group, request.wanted), request.rows, request.length)
         self.patience = patience
-        self.tensors = asked.tensors
-        self.wanted = asked.wanted
-        self.answer = answer
-        self.tries = 0
+        """Seconds from its arrival to its deadline."""
+        self.tensors = request.tensors
+        self.wanted = request.wanted
+        self.future = future
+        """Its outputs, or its error."""
+        self.attempts = 0
+        """How often it was given to a worker."""
         self.sent = 0.0
+        """When it was last given to one, on the event loop's clock."""

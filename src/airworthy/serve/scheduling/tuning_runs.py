@@ -1,4 +1,4 @@
-"""Makes the trial runs of a search while nobody asks for anything."""
+"""Makes the trial runs of a tuner while no client asks for anything."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Sequence
 
 from airworthy.core.model import TensorSpec
-from airworthy.serve.scheduling.dispatcher import Dispatcher
+from airworthy.serve.scheduling.model_runtime import ModelRuntime
 from airworthy.serve.scheduling.tuner import BatchTuner, Profile, TuningRun
 from airworthy.serve.tensors import BYTE_WIDTH, Tensor, TensorMeta, element_count
 from airworthy.serve.workers.wire import Ready
 
-QUIET = 0.5
+QUIET_S = 0.5
 """Seconds without a request after which a trial is made."""
-SETTLE = 1.0
+SETTLE_S = 1.0
 """Seconds for the runtime to prepare itself for runs side by side, at the least."""
-MOST_TRIES = 400
-"""Trials and waits for a quiet moment, after which a search is given up; the next start begins anew."""
+MAX_TUNING_STEPS = 400
+"""Trials and waits for a quiet moment, after which tuning is given up; the next start begins anew."""
 
 
 def blank(specs: Sequence[TensorSpec], trial: TuningRun) -> list[Tensor] | None:
@@ -35,12 +35,12 @@ def blank(specs: Sequence[TensorSpec], trial: TuningRun) -> list[Tensor] | None:
 
 
 async def find(
-    dispatcher: Dispatcher, ready: Ready, *, is_text: bool, most_rows: int, longest: int | None = None
+    runtime: ModelRuntime, ready: Ready, *, is_text: bool, most_rows: int, longest: int | None = None
 ) -> Profile | None:
     """Search for the profile of a model that is being served, between its requests.
 
     Args:
-        dispatcher: what serves it.
+        runtime: what runs it.
         ready: what its first runner said.
         is_text: whether its rows are texts.
         most_rows: rows that a batch may have.
@@ -49,28 +49,28 @@ async def find(
     Returns:
         The profile; None where the model can't be tried, a trial failed, or it never was left in peace.
     """
-    search = BatchTuner(ready.lanes, is_text=is_text, most_rows=most_rows, longest=longest)
-    first = search.next
+    tuner = BatchTuner(ready.lanes, is_text=is_text, most_rows=most_rows, longest=longest)
+    first = tuner.next
     if first is None or blank(ready.inputs, first) is None:
         return None
     beside = False
-    for _ in range(MOST_TRIES):
-        trial = search.next
+    for _ in range(MAX_TUNING_STEPS):
+        trial = tuner.next
         if trial is None:
-            return search.profile
-        if dispatcher.quiet_for() < QUIET:
-            await asyncio.sleep(QUIET)
+            return tuner.profile
+        if runtime.quiet_for() < QUIET_S:
+            await asyncio.sleep(QUIET_S)
             continue
         tensors = blank(ready.inputs, trial)
         assert tensors is not None
         copies = 1 if trial.exclusive else ready.lanes
         if not trial.exclusive and not beside:
             beside = True
-            await dispatcher.trial(tensors, exclusive=False, copies=copies)
-            await asyncio.sleep(max(SETTLE, 2 * ready.seconds))
+            await runtime.time_runs(tensors, exclusive=False, copies=copies)
+            await asyncio.sleep(max(SETTLE_S, 2 * ready.seconds))
             continue
-        seconds = await dispatcher.trial(tensors, exclusive=trial.exclusive, copies=copies)
+        seconds = await runtime.time_runs(tensors, exclusive=trial.exclusive, copies=copies)
         if seconds is None:
             return None
-        search.told(seconds)
+        tuner.told(seconds)
     return None

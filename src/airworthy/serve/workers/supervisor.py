@@ -1,4 +1,4 @@
-"""A place for one runner: starts it, tells when it is ready, starts it again with back-off when it ends."""
+"""The supervisor of one worker: starts it, reports when it is ready, starts it again with back-off when it ends."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from airworthy.serve.workers.wire import Load, Ready
 MakeLink = Callable[[OnReply, OnEnd], WorkerLink]
 """Makes a link that is not started."""
 
-FIRST_DELAY = 0.25
+FIRST_RESTART_DELAY_S = 0.25
 """Seconds before the second start in a row; doubled at each further one."""
-LONGEST_DELAY = 30.0
+MAX_RESTART_DELAY_S = 30.0
 """Seconds between two starts at the most."""
-HEALTHY = 10.0
-"""Seconds that a runner must have lived for its end to count as the first."""
+HEALTHY_LIFETIME_S = 10.0
+"""Seconds that a worker must have lived for its end to count as the first."""
 
 
 class WorkerState(str, Enum):
-    """What a slot is doing."""
+    """What a supervisor is doing."""
 
     STARTING = "starting"
     """The first start, or one after an end, is under way."""
     READY = "ready"
-    """The runner takes work."""
+    """The worker takes work."""
     WAITING = "waiting"
-    """The runner ended, and the next start is put off."""
+    """The worker ended, and the next start is put off."""
     FAILED = "failed"
     """The first start failed; nothing will change by itself."""
     STOPPED = "stopped"
@@ -39,11 +39,11 @@ class WorkerState(str, Enum):
 
 def delay_before(failures: int) -> float:
     """Seconds to wait before a start, after so many ends or failed starts in a row; the first is not waited for."""
-    return 0.0 if failures <= 1 else min(FIRST_DELAY * 2.0 ** (failures - 2), LONGEST_DELAY)
+    return 0.0 if failures <= 1 else min(FIRST_RESTART_DELAY_S * 2.0 ** (failures - 2), MAX_RESTART_DELAY_S)
 
 
 class WorkerSupervisor:
-    """Keeps one runner alive."""
+    """Keeps one worker alive."""
 
     def __init__(
         self,
@@ -65,26 +65,26 @@ class WorkerSupervisor:
         self.state = WorkerState.STARTING
         """What it is doing."""
         self.link: WorkerLink | None = None
-        """The link, while a runner is starting or ready."""
+        """The link, while a worker is starting or ready."""
         self.ready: Ready | None = None
-        """What the runner said when it was loaded."""
+        """What the worker said when it was last loaded; None before the first time."""
         self.starts = 0
-        """How often a runner was started."""
+        """How often a worker was started."""
         self.next_start = 0.0
         """When the next start is due, on the event loop's clock, in state `waiting`."""
         self.failure: AirworthyError | None = None
-        """Why the last start failed, or how the last runner ended."""
+        """Why the last start failed, or how the last worker ended."""
         self.running = 0
         """How many runs it has. The dispatcher's to count."""
         self.suspected = False
         """Whether it runs a request alone that a worker may have died of. The dispatcher's to set."""
 
     def start(self) -> None:
-        """Begin; the callbacks tell what comes of it."""
+        """Begin; the callbacks report what comes of it."""
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     async def stop(self, timeout: float) -> None:
-        """Stop for good: the runner gets `timeout` seconds to end by itself."""
+        """Stop for good: the worker gets `timeout` seconds to end by itself."""
         self.state = WorkerState.STOPPED
         if self._task is not None:
             self._task.cancel()
@@ -92,6 +92,24 @@ class WorkerSupervisor:
         if self.link is not None:
             await self.link.stop(timeout)
             self.link = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes work."""
+        return self.state is WorkerState.READY
+
+    def restarts_within(self, seconds: float, now: float) -> bool:
+        """Whether a worker that was ready before is being started again, in so many seconds at the latest.
+
+        Args:
+            seconds: until when the start must begin.
+            now: the time on the event loop's clock.
+        """
+        if self.ready is None:
+            return False
+        return self.state is WorkerState.STARTING or (
+            self.state is WorkerState.WAITING and self.next_start - now < seconds
+        )
 
     async def _keep(self) -> None:
         failures = 0
@@ -105,10 +123,10 @@ class WorkerSupervisor:
             await self._one_life()
             if self.state in (WorkerState.FAILED, WorkerState.STOPPED):
                 return
-            failures = 1 if time.monotonic() - began > HEALTHY else failures + 1
+            failures = 1 if time.monotonic() - began > HEALTHY_LIFETIME_S else failures + 1
 
     async def _one_life(self) -> None:
-        """Start a runner and wait for its end."""
+        """Start a worker and wait for its end."""
         self.state = WorkerState.STARTING
         self.starts += 1
         self._ended.clear()

@@ -33,7 +33,7 @@ from airworthy.serve.protocols.open_inference.rest import (
     server_metadata,
     wanted_outputs,
 )
-from airworthy.serve.scheduling.capacity import QUEUE
+from airworthy.serve.scheduling.capacity import BASE_QUEUE_REQUESTS
 from airworthy.serve.scheduling.request_options import RequestOptions
 
 # Its C core prints what it thinks of other processes; what matters comes back as a status.
@@ -107,7 +107,7 @@ class GrpcServer:
             ("grpc.max_concurrent_streams", MOST_STREAMS),
             ("grpc.so_reuseport", 0),
         )
-        most = max(MOST_STREAMS, 2 * (settings.max_queue or QUEUE) * len(models))
+        most = max(MOST_STREAMS, 2 * (settings.max_queue or BASE_QUEUE_REQUESTS) * len(models))
         self._server = aio.server(options=options, maximum_concurrent_rpcs=most)
         handlers = [
             grpc.method_handlers_generic_handler(name, {each: self._handler(name, each) for each in methods(name)})
@@ -221,7 +221,7 @@ class GrpcServer:
     async def ModelInfer(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """One inference. A client that leaves, or whose deadline passes, takes its request out of the queue."""
         served = self._models.batches(request.model_name, request.model_version)
-        served.check_room()
+        served.require()
         if len(request.inputs) > MOST_TENSORS or len(request.outputs) > MOST_TENSORS:
             raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
         tensors = served.validate(read_inputs(request))

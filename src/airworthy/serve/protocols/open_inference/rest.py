@@ -264,7 +264,7 @@ class OpenInference:
     async def infer(self, request: Request) -> Response:
         """`POST /v2/models/{name}/infer`: one inference."""
         served = self._models.batches(request.model)
-        served.check_room()
+        served.require()
         body = await request.body(self._settings.max_body, self._settings.body_timeout)
         header = request.length(HEADER_LENGTH)
         if header == 0:

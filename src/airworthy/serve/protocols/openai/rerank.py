@@ -13,6 +13,7 @@ from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.openai.embeddings import wait_for_all
 from airworthy.serve.scheduling.request_options import RequestOptions
@@ -108,18 +109,14 @@ class Rerank:
             raise errors.InvalidRequest(detail=say("`documents` takes 1 to {most} texts", most=MOST_DOCUMENTS))
         if not wanted.query:
             raise errors.InvalidRequest(detail=say("`query` is empty"))
-        served.check_room()
+        served.require()
         texts = [each if isinstance(each, str) else each.text for each in wanted.documents]
         most = served.model.max_length if wanted.truncate else None
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
-        answers = await wait_for_all(
-            served.submit_tokens(
-                ids, types, RequestOptions(None if i else request.watch, request.principal.tenant, 0.0, priority)
-            )
-            for i, (ids, types) in enumerate(pairs)
-        )
-        scores = [_score(answer[0]) for answer in answers]
+        options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority)
+        rows = await wait_for_all(served.submit_tokens([TokenIds(*pair) for pair in pairs], options))
+        scores = [_score(row[0]) for row in rows]
         order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[: wanted.top_n]
         told = wanted.return_documents
         if told is None:
