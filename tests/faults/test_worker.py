@@ -153,3 +153,22 @@ def test_no_worker_outlives_a_killed_gateway(linear_file: Path, stopped: bool) -
         while psutil.pid_exists(worker) and time.monotonic() < end:
             time.sleep(0.02)
         assert not psutil.pid_exists(worker)
+
+
+def test_the_log_names_the_worker_that_died_and_the_one_after_it(linear_file: Path) -> None:
+    with running("serve", linear_file) as service:
+        first = service.worker("linear")
+        os.kill(first, signal.SIGKILL)
+        end = time.monotonic() + 20
+        while service.worker("linear") == first or not _answers(service):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        second = service.worker("linear")
+        assert service.stop() == 0
+        log = service.rest()
+    ids = "model=linear version=1 pid="
+    assert f"event=worker_start {ids}{first} engine=onnxruntime" in log
+    assert f"event=worker_ready {ids}{first} seconds=" in log
+    assert f'event=worker_end {ids}{first} reason="signal SIGKILL" seconds=' in log
+    assert f"event=worker_ready {ids}{second} seconds=" in log
+    assert f"event=worker_stop {ids}{second} seconds=" in log

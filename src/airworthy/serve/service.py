@@ -20,6 +20,7 @@ from airworthy.core.upstreams import UpstreamSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.access.admin_key import AdminKey
 from airworthy.serve.http.memory import tune_gc
+from airworthy.serve.metrics.log_stream import log_to_stderr
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.workers.link import STOP
 from airworthy.serve.workers.supervisor import MakeLink
@@ -144,7 +145,8 @@ class InferenceService:
         """
         with contextlib.closing(listen(self.settings.host, self.settings.port)) as sock:
             self.address = (self.settings.host, sock.getsockname()[1])
-            _run(self.serve(sock))
+            with log_to_stderr():
+                _run(self.serve(sock))
         if self._failure is not None:
             raise self._failure
 

@@ -135,7 +135,7 @@ class FakeRuntime:
         self.two_are_in = asyncio.Event()
         self.demands: list[Demand] = []
 
-    def require(self, demand: Demand) -> None:
+    def require(self, demand: Demand, request_id: Callable[[], str]) -> None:
         self.demands.append(demand)
         decision = self.admission.decide(demand)
         if isinstance(decision, QueueFull):

@@ -52,17 +52,17 @@ def test_a_worker_ends_at_a_frame_that_is_not_for_it(wrong: object) -> None:
 
 def test_the_gateway_kills_a_worker_that_sends_what_is_not_for_it() -> None:
     async def main() -> None:
-        killed: list[bool] = []
+        killed: list[str] = []
         replies: list[object] = []
         link = ProcessLink(lambda message, data: replies.append(message), lambda end: None)
-        link.kill = lambda: killed.append(True)  # type: ignore[method-assign]
+        link._kill = killed.append  # type: ignore[method-assign]
         link._ready = asyncio.get_running_loop().create_future()
         link.data_received(_frame(Ready((), (), 1, 0.1)) + _frame(RunFailure(3, "run-failed", {})))
         assert link._ready.result().lanes == 1
         assert replies == [RunFailure(3, "run-failed", {})]
         assert not killed
         link.data_received(_frame(Run(1, (), 3.0)))
-        assert killed == [True]
+        assert killed == ["a worker sent Run"]
         assert "a worker sent Run" in link.words
 
     asyncio.run(main())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Header = tuple[bytes, bytes]
 
 JSON: Header = (b"content-type", b"application/json")
+MAX_REQUEST_ID_BYTES = 128
+"""Bytes of a request id that are logged."""
 HIGH_WATER = 64 * 1024
 """Bytes of a body that may come before anybody asks for it."""
 
@@ -122,6 +124,11 @@ class Request:
         self._damage: Exception | None = None
         self._grows = False
         self._waiter: asyncio.Future[None] | None = None
+
+    def request_id(self) -> str:
+        """The client's own name for the request; empty where it gave none."""
+        given = self.header(b"x-request-id")
+        return given[:MAX_REQUEST_ID_BYTES].decode("latin-1") if given else ""
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header by its name in lower case; the last one where it stands twice."""

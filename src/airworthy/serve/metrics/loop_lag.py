@@ -1,4 +1,4 @@
-"""How late the event loop is: what blocks it holds up every client, and no other figure names it."""
+"""How late the event loop is: what blocks it delays every client, and no other metric shows it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ import asyncio
 from airworthy.serve.metrics.metrics import Metrics
 
 SAMPLE_INTERVAL_S = 0.25
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 
 
 class LoopLag:
-    """Looks again and again whether the loop comes round in time."""
+    """Samples by how much the loop wakes a timer too late."""
 
-    def __init__(self, meters: Metrics) -> None:
-        self._most = 0.0
-        meters.watch_loop(self._take)
+    def __init__(self, metrics: Metrics) -> None:
+        self._lag = metrics.loop_lag
 
     async def watch(self) -> None:
-        """Look until cancelled."""
+        """Sample until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + SAMPLE_INTERVAL_S
             await asyncio.sleep(SAMPLE_INTERVAL_S)
-            self._most = max(self._most, loop.time() - due)
-
-    def _take(self) -> float:
-        """The most since the last time that it was asked for."""
-        most, self._most = self._most, 0.0
-        return most
+            self._lag.observe(max(0.0, loop.time() - due))

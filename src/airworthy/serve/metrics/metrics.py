@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from airworthy.serve.metrics.counters import FastHistogram, HistogramFamily, ResponseCounter
+from airworthy.serve.metrics.refusal_log import RefusalLog
 from airworthy.serve.metrics.statistics import Batches, Duration, InferenceStatistics, ModelStatistics
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -68,6 +70,13 @@ class Metrics:
         self.waiting = Gauge("airworthy_requests_waiting", "Requests in the queue.", ["model"], registry=self.registry)
         self.running = Gauge("airworthy_requests_running", "Requests in workers.", ["model"], registry=self.registry)
 
+        self.loop_lag = Histogram(
+            "airworthy_loop_lag_seconds",
+            "Event-loop delay, sampled four times a second.",
+            buckets=LAG_SECONDS,
+            registry=self.registry,
+        )
+
     def histogram(self, name: str, doc: str, bounds: Sequence[float]) -> HistogramFamily:
         """A further histogram by model."""
         return HistogramFamily(name, doc, bounds, self.registry)
@@ -77,11 +86,6 @@ class Metrics:
         gauge = Gauge("airworthy_callers_remembered", "Callers whose rate is being held.", registry=self.registry)
         gauge.set_function(remembered)
 
-    def watch_loop(self, lag: Callable[[], float]) -> None:
-        """Read from a function, when the page is asked for, how late the event loop was."""
-        about = "The most that the event loop was late by since this page was last asked for."
-        Gauge("airworthy_loop_lag_seconds", about, registry=self.registry).set_function(lag)
-
     def page(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
@@ -90,13 +94,14 @@ class Metrics:
 class ModelMetrics:
     """One model's counters, with their labels looked up once."""
 
-    def __init__(self, meters: Metrics, model: str) -> None:
-        self._meters = meters
+    def __init__(self, metrics: Metrics, model: str, version: str = "") -> None:
+        self._refusals = RefusalLog(model, version)
+        self._metrics = metrics
         self._model = model
-        self._duration = meters.duration.of(model)
-        self._queued = meters.queued.of(model)
-        self._compute = meters.compute.of(model)
-        self._rows = meters.rows.of(model)
+        self._duration = metrics.duration.of(model)
+        self._queued = metrics.queued.of(model)
+        self._compute = metrics.compute.of(model)
+        self._rows = metrics.rows.of(model)
         self._batches = Batches()
 
     def answered(self, queued: float, total: float) -> None:
@@ -112,32 +117,34 @@ class ModelMetrics:
         self._compute.observe(seconds)
         self._batches.add(rows, seconds)
 
-    def rejected(self, reason: str) -> None:
-        """A request ended without a result."""
-        self._meters.refused.labels(self._model, reason).inc()
+    def rejected(self, reason: str, request_id: str = "") -> None:
+        """A request ended without a result; by its client's own leave it is not logged."""
+        if reason != "disconnected":
+            self._refusals.add(reason, request_id)
+        self._metrics.refused.labels(self._model, reason).inc()
         self._batches.refused += 1
 
     def asked(self, result: str) -> None:
         """The cache was asked: `hit`, `miss` or `joined`."""
-        self._meters.cached.labels(self._model, result).inc()
+        self._metrics.cached.labels(self._model, result).inc()
 
     def started(self, seconds: float) -> None:
         """A worker is ready, so many seconds after its start."""
-        self._meters.starts.labels(self._model).inc()
-        self._meters.load.labels(self._model).set(seconds)
+        self._metrics.starts.labels(self._model).inc()
+        self._metrics.load.labels(self._model).set(seconds)
 
     def ended(self) -> None:
         """A worker is gone."""
-        self._meters.ends.labels(self._model).inc()
+        self._metrics.ends.labels(self._model).inc()
 
     def stalled(self) -> None:
         """A worker was killed because it gave no answer."""
-        self._meters.stalls.labels(self._model).inc()
+        self._metrics.stalls.labels(self._model).inc()
 
     def watch(self, waiting: Callable[[], float], running: Callable[[], float]) -> None:
         """Read the two gauges from functions when the page is asked for."""
-        self._meters.waiting.labels(self._model).set_function(waiting)
-        self._meters.running.labels(self._model).set_function(running)
+        self._metrics.waiting.labels(self._model).set_function(waiting)
+        self._metrics.running.labels(self._model).set_function(running)
 
     def statistics(self, version: str) -> ModelStatistics:
         """The same, as the Open Inference Protocol tells it."""
@@ -167,7 +174,7 @@ class ModelMetrics:
 
     def _cached(self, result: str) -> int:
         labels = {"model": self._model, "result": result}
-        return int(self._meters.registry.get_sample_value("airworthy_cache_requests_total", labels) or 0)
+        return int(self._metrics.registry.get_sample_value("airworthy_cache_requests_total", labels) or 0)
 
 
 def _duration(tally: FastHistogram) -> Duration:

@@ -10,8 +10,9 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.serve import errors
 from airworthy.serve.metrics.statistics import ModelStatistics
-from airworthy.serve.models.served import VERSION, ServedModel
+from airworthy.serve.models.served import ServedModel
 from airworthy.serve.models.served_generator import ServedGenerator
+from airworthy.serve.models.version import VERSION
 
 Served = Union[ServedModel, ServedGenerator]
 """A model that takes batches of tensors, or one that generates text."""

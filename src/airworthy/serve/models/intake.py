@@ -15,6 +15,8 @@ from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.tensors import Tensor
 
 Outputs = tuple[Tensor, ...]
+Require = Callable[[Demand, Callable[[], str]], None]
+"""Raises where a request is not admitted; given what it asks for and its client's own name for it."""
 
 
 class Intake:
@@ -23,7 +25,7 @@ class Intake:
     def __init__(
         self,
         runtime: Callable[[], ModelRuntime],
-        require: Callable[[Demand], None],
+        require: Require,
         cached: Callable[[], CachedRuns | None],
     ) -> None:
         """Let requests into a model.
@@ -61,7 +63,7 @@ class Intake:
 
     def _admit(self, requests: Sequence[InferenceRequest], options: RequestOptions) -> None:
         work = requests[0].work if len(requests) == 1 else sum(request.work for request in requests)
-        self._require(Demand(len(requests), work, options.priority, options.timeout))
+        self._require(Demand(len(requests), work, options.priority, options.timeout), options.request_id)
 
     def _submit_cached(
         self, cached: CachedRuns, requests: Sequence[InferenceRequest], options: RequestOptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from airworthy.serve.cache.answers import AnswerCache, Store
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
 from airworthy.serve.metrics.statistics import ModelStatistics
 from airworthy.serve.models.cached_runs import CachedRuns
+from airworthy.serve.models.events import ModelEvents
 from airworthy.serve.models.input_validator import InputValidator
 from airworthy.serve.models.intake import Intake, Outputs
 from airworthy.serve.models.joining import Joining, JoiningRules, TrialStore
@@ -31,6 +33,7 @@ from airworthy.serve.models.text_inputs import (
 )
 from airworthy.serve.models.tokenizer import TextCodec
 from airworthy.serve.models.tuning import DEFAULT_BATCH_TOKENS, KeepProfile, ModelTuning
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.scheduling.admission import ANY_REQUEST, Demand
 from airworthy.serve.scheduling.capacity import QueueFull
 from airworthy.serve.scheduling.model_runtime import ModelRuntime
@@ -41,9 +44,6 @@ from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import Tensor
 from airworthy.serve.workers.supervisor import MakeLink
 from airworthy.serve.workers.wire import Load, Ready
-
-VERSION = "1"
-"""The version of every model, until releases bring their own."""
 
 
 class ServedModel:
@@ -64,8 +64,9 @@ class ServedModel:
         self.model = model
         self.name = model.name
         self.engine = engine
+        self._events = ModelEvents(model.name, engine)
         self._settings = settings
-        self._metrics = ModelMetrics(metrics, model.name)
+        self._metrics = ModelMetrics(metrics, model.name, VERSION)
         self.joining = Joining()
         """How its requests may share a run; not at all before that is decided."""
         self.codec: TextCodec | None = None
@@ -85,7 +86,7 @@ class ServedModel:
         limits = Limits(rows=1, tokens=settings.max_batch_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batch_wait)
         is_text = self.codec is not None
         self._tuning = ModelTuning(settings, limits, profile, is_text=is_text, longest=model.max_length)
-        load = Load(engine, model, options, texts)
+        load = Load(engine, model, options, texts, VERSION)
 
         def make() -> ModelRuntime:
             limits = self._tuning.limits
@@ -178,6 +179,7 @@ class ServedModel:
             await self._cached.name_content()
         if not self._tuning.apply(self.runtime) and keep is not None and joining.rows:
             self._tuning.start(self.runtime, ready, keep)
+        self._events.log("model_ready", seconds=ready.seconds)
         return ready
 
     def _join(self, runtime: ModelRuntime, joining: Joining) -> None:
@@ -192,10 +194,13 @@ class ServedModel:
             LoadRefused: it does not load; what served before goes on serving.
         """
         async with self._changing:
+            began = time.monotonic()
+            self._events.log("model_load", replaces=self.state)
             stamp = self._cached.stamp() if self._cached is not None else ()
             try:
                 runtime, (ready, joining) = await self._runtimes.start_next(self._rules.decide)
             except AirworthyError as error:
+                self._events.load_refused(error.text, time.monotonic() - began)
                 raise errors.LoadRefused(detail=error.text, way_out=error.way_out) from None
             before = self._runtimes.switch(runtime)
             self._join(runtime, joining)
@@ -205,14 +210,16 @@ class ServedModel:
                 self._cached.reloaded(stamp)
                 await self._cached.name_content()
             self.unloaded = False
+            self._events.log("model_reloaded", seconds=time.monotonic() - began)
             await self._runtimes.retire(before, self._settings.drain)
 
     async def unload(self) -> None:
         """Take it out of service: requests inside get their outputs, its workers end."""
         async with self._changing:
             if not self.unloaded:
-                self.unloaded = True
+                began, self.unloaded = time.monotonic(), True
                 await self._runtimes.retire(self.runtime, self._settings.drain)
+                self._events.log("model_unloaded", seconds=time.monotonic() - began)
 
     async def stop(self, timeout: float) -> None:
         """End all its workers, whatever they do."""
@@ -226,16 +233,21 @@ class ServedModel:
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    def require(self, demand: Demand = ANY_REQUEST) -> None:
+    def require(self, demand: Demand = ANY_REQUEST, request_id: Callable[[], str] = str) -> None:
         """Refuse a request that is not admitted; before its body is read, as the smallest request that it may be.
+
+        Args:
+            demand: what it asks for.
+            request_id: its client's own name for it.
 
         Raises:
             NotReady: the model is unloaded or isn't ready.
             Overloaded: its queue does not take it.
         """
         if self.unloaded:
+            self._metrics.rejected("not-ready", request_id())
             raise errors.NotReady(name=self.name, state=self.state)
-        self.runtime.require(demand)
+        self.runtime.require(demand, request_id)
 
     def queue_full(self, arriving: int) -> QueueFull | None:
         """How long its queue is, where it takes no request; None where the request decides.

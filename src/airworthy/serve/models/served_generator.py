@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from airworthy.engines.interface import RunnerOptions
 from airworthy.serve import errors
 from airworthy.serve.metrics.generation import GenerationMetrics, GeneratorMetrics
 from airworthy.serve.metrics.statistics import ModelStatistics
+from airworthy.serve.models.events import ModelEvents
 from airworthy.serve.models.joining import Joining
-from airworthy.serve.models.served import VERSION
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.stream_dispatcher import StreamDispatcher
 from airworthy.serve.scheduling.streams import GenerationStream
@@ -49,9 +51,10 @@ class ServedGenerator:
         self.model = model
         self.name = model.name
         self.engine = engine
+        self._events = ModelEvents(model.name, engine)
         self._settings = settings
         self._metrics = GeneratorMetrics(metrics, model.name)
-        load = Load(engine, model, options)
+        load = Load(engine, model, options, version=VERSION)
         self._make: Callable[[], StreamDispatcher] = lambda: StreamDispatcher(load, settings, make_link, self._metrics)
         self.dispatcher = self._make()
         self._others: set[StreamDispatcher] = set()
@@ -81,7 +84,9 @@ class ServedGenerator:
         Raises:
             AirworthyError: the model does not load.
         """
-        return await self.dispatcher.loaded()
+        ready = await self.dispatcher.loaded()
+        self._events.log("model_ready", seconds=ready.seconds)
+        return ready
 
     @property
     def ready(self) -> bool:
@@ -113,6 +118,8 @@ class ServedGenerator:
             LoadRefused: it does not load; what served before goes on serving.
         """
         async with self._changing:
+            began = time.monotonic()
+            self._events.log("model_load", replaces=self.state)
             new = self._make()
             self._others.add(new)
             new.begin()
@@ -121,12 +128,14 @@ class ServedGenerator:
             except BaseException as error:
                 await self._end(new, 0.0)
                 if isinstance(error, AirworthyError):
+                    self._events.load_refused(error.text, time.monotonic() - began)
                     raise errors.LoadRefused(detail=error.text, way_out=error.way_out) from None
                 raise
             old, self.dispatcher = self.dispatcher, new
             self._others.discard(new)
             self._others.add(old)
             was_unloaded, self.unloaded = self.unloaded, False
+            self._events.log("model_reloaded", seconds=time.monotonic() - began)
             if not was_unloaded:
                 await self._end(old, self._settings.drain)
 
@@ -134,8 +143,9 @@ class ServedGenerator:
         """Take it out of service: answers under way are finished, its workers end."""
         async with self._changing:
             if not self.unloaded:
-                self.unloaded = True
+                began, self.unloaded = time.monotonic(), True
                 await self._end(self.dispatcher, self._settings.drain)
+                self._events.log("model_unloaded", seconds=time.monotonic() - began)
 
     async def _end(self, dispatcher: StreamDispatcher, drain: float) -> None:
         await dispatcher.drain(drain)

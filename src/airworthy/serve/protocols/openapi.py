@@ -12,7 +12,7 @@ import airworthy
 from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import RequestError
-from airworthy.serve.models.served import VERSION
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols.interface import ALWAYS, Endpoint, Operation, ServedProtocol
 
 REF = "#/components/schemas/{name}"

@@ -10,7 +10,7 @@ from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
 from airworthy.serve.access.stages import Handler
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.served import VERSION
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols.interface import ServedProtocol
 
 ErrorBody = Callable[[AirworthyError], bytes]

@@ -6,6 +6,7 @@ Everything here runs on one event loop. Each request ends in exactly one way: wi
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from airworthy.core.errors import AirworthyError
@@ -24,6 +25,9 @@ from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.scheduling.wait_estimate import WaitEstimator
 from airworthy.serve.workers.supervisor import WorkerSupervisor
 from airworthy.serve.workers.wire import Run, RunFailure, RunResult, TrialReply, WireError, split
+
+MAX_LOGGED_IDS = 8
+"""Request ids that the log names of a batch whose worker died."""
 
 
 class BatchDispatcher:
@@ -214,5 +218,8 @@ class BatchDispatcher:
         for batch in self.in_flight.take_all(worker):
             if batch.trials is not None:
                 batch.trials.take(None)
+            else:
+                ids = ",".join(filter(None, (request.request_id() for request in batch.requests[:MAX_LOGGED_IDS])))
+                worker.log("batch_lost", logging.WARNING, requests=len(batch.requests), request_ids=ids)
             self._run_again(after_worker_exit(batch.requests, self._name, error))
         self._pump_soon()

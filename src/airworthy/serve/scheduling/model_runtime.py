@@ -148,8 +148,12 @@ class ModelRuntime:
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    def require(self, demand: Demand = ANY_REQUEST) -> None:
+    def require(self, demand: Demand = ANY_REQUEST, request_id: Callable[[], str] = str) -> None:
         """Refuse a request that is not admitted.
+
+        Args:
+            demand: what it asks for.
+            request_id: its client's own name for it.
 
         Raises:
             NotReady: no worker will take it soon.
@@ -159,9 +163,9 @@ class ModelRuntime:
         if decision is ADMITTED:
             return
         if isinstance(decision, QueueFull):
-            self._metrics.rejected("overloaded")
+            self._metrics.rejected("overloaded", request_id())
             raise errors.Overloaded(name=self.name, waiting=decision.waiting, retry_after=decision.wait)
-        self._metrics.rejected("not-ready")
+        self._metrics.rejected("not-ready", request_id())
         raise self._not_ready()
 
     def submit(self, request: InferenceRequest, options: RequestOptions = USUAL) -> asyncio.Future[tuple[Tensor, ...]]:
@@ -183,7 +187,7 @@ class ModelRuntime:
         deadline = self._settings.deadline
         patience = min(deadline, options.timeout) if options.timeout else deadline
         future: asyncio.Future[tuple[Tensor, ...]] = self._loop.create_future()
-        queued = QueuedRequest(now, options.arrived or now, patience, request, future)
+        queued = QueuedRequest(now, options.arrived or now, patience, request, future, options.request_id)
         if options.priority is not Priority.NORMAL:
             queued.rank += options.priority * HEAD_START_SHARE * deadline
         self._batches.put(queued)
@@ -260,4 +264,4 @@ class ModelRuntime:
 
     def _replace_stalled(self, worker: WorkerSupervisor) -> None:
         self._metrics.stalled()
-        self.pool.replace(worker)
+        self.pool.replace(worker, "stall", self._settings.stall_timeout)

@@ -24,7 +24,7 @@ class Outcomes:
     def refuse(self, request: QueuedRequest, error: AirworthyError) -> None:
         """End a request with an error."""
         if not request.future.done():
-            self._metrics.rejected(error.code)
+            self._metrics.rejected(error.code, request.request_id())
             request.future.set_exception(error)
 
     def client_gone(self, request: QueuedRequest) -> None:

@@ -34,6 +34,8 @@ class RequestOptions(NamedTuple):
     """Whose turn is before its own."""
     timeout: float = 0.0
     """Seconds that its client waits for the answer; 0 for as long as the service lets it."""
+    request_id: Callable[[], str] = str
+    """The client's own name for it, for the log; asked for only when something is logged."""
 
 
 USUAL = RequestOptions()

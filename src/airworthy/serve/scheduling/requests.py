@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 from airworthy.serve.scheduling.scheduler import Schedulable
@@ -47,7 +47,7 @@ class InferenceRequest(NamedTuple):
 class QueuedRequest(Schedulable):
     """A request on its way."""
 
-    __slots__ = ("attempts", "future", "patience", "sent", "tensors", "wanted")
+    __slots__ = ("attempts", "future", "patience", "request_id", "sent", "tensors", "wanted")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class QueuedRequest(Schedulable):
         patience: float,
         request: InferenceRequest,
         future: asyncio.Future[tuple[Tensor, ...]],
+        request_id: Callable[[], str] = str,
     ) -> None:
         super().__init__(now, arrived + patience, (request.group, request.wanted), request.rows, request.length)
         self.patience = patience
@@ -64,6 +65,8 @@ class QueuedRequest(Schedulable):
         self.wanted = request.wanted
         self.future = future
         """Its outputs, or its error."""
+        self.request_id = request_id
+        """Its client's own name for it."""
         self.attempts = 0
         """How often it was given to a worker."""
         self.sent = 0.0

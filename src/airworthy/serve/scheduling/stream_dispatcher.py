@@ -37,8 +37,6 @@ MIN_RETRY_S = 1.0
 BYTES_PER_TOKEN = 3.5
 """Bytes of text in a token, to estimate a prompt before it is tokenised; English in common vocabularies."""
 
-_log = logging.getLogger("airworthy.serve")
-
 
 class StreamDispatcher:
     """The workers of one generator, and the requests that wait for them."""
@@ -376,7 +374,7 @@ class StreamDispatcher:
                 stream.fail(errors.DeadlinePassed(deadline=limit))
                 self._on_cancel(stream)
         for worker in {worker for worker, since in self._cancelled.values() if now - since > CANCEL_GRACE_S}:
-            _log.warning("worker of %s gives up no answer; it is replaced", self.name)
+            worker.log("worker_replace", logging.WARNING, reason="ignores-cancel", seconds=CANCEL_GRACE_S)
             if worker.link is not None:
                 worker.link.kill()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,8 +67,15 @@ class WorkerPool:
         """Stop all workers for good: each gets `timeout` seconds to end by itself."""
         await asyncio.gather(*(worker.stop(timeout) for worker in self.workers))
 
-    def replace(self, worker: WorkerSupervisor) -> None:
-        """End a worker at once; its supervisor starts another, and its batches come back by `on_exit`."""
+    def replace(self, worker: WorkerSupervisor, reason: str, seconds: float) -> None:
+        """End a worker at once; its supervisor starts another, and its batches come back by `on_exit`.
+
+        Args:
+            worker: the worker.
+            reason: why, in one word, for the log.
+            seconds: how long the reason has lasted.
+        """
+        worker.log("worker_replace", logging.WARNING, reason=reason, seconds=seconds)
         if worker.link is not None:
             worker.link.kill()
 
@@ -105,10 +113,7 @@ class WorkerPool:
 
     def describe(self) -> list[dict[str, Any]]:
         """The workers' states as plain JSON data."""
-        return [
-            {"state": worker.state.value, "starts": worker.starts, "pid": getattr(worker.link, "pid", 0)}
-            for worker in self.workers
-        ]
+        return [{"state": worker.state.value, "starts": worker.starts, "pid": worker.pid} for worker in self.workers]
 
     def _take_ready(self, worker: WorkerSupervisor) -> None:
         assert self._loaded is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from airworthy.core.errors import AirworthyError
+from airworthy.core.log_events import log_event
 from airworthy.core.messages import say
 from airworthy.engines.interface import LoadFailed
 from airworthy.serve.tensors import Buffer
@@ -35,6 +37,8 @@ from airworthy.serve.workers.wire import (
 
 KEEP_WORDS = 64 * 1024
 """Bytes of a worker's output that are kept for diagnosis."""
+
+_log = logging.getLogger("airworthy.serve")
 
 GRACE = 1.0
 """Seconds that a worker gets to exit after it closed its socket."""
@@ -82,7 +86,7 @@ class ProcessLink(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._words = bytearray()
         self._ready: asyncio.Future[Ready] | None = None
-        self._model = ""
+        self._load: Load | None = None
         self._watch: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[WorkerExit] | None = None
@@ -126,8 +130,9 @@ class ProcessLink(asyncio.Protocol):
     async def start(self, load: Load, timeout: float) -> Ready:
         """Start the process and load the model."""
         loop = asyncio.get_running_loop()
-        self._model = load.model.name
+        self._load = load
         ours = self.spawn(load.options.threads)
+        self._log_event("worker_start", logging.INFO, engine=load.engine)
         self._ready = loop.create_future()
         self._closed, self._ended = loop.create_future(), loop.create_future()
         await loop.create_unix_connection(lambda: self, sock=ours)
@@ -144,12 +149,12 @@ class ProcessLink(asyncio.Protocol):
             raise
         finally:
             if not self._ready.done() or self._ready.cancelled() or self._ready.exception() is not None:
-                self.kill()
+                self._kill(say("it was not loaded"))
 
     async def _end_after_failure(self) -> None:
         """Kill the process and read its output to the end: the failure's message may overtake it."""
         assert self._ended is not None
-        self.kill()
+        self._kill(say("it was not loaded"))
         await asyncio.wait({self._ended}, timeout=GRACE)
 
     def send(self, run: Order, data: Sequence[Buffer]) -> None:
@@ -162,9 +167,18 @@ class ProcessLink(asyncio.Protocol):
 
     def kill(self) -> None:
         """End the process at once."""
+        self._kill(say("asked"))
+
+    def _kill(self, reason: str) -> None:
         if self._process is not None and self._process.poll() is None:
+            self._log_event("worker_kill", logging.WARNING, reason=reason)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+
+    def _log_event(self, event: str, level: int, **fields: Any) -> None:
+        load = self._load
+        model, version = (load.model.name, load.version) if load is not None else ("", "")
+        log_event(_log, event, level, model=model, version=version, pid=self.pid, **fields)
 
     async def stop(self, timeout: float) -> None:
         """Let the process end by itself, then kill it."""
@@ -174,7 +188,7 @@ class ProcessLink(asyncio.Protocol):
         try:
             await asyncio.wait_for(asyncio.shield(self._ended), timeout)
         except asyncio.TimeoutError:
-            self.kill()
+            self._kill(say("it did not end within {timeout:seconds}", timeout=timeout))
             await self._ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -188,7 +202,7 @@ class ProcessLink(asyncio.Protocol):
                 self._take(message, body)
         except WireError as error:
             self._words += f"\n{error}\n".encode()
-            self.kill()
+            self._kill(str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The worker closed the socket: it is ending, or it is broken and must."""
@@ -232,7 +246,8 @@ class ProcessLink(asyncio.Protocol):
         # Something that the worker started may hold its output open for ever.
         await asyncio.wait({reading}, timeout=0.2)
         reading.cancel()
-        end = WorkerExit(model=self._model, status=_status_text(status), code=status, words=_last_line(self.words))
+        model = self._load.model.name if self._load is not None else ""
+        end = WorkerExit(model=model, status=_status_text(status), code=status, words=_last_line(self.words))
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(end)
             self._ready.exception()  # seen: `start` may have given up before

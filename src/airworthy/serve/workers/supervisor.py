@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from enum import Enum
+from typing import Any
 
 from airworthy.core.errors import AirworthyError
+from airworthy.core.log_events import log_event
 from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit, WorkerLink
 from airworthy.serve.workers.wire import Load, Ready
 
@@ -20,6 +23,9 @@ MAX_RESTART_DELAY_S = 30.0
 """Seconds between two starts at the most."""
 HEALTHY_LIFETIME_S = 10.0
 """Seconds that a worker must have lived for its end to count as the first."""
+
+
+_log = logging.getLogger("airworthy.serve")
 
 
 class WorkerState(str, Enum):
@@ -68,6 +74,7 @@ class WorkerSupervisor:
         """The link, while a worker is starting or ready."""
         self.ready: Ready | None = None
         """What the worker said when it was last loaded; None before the first time."""
+        self._ready_since = 0.0
         self.starts = 0
         """How often a worker was started."""
         self.next_start = 0.0
@@ -85,13 +92,26 @@ class WorkerSupervisor:
 
     async def stop(self, timeout: float) -> None:
         """Stop for good: the worker gets `timeout` seconds to end by itself."""
-        self.state = WorkerState.STOPPED
+        began, was_stopped, self.state = time.monotonic(), self.state is WorkerState.STOPPED, WorkerState.STOPPED
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
         if self.link is not None:
             await self.link.stop(timeout)
+            if not was_stopped:
+                self.log("worker_stop", seconds=time.monotonic() - began)
             self.link = None
+
+    @property
+    def pid(self) -> int:
+        """The worker's process number; 0 where it has none."""
+        return int(getattr(self.link, "pid", 0))
+
+    def log(self, event: str, level: int = logging.INFO, **fields: Any) -> None:
+        """Log what happens to the worker."""
+        log_event(
+            _log, event, level, model=self._load.model.name, version=self._load.version, pid=self.pid or None, **fields
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -117,6 +137,7 @@ class WorkerSupervisor:
         while self.state is not WorkerState.STOPPED:
             delay = delay_before(failures)
             if delay:
+                self.log("worker_restart_delayed", seconds=delay)
                 self.state, self.next_start = WorkerState.WAITING, loop.time() + delay
                 await asyncio.sleep(delay)
             began = time.monotonic()
@@ -130,6 +151,7 @@ class WorkerSupervisor:
         self.state = WorkerState.STARTING
         self.starts += 1
         self._ended.clear()
+        began = time.monotonic()
         self.link = self._make_link(self._on_reply, self._take_end)
         try:
             self.ready = await self.link.start(self._load, self._load_timeout)
@@ -137,9 +159,12 @@ class WorkerSupervisor:
             self.failure = error
             if self.starts == 1:
                 self.state = WorkerState.FAILED
+            self.log("worker_load_failed", logging.ERROR, reason=error.text, seconds=time.monotonic() - began)
             self._on_end(self, error)
             return
         self.state = WorkerState.READY
+        self._ready_since = time.monotonic()
+        self.log("worker_ready", seconds=self.ready.seconds, starts=self.starts)
         self._on_ready(self)
         await self._ended.wait()
 
@@ -150,4 +175,6 @@ class WorkerSupervisor:
             self.state = WorkerState.STARTING
             self.failure = ended
         if was_ready:
+            reason, lived = ended.params.get("status", ended.text), time.monotonic() - self._ready_since
+            self.log("worker_end", logging.WARNING, reason=reason, seconds=lived)
             self._on_end(self, ended)

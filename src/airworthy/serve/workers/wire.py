@@ -40,6 +40,8 @@ class Load(Message, frozen=True, array_like=True, tag=True):
     """How to run it."""
     texts: Optional[PaddedTexts] = None
     """What its texts are padded with, where it takes texts."""
+    version: str = ""
+    """The model's version, for the log."""
 
 
 class Ready(Message, frozen=True, array_like=True, tag=True):

@@ -19,7 +19,7 @@ from airworthy.serve.http.messages import message_of, status_of
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.metrics.statistics import Duration
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.served import VERSION
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.open_inference.grpc_tensors import read_inputs, write_outputs
 from airworthy.serve.protocols.open_inference.proto import messages, methods

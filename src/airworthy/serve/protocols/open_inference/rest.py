@@ -16,7 +16,8 @@ from airworthy.serve import errors
 from airworthy.serve.http.messages import Request, Response, decode, message_of
 from airworthy.serve.metrics.statistics import ModelsStatistics
 from airworthy.serve.models.catalogue import Models, Served
-from airworthy.serve.models.served import VERSION, ServedModel
+from airworthy.serve.models.served import ServedModel
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols import priorities
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.tensors import (
@@ -264,7 +265,7 @@ class OpenInference:
     async def infer(self, request: Request) -> Response:
         """`POST /v2/models/{name}/infer`: one inference."""
         served = self._models.batches(request.model)
-        served.require()
+        served.require(request_id=request.request_id)
         body = await request.body(self._settings.max_body, self._settings.body_timeout)
         header = request.length(HEADER_LENGTH)
         if header == 0:
@@ -277,7 +278,9 @@ class OpenInference:
         return _response(served, wanted, in_order(outputs, names) if names else outputs)
 
     def _options(self, request: Request, parameters: Mapping[str, Any]) -> RequestOptions:
-        options = RequestOptions(request.watch, request.principal.tenant, request.arrived)
+        options = RequestOptions(
+            request.watch, request.principal.tenant, request.arrived, request_id=request.request_id
+        )
         if "priority" not in parameters and "timeout" not in parameters:
             return options
         may_be_high = self._settings.allow_high_priority

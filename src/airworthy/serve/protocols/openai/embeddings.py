@@ -93,10 +93,10 @@ class Embeddings:
             path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
             raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)
         size = _check_dimensions(served, wanted.dimensions)
-        served.require()
+        served.require(request_id=request.request_id)
         ids = await _token_ids(served, wanted.input)
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
-        options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority)
+        options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
         vectors = await wait_for_all(served.submit_tokens([TokenIds(each) for each in ids], options))
         as_text = wanted.encoding_format == "base64"
         data = [Embedding("embedding", i, _vector(vector[0], as_text, size)) for i, vector in enumerate(vectors)]
