@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -98,7 +99,10 @@ def check_process(process: Path, secret: bytes, size: int) -> None:
     """No file that it has open or mapped holds the weights, and it has written fewer bytes than they have."""
     try:
         written = int(re.findall(r"wchar: (\d+)", (process / "io").read_text())[0])
-        files = [link.readlink() for link in (process / "fd").iterdir()]
+        files = []
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                files.append(link.readlink())
         mapped = (process / "maps").read_text()
     except PermissionError:
         assert os.geteuid() != 0, "only root may look at a process that lets nobody look at it"

@@ -34,7 +34,7 @@ def found(search: BatchTuner, machine: Machine) -> tuple[Profile | None, list[Tu
     while (trial := search.next) is not None:
         made.append(trial)
         assert len(made) < 1000
-        search.told(machine(trial))
+        search.record(machine(trial))
     return search.profile, made
 
 

@@ -1,4 +1,4 @@
-"""On what terms a request waits for its answer: how long, before whom, and who it is for."""
+"""The options of a request: how long it waits, its priority, and for which tenant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Priority(IntEnum):
 
 
 class RequestOptions(NamedTuple):
-    """The terms of one request."""
+    """The options of one request."""
 
     watch: OnDisconnect | None = None
     """Tells when the client leaves; None where its leaving cancels the request."""

@@ -1,4 +1,4 @@
-"""How a model runs best on this machine: which trial runs tell it, and what they told. Without clock or I/O."""
+"""How a model runs best on this machine: the trial runs to make, and what they show. Without clock or I/O."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class BatchTuner:
         """The trial to make now; None where nothing is left to try."""
         return self._left[0] if self._left else None
 
-    def told(self, seconds: float) -> None:
+    def record(self, seconds: float) -> None:
         """Take in what the trial took: the run, or the slowest of those side by side."""
         trial = self._left.pop(0)
         self._took.setdefault(trial, []).append(seconds)

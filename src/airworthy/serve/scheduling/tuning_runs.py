@@ -72,5 +72,5 @@ async def find(
         seconds = await runtime.time_runs(tensors, exclusive=trial.exclusive, copies=copies)
         if seconds is None:
             return None
-        tuner.told(seconds)
+        tuner.record(seconds)
     return None

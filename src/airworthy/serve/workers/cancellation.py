@@ -1,4 +1,4 @@
-"""Ends runs that nobody waits for any more, where runs are long enough to be worth it."""
+"""Ends runs that no client waits for any more, where runs are long enough to be worth it."""
 
 from __future__ import annotations
 

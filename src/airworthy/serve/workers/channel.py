@@ -45,7 +45,7 @@ class Channel:
             return None if self._ended else frame
 
     def is_cancelled(self, number: int) -> bool:
-        """Whether nobody waits for a run's answer any more; frames that lie ready are looked at, without waiting."""
+        """Whether no client waits for a run's outputs any more; frames that lie ready are read, without waiting."""
         # Where another thread is receiving, it is the one that sees them.
         if self._receiving.acquire(blocking=False):
             try:

@@ -25,7 +25,7 @@ STOP = 3.0
 """Seconds that a runner gets to end by itself."""
 
 Order = Union[Run, Generate, Tokenize, TrialRequest]
-"""What a runner is told to do."""
+"""What a worker is asked to do."""
 Reply = Union[RunResult, RunFailure, Chunk, Tokens, TrialReply]
 """What comes back."""
 OnReply = Callable[[Any, memoryview], None]
@@ -57,10 +57,10 @@ class WorkerLink(Protocol):
         """Send a batch, a request or a wish for trial runs; the replies come to the callback. Returns at once."""
 
     def cancel(self, number: int) -> None:
-        """Say that nobody waits for a run's answer any more."""
+        """Say that no client waits for a run's outputs any more."""
 
     def kill(self) -> None:
-        """End the runner at once; the end is told to the callback."""
+        """End the runner at once; the callback learns of the end."""
 
     async def stop(self, timeout: float) -> None:
         """Let the runner end by itself, for at most `timeout` seconds; then kill it."""

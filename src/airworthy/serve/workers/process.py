@@ -162,7 +162,7 @@ class ProcessLink(asyncio.Protocol):
         self._write(run, data)
 
     def cancel(self, number: int) -> None:
-        """Say that nobody waits for a run's answer any more."""
+        """Say that no client waits for a run's outputs any more."""
         self._write(Cancel(number))
 
     def kill(self) -> None:
@@ -230,12 +230,12 @@ class ProcessLink(asyncio.Protocol):
 
     def _write(self, message: AnyMessage, data: Sequence[Buffer] = ()) -> None:
         if self._transport is None or self._transport.is_closing():
-            return  # the end is on its way and will be told
+            return  # the end is on its way and will be reported
         parts = encode(message, data)
         self._transport.write(b"".join(parts))
 
     async def _watch_process(self) -> None:
-        """Keep the last words, wait for the end and tell it."""
+        """Keep the last words, wait for the end and report it."""
         process, closed, ended = self._process, self._closed, self._ended
         assert process is not None
         assert closed is not None

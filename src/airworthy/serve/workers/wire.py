@@ -65,11 +65,11 @@ class Run(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: run this batch."""
 
     id: int
-    """A number that the answer carries."""
+    """A number that the reply carries."""
     inputs: tuple[TensorMeta, ...]
     """The tensors whose data follows."""
     budget: float
-    """Seconds until nobody waits for the answer any more."""
+    """Seconds until no client waits for the outputs any more."""
     wanted: tuple[str, ...] = ()
     """The outputs to send back; empty for all."""
     exclusive: bool = False
@@ -95,7 +95,7 @@ class Generate(Message, frozen=True, array_like=True, tag=True):
     request: GenerationRequest
     """What to generate."""
     budget: float
-    """Seconds until nobody waits for it any more."""
+    """Seconds until no client waits for it any more."""
     tenant: str = ""
     """Who asks: a link to other servers keeps their caches apart by it."""
 
@@ -113,7 +113,7 @@ class Tokenize(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: the tokens of a text, or how many a request's prompt has."""
 
     id: int
-    """A number that the answer carries."""
+    """A number that the reply carries."""
     text: str = ""
     """The text, where there is no request."""
     request: Union[GenerationRequest, None] = None
@@ -146,7 +146,7 @@ class TrialRequest(Message, frozen=True, array_like=True, tag=True):
     """Gateway → worker: find by trial runs whether requests may share a run."""
 
     id: int
-    """A number that the answer carries."""
+    """A number that the reply carries."""
     trials: RowTrials
     """What to try."""
 
@@ -161,7 +161,7 @@ class TrialReply(Message, frozen=True, array_like=True, tag=True):
 
 
 class Cancel(Message, frozen=True, array_like=True, tag=True):
-    """Gateway → worker: nobody waits for this answer any more."""
+    """Gateway → worker: no client waits for the outputs any more."""
 
     id: int
     """The number of the `Run`."""
