@@ -29,6 +29,8 @@ class Generations:
 
     def __init__(self, streams: Sequence[GenerationStream]) -> None:
         self.streams = tuple(streams)
+        self.prompt_tokens = 0
+        """Tokens of the prompt, as soon as a generation reports them."""
         self._open = len(self.streams)
         self._queue: asyncio.Queue[Union[tuple[int, AnyEvent], Exception, None]] = asyncio.Queue(MAX_AHEAD)
         self._pumps: list[asyncio.Task[None]] = []
@@ -65,6 +67,7 @@ class Generations:
             # Progress keeps clocks from ending a long prompt; no dialect shows it.
             if found is None or not isinstance(found[1], PromptProgress):
                 return found
+            self.prompt_tokens = found[1].total
 
     async def _one(self, timeout: float) -> Indexed | None:
         event = await self.streams[0].next(timeout)

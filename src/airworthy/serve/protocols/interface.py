@@ -45,8 +45,8 @@ class Operation(NamedTuple):
     """Whether its callers' limits hold."""
     not_ready: bool = False
     """Whether a 503 has the same shape as the 200."""
-    streams: bool = False
-    """Whether the response may be a stream of server-sent events."""
+    streams: str = ""
+    """The content type of a response that may come in pieces; empty where it never does."""
     parks: bool = False
     """Whether a request may wait unparsed while its model is busy: its path alone names the model."""
 

@@ -109,10 +109,10 @@ def _responses(operation: Operation, schemas: Mapping[str, Any], error: Any) -> 
     good: dict[str, Any] = {"description": "The answer.", "headers": dict(headers)}
     if operation.text:
         good["content"] = {operation.text: {"schema": {"type": "string"}}}
-    elif operation.gives is not None:
-        good["content"] = {"application/json": {"schema": schemas[repr(operation.gives)]}}
+    if operation.gives is not None:
+        good.setdefault("content", {})["application/json"] = {"schema": schemas[repr(operation.gives)]}
     if operation.streams:
-        good["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+        good["content"][operation.streams] = {"schema": {"type": "string"}}
     if operation.binary:
         good["content"]["application/octet-stream"] = _BINARY
         good["headers"]["inference-header-content-length"] = _HEADERS["inference-header-content-length"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal, Optional
 
 import msgspec
 
+from airworthy.core.errors import AirworthyError
 from airworthy.engines.generation import (
     AnyEvent,
     Finished,
@@ -17,6 +18,9 @@ from airworthy.engines.generation import (
     TokenLogprob,
     ToolCallDelta,
 )
+from airworthy.serve.protocols.answers import WholeAnswer
+from airworthy.serve.protocols.generation_responses import server_event
+from airworthy.serve.protocols.openai.bodies import error_body
 
 DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder().encode
@@ -109,26 +113,67 @@ class Completion(msgspec.Struct, kw_only=True):
     """What was used."""
 
 
-def usage(prompt: int, completion: int) -> Usage:
-    """What was used."""
-    return Usage(prompt, completion, prompt + completion)
+def _usage(used: tuple[int, int]) -> Usage:
+    return Usage(*used, sum(used))
 
 
-class ChatForm:
-    """Answers to conversations, whole or in chunks."""
+class _ChunkForm:
+    """Answers in chunks: the usage where it is asked for, and `[DONE]` behind the last one."""
 
-    def __init__(self, model: str) -> None:
-        self._id = f"chatcmpl-{uuid.uuid4().hex}"
+    kind: str
+    """What a chunk is."""
+
+    def __init__(self, id_: str, model: str) -> None:
+        self._id = id_
         self._model = model
         self._created = int(time.time())
+        self.reports_usage = False
+        """Whether a last chunk has the usage."""
+
+    def chunks(self, index: int, event: AnyEvent) -> Iterable[dict[str, Any]]:
+        """The choices that an event becomes, each in a chunk of its own."""
+        raise NotImplementedError
+
+    def first(self, prompt_tokens: int) -> bytes:
+        """Nothing: the first chunk comes with the first token, since clients measure the time to it."""
+        return b""
+
+    def piece(self, index: int, event: AnyEvent) -> bytes:
+        """The chunks of an event."""
+        return b"".join(self._frame([choice]) for choice in self.chunks(index, event))
+
+    def last(self, used: tuple[int, int]) -> bytes:
+        """The end of the stream."""
+        return (self._frame([], _usage(used)) if self.reports_usage else b"") + DONE
+
+    def error(self, error: AirworthyError) -> bytes:
+        """An error without choices and without `[DONE]` behind it."""
+        return b"data: " + error_body(error) + b"\n\n"
+
+    def _frame(self, choices: Sequence[Mapping[str, Any]], used: Usage | None = None) -> bytes:
+        document: dict[str, Any] = {"id": self._id, "object": self.kind, "created": self._created}
+        document |= {"model": self._model, "choices": choices}
+        if self.reports_usage:
+            document["usage"] = used
+        return server_event(document)
+
+
+class ChatForm(_ChunkForm):
+    """Answers to conversations, whole or in chunks."""
+
+    kind = "chat.completion.chunk"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"chatcmpl-{uuid.uuid4().hex}", model)
         self._begun: set[int] = set()
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
         """The answers of all generations."""
         choices = [_choice(index, events) for index, events in enumerate(generations)]
-        return _encode(
-            ChatCompletion(id=self._id, created=self._created, model=self._model, choices=choices, usage=used)
+        made = ChatCompletion(
+            id=self._id, created=self._created, model=self._model, choices=choices, usage=_usage(used)
         )
+        return _encode(made)
 
     def chunks(self, index: int, event: AnyEvent) -> Iterable[dict[str, Any]]:
         """The choices that an event becomes, each in a chunk of its own. The role comes with the first token."""
@@ -144,31 +189,29 @@ class ChatForm:
         elif isinstance(event, Finished):
             yield {**_delta(index, {}), "finish_reason": event.reason}
 
-    def silence(self) -> Iterable[dict[str, Any]]:
-        """What is sent where nothing happens: a choice that adds nothing."""
-        yield _delta(0, {})
-
-    def frame(self, choices: Sequence[Mapping[str, Any]], used: Union[Usage, msgspec.UnsetType, None]) -> bytes:
-        """A chunk of the stream."""
-        return _frame(self._id, "chat.completion.chunk", self._created, self._model, choices, used)
+    def silence(self) -> bytes:
+        """A choice that adds nothing: comments trip some clients over."""
+        return self._frame([_delta(0, {})])
 
 
-class TextForm:
+class TextForm(_ChunkForm):
     """Continuations of prompts, whole or in chunks."""
 
+    kind = "text_completion"
+
     def __init__(self, model: str) -> None:
-        self._id = f"cmpl-{uuid.uuid4().hex}"
-        self._model = model
-        self._created = int(time.time())
+        super().__init__(f"cmpl-{uuid.uuid4().hex}", model)
         self._offsets: dict[int, int] = {}
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
         """The continuations of all generations."""
         choices = []
         for index, events in enumerate(generations):
-            told = [each for event in events if isinstance(event, TextDelta) for each in event.logprobs]
-            choices.append(TextChoice(index, _text(events), self._logprobs(index, told), _legacy_reason(events)))
-        return _encode(Completion(id=self._id, created=self._created, model=self._model, choices=choices, usage=used))
+            answer = WholeAnswer(events)
+            logprobs = self._logprobs(index, answer.logprobs)
+            choices.append(TextChoice(index, answer.text, logprobs, _legacy_reason(answer.reason)))
+        made = Completion(id=self._id, created=self._created, model=self._model, choices=choices, usage=_usage(used))
+        return _encode(made)
 
     def chunks(self, index: int, event: AnyEvent) -> Iterable[dict[str, Any]]:
         """The choices that an event becomes."""
@@ -176,15 +219,11 @@ class TextForm:
             logprobs = self._logprobs(index, event.logprobs)
             yield {"index": index, "text": event.text, "logprobs": logprobs, "finish_reason": None}
         elif isinstance(event, Finished):
-            yield {"index": index, "text": "", "logprobs": None, "finish_reason": _legacy_reason((event,))}
+            yield {"index": index, "text": "", "logprobs": None, "finish_reason": _legacy_reason(event.reason)}
 
-    def silence(self) -> Iterable[dict[str, Any]]:
-        """What is sent where nothing happens."""
-        yield {"index": 0, "text": "", "logprobs": None, "finish_reason": None}
-
-    def frame(self, choices: Sequence[Mapping[str, Any]], used: Union[Usage, msgspec.UnsetType, None]) -> bytes:
-        """A chunk of the stream."""
-        return _frame(self._id, "text_completion", self._created, self._model, choices, used)
+    def silence(self) -> bytes:
+        """A choice that adds nothing."""
+        return self._frame([{"index": 0, "text": "", "logprobs": None, "finish_reason": None}])
 
     def _logprobs(self, index: int, told: Sequence[TokenLogprob]) -> dict[str, Any] | None:
         if not told:
@@ -201,50 +240,19 @@ class TextForm:
         }
 
 
-Form = Union[ChatForm, TextForm]
-
-
-def _frame(
-    id_: str,
-    kind: str,
-    created: int,
-    model: str,
-    choices: Sequence[Mapping[str, Any]],
-    used: Union[Usage, msgspec.UnsetType, None],
-) -> bytes:
-    document: dict[str, Any] = {"id": id_, "object": kind, "created": created, "model": model, "choices": choices}
-    if used is not msgspec.UNSET:
-        document["usage"] = used
-    return b"data: " + _encode(document) + b"\n\n"
-
-
 def _delta(index: int, delta: Mapping[str, Any], logprobs: Any = None) -> dict[str, Any]:
     return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
 
 
 def _choice(index: int, events: Sequence[AnyEvent]) -> Choice:
-    text, calls = _text(events), _calls(events)
-    reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
-    told = [each for event in events if isinstance(event, TextDelta) for each in event.logprobs]
-    message = Message("assistant", None if calls and not text else text, calls, reasoning, reasoning)
-    return Choice(index, message, _chat_logprobs(told), _reason(events))
-
-
-def _text(events: Sequence[AnyEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
-def _calls(events: Sequence[AnyEvent]) -> list[dict[str, Any]]:
-    calls: dict[int, dict[str, Any]] = {}
-    for event in events:
-        if isinstance(event, ToolCallDelta):
-            call = calls.setdefault(
-                event.index, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-            )
-            call["id"] = call["id"] or event.id
-            call["function"]["name"] = call["function"]["name"] or event.name
-            call["function"]["arguments"] += event.arguments
-    return [calls[index] for index in sorted(calls)]
+    answer = WholeAnswer(events)
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in answer.calls
+    ]
+    text, thought = answer.text, answer.reasoning
+    message = Message("assistant", None if calls and not text else text, calls, thought, thought)
+    return Choice(index, message, _chat_logprobs(answer.logprobs), answer.reason)
 
 
 def _call_delta(event: ToolCallDelta) -> dict[str, Any]:
@@ -255,12 +263,7 @@ def _call_delta(event: ToolCallDelta) -> dict[str, Any]:
     return {"index": event.index, "function": {"arguments": event.arguments}}
 
 
-def _reason(events: Sequence[AnyEvent]) -> str:
-    return next((event.reason for event in events if isinstance(event, Finished)), "stop")
-
-
-def _legacy_reason(events: Sequence[AnyEvent]) -> str:
-    reason = _reason(events)
+def _legacy_reason(reason: str) -> str:
     return _LEGACY_REASONS.get(reason, reason)
 
 

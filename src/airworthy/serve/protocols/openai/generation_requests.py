@@ -6,27 +6,18 @@ nothing a client asked for is dropped without a word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NoReturn, Optional, Union
+from collections.abc import Mapping
+from typing import Any, Literal, Optional, Union
 
 import msgspec
 
 from airworthy.core.messages import say
 from airworthy.engines.generation import GenerationRequest, GeneratorInfo, Sampling
-from airworthy.serve import errors
+from airworthy.serve.protocols import generation_fields as fields
+from airworthy.serve.protocols.generation_fields import refuse
 
 MAX_CHOICES = 16
 """Answers to one request."""
-MAX_STOPS = 16
-"""Texts that end an answer; OpenAI takes four, other servers more."""
-MAX_MESSAGES = 4096
-"""Messages of a conversation."""
-MAX_SCHEMA_DEPTH = 64
-"""Levels of a JSON schema."""
-MAX_SCHEMA_SIZE = 64 * 1024
-"""Bytes of a JSON schema."""
-MAX_TOOLS = 128
-"""Functions that a request may offer."""
 _PASSED_OVER = ("refusal", "reasoning", "reasoning_content", "audio", "annotations", "function_call")
 """What clients send back of answers, and no template reads."""
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -144,24 +135,17 @@ def of_chat(given: ChatRequest, info: GeneratorInfo, most: int) -> GenerationReq
     Raises:
         InvalidRequest: a field holds what can't be done; the message names it.
     """
-    if not info.chat:
-        _refuse("messages", say("this model has no chat template; send a prompt to /v1/completions"))
-    if not 1 <= len(given.messages) <= MAX_MESSAGES:
-        _refuse("messages", say("a conversation has 1 to {most} messages", most=MAX_MESSAGES))
+    fields.check_conversation(len(given.messages), info)
     top: int | None = None
     if given.logprobs or given.top_logprobs:
         if not given.logprobs:
-            _refuse("top_logprobs", say("it needs `logprobs`"))
-        top = _alternatives("top_logprobs", given.top_logprobs or 0, info)
-    tools = tuple(given.tools or ()) if given.tool_choice != "none" else ()
-    if tools and not info.tools:
-        _refuse("tools", say("this model's chat template takes none"))
-    if len(tools) > MAX_TOOLS:
-        _refuse("tools", say("at most {most} functions", most=MAX_TOOLS))
+            refuse("top_logprobs", say("it needs `logprobs`"))
+        top = fields.alternatives("top_logprobs", given.top_logprobs or 0, info)
+    tools = fields.tools(given.tools if given.tool_choice != "none" else None, info)
     return GenerationRequest(
         messages=tuple(_message(index, message) for index, message in enumerate(given.messages)),
-        max_tokens=_limit(given.max_completion_tokens or given.max_tokens, most),
-        stop=_stops(given.stop),
+        max_tokens=fields.limit(given.max_completion_tokens or given.max_tokens, most),
+        stop=fields.stops(given.stop),
         sampling=_sampling(given),
         top_logprobs=top,
         schema=_schema(given.response_format, info),
@@ -183,14 +167,14 @@ def of_completion(given: CompletionRequest, info: GeneratorInfo, most: int) -> G
     texts = [each for each in prompt if isinstance(each, str)]
     ids = tuple(each for each in prompt if isinstance(each, int))
     if not prompt or (texts and (len(prompt) > 1 or not texts[0])):
-        _refuse("prompt", say("it takes one text that is not empty, or token ids"))
-    fields: dict[str, Any] = {"prompt": texts[0]} if texts else {"prompt_ids": ids}
+        refuse("prompt", say("it takes one text that is not empty, or token ids"))
+    prompts: dict[str, Any] = {"prompt": texts[0]} if texts else {"prompt_ids": ids}
     return GenerationRequest(
-        **fields,
-        max_tokens=_limit(given.max_tokens if given.max_tokens is not None else 16, most),
-        stop=_stops(given.stop),
+        **prompts,
+        max_tokens=fields.limit(given.max_tokens if given.max_tokens is not None else 16, most),
+        stop=fields.stops(given.stop),
         sampling=_sampling(given),
-        top_logprobs=None if given.logprobs is None else _alternatives("logprobs", given.logprobs, info),
+        top_logprobs=None if given.logprobs is None else fields.alternatives("logprobs", given.logprobs, info),
         ignore_end=given.ignore_eos,
     )
 
@@ -202,61 +186,21 @@ def choices_of(given: _Generation) -> int:
         InvalidRequest: none, or more than one request may have.
     """
     if not 1 <= given.n <= MAX_CHOICES:
-        _refuse("n", say("1 to {most} answers", most=MAX_CHOICES))
+        refuse("n", say("1 to {most} answers", most=MAX_CHOICES))
     return given.n
 
 
-def _refuse(field: str, problem: str) -> NoReturn:
-    raise errors.InvalidRequest(detail=say("`{field}`: {problem}", field=field, problem=problem))
-
-
-def _limit(asked: int | None, most: int) -> int:
-    if asked is not None and asked < 1:
-        _refuse("max_tokens", say("at least 1"))
-    return min(asked or most, most) if most else asked or 0
-
-
-def _alternatives(field: str, asked: int, info: GeneratorInfo) -> int:
-    if not info.logprobs:
-        _refuse(field, say("this engine tells no log-probabilities"))
-    if not 0 <= asked <= info.logprobs:
-        _refuse(field, say("0 to {most}", most=info.logprobs))
-    return asked
-
-
-def _stops(stop: str | Sequence[str] | None) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    if len(stops) > MAX_STOPS or not all(stops):
-        _refuse("stop", say("up to {most} texts, none of them empty", most=MAX_STOPS))
-    return stops
-
-
 def _sampling(given: _Generation) -> Sampling:
-    ranges: tuple[tuple[str, float | None, float, float], ...] = (
-        ("temperature", given.temperature, 0.0, 100.0),
-        ("top_p", given.top_p, 0.0, 1.0),
-        ("min_p", given.min_p, 0.0, 1.0),
-        ("presence_penalty", given.presence_penalty, -2.0, 2.0),
-        ("frequency_penalty", given.frequency_penalty, -2.0, 2.0),
-        ("repetition_penalty", given.repetition_penalty, 0.0, 10.0),
-        ("top_k", given.top_k, -1, 1 << 20),
-    )
-    for name, value, low, high in ranges:
-        if value is not None and not low <= value <= high:
-            _refuse(name, say("{low} to {high}", low=low, high=high))
-    bias = given.logit_bias or {}
-    if not all(token.isdigit() and -100 <= value <= 100 for token, value in bias.items()):
-        _refuse("logit_bias", say("token ids with numbers from -100 to 100"))
-    return Sampling(
+    return fields.sampling(
         temperature=given.temperature,
         top_p=given.top_p,
-        top_k=None if given.top_k is None else max(0, given.top_k),
+        top_k=given.top_k,
         min_p=given.min_p,
         presence_penalty=given.presence_penalty,
         frequency_penalty=given.frequency_penalty,
         repeat_penalty=given.repetition_penalty,
-        seed=None if given.seed is None else given.seed % (1 << 31),
-        logit_bias=bias,
+        seed=given.seed,
+        logit_bias=given.logit_bias,
     )
 
 
@@ -270,48 +214,22 @@ def _template_arguments(given: ChatRequest) -> dict[str, Any]:
 def _schema(asked: ResponseFormat | None, info: GeneratorInfo) -> dict[str, Any] | None:
     if asked is None or asked.type == "text":
         return None
-    if not info.schemas:
-        _refuse("response_format", say("this engine can't hold an answer to a schema"))
+    fields.check_schemas("response_format", info)
     if asked.type == "json_object":
         return {}
-    schema = (asked.json_schema or {}).get("schema")
-    if not isinstance(schema, dict) or not schema:
-        _refuse("response_format.json_schema.schema", say("a JSON schema is missing"))
-    if len(msgspec.json.encode(schema)) > MAX_SCHEMA_SIZE or _depth(schema) > MAX_SCHEMA_DEPTH:
-        problem = say("at most {size:bytes} and {depth} levels", size=MAX_SCHEMA_SIZE, depth=MAX_SCHEMA_DEPTH)
-        _refuse("response_format.json_schema.schema", problem)
-    return schema
-
-
-def _depth(value: Any) -> int:
-    """How deep a JSON value is nested; walked without recursion."""
-    deepest, level = 0, [value]
-    while level:
-        deepest += 1
-        level = [inner for each in level for inner in _inside(each)]
-    return deepest
-
-
-def _inside(value: Any) -> Sequence[Any]:
-    if isinstance(value, Mapping):
-        return tuple(value.values())
-    return value if isinstance(value, list) else ()
+    return fields.schema("response_format.json_schema.schema", (asked.json_schema or {}).get("schema"))
 
 
 def _message(index: int, message: Mapping[str, Any]) -> dict[str, Any]:
     """A message as chat templates expect it: plain text, and the roles that they know."""
     role, where = message.get("role"), f"messages[{index}]"
     if role not in ROLES:
-        _refuse(f"{where}.role", say("one of {roles}", roles=ROLES))
+        refuse(f"{where}.role", say("one of {roles}", roles=ROLES))
     made: dict[str, Any] = {"role": "system" if role == "developer" else role}
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(_part(f"{where}.content", part) for part in content)
-    if content is not None and not isinstance(content, str):
-        _refuse(f"{where}.content", say("a text, or parts of type `text`"))
+    content = fields.text_of(f"{where}.content", message.get("content"))
     calls = message.get("tool_calls")
     if content is None and not (role == "assistant" and calls):
-        _refuse(f"{where}.content", say("it is missing"))
+        refuse(f"{where}.content", say("it is missing"))
     made["content"] = content or ""
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     if reasoning and role == "assistant":
@@ -319,22 +237,7 @@ def _message(index: int, message: Mapping[str, Any]) -> dict[str, Any]:
     for field in ("tool_calls", "tool_call_id", "name"):
         if message.get(field) is not None:
             made[field] = message[field]
-    unknown = set(message) - {
-        *made,
-        "refusal",
-        "reasoning",
-        "reasoning_content",
-        "audio",
-        "annotations",
-        "function_call",
-    }
+    unknown = set(message).difference(made, _PASSED_OVER)
     if unknown:
-        _refuse(f"{where}.{min(unknown)}", say("no message has this"))
+        refuse(f"{where}.{min(unknown)}", say("no message has this"))
     return made
-
-
-def _part(where: str, part: Any) -> str:
-    if isinstance(part, dict) and part.get("type") in ("text", "input_text") and isinstance(part.get("text"), str):
-        return str(part["text"])
-    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-    _refuse(where, say("this model takes text alone, not {kind!r}", kind=kind))

@@ -28,7 +28,7 @@ _CHAT = Operation(
     gives=generation_answers.ChatCompletion,
     takes=generation_requests.ChatRequest,
     refuses=_REFUSES,
-    streams=True,
+    streams="text/event-stream",
 )
 _COMPLETE = _CHAT._replace(gives=generation_answers.Completion, takes=generation_requests.CompletionRequest)
 
