@@ -55,6 +55,13 @@ ROLES = {
     "POST /v1/rerank": Role.USER,
     "POST /v2/rerank": Role.USER,
     "POST /rerank": Role.USER,
+    "GET /api/version": Role.PUBLIC,
+    "GET /api/tags": Role.USER,
+    "GET /api/ps": Role.USER,
+    "POST /api/show": Role.USER,
+    "POST /api/chat": Role.USER,
+    "POST /api/generate": Role.USER,
+    "POST /api/embed": Role.USER,
 }
 """Who may what; a new endpoint is added here by whoever decides it."""
 

@@ -191,6 +191,10 @@ OPEN = {
     ("POST", "/v1/rerank"),
     ("POST", "/v2/rerank"),
     ("POST", "/rerank"),
+    ("POST", "/api/show"),
+    ("POST", "/api/chat"),
+    ("POST", "/api/generate"),
+    ("POST", "/api/embed"),
 }
 """What may be asked without a key beside pages that are read; a new path must be added here or ask for one."""
 

@@ -9,7 +9,7 @@ import pytest
 
 import models
 from airworthy.artifacts.identify import inspect
-from airworthy.serve.protocols.openai.embeddings import _cut
+from airworthy.serve.protocols.text_vectors import _cut
 
 
 def test_a_unit_vector_is_a_unit_vector_again() -> None:

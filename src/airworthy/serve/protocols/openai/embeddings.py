@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import math
-from array import array
-from collections.abc import Sequence
-from typing import Any, Literal, Union
+from typing import Literal, Union
 
 import msgspec
 
-from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
-from airworthy.serve import errors
 from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.served import ServedModel
-from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.protocols import priorities
-from airworthy.serve.scheduling.request_options import RequestOptions
-from airworthy.serve.tensors import Tensor, is_finite, unpack
-
-MOST_INPUTS = 2048
-"""Texts in one request, OpenAI's own limit."""
+from airworthy.serve.protocols.text_vectors import embed, embedding_model
 
 
 class EmbeddingRequest(msgspec.Struct):
@@ -88,91 +75,9 @@ class Embeddings:
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
         wanted = decode(_decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
-        served = self._models.batches(wanted.model)
-        if served.codec is None or served.embedding is None:
-            path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
-            raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)
-        size = _check_dimensions(served, wanted.dimensions)
-        served.require(request_id=request.request_id)
-        ids = await _token_ids(served, wanted.input)
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
-        options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
-        vectors = await wait_for_all(served.submit_tokens([TokenIds(each) for each in ids], options))
         as_text = wanted.encoding_format == "base64"
-        data = [Embedding("embedding", i, _vector(vector[0], as_text, size)) for i, vector in enumerate(vectors)]
-        tokens = sum(map(len, ids))
+        served = embedding_model(self._models, wanted.model)
+        vectors, tokens = await embed(request, served, wanted.input, wanted.dimensions, priority, as_text=as_text)
+        data = [Embedding("embedding", i, vector) for i, vector in enumerate(vectors)]
         return Response(200, _encode(EmbeddingResponse("list", data, served.name, Usage(tokens, tokens))))
-
-
-async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[int]]:
-    """The token ids of every input.
-
-    Raises:
-        Refusal: nothing to embed, a mixture, or ids that the model doesn't have.
-    """
-    assert served.codec is not None
-    if isinstance(given, str):
-        given = [given]
-    if not given or len(given) > MOST_INPUTS:
-        raise errors.InvalidRequest(detail=say("`input` takes 1 to {most} texts", most=MOST_INPUTS))
-    if all(isinstance(each, str) for each in given):
-        if not all(given):
-            raise errors.InvalidRequest(detail=say("`input` holds an empty text"))
-        return await served.codec.encode(given)
-    if all(isinstance(each, int) for each in given):
-        given = [given]
-    if not all(isinstance(each, list) for each in given):
-        raise errors.InvalidRequest(detail=say("`input` is texts or lists of token ids, not both"))
-    for ids in given:
-        if problem := served.codec.check_ids(ids):
-            raise errors.InvalidRequest(detail=problem)
-    return given
-
-
-async def wait_for_all(futures: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
-    """Wait for the outputs of all inputs; the first that fails takes the others out."""
-    try:
-        return [await future for future in futures]
-    finally:
-        for future in futures:
-            if not future.cancel() and not future.cancelled():
-                future.exception()  # seen, so that the event loop does not complain of it
-
-
-def _check_dimensions(served: ServedModel, wanted: int | None) -> int | None:
-    """To how many dimensions the vectors are cut; None to leave them whole.
-
-    Raises:
-        InvalidRequest: the model's vectors can't be cut so.
-    """
-    assert served.embedding is not None
-    size, cuts = served.embedding.shape[1], served.model.dimensions
-    if wanted is None or wanted == size:
-        return None
-    if not cuts:
-        detail = say("this model's embeddings have {size} dimensions and can't be cut", size=size)
-    elif 1 <= wanted < size and (wanted in cuts or cuts == (-1,)):
-        return wanted
-    else:
-        choices = say("1 to {size}", size=size) if cuts == (-1,) else (*cuts, size)
-        detail = say("`dimensions` is {wanted}; this model's embeddings have {choices}", wanted=wanted, choices=choices)
-    raise errors.InvalidRequest(detail=detail)
-
-
-def _vector(tensor: Tensor, as_text: bool, size: int | None) -> str | list[float]:
-    if not is_finite(tensor.meta.datatype, tensor.data):
-        raise errors.NotANumber(name=tensor.meta.name)
-    if size is None and as_text:
-        return base64.b64encode(tensor.data).decode("ascii")
-    values = unpack(tensor.meta.datatype, tensor.data)
-    if size is not None:
-        values = _cut(values, size)
-    return base64.b64encode(array("f", values)).decode("ascii") if as_text else values
-
-
-def _cut(values: list[float], size: int) -> list[float]:
-    """The first dimensions of a vector, at length 1 again where the whole vector had it."""
-    cut = values[:size]
-    length = math.hypot(*cut)
-    is_unit = math.isclose(math.hypot(*values), 1, rel_tol=1e-3)
-    return [value / length for value in cut] if is_unit and length else cut

@@ -15,7 +15,7 @@ from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.protocols import priorities
-from airworthy.serve.protocols.openai.embeddings import wait_for_all
+from airworthy.serve.protocols.text_vectors import wait_for_all
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 

@@ -140,7 +140,9 @@ class ServicePages:
         return Response(200, self._metrics.page(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
 
     async def front(self, request: Request) -> Response:
-        """`GET /`: what is here."""
+        """`GET /`: what is here; as text, the line by which Ollama's clients know that it runs."""
+        if (request.header(b"accept") or b"").startswith(b"text/plain"):
+            return Response(200, b"Ollama is running", ((b"content-type", b"text/plain; charset=utf-8"),))
         paths = {name: f"/v2/models/{name}" for name in self._models}
         joins = {name: served.joining.text for name, served in self._models.items()}
         front = Front("airworthy", airworthy.__version__, paths, joins, "/health", "/openapi.json")

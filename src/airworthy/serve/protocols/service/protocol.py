@@ -34,7 +34,7 @@ class ServicePages:
         components = PROBE._replace(gives=pages.Components, not_ready=True)
         scrape = Operation(Role.DEVELOPER, limited=False, text=_TEXT)
         return (
-            Endpoint("/", "GET", served.front, PROBE._replace(gives=pages.Front)),
+            Endpoint("/", "GET", served.front, PROBE._replace(gives=pages.Front, text="text/plain; charset=utf-8")),
             Endpoint("/health", "GET", served.components, components),
             Endpoint("/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
             Endpoint("/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)),

@@ -1,0 +1,1 @@
+"""Ollama's interface: `/api/*`, so that its clients and Open WebUI work unchanged."""

@@ -1,0 +1,96 @@
+"""`/api/chat`, `/api/generate` and `/api/embed`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Union, cast
+
+import msgspec
+
+from airworthy.core.messages import say
+from airworthy.core.settings import ServeSettings
+from airworthy.engines.generation import GenerationRequest
+from airworthy.serve.http.messages import Header, Request, Response, decode
+from airworthy.serve.http.streaming import NDJSON, StreamingResponse
+from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.served_generator import ServedGenerator
+from airworthy.serve.protocols.generation_fields import refuse_given
+from airworthy.serve.protocols.generation_responses import respond
+from airworthy.serve.protocols.ollama.bodies import Embedded, EmbedRequest
+from airworthy.serve.protocols.ollama.catalogue import named
+from airworthy.serve.protocols.ollama.generation_answers import OllamaForm
+from airworthy.serve.protocols.ollama.generation_requests import (
+    ChatRequest,
+    GenerateRequest,
+    of_chat,
+    of_generate,
+    without_effect,
+)
+from airworthy.serve.protocols.text_vectors import embed, embedding_model
+
+IGNORED = b"x-ignored-fields"
+"""The header that names fields of a request that changed nothing."""
+_chat = msgspec.json.Decoder(ChatRequest)
+_generate = msgspec.json.Decoder(GenerateRequest)
+_embed = msgspec.json.Decoder(EmbedRequest)
+_encode = msgspec.json.Encoder().encode
+Answer = Union[Response, StreamingResponse]
+
+
+class OllamaGeneration:
+    """The handlers."""
+
+    def __init__(self, models: Models, settings: ServeSettings) -> None:
+        self._models = models
+        self._settings = settings
+
+    async def chat(self, request: Request) -> Answer:
+        """`POST /api/chat`: the next message of a conversation."""
+        given: ChatRequest = await self._decoded(request, _chat)
+        served = self._models.generator(named(self._models, given.model), say("chat"))
+        form = OllamaForm(given.model, "chat")
+        if not given.messages:
+            return Response(200, form.loaded())
+        asked = of_chat(given, served.known_info(), self._settings.generation.max_tokens, served.model.chat_template)
+        return await self._answer(request, served, given, asked, form)
+
+    async def generate(self, request: Request) -> Answer:
+        """`POST /api/generate`: the answer to a prompt."""
+        given: GenerateRequest = await self._decoded(request, _generate)
+        served = self._models.generator(named(self._models, given.model), say("completions"))
+        form = OllamaForm(given.model, "generate")
+        if not given.prompt:
+            return Response(200, form.loaded())
+        asked = of_generate(
+            given, served.known_info(), self._settings.generation.max_tokens, served.model.chat_template
+        )
+        return await self._answer(request, served, given, asked, form)
+
+    async def embed(self, request: Request) -> Response:
+        """`POST /api/embed`: the vectors of texts."""
+        began = time.monotonic_ns()
+        given: EmbedRequest = await self._decoded(request, _embed)
+        refuse_given(
+            {f"options.{name}": value for name, value in (given.options or {}).items()}, say("not for embeddings")
+        )
+        served = embedding_model(self._models, named(self._models, given.model))
+        vectors, tokens = await embed(request, served, given.input, given.dimensions)
+        told = Embedded(given.model, cast("list[list[float]]", vectors), time.monotonic_ns() - began, 0, tokens)
+        return Response(200, _encode(told))
+
+    async def _decoded(self, request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
+        return decode(decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
+
+    async def _answer(
+        self,
+        request: Request,
+        served: ServedGenerator,
+        given: Union[ChatRequest, GenerateRequest],
+        asked: GenerationRequest,
+        form: OllamaForm,
+    ) -> Answer:
+        ignored = without_effect(given)
+        headers: tuple[Header, ...] = ((IGNORED, ", ".join(ignored).encode()),) if ignored else ()
+        return await respond(
+            request, served, asked, form, streams=given.stream is not False, kind=NDJSON, headers=headers
+        )

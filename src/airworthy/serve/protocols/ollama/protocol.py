@@ -1,0 +1,52 @@
+"""Ollama's interface as a member of the family: its paths and what each takes, gives and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airworthy.core.errors import AirworthyError
+from airworthy.serve.access.principal import Role
+from airworthy.serve.errors import NotThisTask, UnknownModel
+from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.ollama import bodies, catalogue, generation, generation_answers, generation_requests
+
+_REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
+_CHAT = Operation(
+    Role.USER,
+    gives=generation_answers.ChatAnswer,
+    takes=generation_requests.ChatRequest,
+    refuses=_REFUSES,
+    streams="application/x-ndjson",
+)
+_GENERATE = _CHAT._replace(gives=generation_answers.GenerateAnswer, takes=generation_requests.GenerateRequest)
+_EMBED = Operation(Role.USER, gives=bodies.Embedded, takes=bodies.EmbedRequest, refuses=_REFUSES)
+_SHOW = Operation(Role.USER, gives=bodies.Shown, takes=bodies.ShowRequest, refuses=(UnknownModel, *BODY))
+
+
+class OllamaProtocol:
+    """Models, text and embeddings, as Ollama's clients ask for them."""
+
+    name = "ollama"
+    prefixes = ("/api",)
+    error_type: type = bodies.ErrorBody
+
+    def __init__(self, context: ProtocolContext) -> None:
+        self._catalogue = catalogue.OllamaCatalogue(context.models, context.settings.body_timeout)
+        self._generation = generation.OllamaGeneration(context.models, context.settings)
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Its part of the table of paths."""
+        models, texts = self._catalogue, self._generation
+        return (
+            Endpoint("/api/version", "GET", models.version, Operation(Role.PUBLIC, gives=bodies.Version)),
+            Endpoint("/api/tags", "GET", models.tags, Operation(Role.USER, gives=bodies.Tags)),
+            Endpoint("/api/ps", "GET", models.processes, Operation(Role.USER, gives=bodies.Processes)),
+            Endpoint("/api/show", "POST", models.show, _SHOW),
+            Endpoint("/api/chat", "POST", texts.chat, _CHAT),
+            Endpoint("/api/generate", "POST", texts.generate, _GENERATE),
+            Endpoint("/api/embed", "POST", texts.embed, _EMBED),
+        )
+
+    def error_body(self, error: AirworthyError) -> bytes:
+        """An error in Ollama's shape."""
+        return bodies.error_body(error)

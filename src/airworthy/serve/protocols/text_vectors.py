@@ -1,0 +1,145 @@
+"""The vectors of texts, whatever the dialect that asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import math
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+from airworthy.core.messages import say
+from airworthy.serve import errors
+from airworthy.serve.http.messages import Request
+from airworthy.serve.models.catalogue import Models
+from airworthy.serve.models.served import ServedModel
+from airworthy.serve.scheduling.request_options import Priority, RequestOptions
+from airworthy.serve.tensors import Tensor, is_finite, unpack
+
+MOST_INPUTS = 2048
+"""Texts in one request, OpenAI's own limit."""
+
+
+def embedding_model(models: Models, name: str) -> ServedModel:
+    """A model that makes vectors of texts.
+
+    Raises:
+        UnknownModel: no such model.
+        NotThisTask: it does something else; the message says where.
+    """
+    served = models.batches(name)
+    if served.codec is None or served.embedding is None:
+        path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
+        raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)
+    return served
+
+
+async def embed(
+    request: Request,
+    served: ServedModel,
+    given: str | list[Any],
+    dimensions: int | None,
+    priority: Priority = Priority.NORMAL,
+    *,
+    as_text: bool = False,
+) -> tuple[list[str | list[float]], int]:
+    """The vectors of texts, and how many tokens those have.
+
+    Args:
+        request: the HTTP request.
+        served: the model.
+        given: a text, texts, the token ids of one text, or of several.
+        dimensions: to how many dimensions vectors are cut; None to leave them whole.
+        priority: the requests' priority.
+        as_text: whether vectors are FP32 data in base64.
+
+    Raises:
+        RequestError: it can't be done.
+    """
+    size = _check_dimensions(served, dimensions)
+    served.check_room()
+    ids = await _token_ids(served, given)
+    vectors = await wait_for_all(
+        served.submit_tokens(
+            each, terms=RequestOptions(None if i else request.watch, request.principal.tenant, 0.0, priority)
+        )
+        for i, each in enumerate(ids)
+    )
+    return [_vector(vector[0], as_text, size) for vector in vectors], sum(map(len, ids))
+
+
+async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[int]]:
+    """The token ids of every input.
+
+    Raises:
+        Refusal: nothing to embed, a mixture, or ids that the model doesn't have.
+    """
+    assert served.codec is not None
+    if isinstance(given, str):
+        given = [given]
+    if not given or len(given) > MOST_INPUTS:
+        raise errors.InvalidRequest(detail=say("`input` takes 1 to {most} texts", most=MOST_INPUTS))
+    if all(isinstance(each, str) for each in given):
+        if not all(given):
+            raise errors.InvalidRequest(detail=say("`input` holds an empty text"))
+        return await served.codec.encode(given)
+    if all(isinstance(each, int) for each in given):
+        given = [given]
+    if not all(isinstance(each, list) for each in given):
+        raise errors.InvalidRequest(detail=say("`input` is texts or lists of token ids, not both"))
+    for ids in given:
+        if problem := served.codec.check_ids(ids):
+            raise errors.InvalidRequest(detail=problem)
+    return given
+
+
+async def wait_for_all(answers: Iterable[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
+    """Let all in and wait for their answers; the first that is refused or fails takes the others out."""
+    inside: list[asyncio.Future[tuple[Tensor, ...]]] = []
+    try:
+        inside.extend(answers)
+        return [await answer for answer in inside]
+    finally:
+        for answer in inside:
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # seen, so that the event loop does not complain of it
+
+
+def _check_dimensions(served: ServedModel, wanted: int | None) -> int | None:
+    """To how many dimensions the vectors are cut; None to leave them whole.
+
+    Raises:
+        InvalidRequest: the model's vectors can't be cut so.
+    """
+    assert served.embedding is not None
+    size, cuts = served.embedding.shape[1], served.model.dimensions
+    if wanted is None or wanted == size:
+        return None
+    if not cuts:
+        detail = say("this model's embeddings have {size} dimensions and can't be cut", size=size)
+    elif 1 <= wanted < size and (wanted in cuts or cuts == (-1,)):
+        return wanted
+    else:
+        choices = say("1 to {size}", size=size) if cuts == (-1,) else (*cuts, size)
+        detail = say("`dimensions` is {wanted}; this model's embeddings have {choices}", wanted=wanted, choices=choices)
+    raise errors.InvalidRequest(detail=detail)
+
+
+def _vector(tensor: Tensor, as_text: bool, size: int | None) -> str | list[float]:
+    if not is_finite(tensor.meta.datatype, tensor.data):
+        raise errors.NotANumber(name=tensor.meta.name)
+    if size is None and as_text:
+        return base64.b64encode(tensor.data).decode("ascii")
+    values = unpack(tensor.meta.datatype, tensor.data)
+    if size is not None:
+        values = _cut(values, size)
+    return base64.b64encode(array("f", values)).decode("ascii") if as_text else values
+
+
+def _cut(values: list[float], size: int) -> list[float]:
+    """The first dimensions of a vector, at length 1 again where the whole vector had it."""
+    cut = values[:size]
+    length = math.hypot(*cut)
+    is_unit = math.isclose(math.hypot(*values), 1, rel_tol=1e-3)
+    return [value / length for value in cut] if is_unit and length else cut
