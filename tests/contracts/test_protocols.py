@@ -62,6 +62,8 @@ ROLES = {
     "POST /api/chat": Role.USER,
     "POST /api/generate": Role.USER,
     "POST /api/embed": Role.USER,
+    "POST /v1/messages": Role.USER,
+    "POST /v1/messages/count_tokens": Role.USER,
 }
 """Who may what; a new endpoint is added here by whoever decides it."""
 

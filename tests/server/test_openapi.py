@@ -22,7 +22,14 @@ BODIES: dict[str, Any] = {
     "/api/show": {"model": "words"},
     "/api/embed": {"model": "words:latest", "input": ["w1", "w2"]},
 }
-GENERATE = ("/v1/chat/completions", "/v1/completions", "/api/chat", "/api/generate")
+GENERATE = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/api/chat",
+    "/api/generate",
+)
 """What language models answer, which have tests of their own."""
 
 

@@ -195,6 +195,8 @@ OPEN = {
     ("POST", "/api/chat"),
     ("POST", "/api/generate"),
     ("POST", "/api/embed"),
+    ("POST", "/v1/messages"),
+    ("POST", "/v1/messages/count_tokens"),
 }
 """What may be asked without a key beside pages that are read; a new path must be added here or ask for one."""
 

@@ -16,6 +16,7 @@ PROTOCOLS: Registry[MakeProtocol] = Registry(
         "open-inference": "airworthy.serve.protocols.open_inference.protocol:OpenInferenceProtocol",
         "openai": "airworthy.serve.protocols.openai.protocol:OpenAIProtocol",
         "ollama": "airworthy.serve.protocols.ollama.protocol:OllamaProtocol",
+        "anthropic": "airworthy.serve.protocols.anthropic.protocol:AnthropicProtocol",
     },
 )
 """All protocols by name."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from airworthy.core.model import ModelInfo
+from airworthy.core.settings import ServeSettings
 from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.served_generator import ServedGenerator
@@ -29,8 +30,6 @@ API_LEVEL = "0.13.0"
 """The release of Ollama whose interface this is; clients ask for it to decide what they may use."""
 NEVER = "2318-01-01T00:00:00Z"
 """When a model expires that is never unloaded."""
-MAX_SHOW_BODY = 64 * 1024
-"""Bytes of a request for one model."""
 _encode = msgspec.json.Encoder().encode
 _show = msgspec.json.Decoder(ShowRequest)
 
@@ -43,10 +42,10 @@ def named(models: Models, name: str) -> str:
 class OllamaCatalogue:
     """The handlers."""
 
-    def __init__(self, models: Models, body_timeout: float) -> None:
+    def __init__(self, models: Models, settings: ServeSettings) -> None:
         self._models = models
         self._began = timestamp()
-        self._timeout = body_timeout
+        self._settings = settings
 
     async def version(self, request: Request) -> Response:
         """`GET /api/version`: the level of the interface."""
@@ -68,7 +67,7 @@ class OllamaCatalogue:
 
     async def show(self, request: Request) -> Response:
         """`POST /api/show`: one model."""
-        given: ShowRequest = decode(_show, await request.body(MAX_SHOW_BODY, self._timeout))
+        given: ShowRequest = decode(_show, await request.body(self._settings.max_body, self._settings.body_timeout))
         served = self._models.find(named(self._models, given.model or given.name))
         model = served.model
         shown = Shown(

@@ -31,7 +31,7 @@ class OllamaProtocol:
     error_type: type = bodies.ErrorBody
 
     def __init__(self, context: ProtocolContext) -> None:
-        self._catalogue = catalogue.OllamaCatalogue(context.models, context.settings.body_timeout)
+        self._catalogue = catalogue.OllamaCatalogue(context.models, context.settings)
         self._generation = generation.OllamaGeneration(context.models, context.settings)
 
     def endpoints(self) -> Sequence[Endpoint]:
