@@ -55,6 +55,7 @@ ROLES = {
     "POST /v1/rerank": Role.USER,
     "POST /v2/rerank": Role.USER,
     "POST /rerank": Role.USER,
+    "POST /v1/responses": Role.USER,
     "GET /api/version": Role.PUBLIC,
     "GET /api/tags": Role.USER,
     "GET /api/ps": Role.USER,

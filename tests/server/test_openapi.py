@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
 GENERATE = (
     "/v1/chat/completions",
     "/v1/completions",
+    "/v1/responses",
     "/v1/messages",
     "/v1/messages/count_tokens",
     "/api/chat",

@@ -22,6 +22,8 @@ from airworthy.serve.protocols.anthropic import requests as anthropic_requests
 from airworthy.serve.protocols.generation_responses import AnswerForm
 from airworthy.serve.protocols.ollama import generation_answers as ollama_answers
 from airworthy.serve.protocols.ollama import generation_requests as ollama_requests
+from airworthy.serve.protocols.responses import answers as responses_answers
+from airworthy.serve.protocols.responses import requests as responses_requests
 
 ABLE = GeneratorInfo(slots=1, context=100, tools=True, schemas=True)
 USED = (5, 7)
@@ -166,6 +168,60 @@ def test_anthropics_blocks_become_what_templates_know() -> None:
     assert asked.tools == ({"type": "function", "function": function},)
     assert (asked.tool_choice, asked.parallel_tool_calls) == ("required", False)
     assert (asked.schema, asked.template_arguments) == ({"type": "object"}, {"enable_thinking": True})
+
+
+def test_responses_stream_an_item_for_each_kind() -> None:
+    given = responses_requests.ResponsesRequest(model="m", input="x")
+    events = _sse(_streamed(responses_answers.ResponseForm(given), EVENTS))
+    assert [each["sequence_number"] for each in events] == list(range(len(events)))
+    added = [each["item"]["type"] for each in events if each["type"] == "response.output_item.added"]
+    assert added == ["reasoning", "message", "function_call", "function_call"]
+    arguments = [each["delta"] for each in events if each["type"] == "response.function_call_arguments.delta"]
+    assert arguments == ['{"at":', '"sky"}']
+    final = events[-1]
+    assert (final["type"], final["response"]["status"]) == ("response.completed", "completed")
+    whole = json.loads(responses_answers.ResponseForm(given).whole([EVENTS], USED))
+    for made in (final["response"]["output"], whole["output"]):
+        thought, message, *calls = made
+        assert thought["content"] == [{"type": "reasoning_text", "text": "hmm"}]
+        assert message["content"][0]["text"] == "so"
+        assert [(call["call_id"], call["name"], call["arguments"]) for call in calls] == [
+            ("call_a", "look", '{"at":"sky"}'),
+            ("call_b", "wait", ""),
+        ]
+        assert {each["status"] for each in made} == {"completed"}
+
+
+def test_items_of_responses_become_what_templates_know() -> None:
+    items: list[dict[str, Any]] = [
+        {"role": "developer", "content": "be kind"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "look"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+        {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"},
+        {"type": "function_call", "call_id": "c2", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "blue"},
+    ]
+    given = responses_requests.ResponsesRequest(
+        model="m",
+        input=items,
+        instructions="first",
+        tools=[{"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": None}],
+        tool_choice={"type": "function", "name": "look"},
+        text={"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
+        max_output_tokens=50,
+    )
+    asked = responses_requests.of_responses(given, ABLE, 20, "")
+    calls = [{"id": name, "type": "function", "function": {"name": "look", "arguments": "{}"}} for name in ("c1", "c2")]
+    assert asked.messages == (
+        {"role": "system", "content": "first"},
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "look"},
+        {"role": "assistant", "content": "", "tool_calls": calls, "reasoning_content": "hm"},
+        {"role": "tool", "tool_call_id": "c1", "content": "blue"},
+    )
+    assert asked.tools == (WEATHER,)
+    assert asked.tool_choice == {"type": "function", "function": {"name": "look"}}
+    assert (asked.schema, asked.max_tokens) == ({"type": "object"}, 20)
 
 
 @pytest.mark.parametrize(

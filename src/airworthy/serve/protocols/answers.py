@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -79,3 +79,14 @@ class WholeAnswer:
     def calls(self) -> list[Call]:
         """Its calls, in their order."""
         return [self._calls[index] for index in sorted(self._calls)]
+
+
+def logprobs_of(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
+    """Tokens with their log-probabilities and those of their alternatives, in the shape that most dialects have."""
+    return [
+        {**_token(each.token, each.logprob), "top_logprobs": [_token(*other) for other in each.top]} for each in tokens
+    ]
+
+
+def _token(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}

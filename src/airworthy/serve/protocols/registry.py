@@ -15,6 +15,7 @@ PROTOCOLS: Registry[MakeProtocol] = Registry(
         "service": "airworthy.serve.protocols.service.protocol:ServicePages",
         "open-inference": "airworthy.serve.protocols.open_inference.protocol:OpenInferenceProtocol",
         "openai": "airworthy.serve.protocols.openai.protocol:OpenAIProtocol",
+        "responses": "airworthy.serve.protocols.responses.protocol:ResponsesProtocol",
         "ollama": "airworthy.serve.protocols.ollama.protocol:OllamaProtocol",
         "anthropic": "airworthy.serve.protocols.anthropic.protocol:AnthropicProtocol",
     },

@@ -9,8 +9,8 @@ from typing import Any, Literal, Union
 import msgspec
 
 from airworthy.core.errors import AirworthyError
-from airworthy.engines.generation import AnyEvent, Finished, ReasoningDelta, TextDelta, TokenLogprob, ToolCallDelta
-from airworthy.serve.protocols.answers import WholeAnswer
+from airworthy.engines.generation import AnyEvent, Finished, ReasoningDelta, TextDelta, ToolCallDelta
+from airworthy.serve.protocols.answers import WholeAnswer, logprobs_of
 from airworthy.serve.protocols.ollama.bodies import error_body, timestamp
 
 _encode = msgspec.json.Encoder().encode
@@ -85,7 +85,9 @@ class OllamaForm:
         """The answer as one object."""
         answer = WholeAnswer(generations[0])
         more = self._end(answer.reason, used)
-        return self._object(answer.text, answer.reasoning, _calls(answer), logprobs=_logprobs(answer.logprobs), **more)
+        return self._object(
+            answer.text, answer.reasoning, _calls(answer), logprobs=logprobs_of(answer.logprobs), **more
+        )
 
     def loaded(self) -> bytes:
         """What a request without a prompt gets: the model is loaded, as it always is."""
@@ -99,7 +101,7 @@ class OllamaForm:
         """The line of an event; calls are collected, since their arguments are an object."""
         self._first_token = self._first_token or time.monotonic_ns()
         if isinstance(event, TextDelta):
-            return self._line(event.text, logprobs=_logprobs(event.logprobs))
+            return self._line(event.text, logprobs=logprobs_of(event.logprobs))
         if isinstance(event, ReasoningDelta):
             return self._line("", event.text)
         if isinstance(event, ToolCallDelta):
@@ -151,13 +153,3 @@ def _calls(answer: WholeAnswer) -> list[dict[str, Any]]:
         {"id": call.id, "function": {"index": index, "name": call.name, "arguments": call.values()}}
         for index, call in enumerate(answer.calls)
     ]
-
-
-def _logprobs(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
-    return [
-        {**_token(each.token, each.logprob), "top_logprobs": [_token(*other) for other in each.top]} for each in tokens
-    ]
-
-
-def _token(token: str, logprob: float) -> dict[str, Any]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}

@@ -18,7 +18,7 @@ from airworthy.engines.generation import (
     TokenLogprob,
     ToolCallDelta,
 )
-from airworthy.serve.protocols.answers import WholeAnswer
+from airworthy.serve.protocols.answers import WholeAnswer, logprobs_of
 from airworthy.serve.protocols.generation_responses import server_event
 from airworthy.serve.protocols.openai.bodies import error_body
 
@@ -268,18 +268,4 @@ def _legacy_reason(reason: str) -> str:
 
 
 def _chat_logprobs(told: Sequence[TokenLogprob]) -> dict[str, Any] | None:
-    if not told:
-        return None
-    return {
-        "content": [
-            {
-                **_token(each.token, each.logprob),
-                "top_logprobs": [_token(token, logprob) for token, logprob in each.top],
-            }
-            for each in told
-        ]
-    }
-
-
-def _token(token: str, logprob: float) -> dict[str, Any]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+    return {"content": logprobs_of(told)} if told else None

@@ -1,0 +1,1 @@
+"""OpenAI's Responses interface, without state: `/v1/responses`."""

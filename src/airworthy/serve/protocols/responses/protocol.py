@@ -1,0 +1,58 @@
+"""The Responses interface as a member of the family; errors have OpenAI's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Union
+
+import msgspec
+
+from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
+from airworthy.serve.access.principal import Role
+from airworthy.serve.errors import NotThisTask, UnknownModel
+from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.streaming import StreamingResponse
+from airworthy.serve.protocols.generation_responses import respond
+from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.openai import bodies
+from airworthy.serve.protocols.responses.answers import ResponseForm, ResponseObject
+from airworthy.serve.protocols.responses.requests import ResponsesRequest, of_responses
+
+_decoder = msgspec.json.Decoder(ResponsesRequest)
+_RESPOND = Operation(
+    Role.USER,
+    gives=ResponseObject,
+    takes=ResponsesRequest,
+    refuses=(UnknownModel, NotThisTask, *BODY, *RUN),
+    streams="text/event-stream",
+)
+
+
+class ResponsesProtocol:
+    """Responses, none of which is stored."""
+
+    name = "responses"
+    prefixes = ("/v1/responses",)
+    error_type: type = bodies.ErrorBody
+
+    def __init__(self, context: ProtocolContext) -> None:
+        self._models = context.models
+        self._settings = context.settings
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Its part of the table of paths."""
+        return (Endpoint("/v1/responses", "POST", self.respond, _RESPOND),)
+
+    def error_body(self, error: AirworthyError) -> bytes:
+        """An error in OpenAI's shape."""
+        return bodies.error_body(error)
+
+    async def respond(self, request: Request) -> Union[Response, StreamingResponse]:
+        """`POST /v1/responses`: the answer to a text or a conversation."""
+        body = await request.body(self._settings.max_body, self._settings.body_timeout)
+        given: ResponsesRequest = decode(_decoder, body)
+        served = self._models.generator(given.model, say("responses"))
+        most, template = self._settings.generation.max_tokens, served.model.chat_template
+        asked = of_responses(given, served.known_info(), most, template)
+        return await respond(request, served, asked, ResponseForm(given), streams=bool(given.stream))
