@@ -65,6 +65,8 @@ ROLES = {
     "POST /api/embed": Role.USER,
     "POST /v1/messages": Role.USER,
     "POST /v1/messages/count_tokens": Role.USER,
+    "POST /chat": Role.USER,
+    "POST /tokenize": Role.USER,
 }
 """Who may what; a new endpoint is added here by whoever decides it."""
 

@@ -26,6 +26,8 @@ GENERATE = (
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/responses",
+    "/chat",
+    "/tokenize",
     "/v1/messages",
     "/v1/messages/count_tokens",
     "/api/chat",

@@ -192,6 +192,8 @@ OPEN = {
     ("POST", "/v2/rerank"),
     ("POST", "/rerank"),
     ("POST", "/v1/responses"),
+    ("POST", "/chat"),
+    ("POST", "/tokenize"),
     ("POST", "/api/show"),
     ("POST", "/api/chat"),
     ("POST", "/api/generate"),
