@@ -6,7 +6,7 @@ import asyncio
 import base64
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from airworthy.core.messages import say
@@ -14,6 +14,7 @@ from airworthy.serve import errors
 from airworthy.serve.http.messages import Request
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served import ServedModel
+from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 
@@ -58,14 +59,10 @@ async def embed(
         RequestError: it can't be done.
     """
     size = _check_dimensions(served, dimensions)
-    served.check_room()
+    served.require(request_id=request.request_id)
     ids = await _token_ids(served, given)
-    vectors = await wait_for_all(
-        served.submit_tokens(
-            each, terms=RequestOptions(None if i else request.watch, request.principal.tenant, 0.0, priority)
-        )
-        for i, each in enumerate(ids)
-    )
+    options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
+    vectors = await wait_for_all(served.submit_tokens([TokenIds(each) for each in ids], options))
     return [_vector(vector[0], as_text, size) for vector in vectors], sum(map(len, ids))
 
 
@@ -94,16 +91,14 @@ async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[i
     return given
 
 
-async def wait_for_all(answers: Iterable[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
-    """Let all in and wait for their answers; the first that is refused or fails takes the others out."""
-    inside: list[asyncio.Future[tuple[Tensor, ...]]] = []
+async def wait_for_all(futures: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:
+    """Wait for the outputs of all inputs; the first that fails takes the others out."""
     try:
-        inside.extend(answers)
-        return [await answer for answer in inside]
+        return [await future for future in futures]
     finally:
-        for answer in inside:
-            if not answer.cancel() and not answer.cancelled():
-                answer.exception()  # seen, so that the event loop does not complain of it
+        for future in futures:
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # seen, so that the event loop does not complain of it
 
 
 def _check_dimensions(served: ServedModel, wanted: int | None) -> int | None:
