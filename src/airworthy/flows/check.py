@@ -38,6 +38,7 @@ from airworthy.flows.answers.check import CheckAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
 from airworthy.flows.look import look
+from airworthy.flows.machine import machine_summary
 
 _NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
 """How the reason of a check ends that was skipped for want of a fact that was not given."""
@@ -160,7 +161,7 @@ def examine(
         from airworthy.flows import battery
 
         results = battery.explained(results)
-    answer = {**_answer(results, facts), **_load_time(facts), **_needs(facts)}
+    answer = {**_answer(results, facts), "machine": machine_summary(facts), **_load_time(facts), **_needs(facts)}
     if probe is not None:
         answer["battery"] = battery.answer(facts)
     if given is not None:

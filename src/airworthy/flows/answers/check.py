@@ -14,6 +14,8 @@ class CheckAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     """`fails` with an error among the findings, `unknown` where a check could not be made, else `works`."""
     facts_taken: Optional[str] = None
     """When the facts were read, ISO 8601 in UTC."""
+    machine: Optional[dict[str, Any]] = None
+    """The machine in short: `cpu`, `memory` (bytes), `devices`, `drivers` and `frameworks`; not with `--given`."""
     storage: Optional[dict[str, Any]] = None
     """What was measured of the storage: `path`, `read` and `writes` in bytes a second, `load_seconds`; or `unknown`."""
     needs: Optional[dict[str, Any]] = None

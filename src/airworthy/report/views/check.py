@@ -1,4 +1,4 @@
-"""What is said before the findings: the verdict about a machine that isn't there, and how fast the storage is."""
+"""The lines before the findings of `check`: the machine, the verdict about a described one, measured speeds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 from airworthy.report.plain import value_text
 from airworthy.report.views.battery import lines as battery_lines
+from airworthy.report.views.machine import lines as machine_lines
 
 _VERDICTS = {
     "works": ("it works, as far as what was given decides", "good"),
@@ -20,7 +21,9 @@ _VERDICTS = {
 
 
 def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
-    """The lines before the findings of `airworthy check`; most checks have none."""
+    """The lines before the findings of `airworthy check`: a healthy machine, and what was measured."""
+    if "machine" in report.data and (options.verbose or not report.findings):
+        yield from machine_lines(report.data["machine"])
     if "storage" in report.data:
         yield from _storage(report.data["storage"])
     if "battery" in report.data:
