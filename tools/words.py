@@ -35,7 +35,7 @@ class Idiom(NamedTuple):
 
 IDIOMS = (
     Idiom("hold against", rf"\b(hold|holds|held|holding)\b{_GAP}\sagainst\b", "check, compare"),
-    Idiom("tell", r"\b(tell|tells|told|telling|untold)\b(?! apart)", "report, name, list, say, show"),
+    Idiom("tell", r"(?<!\{)\b(tell|tells|told|telling)\b", "report, name, list, say, show"),
     Idiom("what is no", r"\bwhat\s(is|are|was)\s(no|none|not\san?)\b", "the noun: NaN, invalid, missing"),
     Idiom("is none", r"\b(that|which)\s(is|are|was|were)\snone\b", "invalid, missing"),
     Idiom("for the time being", r"\bfor\sthe\stime\sbeing\b", "until ..., for now"),
@@ -45,7 +45,7 @@ IDIOMS = (
     Idiom("get over", r"\b(got|get|gets|getting)\sover\b", "recovered from"),
     Idiom("nobody, somebody", r"\b(nobody|somebody|whoever|anybody|everybody)\b", "client, process, caller, user"),
     Idiom("look at", r"\b(look|looks|looked|looking)\sat\b", "read, inspect, probe"),
-    Idiom("a look", r"\b(a|the|one|each|every|another|last|next|first|second|such\sa)\slooks?\b", "inspection, sample, probe"),
+    Idiom("a look", r"\b(a|the|one|each|every|another|last|next|first|second|such\sa)\slooks?\b(?!-)", "inspection, sample, probe"),
     Idiom("fault of ours", r"\bfaults?\sof\sours\b|\b(our|its)\sown\sfaults?\b|\bour\sfaults?\b", "internal error"),
 )
 # Replaced names of classes and functions: one that comes back comes back with its old, private meaning.

@@ -1,1 +1,1 @@
-"""The only readers of model files: each format is recognised by content and told from its headers."""
+"""The only readers of model files: each format is recognised by content and described from its headers."""

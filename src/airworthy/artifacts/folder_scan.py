@@ -1,6 +1,6 @@
 """The files of a model's folder besides those that its reader opened: what each would run if a program opened it.
 
-A folder of safetensors may hold pickles, which trainers, other loaders or somebody's script open. Files are told by
+A folder of safetensors may hold pickles, which trainers, other loaders or a user's script open. Files are recognised by
 their content; the suffix only names the program. Nothing is unpickled.
 """
 

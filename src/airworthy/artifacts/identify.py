@@ -64,7 +64,7 @@ def inspect(path: str | Path) -> Inspection:
     """What a model file or folder is, with the facts that checks decide from.
 
     A file that was meant to be a model, by its suffix, and is damaged or is a stand-in (a Git LFS pointer, a saved
-    error page) is an inspection too: its facts tell what is wrong.
+    error page) is an inspection too: its facts say what is wrong.
 
     Raises:
         InputNotFound: the path leads nowhere.
@@ -99,7 +99,7 @@ _USUAL = {(".pt", "pickle"), (".pth", "pickle"), (".pkl", "pytorch"), (".pickle"
 def _judge_name(path: Path, found: Format, inspection: Inspection) -> Inspection:
     """The inspection, with what a suffix claims that is not so."""
     facts = inspection.facts
-    # A stand-in has been told by its own name already.
+    # A stand-in has been recognised by its own name already.
     if not _claims_another(path, found) or facts.get_value(MODEL_MISNAMED, ()) or facts.value(MODEL_LFS_POINTERS):
         return inspection
     told = Misnamed(member=path.name, suffix=path.suffix, content=found.name)
@@ -111,7 +111,7 @@ def _head(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            next(path.iterdir(), None)  # tells now whether it may be listed
+            next(path.iterdir(), None)  # shows now whether it may be listed
             return b""
         if not stat.S_ISREG(mode):
             raise InputUnreadable(path=path, reason=say("it is neither a file nor a folder"))

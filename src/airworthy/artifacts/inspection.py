@@ -22,7 +22,7 @@ from airworthy.core.values import (
 )
 
 MOST_DEFECTS = 20
-"""Defects of one model that are told; a damaged header can make thousands."""
+"""Defects of one model that are reported; a damaged header can make thousands."""
 GENERIC_NAMES = ("model", "pytorch_model", "onnx", "checkpoint", "weights")
 """File and folder names that say nothing; the folder above them names the model."""
 
@@ -44,10 +44,10 @@ def conclude(
         model: what it is.
         defects: where its files disagree with their format.
         pointers: Git LFS pointers among the files that an engine needs.
-        imports: names that its pickles import, or why that could not be told.
-        versions: versions that it demands, or why that could not be told.
-        code: what in it acts, or why that could not be told.
-        configuration: what its `config.json` asks for, why that could not be told, or None where it has none.
+        imports: names that its pickles import, or why that could not be determined.
+        versions: versions that it demands, or why that could not be determined.
+        code: what in it acts, or why that could not be determined.
+        configuration: what its `config.json` asks for, why that could not be determined, or None where it has none.
         by_content: whether the format was recognised by content, not guessed from the suffix.
     """
     source = model.entry
@@ -62,7 +62,7 @@ def conclude(
         if (weights := sum(model.datatypes.values()))
         else Absent(source),
         keys.MODEL_CACHE.name: Absent(source),
-        # Only a folder with a configuration tells these; its format puts them in.
+        # Only a folder with a configuration reports these; its format puts them in.
         keys.MODEL_ATTENTION_HEADS.name: Absent(source),
         keys.MODEL_CHAT_TEMPLATE.name: Absent(source),
         keys.MODEL_DEFECTS.name: Known(tuple(defects)[:MOST_DEFECTS], source),
@@ -95,7 +95,7 @@ def _signature(path: Path) -> Fact:
 
 
 def files_of(folder: Path, paths: Sequence[tuple[Path, str]]) -> tuple[FileInfo, ...]:
-    """Files with their sizes: each path with its format. One that can't be looked at counts zero bytes."""
+    """Files with their sizes: each path with its format. One that can't be inspected counts zero bytes."""
     found = []
     for path, format_ in paths:
         try:

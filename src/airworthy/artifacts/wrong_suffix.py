@@ -14,7 +14,7 @@ from airworthy.core.model import Inspection
 from airworthy.core.values import Misnamed
 
 MOST_FILES = 2_000
-"""Files that are looked at."""
+"""Files that are read."""
 _SAFETENSORS, _GGUF, _HDF5, _ZIP, _PICKLE = "safetensors", "GGUF", "HDF5", "a ZIP archive", "a pickle"
 _TORCH = frozenset({_ZIP, _PICKLE})
 _MEANT: dict[str, frozenset[str]] = {
@@ -28,12 +28,12 @@ _MEANT: dict[str, frozenset[str]] = {
     ".keras": frozenset({_ZIP}),
     ".onnx": frozenset(),
 }
-"""What files of a suffix may hold. A file of none of the kinds that are told apart here is not judged."""
+"""What files of a suffix may hold. A file of none of the kinds that are distinguished here is not judged."""
 _NEWEST_PICKLE = 5
 
 
 def content_of(head: bytes) -> str:
-    """What a file's first bytes show; empty where they are of no kind that is told apart."""
+    """What a file's first bytes show; empty where they are of no kind that is distinguished."""
     if head[:4] == b"GGUF":
         return _GGUF
     if head[:8] == b"\x89HDF\r\n\x1a\n":
@@ -48,9 +48,9 @@ def content_of(head: bytes) -> str:
 
 
 def with_names(path: Path, found: Inspection) -> Inspection:
-    """An inspection that also tells the model's misnamed files.
+    """An inspection that also reports the model's misnamed files.
 
-    Such a file is whole in its own format, so what its reader took for damage is not told.
+    Such a file is whole in its own format, so what its reader took for damage is not reported.
     """
     folder = path if path.is_dir() else path.parent
     weights = [file.path for file in found.model.files if file.format] if path.is_dir() else [path.name]

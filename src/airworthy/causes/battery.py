@@ -25,7 +25,7 @@ _MATRIX = ("matmul", "convolution", "attention")
 _STREAMS = ("copy", "layer-norm", "softmax")
 """Operations that are bound by memory."""
 BUSY = 0.5
-"""The share of the processors in use by others above which times on the CPU tell nothing."""
+"""The share of the processors in use by others above which times on the CPU mean nothing."""
 _PROVIDERS = {
     "CUDAExecutionProvider": NVIDIA_DEVICES,
     "ROCMExecutionProvider": AMD_DEVICES,
@@ -73,7 +73,7 @@ def on_cpu(device: TriedDevice) -> bool:
 
 
 def is_busy(device: TriedDevice) -> bool:
-    """Whether other programs used the processors so much that times on them tell nothing."""
+    """Whether other programs used the processors so much that times on them mean nothing."""
     return on_cpu(device) and device.load > BUSY
 
 
@@ -117,7 +117,7 @@ def measured(trials: Iterable[Trial], dtype: str) -> Ceiling:
 
 
 def share_of_own(trial: Trial, trials: Iterable[Trial], overhead: float) -> float | None:
-    """How much of what the device's own copies and products allow a test reached; they themselves tell nothing."""
+    """How much of what the device's own copies and products allow a test reached; they themselves prove nothing."""
     return None if trial.operation in _OWN else share(trial, measured(trials, trial.dtype), overhead)
 
 

@@ -1,4 +1,4 @@
-"""The catalogue as a value: the causes that questions are asked of, passed to whoever asks them.
+"""The catalogue as a value: the causes that questions are asked of, passed to the code that asks them.
 
 A catalogue never changes. A project's own entries make another one beside it, so that one process can answer for
 several projects, and what one of them writes for itself shows up in no answer for another.

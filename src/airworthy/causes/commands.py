@@ -52,12 +52,12 @@ def command(facts: Facts, *words: str) -> str:
 
 
 def python(facts: Facts, *words: str) -> str:
-    """A command of the interpreter that was looked at."""
+    """A command of the interpreter that was read."""
     return command(facts, facts.get_value(PYTHON_EXECUTABLE, "python"), *words)
 
 
 def pip_install(facts: Facts, *words: str) -> str:
-    """`pip install` into the environment that was looked at."""
+    """`pip install` into the environment that was read."""
     return python(facts, "-m", "pip", "install", *words)
 
 

@@ -1,6 +1,6 @@
 """Which literals and which facts belong to which cause, so that only the causes in question are imported.
 
-Importing the whole catalogue takes longer than reading a page of log, or than looking at a host. `index.json` and
+Importing the whole catalogue takes longer than reading a page of log, or than inspecting a host. `index.json` and
 `needs.json` are made from the entries by `tools/causes_index.py`, and a test fails where they have drifted. A cause
 that the indexes do not list (one of another package, of a project's own folder, or newer than they are) is imported and
 asked.

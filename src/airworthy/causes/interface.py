@@ -44,7 +44,7 @@ UNCERTAIN = 0.6
 
 
 class Undecidable(Exception):
-    """Raised by a predictor that can't tell from facts and tables; the check is then skipped with the reason."""
+    """Raised by a predictor that can't decide from facts and tables; the check is then skipped with the reason."""
 
     def __init__(self, template: str, **params: Any) -> None:
         super().__init__(say(template, **params))
@@ -164,7 +164,7 @@ class Cause:
         return tuple(dict.fromkeys(signature.literal for signature in self.signatures))
 
     def predict(self, function: Predict) -> Predict:
-        """Register the function that tells from facts whether it will happen; every need is known when it runs."""
+        """Register the function that predicts from facts whether it will happen; every need is known when it runs."""
         self.predictor = function
         return function
 

@@ -1,6 +1,6 @@
-"""What PyTorch tells of a device's memory when it runs out: what was asked for, and who holds what.
+"""What PyTorch reports of a device's memory when it runs out: what was requested, and who holds what.
 
-Several causes print the same line; the numbers in it tell them apart.
+Several causes print the same line; the numbers in it distinguish them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONTEXT = 1 << 30
 _MUCH = 0.1
 """The share of what PyTorch holds that has to lie unused before fragmentation is to blame."""
 _OTHERS = 0.2
-"""The share of the device that has to be somebody else's before they are to blame."""
+"""The share of the device that other processes must hold before they are to blame."""
 
 
 def size_of(text: str) -> float:

@@ -1,1 +1,1 @@
-"""The command line: one file a verb, imported when that verb is asked for."""
+"""The command line: one file a verb, imported when that verb is requested."""

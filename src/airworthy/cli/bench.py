@@ -16,8 +16,8 @@ from airworthy.core.messages import say
 
 _HELP = """
 
-TARGET is the base URL of a running service, or a model file or folder, which is then served for the time being.
-Inputs are made up from what the service says of the model, unless --requests gives some."""
+TARGET is the base URL of a running service, or a model file or folder, which is served for the duration of the test.
+Inputs are generated from what the service says of the model, unless --requests gives some."""
 
 
 @click.command("bench", help=VERBS["bench"][1] + _HELP)

@@ -140,13 +140,13 @@ def _only_here(fix: bool, yes: bool, unsafe: bool, *, elsewhere: bool) -> None:
     if fix and elsewhere:
         raise click.UsageError(say("--fix works on this machine; --facts and --given are about another"))
     if fix and not yes and not sys.stdin.isatty():
-        raise click.UsageError(say("--fix asks before each step, and nobody is at the terminal; give --yes"))
+        raise click.UsageError(say("--fix asks before each step, and standard input is not a terminal; give --yes"))
 
 
 def _fixed(
     report: Report[CheckAnswer], look: Callable[[], Report[CheckAnswer]], *, yes: bool, unsafe: bool
 ) -> Report[CheckAnswer]:
-    """The report after the remedies; what is done is told on standard error as it happens."""
+    """The report after the remedies; what is done is reported on standard error as it happens."""
     import subprocess
 
     from airworthy.flows.fix import fix

@@ -47,7 +47,7 @@ class _Command(click.Command):
 @click.option("--pod", metavar="NAME", help="Ask the cluster about this pod, through kubectl.")
 @click.option("-n", "--namespace", default="", help="The pod's namespace; kubectl's own by default.")
 @click.option("--context", default="", help="The cluster, by kubectl's name for it.")
-@click.option("--follow", metavar="LOG", help="Watch a log and tell each failure as it happens, until Ctrl-C.")
+@click.option("--follow", metavar="LOG", help="Watch a log and report each failure as it happens, until Ctrl-C.")
 @facts_option
 @click.option(
     "--here/--elsewhere",
@@ -145,11 +145,11 @@ def _tell(report: AnyReport, chosen: Chosen, catalogue: Catalogue) -> None:
 
 
 def _write(text: str) -> None:
-    if sys.stderr is None:  # closed by whoever started us
+    if sys.stderr is None:  # closed by the parent process
         return
     try:
         sys.stderr.flush()
         sys.stderr.buffer.write(text.encode("utf-8", "backslashreplace"))
         sys.stderr.buffer.flush()
     except (OSError, ValueError):
-        return  # nobody listens; the exit status still tells
+        return  # no process listens; the exit status still reports

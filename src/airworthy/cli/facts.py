@@ -32,7 +32,7 @@ STANDARD_OUTPUT = "-"
     "--compare",
     nargs=2,
     metavar="WORKS FAILS",
-    help="Show what differs between two facts files, what tells most first; `here` is this machine.",
+    help="Show what differs between two facts files, what says most first; `here` is this machine.",
 )
 @click.option(
     "--redact/--no-redact",

@@ -19,7 +19,7 @@ class State:
     """What the whole run of a command line shares."""
 
     debug: bool = False
-    """Whether a fault of ours shows its traceback."""
+    """Whether an internal error shows its traceback."""
 
 
 class Verbs(click.Group):

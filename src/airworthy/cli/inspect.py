@@ -25,21 +25,27 @@ ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
     help="Hash with this; may be repeated.",
 )
 @click.option(
-    "--manifest", metavar="FILE", help="Hold files against a list of hashes; `hub` is that of a hub's own cache."
+    "--manifest", metavar="FILE", help="Compare files with a list of hashes; `hub` is that of a hub's own cache."
 )
-@click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 unless told.")
-@click.option("--health", is_flag=True, help="Read all weights: what is no number, all zero, too large, twice there.")
-@click.option("--compare", metavar="REFERENCE", help="Hold the weights against those of another model.")
-@click.option("--keys", is_flag=True, help="Hold names and shapes of tensors against those its configuration asks for.")
+@click.option("--write-manifest", metavar="FILE", help="Write the hashes as `sha256sum` does; SHA-256 by default.")
+@click.option("--health", is_flag=True, help="Read all weights: NaN, all-zero, out-of-range and duplicate tensors.")
+@click.option("--compare", metavar="REFERENCE", help="Compare the weights with those of another model.")
+@click.option("--keys", is_flag=True, help="Compare names and shapes of tensors with those its configuration asks for.")
 @click.option("--convert-safe", metavar="OUT", help="Rewrite a pickle's tensors as safetensors, without loading it.")
 @click.option("--force", is_flag=True, help="Replace OUT where it is there already.")
 @click.option("--html", metavar="FILE", help="Also write a page with layers, sizes, histograms and findings.")
 @click.option("--view", is_flag=True, help="Open it in Netron, where that is installed, on this machine only.")
-@click.option("--targets", metavar="NAMES", help="Hold its operators against cpu,cuda,tensorrt,…, or all.")
 @click.option(
-    "--size", "sizes", multiple=True, metavar="NAME=NUMBER", help="What an open size is taken for; see --targets."
+    "--targets", metavar="NAMES", help="Check operator support on these targets: cpu,cuda,tensorrt,…, or all."
 )
-@click.option("--ask-runtime", is_flag=True, help="Load the graph in ONNX Runtime as well, and tell what it assigns.")
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Assume this value for a dynamic dimension; see --targets.",
+)
+@click.option("--ask-runtime", is_flag=True, help="Load the graph in ONNX Runtime as well, and say what it assigns.")
 @finding_options
 def command(
     path: str,
@@ -59,7 +65,7 @@ def command(
     ask_runtime: bool,
     chosen: Chosen,
 ) -> int:
-    """Tell what a model is."""
+    """Say what a model is."""
     from airworthy.flows.catalogue import catalogue_for
     from airworthy.flows.inspect import Looking, inspect
     from airworthy.flows.weights import Depth

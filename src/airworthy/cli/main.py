@@ -29,13 +29,15 @@ def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> N
     cls=Verbs,
     subcommand_metavar="VERB ...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`airworthy VERB --help` tells a verb's options. Exit status: 0 fit, 1 findings, 2 usage, 3 our fault, "
+    epilog="`airworthy VERB --help` lists a verb's options. Exit status: 0 fit, 1 findings, 2 usage, 3 internal error, "
     "4 incomplete.",
 )
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
 )
-@click.option("--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the trace of our faults.")
+@click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks of internal errors."
+)
 def cli() -> None:
     """Take an AI model from a file to a checked, served model, and say why whenever that can't be."""
 
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except Exception:  # noqa: BLE001 - the one place where a fault of ours is told
+    except Exception:  # noqa: BLE001 - the one place where an internal error is reported
         _tell_bug(state)
         return Exit.BUG
     return int(status or Exit.OK)
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _usage_hint(error: click.UsageError) -> str:
     path = error.ctx.command_path if error.ctx is not None else "airworthy"
-    return say("`{path} --help` tells how it is used", path=path)
+    return say("`{path} --help` says how it is used", path=path)
 
 
 def _tell(message: str, hint: str) -> None:
@@ -100,7 +102,7 @@ def _keep(trace: str) -> str:
 
     head = f"airworthy {airworthy.__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     try:
-        # NamedTemporaryFile makes it 0600: a trace tells paths.
+        # NamedTemporaryFile makes it 0600: a trace shows paths.
         with tempfile.NamedTemporaryFile(
             "w", prefix="airworthy-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as stream:
@@ -115,4 +117,4 @@ def _write(rows: list[str]) -> None:
         sys.stderr.write("".join(f"{row}\n" for row in rows))
         sys.stderr.flush()
     except (OSError, ValueError):
-        pass  # nobody listens; the exit status still tells
+        pass  # no process listens; the exit status still reports

@@ -125,7 +125,7 @@ format_option = click.option(
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Name every check and show every way out.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour; the variable NO_COLOR does the same.")
 debug_option = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the trace of our faults."
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks of internal errors."
 )
 facts_option = click.option(
     "--facts",

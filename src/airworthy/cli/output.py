@@ -51,7 +51,7 @@ def show_answer(verb: str, subject: str, answer: VerbAnswer, format_: str, optio
 
 
 def finish(report: AnyReport, format_: str, options: RenderOptions, judged: CheckSettings) -> int:
-    """Write a report and return its exit status, which must not depend on whether anybody read it."""
+    """Write a report and return its exit status, which must not depend on whether anyone read it."""
     show(report, format_, options)
     return report.exit_status(judged.fail_on, judged.strict)
 
@@ -66,7 +66,7 @@ def emit(text: str, *, document: bool = False) -> None:
     Raises:
         OutputFailed: the disk behind it is full, or the like.
     """
-    if sys.stdout is None:  # closed by whoever started us: nobody wants the answer, the exit status still tells
+    if sys.stdout is None:  # closed by the parent process: nothing reads the answer, the exit status still stands
         return
     encoding = "utf-8" if document else sys.stdout.encoding or "utf-8"
     data = text.encode(encoding, "strict" if document else "backslashreplace")

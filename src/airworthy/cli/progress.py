@@ -49,13 +49,13 @@ class LateProgress:
                 self._status.stop()
 
     def stage(self, text: str) -> None:
-        """Tell a new stage."""
+        """Report a new stage."""
         with self._lock:
             self._text = printable(text)
             self._show()
 
     def advance(self, done: int, total: int | None = None) -> None:
-        """Tell how far the stage is; only a spinner shows that, lines would never end."""
+        """Report how far the stage is; only a spinner shows that, lines would never end."""
         with self._lock:
             if self._status is not None and total:
                 self._status.update(_plain(say("{stage} {share:.0%}", stage=self._text, share=done / total)))

@@ -76,7 +76,12 @@ def run(
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
-        _tell(say("warning: whoever reaches {host} may use the service; it asks for no key", host=settings.serve.host))
+        _tell(
+            say(
+                "warning: every client that reaches {host} may use the service; it asks for no key",
+                host=settings.serve.host,
+            )
+        )
     options = chosen.render(catalogue)
     is_document = chosen.format != "text"
     is_shown = (

@@ -1,6 +1,6 @@
-"""What differs between two machines, what tells most first: the way from "it works there" to what is missing here.
+"""What differs between two machines, what says most first: the way from "it works there" to what is missing here.
 
-Pure. What always differs and tells nothing is passed over: addresses, paths, identifiers, what is free just now.
+Pure. What always differs and says nothing is passed over: addresses, paths, identifiers, what is free just now.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ORDER: tuple[tuple[str, ...], ...] = (
     ("*.devices", "*.driver", "*.sdk", "visible.*", "nvidia.health", "nvidia.xids", "amd.*", "rocm.*", "ascend.*"),
     ("nvidia.cuda", "container.gpu_support", "container.nvidia_*"),
     ("frameworks",),
-    ("distributions:telling",),
+    ("distributions:informative",),
     ("cpu.architecture", "python.version", "libc.*", "libstdcxx.*", "cuda.toolkit"),
     ("distributions:compiled", "libraries", "loader.*", "binaries", "numpy.*"),
     (
@@ -88,7 +88,7 @@ class Difference(NamedTuple):
 
 
 def compare(first: Facts, second: Facts) -> tuple[Difference, ...]:
-    """What differs between two machines, what tells most first."""
+    """What differs between two machines, what says most first."""
     left, right = (msgspec.json.decode(dump(facts))["facts"] for facts in (first, second))
     found: list[_Ranked] = []
     for name in dict.fromkeys((*left, *right)):
@@ -107,7 +107,7 @@ def _differences(name: str, first: Fact | None, second: Fact | None, left: Any, 
         if not all(unknown) and not isinstance(known, Absent):
             reason = next((fact.reason for fact in (first, second) if isinstance(fact, Unknown)), NOT_LOOKED_AT)
             values = [None if side is None else side.get("value") for side in (left, right)]
-            # Of a long list the other machine's members are no difference: nobody looked.
+            # Of a long list the other machine's members are no difference: they were not read.
             yield _ranked(Difference(name, "", _counted(values[0]), _counted(values[1]), reason), "", 4)
         return
     one, other = left.get("value"), right.get("value")
@@ -192,7 +192,7 @@ def _kind(name: str, member: Mapping[str, Any] | None) -> str:
     if name != "distributions" or member is None:
         return ""
     if _TELLING.fullmatch(str(member.get("name", ""))):
-        return ":telling"
+        return ":informative"
     return ":compiled" if any(not tag.endswith("-any") for tag in member.get("tags", ())) else ":pure"
 
 

@@ -21,7 +21,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The command line, a setting or an input could not be read."""
     BUG = 3
-    """A fault of ours; the text asks for a report."""
+    """An internal error; the text asks for a report."""
     INCOMPLETE = 4
     """A check crashed, or was skipped under `--strict`."""
     INTERRUPTED = 130

@@ -18,7 +18,7 @@ D = TypeVar("D")
 SCHEMA = 1
 """The number that a facts file carries; it grows when an old reader would misread a new file."""
 
-NOT_LOOKED_AT = "it was not looked at"
+NOT_LOOKED_AT = "it was not inspected"
 """Why a fact is unknown that no probe was asked for."""
 
 
@@ -49,7 +49,7 @@ Fact = Union[Known, Absent, Unknown]
 
 
 class FactUnknown(AirworthyError):
-    """A fact was asked for its value and has none."""
+    """A fact without a value was read."""
 
     code = "fact-unknown"
     message = "{key} is not known: {reason}"
@@ -104,7 +104,7 @@ class Facts(Mapping[str, Fact]):
         return len(self._entries)
 
     def fact(self, key: Key[Any]) -> Fact:
-        """The fact for a key; one that nobody provided is unknown."""
+        """The fact for a key; one that no probe provided is unknown."""
         return self._entries.get(key.name, Unknown(NOT_LOOKED_AT))
 
     def value(self, key: Key[T]) -> T:

@@ -83,7 +83,7 @@ class Standing(str, Enum):
     REFUTED = "refuted"
     """They show that the cause is not there now; it may have been when the log was written."""
     UNDECIDED = "undecided"
-    """They don't tell: one that is needed is not known, or the cause can't be predicted."""
+    """They don't say: one that is needed is not known, or the cause can't be predicted."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ class Graph(msgspec.Struct, frozen=True):
     outputs: tuple[str, ...] = ()
     """Names of what it gives."""
     values: dict[str, Value] = {}
-    """What the file tells: inputs, outputs, weights, and values between nodes where it says so."""
+    """What the file reports: inputs, outputs, weights, and values between nodes where it says so."""
     weights: frozenset[str] = frozenset()
     """Names of the values that are stored in the file."""
     numbers: dict[str, tuple[int, ...]] = {}

@@ -64,7 +64,7 @@ class Area(str, Enum):
     BATTERY = "battery"
     """How devices did in the battery of `check --probe`, which is run only when asked for."""
     PLAN = "plan"
-    """What is meant to be installed and run, and is not there to be looked at."""
+    """What is meant to be installed and run, and is not there to be inspected."""
     SETTINGS = "settings"
     """What the settings ask of a machine."""
 
@@ -122,7 +122,7 @@ NUMA_NODES = _host("numa.nodes", tuple[NumaNode, ...], "Nodes of main memory, ea
 MEMORY_LIMIT = _host("memory.limit", int, "The cgroup's memory limit in bytes; absent without one.")
 
 MEMORY_SWAP = _host("memory.swap", int, "Swap space in bytes; absent without any.")
-MEMORY_SWAP_FREE = _host("memory.swap_free", int, "The part of the swap space that nobody holds, in bytes.")
+MEMORY_SWAP_FREE = _host("memory.swap_free", int, "The part of the swap space that no process holds, in bytes.")
 MEMORY_HUGE_PAGES = _host("memory.huge_pages", int, "Reserved huge pages in bytes; absent without any.")
 MEMORY_TRANSPARENT_HUGE_PAGES = _host(
     "memory.transparent_huge_pages", str, "When the kernel uses huge pages by itself: `always`, `madvise`, `never`."
@@ -193,7 +193,7 @@ def _vendor(name: str, maker: str, sdk: str) -> tuple[Key[tuple[Device, ...]], K
     return (
         _host(f"{name}.devices", tuple[Device, ...], f"{maker} devices."),
         _host(f"{name}.driver", Version, f"Version of the {maker} driver."),
-        _host(f"{name}.sdk", Version, f"Version of {sdk}, as the management tool tells it."),
+        _host(f"{name}.sdk", Version, f"Version of {sdk}, as the management tool reports it."),
     )
 
 
@@ -208,7 +208,7 @@ ENFLAME_DEVICES, ENFLAME_DRIVER, ENFLAME_SDK = _vendor("enflame", "Enflame", "To
 INTEL_DEVICES, INTEL_DRIVER, INTEL_SDK = _vendor("intel", "Intel", "Level Zero")
 APPLE_DEVICES = _host("apple.devices", tuple[Device, ...], "The GPU of an Apple chip; its memory is the machine's.")
 
-PYTHON_VERSION = _environment("python.version", Version, "Version of the interpreter that is looked at.")
+PYTHON_VERSION = _environment("python.version", Version, "Version of the inspected interpreter.")
 PYTHON_EXECUTABLE = _environment("python.executable", str, "The interpreter's path.")
 PYTHON_PREFIX = _environment("python.prefix", str, "The environment's directory.")
 PYTHON_EXTERNALLY_MANAGED = _environment(
@@ -219,7 +219,7 @@ FRAMEWORKS = _environment(
     "frameworks", tuple[FrameworkBuild, ...], "Installed frameworks and what they were built for."
 )
 BINARIES = _environment(
-    "binaries", tuple[Binary, ...], "Shared objects of installed packages: those with needs worth telling."
+    "binaries", tuple[Binary, ...], "Shared objects of installed packages: those with needs worth reporting."
 )
 LIBRARIES = _environment("libraries", tuple[SharedLibrary, ...], "CUDA and driver libraries as the loader finds them.")
 LIBSTDCXX = _environment(
@@ -273,7 +273,9 @@ MODEL_DATATYPES = _model(
 MODEL_ATTENTION_HEADS = _model(
     "model.attention_heads", int, "Attention heads of each layer, which tensor parallelism divides; absent without any."
 )
-MODEL_WEIGHTS = _model("model.weights", int, "Bytes of the weights that an engine loads; absent where none are told.")
+MODEL_WEIGHTS = _model(
+    "model.weights", int, "Bytes of the weights that an engine loads; absent where none are reported."
+)
 MODEL_CACHE = _model(
     "model.cache", AttentionCache, "What it keeps of each token; absent for any other model than a text generator."
 )
@@ -337,7 +339,7 @@ PLAN_DTYPE = _plan("plan.dtype", str, "The data type that it is to run in, `bflo
 PLAN_QUANTIZATION = _plan("plan.quantization", str, "How its weights are quantised, `fp8`, `awq`.")
 PLAN_WEIGHTS_ONLY = _plan("plan.weights_only", bool, "Whether only the weights are quantised, not the activations.")
 PLAN_MODEL = _plan("plan.model", str, "The model by name, where that is all that is known of it.")
-PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are asked for, `flash-attn`.")
+PLAN_ATTENTION = _plan("plan.attention", str, "The attention kernels that are requested, `flash-attn`.")
 PLAN_ENGINE_BUILT_WITH = _plan("plan.engine_built_with", Version, "The version that a compiled engine was built with.")
 PLAN_ROCM_DRIVER = _plan("plan.rocm_driver", Version, "The ROCm release that the amdgpu kernel driver comes from.")
 PLAN_LOADER_PATH = _plan("plan.loader_path", str, "`LD_LIBRARY_PATH`; absent where it is not set.")

@@ -1,7 +1,7 @@
 """The one place where a template and its parameters become text for a person.
 
 A template names its parameters (`"{path} holds {size:bytes}"`). A translation replaces the template, never the
-parameters, so the same finding can be told in another language from its JSON.
+parameters, so the same finding can be shown in another language from its JSON.
 """
 
 from __future__ import annotations

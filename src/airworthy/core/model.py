@@ -101,7 +101,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a model file or folder is, from its headers."""
 
     name: str
-    """The name it is served under unless told otherwise."""
+    """The name it is served under unless set otherwise."""
     path: str
     """The file or folder."""
     format: str
@@ -113,7 +113,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     """What the configuration calls it, `BertModel`."""
     task: str = ""
-    """What it answers: `embedding`, `rerank`, `tensors`; empty when that can't be told."""
+    """What it answers: `embedding`, `rerank`, `tensors`; empty when that can't be determined."""
     producer: str = ""
     """The program that wrote it, `pytorch 2.13.0`."""
     parameters: int | None = None
@@ -145,7 +145,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """What the file says of itself."""
     signer: str = ""
-    """Who signed it, where that was asked for and proven: a certificate's subject, or the hash of a public key."""
+    """Who signed it, where that was requested and proven: a certificate's subject, or the hash of a public key."""
     sealed: Optional[Sealed] = None
     """Where its files lie, where it is encrypted and was opened; None for any other."""
 
@@ -166,6 +166,6 @@ class Inspection(msgspec.Struct, frozen=True):
     """The answer of `inspect`: what it is, and the facts that checks decide from."""
 
     model: ModelInfo
-    """What it is; fields that a damaged file could not tell are at their defaults."""
+    """What it is; fields that a damaged file could not give are at their defaults."""
     facts: Facts
     """The `model.*` facts."""

@@ -1,4 +1,4 @@
-"""How long work tells what it is doing, without knowing who listens."""
+"""How long work says what it is doing, without knowing who listens."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Registry(Generic[T]):
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[T]:
-        # Whoever stops at one of ours does not wait for the list of installed packages.
+        # A caller that stops at one of ours does not wait for the list of installed packages.
         yield from map(self.get, self._own)
         yield from (self.get(name) for name in self.names() if name not in self._own)
 

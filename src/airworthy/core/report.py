@@ -43,7 +43,7 @@ class Skipped(msgspec.Struct, frozen=True, tag="skipped", tag_field="outcome"):
 
 
 class Crashed(msgspec.Struct, frozen=True, tag="crashed", tag_field="outcome"):
-    """The check itself broke: our fault, and no reason to stop the others."""
+    """The check itself broke: an internal error, and no reason to stop the others."""
 
     check: str
     """The slug of the cause."""
@@ -67,7 +67,7 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     verb: str
     """The verb, `check`."""
     subject: str
-    """What it looked at: `this host`, a path."""
+    """What was inspected: `this host`, a path."""
     results: tuple[CheckResult, ...] = ()
     """One a check."""
     answer: A = VerbAnswer()  # type: ignore[assignment]

@@ -70,7 +70,7 @@ class GenerationSettings(Section, frozen=True):
     cache_type: str = "f16"
     """The type that keys and values are kept in: `f16`, or `q8_0` for half the memory."""
     max_tokens: int = 0
-    """The most tokens of an answer, whatever is asked for; 0 for what the context holds."""
+    """The most tokens of an answer, whatever is requested; 0 for what the context holds."""
     max_queue: int = 256
     """Requests that may wait; one more is answered with 503, as is one whose first token would come too late."""
     first_token_timeout: float = 60.0
@@ -101,7 +101,7 @@ class ServeSettings(Section, frozen=True):
     max_batch_tokens: int = 0
     """The most tokens that run together for texts, padding counted; 0 for what a search finds, and 256 before it."""
     search: bool = True
-    """Whether trial runs, while nobody asks, find how a model runs best; what they find is kept for later starts."""
+    """Whether trial runs, while idle, find how a model runs best; what they find is kept for later starts."""
     batch_wait: float = 0.0
     """Seconds that a batch may wait to grow; 0 batches what has queued while the worker was busy."""
     deadline: float = 30.0
@@ -135,7 +135,7 @@ class ServeSettings(Section, frozen=True):
     caller_requests: int = 0
     """Requests that one caller may have running or waiting at a time; 0 sets no limit."""
     allow_high_priority: bool = False
-    """Whether callers may ask to be run before others; to be run after them anybody may ask."""
+    """Whether clients may raise their priority. Lowering it is always allowed."""
     caller_header: str = ""
     """The header in which a proxy that checks who asks names the caller; without it a caller is an IP address."""
     allow_nonfinite: bool = False

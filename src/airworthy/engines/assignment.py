@@ -1,6 +1,6 @@
 """Which provider an ONNX Runtime session gives each node to, as a program: `python -m airworthy.engines.assignment`.
 
-It loads a model that nobody has vouched for yet, so it is run in a process of its own, with a limit on its memory; no
+It loads an untrusted model, so it is run in a process of its own, with a limit on its memory; no
 node is run. The graph is left as it is (no optimisation), so that nodes are those of the file.
 """
 
@@ -36,7 +36,7 @@ def assignment(path: str, providers: list[str] | None = None) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the runtime's exceptions have no common base
         return {**told, "problem": " ".join(str(error).split())[:1000]}
     if not hasattr(session, "get_provider_graph_assignment_info"):
-        return {**told, "problem": "this version does not tell; 1.24 and later do"}
+        return {**told, "problem": "this version does not say; 1.24 and later do"}
     nodes = [
         {"provider": part.ep_name, "domain": node.domain, "operator": node.op_type, "name": node.name}
         for part in session.get_provider_graph_assignment_info()

@@ -56,7 +56,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     sampling: Sampling = Sampling()
     """How tokens are chosen."""
     top_logprobs: Optional[int] = None
-    """Alternatives told with each token's log-probability; None for no log-probabilities."""
+    """Alternatives reported with each token's log-probability; None for no log-probabilities."""
     schema: Optional[dict[str, Any]] = None
     """The JSON schema of the answer; `{}` for any JSON object, None for free text."""
     tools: tuple[dict[str, Any], ...] = ()
@@ -72,11 +72,11 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The base of what an engine tells while it answers."""
+    """The base of what an engine reports while it answers."""
 
 
 class PromptProgress(Event, frozen=True, tag=True, array_like=True):
-    """A part of the prompt was read. Told at least once before the first token, so that a caller can end a prefill."""
+    """A part of the prompt was read. Sent at least once before the first token, so that a caller can end a prefill."""
 
     processed: int
     """Tokens read so far."""
@@ -101,7 +101,7 @@ class TextDelta(Event, frozen=True, tag=True, array_like=True):
     text: str
     """The piece."""
     logprobs: tuple[TokenLogprob, ...] = ()
-    """Its tokens, where they were asked for."""
+    """Its tokens, where they were requested."""
 
 
 class ReasoningDelta(Event, frozen=True, tag=True, array_like=True):
@@ -139,7 +139,7 @@ class Finished(Event, frozen=True, tag=True, array_like=True):
 
 AnyEvent = Union[PromptProgress, TextDelta, ReasoningDelta, ToolCallDelta, Finished]
 Emit = Callable[[AnyEvent], bool]
-"""Takes an event; False tells the engine that nobody wants the rest."""
+"""Takes an event; False means that no client wants the rest."""
 
 
 class ContextExceeded(AirworthyError):
@@ -163,9 +163,9 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     """Requests that it takes at a time."""
     context: int
-    """Tokens of one request, prompt and answer together: what was really allocated, not what was asked for."""
+    """Tokens of one request, prompt and answer together: what was really allocated, not what was requested."""
     trained_context: int = 0
-    """Tokens that the model was made for; 0 where nothing tells."""
+    """Tokens that the model was made for; 0 where nothing says."""
     chat: bool = True
     """Whether it has a chat template, so that it takes conversations."""
     tools: bool = False
@@ -173,7 +173,7 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     schemas: bool = False
     """Whether the engine can hold an answer to a JSON schema."""
     logprobs: int = 0
-    """Alternatives with log-probabilities that it can tell; 0 for none."""
+    """Alternatives with log-probabilities that it can report; 0 for none."""
 
 
 @runtime_checkable
@@ -188,7 +188,7 @@ class GeneratorRunner(Protocol):
         Once `emit` answers False the engine gives the slot up, and the reason is `cancelled`.
 
         Raises:
-            ContextExceeded: the prompt does not fit; told before any token.
+            ContextExceeded: the prompt does not fit; reported before any token.
             InvalidGeneration: the request asks for what the engine or the model doesn't do.
             RunFailed: the engine failed.
         """

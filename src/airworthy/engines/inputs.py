@@ -1,4 +1,4 @@
-"""Checking a batch against what a model takes, before the runtime sees it, so that the sender is told what is wrong."""
+"""Checking a batch against what a model takes, before the runtime sees it, so that the sender learns what is wrong."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ LONGEST_DETAIL = 4000
 
 
 class RunFailed(AirworthyError):
-    """The engine failed on a batch; nobody's input is to blame as far as is known."""
+    """The engine failed on a batch; no input is to blame as far as is known."""
 
     code = "run-failed"
     message = "the model failed on this input: {detail}"

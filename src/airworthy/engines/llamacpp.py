@@ -1,7 +1,7 @@
 """The engine for GGUF language models: llama.cpp's server code in this process, through xllamacpp.
 
 Its listener can't be left out, so it listens on a Unix socket that only this user reaches, with a key that only this
-process knows; tokenising and templating are asked for there, since the module has no calls for them. Every request is
+process knows; tokenising and templating go there, since the module has no calls for them. Every request is
 streamed with its prompt's progress, because the engine learns of a caller that left only when it writes a piece.
 """
 
@@ -50,7 +50,7 @@ BATCH = 256
 CALL_TIMEOUT_S = 30.0
 """Seconds for tokenising or templating."""
 MAX_LOGPROBS = 20
-"""Alternatives that OpenAI's protocol knows at the most; the engine would tell more."""
+"""Alternatives that OpenAI's protocol knows at the most; the engine would report more."""
 _REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "seed")
 

@@ -39,7 +39,7 @@ class Null:
     def load(self, model: ModelInfo, options: RunnerOptions) -> NullRunner:
         """Load nothing: the file is not opened."""
         try:
-            import numpy as np  # noqa: F401 - told now, and not by the first batch
+            import numpy as np  # noqa: F401 - a missing NumPy shows now, and not at the first batch
         except ImportError:
             raise ExtraMissing(job=say("the null engine"), library="numpy", extra=self.extra) from None
         if model.inputs and model.outputs:
@@ -70,7 +70,7 @@ class NullRunner:
         return self.run(batch)
 
     def interrupt(self, thread: int) -> None:
-        """Do nothing: its runs are over before anybody could."""
+        """Do nothing: its runs are over before anyone could."""
 
     def close(self) -> None:
         """Close it: it answers no more."""

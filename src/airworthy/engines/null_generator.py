@@ -163,7 +163,7 @@ def _misbehave(said: dict[str, str]) -> None:
     if "crash" in said or "hang" in said:  # a signal to a process may take another thread's time
         threading.Event().wait()
     if "fail" in said:
-        raise RunFailed(detail=say("it was told to fail"))
+        raise RunFailed(detail=say("it was asked to fail"))
 
 
 ENGINE = NullGeneratorEngine()

@@ -1,4 +1,4 @@
-"""The engine for ONNX models: ONNX Runtime, in this process, on the CPU unless told otherwise."""
+"""The engine for ONNX models: ONNX Runtime, in this process, on the CPU unless set otherwise."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ class OnnxRuntime:
         return self._load(model, options, contents)
 
     def _load(self, model: ModelInfo, options: RunnerOptions, contents: Contents | None) -> OnnxRuntimeRunner:
-        # It reports to its maker unless told otherwise before it is imported, from version 1.29 on Linux as well.
+        # It reports to its maker unless set otherwise before it is imported, from version 1.29 on Linux as well.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
-            import numpy as np  # noqa: F401 - told now, and not by the first batch
+            import numpy as np  # noqa: F401 - a missing NumPy shows now, and not at the first batch
             import onnxruntime
         except ImportError as error:
             if error.name in ("numpy", "onnxruntime"):
@@ -146,7 +146,7 @@ class OnnxRuntime:
         if node.type not in ONNX_RUNTIME:
             raise self._failed(model, say("{name!r} is {type}, which no array holds", name=node.name, type=node.type))
         if declared is not None and declared.symbols == ANY_RANK:
-            # The runtime tells an unknown number of axes and none at all the same way; the file tells them apart.
+            # The runtime describes an unknown number of axes and none at all the same way; the file distinguishes them.
             return TensorSpec(node.name, ONNX_RUNTIME[node.type], (-1,), ANY_RANK)
         shape = tuple(size if isinstance(size, int) else -1 for size in node.shape)
         symbols = tuple(size if isinstance(size, str) else "" for size in node.shape)
@@ -157,7 +157,7 @@ class OnnxRuntime:
 
 
 class _Later:
-    """A second session, made in the background the first time that it is asked for."""
+    """A second session, made in the background the first time that it is requested."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make

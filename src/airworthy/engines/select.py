@@ -15,7 +15,7 @@ class NoEngine(AirworthyError):
 
     code = "no-engine"
     message = "no engine can load {path}: {reasons}"
-    hint = "end one of these reasons; `airworthy inspect {path}` tells what the model is"
+    hint = "end one of these reasons; `airworthy inspect {path}` says what the model is"
 
 
 def select(model: ModelInfo, facts: Facts, name: str = "") -> Engine:
@@ -24,12 +24,12 @@ def select(model: ModelInfo, facts: Facts, name: str = "") -> Engine:
     Args:
         model: what it is.
         facts: what is known of the environment.
-        name: the engine that was asked for; empty lets the registry's order decide, without the engines that are
+        name: the engine that was requested; empty lets the registry's order decide, without the engines that are
             only for those who name them.
 
     Raises:
         UnknownName: no engine has that name.
-        NoEngine: the engine that was named, or every one, refuses the model; each reason is told.
+        NoEngine: the engine that was named, or every one, refuses the model; each reason is reported.
     """
     asked = (ENGINES.get(name),) if name else tuple(engine for engine in ENGINES if engine.automatic)
     reasons = []

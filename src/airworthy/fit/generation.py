@@ -18,11 +18,11 @@ from airworthy.knowledge import cache as attention
 DEFAULT_SLOTS = 4
 """Requests at a time, where memory allows."""
 DEFAULT_CONTEXT = 8192
-"""Tokens of one request, where the model takes so many and nobody asks for more."""
+"""Tokens of one request, where the model takes so many and no client asks for more."""
 MIN_CONTEXT = 512
 """Tokens below which a conversation makes no sense."""
 USABLE_SHARE = 0.85
-"""The share of the available memory that is planned with; the rest is for what no header tells."""
+"""The share of the available memory that is planned with; the rest is for what no header reports."""
 PROCESS = 40 << 20
 """A worker process with the library, before the model: 37 MiB measured (xllamacpp 2026.10, x86-64)."""
 UBATCH = 256
@@ -45,7 +45,7 @@ class MemoryBill(msgspec.Struct, frozen=True, kw_only=True):
     available: int | None
     """Memory that a new process can have; None where that is not known."""
     trained: int
-    """Tokens that the model was made for; 0 where nothing tells."""
+    """Tokens that the model was made for; 0 where nothing says."""
 
     @property
     def total(self) -> int:
@@ -99,7 +99,7 @@ def plan(
     context: int = 0,
     cache_type: str = "f16",
 ) -> MemoryBill:
-    """How to load a model: what is asked for, else as many slots and as long a context as fit.
+    """How to load a model: what is requested, else as many slots and as long a context as fit.
 
     Args:
         name: the model's name, for messages.
@@ -112,7 +112,7 @@ def plan(
         cache_type: the type of keys and values.
 
     Raises:
-        DoesNotFit: not even one slot of the least context, or not what was asked for, fits.
+        DoesNotFit: not even one slot of the least context, or not what was requested, fits.
     """
     trained = cache.longest
     longest = context or min(trained or DEFAULT_CONTEXT, DEFAULT_CONTEXT)

@@ -1,4 +1,4 @@
-"""Trying the devices: the battery is run, its failures are put before the catalogue, its figures told."""
+"""Trying the devices: the battery is run, its failures are put before the catalogue, its figures reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from airworthy.core.values import Device, Trial
 from airworthy.knowledge import Knowledge
 
 FAILED = "device-test-failed"
-"""The entry that tells of a test's failure where no other entry knows its cause."""
+"""The entry that reports a test's failure where no other entry knows its cause."""
 _WRAPPERS = frozenset({FAILED, "cause-not-in-log", "worker-died"})
 """Entries that say no more than it does."""
 _COUNTED: dict[str, Key[tuple[Device, ...]]] = {
@@ -39,7 +39,7 @@ _COUNTED: dict[str, Key[tuple[Device, ...]]] = {
 
 
 def run(facts: Facts, seconds: float, progress: Progress) -> dict[str, Fact]:
-    """Try the devices through the frameworks of the environment that the facts are of, and tell it as facts."""
+    """Test the devices through the frameworks of the environment that the facts are of; the results are facts."""
     from airworthy.probes.battery.runner import run as try_devices
 
     installed = facts.fact(DISTRIBUTIONS)
@@ -149,7 +149,7 @@ def _devices(facts: Facts) -> Iterator[dict[str, Any]]:
 
 
 def verdict(trial: Trial) -> str:
-    """`right`, `wrong`, `as tf32` for what is no better than that, or the outcome of a test without a result."""
+    """`right`, `wrong`, `as tf32` for a result no better than that, or the outcome of a test without a result."""
     if trial.outcome != "ok":
         return trial.outcome
     if name := battery.coarser(trial):

@@ -42,7 +42,7 @@ def bench(
     plot: Path | None = None,
     progress: Progress = SILENT,
 ) -> Report[BenchAnswer]:
-    """Put load on a service and tell what came of it.
+    """Put load on a service and report what came of it.
 
     Args:
         target: the base URL of a service; or a model file or folder, which is served for the duration of the test.
@@ -53,7 +53,7 @@ def bench(
         slo: the latency in seconds within which an answer is of use.
         bodies: JSON bodies to send in turn, made up when empty.
         plot: an SVG file to write.
-        progress: told each run.
+        progress: receives each run.
 
     Raises:
         NoSuchService: nothing answers there as a model server does.

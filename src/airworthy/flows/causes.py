@@ -14,7 +14,7 @@ from airworthy.flows.files import OutputFailed, reason
 
 
 class SlugInvalid(AirworthyError):
-    """A name for a new entry that is none."""
+    """An invalid name for a new entry."""
 
     code = "slug-invalid"
     message = "{slug!r} can't be the name of an entry"
@@ -48,12 +48,12 @@ def causes(settings: Settings | None = None, *, resolve: str = "") -> RecordedCa
 
 
 def new(slug: str, log: str, *, line: int | None = None) -> Draft:
-    """Write a draft of an entry from the line of a log that tells most about its failure.
+    """Write a draft of an entry from the line of a log that says most about its failure.
 
     Args:
         slug: the name of the entry.
         log: a log; `-` is standard input.
-        line: the number of the line, from 1; the one that tells most when None.
+        line: the number of the line, from 1; the one that says most when None.
 
     Raises:
         SlugInvalid: the name is none.

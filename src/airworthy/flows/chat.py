@@ -45,15 +45,15 @@ class Stats(msgspec.Struct):
     seconds: float = 0.0
     """Seconds in all."""
     prompt_tokens: int = 0
-    """Tokens of the conversation; 0 where the server does not tell."""
+    """Tokens of the conversation; 0 where the server does not say."""
     tokens: int = 0
-    """Tokens of the answer; 0 where the server does not tell."""
+    """Tokens of the answer; 0 where the server does not say."""
     reason: str = ""
     """Why it ended."""
 
     @property
     def rate(self) -> float:
-        """Tokens a second after the first one; 0 where that can't be told."""
+        """Tokens a second after the first one; 0 where that can't be determined."""
         writing = self.seconds - self.first_token
         return (self.tokens - 1) / writing if self.tokens > 1 and writing > 0 else 0.0
 

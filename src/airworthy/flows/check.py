@@ -52,7 +52,7 @@ class Examined(NamedTuple):
     facts: Facts
     """All facts that were asked about."""
     model: ModelInfo | None
-    """What the model is, where one was looked at."""
+    """What the model is, where one was inspected."""
 
 
 def check(
@@ -77,7 +77,7 @@ def check(
         given: a description of a machine that isn't there, `{"gpu": "RTX 5090", "driver": "570"}`, in place of facts.
         storage: a folder whose speed is measured, which writes and removes a file there; None to measure nothing.
         probe: seconds that each device may take to run the battery of kernels; None to try nothing.
-        progress: told the stages.
+        progress: receives the stages.
         catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Raises:
@@ -117,7 +117,7 @@ def examine(
     settings = settings or Settings()
     catalogue = catalogue or catalogue_for(model)
     _check_slugs(settings.check.ignore, catalogue.slugs)
-    # The model comes first: a path that leads nowhere is said before the host is looked at, which takes a while.
+    # The model comes first: a path that leads nowhere is said before the host is inspected, which takes a while.
     inspection = None if model is None else _inspect(model, settings, progress)
     elsewhere = facts is not None or given is not None
     described: dict[str, Any] = {}
@@ -197,7 +197,7 @@ def _demands(settings: Settings) -> Iterator[tuple[str, Known]]:
 
 
 def _only_what_was_said(results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
-    """The checks for which something that they need was not given, as skipped by choice: nobody asked for them."""
+    """The checks for which something that they need was not given, as skipped by choice: they were not requested."""
     return tuple(
         msgspec.structs.replace(each, chosen=True) if isinstance(each, Skipped) and _NOT_SAID in each.reason else each
         for each in results
@@ -222,9 +222,9 @@ def _inspect(model: str | Path, settings: Settings, progress: Progress) -> Inspe
 
 
 def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:
-    """The address as a fact; only the machine in question can tell whether it is free."""
+    """The address as a fact; only the machine in question can say whether it is free."""
     if elsewhere:
-        return Unknown(say("the facts are those of another machine or time; look at the port there"))
+        return Unknown(say("the facts are those of another machine or time; inspect the port there"))
     from airworthy.probes.host.endpoint import read_endpoint
     from airworthy.probes.seam.local import LocalHost
 

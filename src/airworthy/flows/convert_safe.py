@@ -45,10 +45,10 @@ def convert_safe(inspection: Inspection, target: str, *, force: bool, progress: 
         inspection: of a PyTorch file, or of a folder with such shards.
         target: the file that is written, or a folder for it.
         force: whether what is there is replaced.
-        progress: told the stages.
+        progress: receives the stages.
 
     Returns:
-        What was written, or why nothing was: a pickle that imports what a tensor file never does is only told.
+        What was written, or why nothing was: a pickle that imports what a tensor file never does is only reported.
 
     Raises:
         ConversionRefused: it is of another format, or has what safetensors can't hold.
@@ -140,7 +140,7 @@ def _put(temporary: Path, output: Path, *, force: bool) -> None:
         temporary.replace(output)
         return
     try:
-        os.link(temporary, output)  # fails where somebody was quicker, which a rename does not
+        os.link(temporary, output)  # fails where another process was quicker, which a rename does not
     except FileExistsError:
         raise WouldOverwrite(path=output) from None
     except OSError:  # a file system without links
@@ -148,7 +148,7 @@ def _put(temporary: Path, output: Path, *, force: bool) -> None:
 
 
 def _verify(source: Path, written: Path, told: dict[str, Any]) -> None:
-    """Read what the child wrote with our own reader: it was made by a process that nobody trusts."""
+    """Read what the child wrote with our own reader: it was made by an untrusted process."""
     from airworthy.artifacts.encodings.source import Source
     from airworthy.artifacts.formats.safetensors import read_header
 

@@ -1,4 +1,4 @@
-"""After: what went wrong, told from a log, from a command that failed, or from what a cluster says of a pod."""
+"""After: what went wrong, reported from a log, from a command that failed, or from what a cluster says of a pod."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from airworthy.recognition.scan import Scan
 from airworthy.recognition.text_index import text_index
 
 SOONEST_AGAIN = 60
-"""Lines of a followed log after which the same cause is told again."""
+"""Lines of a followed log after which the same cause is reported again."""
 NOT_FAILURES = (2, 13)
-"""Signals whose end is the user's wish, or the reader's: interrupt, and a pipe that nobody reads."""
+"""Signals whose end is the user's wish, or the reader's: interrupt, and a pipe that no process reads."""
 
 
 class PodUnreadable(AirworthyError):
@@ -105,7 +105,7 @@ def diagnose_command(
     keep: bool = False,
     catalogue: Catalogue | None = None,
 ) -> Ran:
-    """Run a command unchanged, and tell from what it printed why it failed.
+    """Run a command unchanged, and report from what it printed why it failed.
 
     Args:
         argv: the command and its arguments.
@@ -173,7 +173,7 @@ def diagnose_pod(
     """Ask the cluster about a pod, through `kubectl`, and recognise causes in its answers.
 
     Raises:
-        PodUnreadable: the cluster told nothing.
+        PodUnreadable: the cluster reported nothing.
     """
     from airworthy.probes.host.pods import read_pod
     from airworthy.probes.seam.local import LocalHost
@@ -192,7 +192,7 @@ def follow(
     stop: Callable[[], bool] = lambda: False,
     catalogue: Catalogue | None = None,
 ) -> Iterator[Report[DiagnoseAnswer]]:
-    """Watch a log, and tell each failure once it has told all it has to tell; `-` is standard input.
+    """Watch a log, and report each failure once it has reported all it has to report; `-` is standard input.
 
     Args:
         path: the log.
@@ -216,7 +216,7 @@ def follow(
         diagnosis = conclude(scan, entries, facts)
         if diagnosis.findings and _is_news(diagnosis.findings[0], told):
             yield diagnosis_report(path, diagnosis)
-            # What was told is over: the next failure is one of its own.
+            # What was reported is over: the next failure is one of its own.
             scan = scan.fresh()
     scan.close()
     diagnosis = conclude(scan, entries, facts)
@@ -303,7 +303,7 @@ def _keep(settings: Settings, source: str, report: Report[DiagnoseAnswer] | None
 
     findings = report.findings if report is not None else ()
     if not findings and report is not None and report.answer.unknown:
-        return  # something is wrong, and nobody knows what: that resolves nothing
+        return  # something is wrong, and it is not known what: that resolves nothing
     record(state_directory(settings), source, findings[0] if findings else None)
 
 

@@ -93,7 +93,7 @@ def encrypt(
         recipients: keys of those who may decrypt: a public key, a file with such, or `env:NAME`.
         output: the file to write; the model's name with `.tar.age` by default.
         force: whether a file that is there is replaced.
-        progress: told the stages.
+        progress: receives the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
@@ -140,12 +140,12 @@ def decrypt(
         password: where that key's passphrase stands, if it has one: a file or `env:NAME`.
         output: the file or folder to write; the name that was encrypted, beside the encrypted file, by default.
         force: whether a file or folder that is there is replaced.
-        progress: told the stages.
+        progress: receives the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
         OutputExists: there is a file or folder already.
-        EncryptionError: it is not what was encrypted, or not for that key; the class tells in what.
+        EncryptionError: it is not what was encrypted, or not for that key; the class says in what.
         KeyUnreadable: a key can't be read.
         ServiceFailed: a key service refused.
         ExtraMissing: the `crypt` extra is not installed.

@@ -38,7 +38,7 @@ def gather(
         only: names of probes; all of them when empty.
         time_limit: seconds that each probe has; what was not read by then is unknown, with that as the reason.
         redacted: whether what names a person, a host or a secret is taken out.
-        progress: told which probe is at work.
+        progress: receives which probe is at work.
     """
     from airworthy.probes.registry import PROBES
     from airworthy.probes.runner import gather as ask
@@ -83,12 +83,12 @@ def report(facts: Facts) -> Report[FactsAnswer]:
 
 
 def compare(first: str, second: str, *, progress: Progress = SILENT) -> Report[FactsAnswer]:
-    """What differs between two machines, what tells most first.
+    """What differs between two machines, what says most first.
 
     Args:
         first: a facts file, `-` for standard input, or `here` for this machine; where it works.
         second: the same for the machine on which it does not.
-        progress: told what is read.
+        progress: receives what is read.
 
     Raises:
         InputNotFound: there is no such file.

@@ -72,7 +72,7 @@ def model_path(path: str | Path) -> Iterator[Path]:
 
     Raises:
         InputNotFound: there is nothing at that path.
-        InputUnreadable: what is there can't be looked at.
+        InputUnreadable: what is there can't be inspected.
         OutputFailed: there is no room to keep standard input.
     """
     if str(path) != STANDARD_INPUT:
@@ -95,7 +95,7 @@ def model_path(path: str | Path) -> Iterator[Path]:
 
 
 def _standard_input() -> BinaryIO:
-    if sys.stdin is None:  # closed by whoever started us
+    if sys.stdin is None:  # closed by the parent process
         raise InputUnreadable(path=STANDARD_INPUT, reason=say("standard input is closed"))
     return sys.stdin.buffer
 
@@ -126,5 +126,5 @@ def output_path(path: str | Path) -> Path:
 
 
 def reason(error: Exception) -> str:
-    """Why the system refused, without the path that is told anyway."""
+    """Why the system refused, without the path that is reported anyway."""
     return (isinstance(error, OSError) and error.strerror) or str(error)

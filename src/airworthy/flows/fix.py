@@ -39,7 +39,7 @@ class Step(NamedTuple):
     why: str
     """What the remedy says of itself."""
     outcome: str
-    """`ended`: the finding is gone; `remains`; `failed`: a command or change did; `declined`: nobody agreed to it."""
+    """`ended`: the finding is gone; `remains`; `failed`: a command or change did; `declined`: the user refused it."""
     detail: str = ""
     """What failed."""
 

@@ -12,7 +12,7 @@ from airworthy.fit.generation import compute_buffers, plan
 from airworthy.serve.service import Plan
 
 UNKNOWN_VOCABULARY = 152_064
-"""Tokens that a vocabulary is taken to have where nothing tells: Qwen's, among the largest in use."""
+"""Tokens that a vocabulary is taken to have where nothing says: Qwen's, among the largest in use."""
 
 
 def plan_generator(model: ModelInfo, engine: str, facts: Facts, settings: Settings, threads: int) -> Plan:
@@ -49,7 +49,7 @@ def _available(facts: Facts) -> int | None:
 
 
 def _widths(model: ModelInfo) -> tuple[int, int, int]:
-    """Embedding, feed-forward and vocabulary, as the file tells them."""
+    """Embedding, feed-forward and vocabulary, as the file says them."""
     architecture = model.metadata.get("general.architecture", "")
 
     def number(key: str) -> int:

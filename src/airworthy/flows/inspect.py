@@ -1,4 +1,4 @@
-"""What is in a model file or folder, told from its headers, and what is wrong with it wherever it is loaded."""
+"""What is in a model file or folder, described from its headers, and what is wrong with it wherever it is loaded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def inspect(
     progress: Progress = SILENT,
     catalogue: Catalogue | None = None,
 ) -> Report[InspectAnswer]:
-    """Tell what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
+    """Say what a model is. The answer's `model` holds a `ModelInfo` as plain data, with its `size` in bytes.
 
     Only causes that need nothing but the model are asked: the same file gives the same report on every host.
 
@@ -63,7 +63,7 @@ def inspect(
         depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
         looking: what is made of it: a safe copy of its tensors.
         against: the targets that its operators are held against; none when None.
-        progress: told the stages.
+        progress: receives the stages.
         catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Raises:
@@ -100,7 +100,7 @@ def inspect(
                 inspection, looking.convert_safe, force=looking.force, progress=progress
             )
         if against is not None:
-            progress.stage(say("holding its operators against targets"))
+            progress.stage(say("checking operator support on targets"))
             inspection, more = look_at_targets(inspection, against)
             answer |= more
     ignore = (settings or Settings()).check.ignore

@@ -23,16 +23,16 @@ from airworthy.flows.files import STANDARD_INPUT, reason
 PIECE = 1024 * 1024
 """Bytes of a log that are read at once."""
 POLL = 0.25
-"""Seconds between looks at a log that is followed."""
+"""Seconds between two reads of a log that is followed."""
 QUIET = 1.0
-"""Seconds without a new line after which a failure has told all it has to tell."""
+"""Seconds without a new line after which a failure has reported all it has to report."""
 
 _DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def pieces(path: str) -> Iterator[bytes]:
-    """A log in pieces; `-` is standard input. gzip, zstd, xz and bzip2 are told by their first bytes.
+    """A log in pieces; `-` is standard input. gzip, zstd, xz and bzip2 are recognised by their first bytes.
 
     Raises:
         InputNotFound: there is no such file.
@@ -55,7 +55,7 @@ def pieces(path: str) -> Iterator[bytes]:
 
 
 def _standard_input() -> BinaryIO:
-    if sys.stdin is None:  # closed by whoever started us
+    if sys.stdin is None:  # closed by the parent process
         raise InputUnreadable(path=STANDARD_INPUT, reason=say("standard input is closed"))
     return sys.stdin.buffer
 
@@ -94,7 +94,7 @@ def _lenient(stream: Any, path: str, *damaged: type[Exception]) -> Iterator[byte
 
 
 class _Pushed(io.RawIOBase):
-    """A stream with the bytes put back that were read to tell its kind."""
+    """A stream with the bytes put back that were read to recognise its kind."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head, self._stream = head, stream

@@ -1,4 +1,4 @@
-"""Looking at a model that is to be checked or served: at its signature, and into an encrypted one."""
+"""The inspection of a model that is to be checked or served: with its signature, and inside an encrypted one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NOT_ALL = "signature-not-all"
 def look(path: Path, settings: Settings, progress: Progress) -> Inspection:
     """What a model is, by the settings that hold for it.
 
-    Where a signature is asked for, the fact `model.signature` tells whether one by that key holds. An encrypted model
+    Where a signature is requested, the fact `model.signature` says whether one by that key holds. An encrypted model
     is described as it was before it was encrypted, where the settings name a key.
 
     Raises:
         InputNotFound: the path leads nowhere.
         NotAModel: there is no model in it.
-        EncryptionError: an encrypted model is not what was written, or not for the key; the class tells in what.
+        EncryptionError: an encrypted model is not what was written, or not for the key; the class says in what.
         KeyUnreadable: a key can't be read.
     """
     from airworthy.artifacts.identify import inspect
@@ -82,7 +82,7 @@ def _opened(path: Path, settings: Settings, inspection: Inspection) -> Inspectio
         raise InputUnreadable(path=path, reason=reason(error)) from None
     if found is None:
         raise NoModelInside(path=path)
-    # The signature is that of the encrypted file: inside there is none that anybody could look at.
+    # The signature is that of the encrypted file: inside there is none to check.
     signature = {MODEL_SIGNATURE.name: inspection.facts.fact(MODEL_SIGNATURE)}
     return msgspec.structs.replace(found, facts=found.facts.merged(signature))
 

@@ -44,7 +44,7 @@ def require() -> None:
 def view(path: str, *, browse: bool = True, limit: float = LONGEST) -> None:
     """Show a file, and come back when the reader presses Ctrl-C, or after a limit.
 
-    It has a process of its own: it reads files that nobody vouches for.
+    It has a process of its own: it reads untrusted files.
 
     Raises:
         NetronMissing: it is not installed.

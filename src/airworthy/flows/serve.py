@@ -50,8 +50,8 @@ def serve(
         models: `PATH` or `NAME=PATH`, one a model.
         engine: the engine to take for all; the first that can load each by default.
         settings: how findings are judged and how the service runs.
-        on_ready: called once the service answers; its `url` tells where.
-        progress: told the stages.
+        on_ready: called once the service answers; its `url` says where.
+        progress: receives the stages.
         catalogue: the causes that are asked; those of each model's place by default.
 
     Returns:
@@ -88,7 +88,7 @@ def prepare(
             the settings' `[[serve.upstreams]]` are added.
         engine: the engine to take for all; the first that can load each by default.
         settings: how findings are judged and how the service runs.
-        progress: told the stages.
+        progress: receives the stages.
         catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Returns:

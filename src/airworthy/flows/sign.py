@@ -47,7 +47,7 @@ def sign(
         ignore: paths that are left out.
         links: whether symbolic links are followed.
         force: whether a signature that is there is replaced.
-        progress: told the stages.
+        progress: receives the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
@@ -74,7 +74,7 @@ def sign(
             links=links,
         )
         write_private(place, made)
-        place.chmod(0o644)  # a signature is for everybody
+        place.chmod(0o644)  # a signature is for everyone
     return Signed(path=str(path), signature=place)
 
 
@@ -93,15 +93,15 @@ def verify(
         path: a file or a folder.
         key: the public key that is trusted, a PEM file.
         certificates: PEM files with the root certificates that are trusted.
-        signature: where the signature lies; where `sign` puts it unless told.
+        signature: where the signature lies; by default where `sign` puts it.
         expired: whether a certificate is taken that is not valid now.
-        progress: told the stages.
+        progress: receives the stages.
 
     Raises:
         InputNotFound: the path leads nowhere.
         ExtraMissing: the `sign` extra is not installed.
         KeyUnusable: the key or a certificate can't be read or used.
-        SignatureError: it does not hold; the class tells in what.
+        SignatureError: it does not hold; the class says in what.
     """
     from airworthy.artifacts.signing.model_signing import verify as prove
 

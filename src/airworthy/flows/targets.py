@@ -31,7 +31,7 @@ class NoGraph(AirworthyError):
     """A model without a graph of operators."""
 
     code = "no-graph"
-    message = "{path} holds no graph that is held against targets: it is {format}; ONNX and torch.export are"
+    message = "{path} holds no graph that can be checked on targets: it is {format}; ONNX and torch.export are"
     hint = "export it: to ONNX with `torch.onnx.export`, or with `torch.export.save`"
 
 

@@ -61,8 +61,8 @@ def up(
         name: the name to serve it under; the file's or folder's own by default.
         engine: the engine to take; the first that can load the model by default.
         settings: how findings are judged and how the service runs.
-        on_ready: called once the service answers; its `url` tells where.
-        progress: told the stages.
+        on_ready: called once the service answers; its `url` says where.
+        progress: receives the stages.
         catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Returns:
@@ -102,7 +102,7 @@ def prepare(
         engine: the engine to take; the first that can load the model by default.
         settings: how findings are judged and how the service runs.
         check_port: whether the port's being free is in question; not for port 0.
-        progress: told the stages.
+        progress: receives the stages.
         catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 
     Raises:

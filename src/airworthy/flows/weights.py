@@ -33,7 +33,7 @@ class FileUnreadable(AirworthyError):
 
 
 class NothingToFit(AirworthyError):
-    """A model of which nobody says which tensors it should have."""
+    """A model without a list of the tensors that it should have."""
 
     code = "nothing-to-fit"
     message = "the names in {path} are held against nothing: {reason}"
@@ -69,7 +69,7 @@ class Depth:
 
 
 def look_deeper(inspection: Inspection, depth: Depth, progress: Progress = SILENT) -> tuple[Inspection, dict[str, Any]]:
-    """An inspection with what the bytes show, and the parts of the answer that tell it.
+    """An inspection with what the bytes show, and the parts of the answer that report it.
 
     Raises:
         ExtraMissing: NumPy or BLAKE3 is needed and not installed.
@@ -185,7 +185,7 @@ def _fit(model: ModelInfo) -> tuple[Any, list[WeightFault]]:
     """Names and sizes against those of the configuration's architecture.
 
     Raises:
-        NothingToFit: no table tells which tensors the configuration asks for.
+        NothingToFit: no table says which tensors the configuration asks for.
     """
     from airworthy.artifacts.weights.health import stored_in
     from airworthy.artifacts.weights.key_mapping import faults, fit

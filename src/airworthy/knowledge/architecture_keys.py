@@ -61,7 +61,7 @@ class Expected(NamedTuple):
 
 
 def expected(config: Mapping[str, Any]) -> Expected | None:
-    """The tensors that a `config.json` asks for; None for an architecture or a setting that no row tells of."""
+    """The tensors that a `config.json` asks for; None for an architecture or a setting that no row describes."""
     kind = config.get("model_type")
     named = config.get("architectures")
     architecture = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""

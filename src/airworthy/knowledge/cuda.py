@@ -46,7 +46,7 @@ class Capability(Row, frozen=True):
 
 
 class Default(Row, frozen=True):
-    """What nvcc makes code for when it is not told."""
+    """What nvcc makes code for by default."""
 
     major: int
     """The major series of the toolkit."""
@@ -58,7 +58,7 @@ class Library(Row, frozen=True):
     """A shared library of CUDA."""
 
     soname: str
-    """The name it is asked for, `libcudart.so.12`."""
+    """The name under which it is requested, `libcudart.so.12`."""
     package: str = ""
     """The distribution that pip installs it with."""
     requirement: str = ""
@@ -167,7 +167,7 @@ def first_for(architecture: str) -> Capability | None:
 
 
 def compiler_default(toolkit: Version) -> tuple[str, ...]:
-    """What nvcc of a toolkit makes code for when it is not told; empty where that is not known."""
+    """What nvcc of a toolkit makes code for by default; empty where that is not known."""
     table = rows("cuda_architectures", "default", Default)
     row = next((row for row in table if row.major == toolkit.major), None)
     return (row.architecture, row.architecture.replace("sm", "compute")) if row else ()
@@ -205,6 +205,6 @@ _CUDNN_PART = re.compile(r"libcudnn_\w+(\.so\.\d+)")
 
 
 def library(soname: str) -> Library | None:
-    """The row of a CUDA library by the name it is asked for; cuDNN's parts stand for the whole."""
+    """The row of a CUDA library by the name under which it is requested; cuDNN's parts stand for the whole."""
     asked = re.sub(_CUDNN_PART, r"libcudnn\1", soname)
     return next((row for row in rows("cuda_libraries", "library", Library) if row.soname == asked), None)

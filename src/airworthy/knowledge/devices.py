@@ -79,7 +79,7 @@ def _holds(pieces: list[str], own: list[str]) -> bool:
 
 
 def memory_in(name: str) -> int | None:
-    """The memory that a name tells, in bytes: `H100 80GB HBM3`; None where it tells none."""
+    """The memory that a name states, in bytes: `H100 80GB HBM3`; None where it gives none."""
     found = _MEMORY.search(name)
     return int(found[1]) << 30 if found else None
 

@@ -28,7 +28,7 @@ class Attention(Row, frozen=True):
     """The devices that attention kernels run on."""
 
     name: str
-    """The package or the name that they are asked for by."""
+    """The package or the name that they are requested by."""
     minimum: Version
     """The compute capability of the oldest device."""
     only_major: bool = False
@@ -57,7 +57,7 @@ def quantised(
 
 
 def attention(name: str) -> Attention | None:
-    """The row of attention kernels by the name that they are asked for: `flash_attention_2`, `fa3`."""
+    """The row of attention kernels by the name under which they are requested: `flash_attention_2`, `fa3`."""
     text = (
         name.lower().replace("_", "-").replace("flash-attention", "flash-attn").replace("flashattention", "flash-attn")
     )

@@ -50,7 +50,7 @@ class SystemLibrary(Row, frozen=True):
     """A shared library of the system."""
 
     soname: str
-    """The name it is asked for, `libGL.so.1`."""
+    """The name under which it is requested, `libGL.so.1`."""
     debian: str
     """The package of Debian 12 and Ubuntu 22.04 that brings it; newer releases may add `t64` to its name."""
 
@@ -66,7 +66,7 @@ def compiler_with(glibcxx: Version | None = None, cxxabi: Version | None = None)
 
 
 def system_library(soname: str) -> SystemLibrary | None:
-    """The row of a system library by the name it is asked for."""
+    """The row of a system library by the name under which it is requested."""
     return next((row for row in rows("system_libraries", "library", SystemLibrary) if row.soname == soname), None)
 
 

@@ -252,7 +252,7 @@ def _holds(since: int, until: int, version: int) -> bool:
 
 
 def _ways(told: tuple[str, ...], rows: list[tuple[int, int, dict[str, int]]]) -> list[Signature]:
-    """The ways of calling whose variables are those of the kernels; all where that tells nothing."""
+    """The ways of calling whose variables are those of the kernels; all where that says nothing."""
     ways = [signature(text) for text in told]
     variables = {name for _, _, types in rows for name in types}
     fitting = [way for way in ways if variables <= {slot.rstrip("*~") for slot in (*way.inputs, *way.outputs)}]

@@ -37,7 +37,7 @@ class Generic(Row, frozen=True):
 
 
 class Override(Row, frozen=True):
-    """A target that runs another's code when it is told to pass for it."""
+    """A target that runs another's code when it is set to pass for it."""
 
     target: str
     """The device's own target, `gfx1031`."""

@@ -20,9 +20,9 @@ class Specification(Row, frozen=True):
     bandwidth: float
     """How fast that memory is read, in GB (10^9 bytes) a second."""
     float16: float | None = None
-    """Dense matrix arithmetic in 16 bits, summed in 32, in TFLOPS (10^12 a second); None where nobody tells."""
+    """Dense matrix arithmetic in 16 bits, summed in 32, in TFLOPS (10^12 a second); None where no source says."""
     float32: float | None = None
-    """Arithmetic in 32 bits without tensor cores, in TFLOPS; None where nobody tells."""
+    """Arithmetic in 32 bits without tensor cores, in TFLOPS; None where no source says."""
     float64: float | None = None
     """Dense matrices of 64 bits, with tensor cores where they take them, in TFLOPS."""
     tf32: float | None = None
@@ -40,7 +40,7 @@ class Specification(Row, frozen=True):
         return self.bandwidth * 1e9
 
     def arithmetic(self, dtype: str) -> float | None:
-        """Operations a second in a type, `float16`; None where nobody tells."""
+        """Operations a second in a type, `float16`; None where no source says."""
         found: float | None = getattr(self, dtype, None) if dtype in _TYPES else None
         return None if found is None else found * 1e12
 

@@ -26,7 +26,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     source: str
     """The address of the page or file that says so."""
     checked: str
-    """The day on which somebody looked, ISO 8601."""
+    """The day on which it was checked, ISO 8601."""
 
     def evidence(self, table: str) -> Evidence:
         """The row as what decided: its content, and where that is from."""

@@ -13,7 +13,7 @@ class Release(Row, frozen=True):
     """The model types that came with a release, or between it and the row above."""
 
     version: Version
-    """The release that was looked at."""
+    """The release that was read."""
     types: tuple[str, ...]
     """The model types that it knows and the row above does not."""
 

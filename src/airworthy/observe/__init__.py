@@ -1,1 +1,1 @@
-"""Looking at services from outside: load, and what it shows."""
+"""Inspecting services from outside: load, and what it shows."""

@@ -58,7 +58,7 @@ def gather(
         host: the machine, or a recording of one.
         probes: what to read.
         time_limit: seconds for each probe; they run at the same time.
-        progress: told how many probes are done.
+        progress: receives how many probes are done.
         strict: for tests: raise on a fault of a probe's own, instead of making its facts unknown.
 
     Raises:
@@ -103,7 +103,7 @@ def _result(reading: _Reading, ended: bool, time_limit: float, strict: bool) -> 
         template = "the probe {probe} failed: {error}"
         reason = say(template, probe=probe.name, error=one_line(f"{type(error).__name__}: {error}"))
     else:
-        reason = say("the probe {probe} did not tell", probe=probe.name)
+        reason = say("the probe {probe} did not say", probe=probe.name)
     return {name: entries.get(name, Unknown(reason)) for name in sorted(provided)}
 
 

@@ -2,7 +2,7 @@
 
 The text is gone through once, in pieces: literals first, a pattern only where its literal stands. The lines found are
 ranked by where they stand, by which cause brings about which, by how few causes print them, and by what facts say.
-Where nothing is recognised, nothing is claimed: the answer is the template of the line that tells most, and the
+Where nothing is recognised, nothing is claimed: the answer is the template of the line that says most, and the
 entries nearest to it, marked as guesses.
 """
 
@@ -55,7 +55,7 @@ class Unknown(msgspec.Struct, frozen=True):
     """A failure that no entry knows."""
 
     line: int
-    """The number of the line that tells most, from 1."""
+    """The number of the line that says most, from 1."""
     text: str
     """That line, without what loggers put before it."""
     template: str
@@ -73,7 +73,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     undecided: tuple[Union[Skipped, Crashed], ...] = ()
     """Causes that it shows and that the facts could neither confirm nor deny, with the reason."""
     unknown: Unknown | None = None
-    """The failure that it tells of where no cause is recognised; None also where it tells of none."""
+    """The failure that it reports where no cause is recognised; None also where it reports none."""
 
 
 def diagnose(
@@ -83,7 +83,7 @@ def diagnose(
     *,
     known: Knowledge | None = None,
 ) -> Diagnosis:
-    """Tell what a program's output shows.
+    """Say what a program's output shows.
 
     Args:
         text: a log, a traceback, what a command printed.
@@ -190,7 +190,7 @@ def _finding(ranked: Ranked, facts: Facts | None, result: CheckResult | None, *,
             standing=Standing.CONFIRMED,
         )
     if isinstance(result, Passed):
-        # The facts may be of another moment or another machine, so the log is still told, with less behind it.
+        # The facts may be of another moment or another machine, so the log is still reported, with less behind it.
         changes |= {"confidence": Confidence.LOW, "standing": Standing.REFUTED, "standing_why": result.note}
     elif isinstance(result, Skipped):
         changes |= {"standing": Standing.UNDECIDED, "standing_why": result.reason}

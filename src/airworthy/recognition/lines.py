@@ -19,13 +19,13 @@ class Level(IntEnum):
     """How serious a line says it is."""
 
     INFO = 0
-    """It was told for information."""
+    """It was logged for information."""
     WARNING = 1
-    """It was told as a warning; the program went on."""
+    """It was logged as a warning; the program went on."""
     PLAIN = 2
     """It does not say."""
     ERROR = 3
-    """It was told as an error."""
+    """It was logged as an error."""
 
 
 class Line(NamedTuple):

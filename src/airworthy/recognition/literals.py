@@ -12,7 +12,7 @@ one costs speed; with 8 bytes it stops at places that mean nothing."""
 
 
 def _fold() -> bytes:
-    """Bytes as the automaton sees them: case, rare signs and foreign letters don't tell apart, which leaves 62 kinds.
+    """Bytes as the automaton sees them: case, rare signs and foreign letters make no difference, which leaves 62 kinds.
 
     Its table has a power of two of columns, so 62 kinds make it half the size of the 100 that literals hold. What it
     finds is compared with the data as it is, so folding loses and adds nothing. Digits stay: `200` is in every line of

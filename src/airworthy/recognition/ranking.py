@@ -2,8 +2,8 @@
 
 A score starts at the weight of the text that a cause was recognised by: how few causes print it. It is lowered where
 the line stands behind another in a chain, says that it is only a warning, is an aside or a quotation of code, or was
-got over. Then causality: what another of the causes seen is known to bring about comes behind it. Facts confirm or
-refute. Of two that are left equal, the earlier line wins.
+recovered from. Then causality: what another of the causes seen is known to bring about comes behind it. Facts confirm
+or refute. Of two that are left equal, the earlier line wins.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ STEP_FROM_ROOT = 0.2
 MOST_STEPS = 3
 """Steps that are counted."""
 WARNING = 0.15
-"""What a line loses that was told as a warning."""
+"""What a line loses that was logged as a warning."""
 INFORMATION = 0.25
-"""What a line loses that was told for information."""
+"""What a line loses that was logged for information."""
 ASIDE = 0.4
 """What a line loses that was printed by the way (`Exception ignored in:`)."""
 CODE = 0.25
@@ -77,7 +77,7 @@ def rank(
 
     Args:
         hits: lines by the cause that was recognised in them.
-        ready: the last line that told that a server has come up, or 0.
+        ready: the last line that says that a server has come up, or 0.
         standings: what facts say of a cause.
         more: causality beside the catalogue's own table.
     """

@@ -1,7 +1,7 @@
 """Going through a log once, in pieces of any size, and keeping the lines in which causes were recognised.
 
 Memory stays the same however long the log is: one piece, the text just before it, and a bounded number of lines a
-cause. A literal that stands everywhere is looked at closely a few dozen times, and then once a piece.
+cause. A literal that stands everywhere is examined closely a few dozen times, and then once a piece.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ LONGEST_LINE = 16 * 1024
 OVERLAP = 8 * WINDOW
 """Bytes of a line without an end that are kept for the next piece: no literal and no pattern's window is cut."""
 CLOSE_LOOKS = 48
-"""How often a line is taken for a literal before the literal is only looked at once a piece."""
+"""How often a line is taken for a literal before the literal is only searched for once a piece."""
 MOST_TRIES = 64
 """Places in one piece at which a literal is tried, and its last one: some stand in many lines that mean nothing."""
 FEW_TRIES = 8
-"""The same for a literal that was tried `IN_VAIN` times more often than it told anything."""
+"""The same for a literal that was tried `IN_VAIN` times more often than it showed anything."""
 IN_VAIN = 1000
-"""Tries after which a literal is not expected to tell anything here."""
+"""Tries after which a literal is not expected to show anything here."""
 MOST_HITS = 40
 """Lines kept for a cause: the first ones, and the last."""
 MOST_ALARMS = 60
-"""Lines kept that tell of something wrong without a cause recognised in them."""
+"""Lines kept that report something wrong without a cause recognised in them."""
 
 
 class Hit(NamedTuple):
@@ -55,7 +55,7 @@ class Hit(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """A line that tells of something wrong, whatever it is."""
+    """A line that reports something wrong, whatever it is."""
 
     number: int
     """The line's number, from 1."""
@@ -74,13 +74,13 @@ class Scan:
         self.hits: dict[str, list[Hit]] = {}
         """Lines by the cause that was recognised in them, in the order of the log."""
         self.alarms: list[Alarm] = []
-        """Lines that tell of something wrong, in the order of the log."""
+        """Lines that report something wrong, in the order of the log."""
         self.ready = 0
-        """The last line that told that a server has come up; 0 where there is none."""
+        """The last line that says that a server has come up; 0 where there is none."""
         self.lines = 0
         """Lines gone through."""
         self._index = index
-        # Of servers that come up only the last one matters, so that those are looked at once a piece from the start.
+        # Of servers that come up only the last one matters, so that those are searched for once a piece from the start.
         self._taken = [CLOSE_LOOKS if number in index.ready else 0 for number in range(len(index.literals))]
         self._vain = [0] * len(index.literals)
         self._rest = b""
@@ -127,7 +127,7 @@ class Scan:
         )
 
     def _lines(self, block: bytes, found: Found, limit: int) -> Iterator[tuple[int, int, set[int]]]:
-        """The lines to look at, each with the literals that stand in it."""
+        """The lines to inspect, each with the literals that stand in it."""
         literals, taken, vain = self._index.literals, self._taken, self._vain
         last = {number: place for place, number in found if place < limit}
         tries: dict[int, int] = {}
@@ -195,7 +195,7 @@ class Scan:
 
 
 def _line_at(block: bytes, place: int, length: int) -> tuple[int, int]:
-    """The line around a literal, or as much of a long one as patterns look at. A progress bar's return ends a line."""
+    """The line around a literal, or as much of a long one as patterns read. A progress bar's return ends a line."""
     reach = LONGEST_LINE // 2
     start = block.rfind(b"\n", max(0, place - reach), place) + 1 or max(0, place - reach)
     start = block.rfind(b"\r", start, place) + 1 or start

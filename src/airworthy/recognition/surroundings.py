@@ -8,11 +8,11 @@ from typing import NamedTuple
 from airworthy.recognition.lines import Line, read_line
 
 BEFORE = 24 * 1024
-"""Bytes before a line that are looked at; a chain of tracebacks is hardly longer."""
+"""Bytes before a line that are read; a chain of tracebacks is hardly longer."""
 AFTER = 2048
-"""Bytes after a line that are looked at."""
+"""Bytes after a line that are read."""
 MOST_LINES = 400
-"""Lines before a line that are looked at."""
+"""Lines before a line that are read."""
 LONGEST_MESSAGE = 12
 """Lines that an exception's own message may take."""
 

@@ -1,6 +1,6 @@
 """What a line says apart from its numbers, paths and names: the same fault gives the same template.
 
-drain3 was looked at and not taken: its last release is of 2022 and pins two libraries to releases of 2021. What is
+drain3 was evaluated and not taken: its last release is of 2022 and pins two libraries to releases of 2021. What is
 needed here is the template of one line, not the clustering of a stream.
 """
 
@@ -120,11 +120,11 @@ def signature_of(text: str) -> tuple[str, str]:
 
 
 def unrecognised(alarms: Sequence[Alarm], ready: int) -> Unrecognised | None:
-    """The line that tells most about a failure that no entry knows, or None where nothing is wrong.
+    """The line that says most about a failure that no entry knows, or None where nothing is wrong.
 
     Args:
         alarms: lines that sound wrong, in the order of the log.
-        ready: the last line that told that a server has come up; what lies before was got over.
+        ready: the last line that says that a server has come up; what lies before was recovered from.
     """
     best: tuple[tuple[int, int], Alarm] | None = None
     for alarm in alarms:
@@ -154,7 +154,7 @@ def _weight(alarm: Alarm) -> int:
 
 
 def words_of(text: str) -> Counter[str]:
-    """The words of a text that tell something, in lower case and without endings that vary."""
+    """The words of a text that carry meaning, in lower case and without endings that vary."""
     return Counter(word for each in _WORD.findall(text) if (word := each.lower()) not in _STOP)
 
 

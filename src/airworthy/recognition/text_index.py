@@ -20,7 +20,7 @@ READY = (
     "Model loaded successfully",
     "Running on local URL:",
 )
-"""What servers print when they have come up: what went wrong before that was got over."""
+"""What servers print when they have come up: what went wrong before that was recovered from."""
 
 ALARMS = (
     "Error: ",
@@ -35,11 +35,11 @@ ALARMS = (
     " failed",
     "Killed",
 )
-"""What lines tell that something is wrong, whatever it is; for logs in which nothing is recognised."""
+"""What lines say that something is wrong, whatever it is; for logs in which nothing is recognised."""
 
 
 class TextIndex:
-    """All literals of a catalogue in one search, with those that tell of a start and of a failure."""
+    """All literals of a catalogue in one search, with those that report a start and of a failure."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue

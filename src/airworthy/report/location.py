@@ -1,4 +1,4 @@
-"""Telling which subjects are files, and writing them as URIs."""
+"""Which subjects are files, and writing them as URIs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SUFFIX = re.compile(r"\.(?:onnx|safetensors|bin|pt|pth|ckpt|pkl|gguf|json|toml|
 
 
 def is_path(subject: str) -> bool:
-    """Whether a finding's subject is a file or folder, as far as its text tells."""
+    """Whether a finding's subject is a file or folder, as far as its text shows."""
     return subject.startswith(("/", "./", "../", "~")) or bool(_DRIVE.match(subject) or _SUFFIX.search(subject))
 
 

@@ -25,7 +25,7 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def value_text(value: Any) -> str:
-    """A fact's value on one line, as short as it can be told."""
+    """A fact's value on one line, as short as it can be written."""
     return printable(_told(builtins(value)))
 
 

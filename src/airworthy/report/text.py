@@ -32,12 +32,12 @@ VIEWS: Registry[View] = Registry(
         "verify": "airworthy.report.views.model_files:verify",
     },
 )
-"""How the answer of a verb is told, for the verbs whose answer is more than findings."""
+"""How the answer of a verb is shown, for the verbs whose answer is more than findings."""
 
 MOST_EVIDENCE = 3
-"""Pieces of evidence shown unless everything is asked for."""
+"""Pieces of evidence shown unless everything is requested."""
 MOST_VALUE = 160
-"""Characters of a value shown unless everything is asked for."""
+"""Characters of a value shown unless everything is requested."""
 
 _HEADINGS = {Severity.ERROR: "Errors", Severity.WARNING: "Warnings", Severity.INFO: "Notes"}
 _DOUBTS = {Confidence.LOW: "a guess", Confidence.MEDIUM: "likely", Confidence.HIGH: ""}
@@ -45,7 +45,7 @@ _DOUBTS = {Confidence.LOW: "a guess", Confidence.MEDIUM: "likely", Confidence.HI
 _STANDINGS = {
     Standing.CONFIRMED: ("the facts confirm it", "good"),
     Standing.REFUTED: ("the facts speak against it", "warning"),
-    Standing.UNDECIDED: ("the facts can't tell", "dim"),
+    Standing.UNDECIDED: ("the facts do not decide", "dim"),
 }
 
 
@@ -140,7 +140,9 @@ def _crashed(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     if not crashed:
         return
     yield line((say("Checks that broke"), "error"))
-    yield line(say("This is a fault of airworthy, not of what it looked at; please report it."), indent=2)
+    yield line(
+        say("This is an internal error of airworthy, not a fault of what it inspected; please report it."), indent=2
+    )
     for result in crashed:
         trace = result.trace.rstrip().splitlines() or [""]
         yield line((result.check, "name"), ("  " + trace[-1].strip(), "dim"), indent=2, hang=2)

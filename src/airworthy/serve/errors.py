@@ -13,7 +13,7 @@ LEAST_SPREAD = 2.0
 
 
 class ClientGone(Exception):
-    """The client closed the connection; there is nobody to answer."""
+    """The client closed the connection; there is no client to answer."""
 
 
 class RequestError(AirworthyError):
@@ -135,7 +135,7 @@ class NotThisTask(RequestError):
     """The model is served, and does something else."""
 
     code = "task-mismatch"
-    message = "{name!r} does not do {task}; reach it at {path}"
+    message = "{name!r} does not support {task}; use {path}"
     http_status = 400
 
 
@@ -185,7 +185,7 @@ class TooManyRequests(RetryLater):
     """The caller asks more than it may."""
 
     code = "rate-limit-exceeded"
-    message = "this caller asks for more than it may: {limit}"
+    message = "rate limit exceeded: {limit}"
     hint = "try again after {retry_after} s"
     http_status = 429
 

@@ -85,7 +85,7 @@ def _way_out(error: OSError) -> str:
 
 
 class InferenceService:
-    """Serves models until it is told to stop."""
+    """Serves models until it is asked to stop."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class InferenceService:
         Args:
             plans: the models.
             settings: how it runs.
-            on_ready: told when all models are loaded.
+            on_ready: called when all models are loaded.
             make_link: how workers are reached; as processes of this machine by default.
             keep: keeps what a search found under a plan's key; called from a thread of its own.
             trial_store: keeps what trial runs found of rows, a `serve.models.joining.TrialStore`.
@@ -254,7 +254,7 @@ class InferenceService:
         return bound
 
     def stop(self) -> None:
-        """Begin the drain: no new connections, an answer for everybody inside, then the end. Called again: at once."""
+        """Begin the drain: no new connections, an answer for everyone inside, then the end. Called again: at once."""
         if self._server is None:
             return
         if self._draining is None:

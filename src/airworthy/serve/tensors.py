@@ -196,7 +196,7 @@ def iterate_strings(view: memoryview) -> Iterable[memoryview]:
 
 
 def check_size(meta: TensorMeta) -> None:
-    """Hold a tensor's data against its shape.
+    """Check a tensor's data against its shape.
 
     Raises:
         BadTensor: they disagree.
@@ -234,7 +234,7 @@ def check_strings(name: str, shape: Sequence[int], data: Buffer) -> None:
 def is_finite(datatype: str, data: Buffer) -> bool:
     """Whether floating-point data holds neither NaN nor infinity; True for other types.
 
-    A sum is finite only if every term is, unless finite terms overflow it; then they are looked at one by one.
+    A sum is finite only if every term is, unless finite terms overflow it; then they are checked one by one.
     """
     if datatype not in FLOATS:
         return True

@@ -1,4 +1,4 @@
-"""The state database: one SQLite file in WAL mode, whose schema is brought up to date by whoever opens it first."""
+"""The state database: one SQLite file in WAL mode, whose schema the first process to open it brings up to date."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _NO_DIRECTORY_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 def private_directory(path: Path) -> None:
     """Make a directory for private files where there is none.
 
-    An existing one keeps its permissions: whoever set it up may share it with a group.
+    An existing one keeps its permissions: its owner may share it with a group.
 
     Raises:
         OSError: it can't be made, is no directory, or every user may replace the files in it.

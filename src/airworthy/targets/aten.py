@@ -14,7 +14,7 @@ DOMAIN = "aten"
 
 
 def judge_aten(operators: Sequence[Operator], targets: Sequence[str]) -> Matrix:
-    """Hold the operators of an exported program against targets of `knowledge.operators.ATEN_TARGETS`."""
+    """Check the operators of an exported program on targets of `knowledge.operators.ATEN_TARGETS`."""
     table = dispatch()
     held = [each for each in operators if each.domain]
     uses = tuple(

@@ -41,7 +41,7 @@ class _Placed(msgspec.Struct):
 
 
 def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None = None) -> Matrix:
-    """Hold a graph against targets of `knowledge.operators.TARGETS`."""
+    """Check a graph on targets of `knowledge.operators.TARGETS`."""
     taken = assumed(program.graph, sizes or {})
     open_sizes = bool(taken)
     known = {name: tables.target(name) for name in _needed(targets)}

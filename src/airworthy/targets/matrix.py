@@ -8,7 +8,7 @@ from airworthy.core.values import OperatorGap
 
 RUNS, PARTS, CASTS, SHAPE, FALLS, MISSING, UNKNOWN = "runs", "parts", "casts", "shape", "falls", "missing", "unknown"
 """The verdicts: on the target · as the operators it is made of · in 32 bit between casts · on the CPU on purpose ·
-on another target · nowhere · can't be told."""
+on another target · nowhere · can't be determined."""
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,7 +20,7 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     """For `falls`: the target that takes it."""
     reason: str = ""
     """Why the target doesn't: `operator` (it has none), `type`, `opset`, `condition` (it asks more of a node, such as
-    two dimensions or constant weights), `domain` (nobody knows the operator)."""
+    two dimensions or constant weights), `domain` (no known target has the operator)."""
     types: tuple[str, ...] = ()
     """The element types that the target has it for, in this operator set."""
     newest: int = 0

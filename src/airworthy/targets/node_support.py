@@ -114,7 +114,7 @@ def _own(key: UseKey, form: Schema | None, where: Target) -> Cell:
     """What a target itself has for a use."""
     domain, name, _, inputs, outputs, unmet = key
     if form is None:
-        # An operator set of somebody's own: the library that brings it decides.
+        # An operator set of a user's own: the library that brings it decides.
         known = domain in ("", "com.microsoft", "ai.onnx.ml")
         return Cell(MISSING if known else UNKNOWN, reason="domain")
     if form.deprecated:

@@ -1,8 +1,8 @@
-"""Types and sizes of the values of a graph, carried from node to node as far as they can be told.
+"""Types and sizes of the values of a graph, carried from node to node as far as they can be determined.
 
 Types follow the operators' signatures (a variable `T` that an input fixes holds for the outputs); sizes follow rules
 for the operators that carry a model's arithmetic, and small lists of whole numbers that sizes are made of are worked
-out as they go. What can't be told stays empty.
+out as they go. What can't be determined stays empty.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ShapeInference:
         return self.around.numbers(name) if found is None and self.around is not None else found
 
     def begin(self, graph: Graph) -> None:
-        """Take over what the file tells, symbols replaced by sizes."""
+        """Take over what the file says, symbols replaced by sizes."""
         for name, value in graph.values.items():
             self.values[name] = Value(value.datatype, self.fixed(name, value))
         self.contents |= graph.numbers

@@ -1,1 +1,1 @@
-"""What lies beside weights and tells how they are used: configuration, tokenizer, chat template."""
+"""What lies beside weights and says how they are used: configuration, tokenizer, chat template."""

@@ -28,12 +28,12 @@ def of_configuration(config: dict[str, Any] | None, *, generator: bool) -> Fact:
     size = _number(config, "head_dim") or _size(config)
     longest = _number(config, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
     if not layers or any(name in config for name in _MIXED):
-        return Unknown(say("config.json does not tell which layers keep what")) if layers else Absent(SOURCE)
+        return Unknown(say("config.json does not say which layers keep what")) if layers else Absent(SOURCE)
     full, windowed, window = _by_layer(config, layers)
     rank = _number(config, "kv_lora_rank")
     latent = rank + _number(config, "qk_rope_head_dim") if rank else 0
     if not (heads and size) and not latent:
-        return Unknown(say("config.json does not tell the heads of its attention"))
+        return Unknown(say("config.json does not say the heads of its attention"))
     return Known(AttentionCache(full, heads, size, windowed, window, latent, longest), SOURCE)
 
 
@@ -46,13 +46,13 @@ def of_metadata(metadata: Mapping[str, str]) -> Fact:
     if not layers or not query:
         return Absent(say("the metadata names no attention"))
     if any(key.startswith(("ssm.", "wkv.")) for key in told) or not told.get("attention.head_count_kv", "1").isdigit():
-        return Unknown(say("the metadata does not tell which layers keep what"))
+        return Unknown(say("the metadata does not say which layers keep what"))
     heads = numbers.get("attention.head_count_kv", query)
     size = numbers.get("attention.key_length", numbers.get("embedding_length", 0) // query)
     rank, window = numbers.get("attention.kv_lora_rank", 0), numbers.get("attention.sliding_window", 0)
     latent = rank + numbers.get("rope.dimension_count", 0) if rank else 0
     if not (heads and size) and not latent:
-        return Unknown(say("the metadata does not tell the heads of its attention"))
+        return Unknown(say("the metadata does not say the heads of its attention"))
     # Which layers have the window is in the program that runs it: the least is claimed.
     full, windowed = (0, layers) if window else (layers, 0)
     longest = numbers.get("context_length", 0)

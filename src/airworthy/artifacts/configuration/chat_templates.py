@@ -1,6 +1,6 @@
 """Chat templates: whether a Jinja template stays within what templates of conversations need. Nothing is rendered.
 
-What is allowed is a list; anything else is told. A template runs on whoever serves the model, and not every server
+What is allowed is a list; anything else is reported. A template runs on the host of the server, and not every server
 renders it in a sandbox (CVE-2024-34359).
 """
 
@@ -13,7 +13,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import EmbeddedCode
 
 MOST_TEMPLATE = 1024 * 1024
-"""Characters that are judged; a longer one is told."""
+"""Characters that are judged; a longer one is reported."""
 MOST_NUMBER = 1_000_000
 """The largest number that a template may name: a larger one in a loop or a repetition exhausts the server."""
 

@@ -1,4 +1,4 @@
-"""The files beside a model's weights that tell how it is used: `config.json`, `tokenizer.json`."""
+"""The files beside a model's weights that say how it is used: `config.json`, `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airworthy.core.values import Defect, EmbeddedCode, LfsPointer, ModelConfigu
 from airworthy.core.version import Version
 
 CONFIG_LIMIT = 4 * 1024 * 1024
-"""Bytes of a configuration that are read; a larger one is told as damaged."""
+"""Bytes of a configuration that are read; a larger one is reported as damaged."""
 _END = 4096
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx")
 

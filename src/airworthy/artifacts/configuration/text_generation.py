@@ -1,4 +1,4 @@
-"""What a folder of a text generator tells a server: its chat template, and the heads that devices can share."""
+"""What a folder of a text generator says to a server: its chat template, and the heads that devices can share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENCODERS = (
     "LED",
     "Blip",
 )
-"""Generators that translate, sum up, transcribe or caption; nobody chats with them."""
+"""Generators that translate, sum up, transcribe or caption; they do not chat."""
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 
 

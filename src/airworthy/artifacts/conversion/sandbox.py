@@ -1,8 +1,8 @@
-"""A child process that may do next to nothing, for work on files that nobody trusts.
+"""A child process that may do next to nothing, for work on untrusted files.
 
 The child gets three open files (input, output, report), an empty environment and an empty folder. Before it reads a
 byte it gives up what the system lets it give up: other users' rights, the network, opening files, starting programs,
-and more memory or time than the job takes. It tells which of these it could.
+and more memory or time than the job takes. It says which of these it could.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def run(job: str, source: BinaryIO, target: BinaryIO, name: str, most_output: in
     limits = {"seconds": seconds, "memory": LEAST_MEMORY + 4 * size, "output": most_output, "name": name}
     root = str(Path(airworthy.__file__).parent.parent)
     with tempfile.TemporaryDirectory(prefix="airworthy-empty-") as empty:
-        Path(empty).chmod(0o755)  # whoever the child becomes may stand in it
+        Path(empty).chmod(0o755)  # the user that the child becomes may stand in it
         try:
             done = subprocess.run(
                 [sys.executable, "-I", "-B", "-c", _BOOTSTRAP, root, json.dumps({"job": job, **limits})],
@@ -142,14 +142,14 @@ def child(arguments: str) -> None:
         except OSError as error:
             limit = error.errno in (errno.EFBIG, errno.ENOSPC)
             report["refused"] = say("there is no room for the output") if limit else str(error)
-        except Exception as error:  # noqa: BLE001 - hostile bytes; the parent tells it
+        except Exception as error:  # noqa: BLE001 - hostile bytes; the parent reports it
             report["refused"] = str(error) or type(error).__name__
     os.write(2, json.dumps(report).encode() + b"\n")
     os._exit(0)
 
 
 def confine(seconds: int, memory: int, output: int) -> list[str]:
-    """Give up what this process does not need; tells what could be given up.
+    """Give up what this process does not need; says what could be given up.
 
     Args:
         seconds: of the processor.

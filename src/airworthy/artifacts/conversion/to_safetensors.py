@@ -1,6 +1,6 @@
 """A PyTorch file's tensors written as safetensors, from the bytes of its storages: nothing is unpickled.
 
-The names, places, shapes and strides are what the symbolic reading of the pickle tells. Runs in a confined child.
+The names, places, shapes and strides are what the symbolic reading of the pickle reports. Runs in a confined child.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Outcome(NamedTuple):
 
 
 class Given(Source):
-    """A file that somebody else has opened."""
+    """A file that another process has opened."""
 
     __slots__ = ()
 

@@ -57,7 +57,7 @@ def _small_floats(exponent_bits: int, mantissa_bits: int, bias: int, *, finite: 
         mantissa_bits: width of the mantissa.
         bias: what the exponent is shifted by.
         finite: whether there are no infinities, and only the highest code is no number.
-        nuz: whether negative zero stands for what is no number, and nothing else does.
+        nuz: whether negative zero stands for NaN, and nothing else does.
     """
     values = np.zeros(256, dtype=np.float32)
     top = (1 << exponent_bits) - 1
@@ -287,7 +287,7 @@ SCALES = {
     "TQ2_0": 64,
     "Q1_0": 0,
 }
-"""Where the 16-bit scale lies in a block of a type of which only scales are looked at: its codes need large tables."""
+"""Where the 16-bit scale lies in a block of a type of which only scales are inspected: its codes need large tables."""
 _SIZES = {PLAIN.get(each.name, each.name): (each.elements, each.size) for each in GGML.values()}
 
 

@@ -2,7 +2,7 @@
 
 That library is large, compiled, and reads hostile files in C. What Keras and its like write needs a small part of the
 format: both kinds of object headers, symbol-table and compact-link groups, texts and numbers as attributes. What is
-beyond that is told as not read, never guessed. See https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html.
+beyond that is reported as not read, never guessed. See https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html.
 """
 
 from __future__ import annotations

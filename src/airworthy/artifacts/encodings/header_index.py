@@ -1,6 +1,6 @@
 """A safetensors header of very many tensors, kept as it was written with a few numbers for each.
 
-An object for each of a million tensors takes several times the header; here one is made when it is asked for.
+An object for each of a million tensors takes several times the header; here one is made when it is requested.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def parse(raw: bytes, judge: Judge, most_problems: int) -> Parsed:
     Args:
         raw: the header.
         judge: makes a tensor of an entry, given as a table.
-        most_problems: how many wrong entries are told.
+        most_problems: how many wrong entries are reported.
 
     Raises:
         ValueError: it is not JSON, or not a table of tables.

@@ -1,7 +1,7 @@
 """LZ4 frames, as joblib writes them where the package lz4 is installed; unpacked here without it.
 
 See https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md and lz4_Block_format.md there. Checksums are not
-compared: whoever forges a file forges them as well.
+compared: the author of a forged file forges them as well.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 MOST_PARTS = 100_000_000
-"""Parts that the value may unfold to; more is an attack on whoever hashes, compares or prints it."""
+"""Parts that the value may unfold to; more is an attack on the code that hashes, compares or prints it."""
 
 
 class Storage(NamedTuple):

@@ -53,7 +53,7 @@ def scan(file: Bounded, member: str, *, weights_only: bool = False) -> Scan:
 
     Args:
         file: stands at the pickle's beginning.
-        member: what the imports are told to be of.
+        member: what the imports are described to be of.
         weights_only: whether names are also held against what `torch.load(weights_only=True)` takes.
     """
     start = file.tell()

@@ -1,4 +1,4 @@
-"""A file that is read at offsets: a window that moves along, so that what nobody asks for is never read."""
+"""A file that is read at offsets: a window that moves along, so that what no reader asks for is never read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Slice(Source):
     __slots__ = ("_outer", "_start")
 
     def __init__(self, outer: Source, start: int, size: int, name: str) -> None:
-        """Look at `size` bytes from `start`; the outer file stays open for as long as this is used."""
+        """Inspect `size` bytes from `start`; the outer file stays open for as long as this is used."""
         self.name = name
         self.size = max(0, min(size, outer.size - start))
         self._outer = outer

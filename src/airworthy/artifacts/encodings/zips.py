@@ -172,7 +172,7 @@ def read_member(source: Source, member: Member, limit: int) -> bytes:
 
 
 def read_start(source: Source, member: Member, count: int) -> bytes:
-    """A member's first bytes, unpacked and unchecked: enough to tell what it is.
+    """A member's first bytes, unpacked and unchecked: enough to say what it is.
 
     Raises:
         Damaged: it is encrypted, packed in an unknown way, or its place is wrong.

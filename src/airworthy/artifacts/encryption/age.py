@@ -275,7 +275,7 @@ def _streams(
         writer.flush()
     finally:
         failed = source.failed or sink.failed
-        sink.failed = sink.failed or GeneratorExit()  # the buffer empties itself when it goes: nobody wants that then
+        sink.failed = sink.failed or GeneratorExit()  # the buffer empties itself when it goes, which is not wanted then
         if failed is not None:
             raise failed from None
 

@@ -1,4 +1,4 @@
-"""The header of an age file (https://c2sp.org/age): what anybody may read, and nothing of it proven.
+"""The header of an age file (https://c2sp.org/age): what anyone may read, and nothing of it proven.
 
 age-encryption.org/v1
 -> KIND ARGUMENT …        a stanza for each recipient, its body in Base64 below it
@@ -34,7 +34,7 @@ _END = re.compile(rb"--- [A-Za-z0-9+/]{43}\Z")
 
 
 class AgeHeader(msgspec.Struct, frozen=True):
-    """What anybody may read of an age file."""
+    """What anyone may read of an age file."""
 
     kinds: tuple[str, ...]
     """The kind of each recipient, in order: `X25519`, `ssh-ed25519`, `scrypt`, a plugin's. They have no names."""
@@ -50,7 +50,7 @@ class AgeHeader(msgspec.Struct, frozen=True):
         return say("{count} recipients ({kinds})", count=len(self.kinds), kinds=kinds)
 
     def chunks(self, size: int) -> int:
-        """How many chunks a file of that size has; 0 where that can't be told."""
+        """How many chunks a file of that size has; 0 where that can't be determined."""
         return -(-(size - self.end - TAG) // (CHUNK + TAG)) if self.end else 0
 
 

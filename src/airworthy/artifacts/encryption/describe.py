@@ -1,4 +1,4 @@
-"""A model that is to be encrypted: its files, and what those who open it later are told of it."""
+"""A model that is to be encrypted: its files, and what its description says to those who open it later."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Description(msgspec.Struct, frozen=True):
     root: str
     """The folder that all its files lie in within the archive; empty for a single file."""
     model: dict[str, Any]
-    """What `inspect` told of it, paths relative to the folder."""
+    """What `inspect` reported of it, paths relative to the folder."""
     facts: dict[str, Any]
     """What checks decide from, as a facts file."""
 
@@ -57,7 +57,7 @@ class Description(msgspec.Struct, frozen=True):
         """What an encrypted model is to be served as.
 
         Raises:
-            ListDamaged: whoever encrypted it described no model.
+            ListDamaged: the encrypted description is of no model.
         """
         return inspection(path, key, password, self.model, self.facts)
 
@@ -65,7 +65,7 @@ class Description(msgspec.Struct, frozen=True):
 def inspection(
     path: Path, key: str, password: str, told: dict[str, Any], facts: dict[str, Any], *, old: bool = False
 ) -> Inspection:
-    """What an encrypted model is to be served as, from what it was told to be.
+    """What an encrypted model is to be served as, from what it was described to be.
 
     Raises:
         ListDamaged: that describes no model.

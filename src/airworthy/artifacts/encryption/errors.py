@@ -1,4 +1,4 @@
-"""What can be wrong with an encrypted model, or with a key: each told apart as far as that helps no attacker."""
+"""What can be wrong with an encrypted model, or with a key: distinguished as far as that helps no attacker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class NotEncrypted(EncryptionError):
 
     code = "not-encrypted"
     message = "{path} is no model encrypted by airworthy: it begins with {start}"
-    hint = "`airworthy inspect {path}` tells what it is"
+    hint = "`airworthy inspect {path}` says what it is"
     exit = Exit.USAGE
 
 

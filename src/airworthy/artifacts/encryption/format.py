@@ -1,4 +1,4 @@
-"""Encrypted models as a format: what anybody can tell of one without a key."""
+"""Encrypted models as a format: what can be read of one without a key."""
 
 from __future__ import annotations
 

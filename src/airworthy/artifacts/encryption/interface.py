@@ -15,7 +15,7 @@ class KeyService(Protocol):
     def wrap(self, key: str, secret: bytes) -> bytes:
         """Encrypt the 32 bytes of a private key with a key of the service, at most `MOST_WRAPPED` bytes.
 
-        Any exception tells why not; its text is shown, so it must not hold secrets.
+        Any exception says why not; its text is shown, so it must not hold secrets.
         """
 
     def unwrap(self, key: str, wrapped: bytes) -> bytes:

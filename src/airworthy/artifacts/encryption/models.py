@@ -118,7 +118,7 @@ class AgeModel:
             described: is called with the description of a model, which stands before its files.
 
         Raises:
-            EncryptionError: it is not what was written, or not for that key; the class tells in what.
+            EncryptionError: it is not what was written, or not for that key; the class says in what.
             OSError: the file can't be read.
         """
 
@@ -182,7 +182,7 @@ class AgeModel:
 
 
 def described(path: Path, key: str, password: str = "") -> Inspection | None:
-    """What an encrypted model was when it was encrypted; None where it was told to be nothing.
+    """What an encrypted model was when it was encrypted; None where it was described to be nothing.
 
     Raises:
         EncryptionError: it is not what was written, or not for that key.

@@ -1,1 +1,1 @@
-"""Model formats: each recognises itself by content and is told from its headers."""
+"""Model formats: each recognises itself by content and is described from its headers."""

@@ -234,7 +234,7 @@ def _parts(path: Path, contents: Contents) -> tuple[list[Path], list[Defect]]:
     if count < 2:
         return [path], []
     if match is None or count > MOST_FILES:
-        detail = say("it is one of {count} files, and its name does not tell the others", count=count)
+        detail = say("it is one of {count} files, and its name does not say the others", count=count)
         return [path], [Defect(member=path.name, kind="missing", detail=detail)]
     paths, defects = [], []
     for number in range(1, count + 1):

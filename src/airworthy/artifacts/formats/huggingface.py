@@ -44,7 +44,7 @@ class HuggingFace:
     folder = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Whether it is a folder in which one model can be told: weights beside a `config.json`, or a single file."""
+        """Whether it is a folder that holds one model: weights beside a `config.json`, or a single file."""
         if head or not path.is_dir() or any(FORMATS.get(each).recognises(path, head) for each in _OTHER_FOLDERS):
             return False
         try:
@@ -111,11 +111,11 @@ def _is_clear(folder: Path, candidates: list[Path]) -> bool:
 
 
 def _merge(folder: Path, found: Inspection) -> Inspection:
-    """The inspection of the weights, told about the folder."""
+    """The inspection of the weights, reported about the folder."""
     entry = Path(found.model.entry)
     companions = read_companions(folder)
     model = found.model
-    # Beside an ONNX graph the companions were read with it; reading them again must not tell them twice.
+    # Beside an ONNX graph the companions were read with it; reading them again must not report them twice.
     defects = found.facts.value(keys.MODEL_DEFECTS)
     pointers = found.facts.value(keys.MODEL_LFS_POINTERS)
     defects += tuple(defect for defect in companions.defects if defect not in defects)

@@ -1,4 +1,4 @@
-"""What a format is: something that recognises itself and can tell what a file holds without loading it."""
+"""What a format is: something that recognises itself and can say what a file holds without loading it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Format(Protocol):
         """Whether the content is of this format; for a folder `head` is empty. Never raises for any bytes."""
 
     def inspect(self, path: Path) -> Inspection:
-        """Tell what it holds, reading as little as that takes.
+        """Say what it holds, reading as little as that takes.
 
-        Damage is told as `model.defects`, not raised; all `model.*` facts are provided for any bytes.
+        Damage is reported as `model.defects`, not raised; all `model.*` facts are provided for any bytes.
 
         Raises:
             OSError: the file could not be read at all.
@@ -37,7 +37,7 @@ class Format(Protocol):
 
 
 class StoredIn(Protocol):
-    """Tells where the tensors of a file lie."""
+    """Says where the tensors of a file lie."""
 
     def __call__(self, path: Path, /) -> Iterator[Stored]:
         """Its tensors, in any order; what is damaged is left out.

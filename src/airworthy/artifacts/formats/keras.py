@@ -27,7 +27,7 @@ from airworthy.core.values import Defect, EmbeddedCode
 MOST_CONFIG = 64 * 1024 * 1024
 """Bytes of a model's configuration that are read."""
 MOST_HELD = 256 * 1024 * 1024
-"""Bytes of packed weights that are unpacked to be looked at."""
+"""Bytes of packed weights that are unpacked to be inspected."""
 _WEIGHTS = "model.weights.h5"
 
 

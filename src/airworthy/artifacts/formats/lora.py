@@ -106,7 +106,7 @@ def _read(folder: Path, defects: list[Defect], pointers: list[LfsPointer]) -> di
 
 
 def _code(config: dict[str, Any]) -> list[EmbeddedCode]:
-    """An adapter may name a class of somebody's module, which PEFT imports to build the model below it."""
+    """An adapter may name a class of a user's module, which PEFT imports to build the model below it."""
     mapping = config.get("auto_mapping")
     if not isinstance(mapping, dict):
         return []

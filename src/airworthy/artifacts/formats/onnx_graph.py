@@ -41,7 +41,7 @@ class GraphUnreadable(AirworthyError):
 
     code = "graph-unreadable"
     message = "the graph of {path} cannot be read: {reason}"
-    hint = "look at its defects with `airworthy inspect {path}`"
+    hint = "inspect its defects with `airworthy inspect {path}`"
 
 
 @dataclass

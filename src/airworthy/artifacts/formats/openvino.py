@@ -53,7 +53,7 @@ _ELEMENTS = {
 
 
 class _Net:
-    """The graph, as the tags tell it."""
+    """The graph, as the tags says it."""
 
     def __init__(self, source: Source) -> None:
         self.version = 0

@@ -1,6 +1,6 @@
 """Plain pickles, as scikit-learn, joblib and others write them, packed or not: what they would import if loaded.
 
-PyTorch's own files are told in `pytorch`. Nothing is unpickled.
+PyTorch's own files are described in `pytorch`. Nothing is unpickled.
 """
 
 from __future__ import annotations

@@ -195,12 +195,12 @@ def _kind(source: Source, member: Member, root: str) -> str:
     try:
         start = read_start(source, member, _PEEK)
     except Damaged:
-        return "pickle"  # which tells why it cannot be read
+        return "pickle"  # which says why it cannot be read
     if start[:4] == LOCAL_MAGIC:
         return "zip"
     if start[:1] == b"\x80" and start[1:2] in b"\x00\x01\x02\x03\x04\x05":
         return "pickle"
-    # Protocols 0 and 1 begin with any opcode: what cannot be told from text by its start is followed.
+    # Protocols 0 and 1 begin with any opcode: what cannot be distinguished from text by its start is followed.
     text = name.endswith((".json", ".py", ".txt", ".md", ".debug_pkl")) or "/data/weights/" in f"/{name}"
     return "pickle" if not text and is_pickle(Bounded(io.BytesIO(start)), len(start) + 1) else ""
 
@@ -398,7 +398,7 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
 
 
 def _count(storages: Iterable[Storage]) -> tuple[dict[str, int], int | None]:
-    """Bytes by element type and the number of elements; None where a storage does not tell its type."""
+    """Bytes by element type and the number of elements; None where a storage does not say its type."""
     weights: Counter[str] = Counter()
     parameters: int | None = None
     untyped = False

@@ -45,4 +45,4 @@ STORED: Registry[StoredIn] = Registry(
     },
     group="airworthy.artifacts.formats.stored",
 )
-"""By format: what tells where a file's tensors lie. Formats without one are told, and not measured."""
+"""By format: what says where a file's tensors lie. Formats without one are reported, and not measured."""

@@ -32,7 +32,7 @@ MOST_RANK = 64
 LARGE_HEADER = 8 * 1024 * 1024
 """Bytes from which a header is read entry by entry: some hundred thousand tensors."""
 MOST_DEFECTS = 1_000
-"""Defects of one header that are told."""
+"""Defects of one header that are reported."""
 _METADATA = "__metadata__"
 
 
@@ -40,7 +40,7 @@ class Header(msgspec.Struct, frozen=True):
     """What a safetensors file says of itself."""
 
     tensors: Sequence[TensorInfo] = ()
-    """Its tensors in the order of their bytes; of very many each is made when it is asked for."""
+    """Its tensors in the order of their bytes; of very many each is made when it is requested."""
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     """Texts that its writer added."""
     defects: tuple[Defect, ...] = ()

@@ -1,7 +1,7 @@
 """TensorRT plans: an engine that was compiled for one version of TensorRT and one kind of GPU.
 
 The layout is NVIDIA's own and not published. What is read here, the letters at the start and the four bytes of the
-version from byte 24, is what https://github.com/NVIDIA/TensorRT/issues/3073 tells; which GPU it is for and how long it
+version from byte 24, see https://github.com/NVIDIA/TensorRT/issues/3073; which GPU it is for and how long it
 has to be stand nowhere readable.
 """
 
@@ -65,7 +65,7 @@ class TensorRT:
             versions={"tensorrt": major} if told else {},
             metadata={"tensorrt": told} if told else {},
         )
-        unread = Unknown(say("its header does not tell the version of TensorRT"))
+        unread = Unknown(say("its header does not say the version of TensorRT"))
         return conclude(
             model,
             defects=defects,

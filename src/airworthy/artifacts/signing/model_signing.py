@@ -125,7 +125,7 @@ def verify(
     Raises:
         ExtraMissing: the package is not installed.
         KeyUnusable: the key or a certificate can't be read or used.
-        SignatureError: it does not hold; the class tells in what.
+        SignatureError: it does not hold; the class says in what.
     """
     data = _read(path, signature)
     statement = signatures.read_statement(data, str(signature))
@@ -138,7 +138,7 @@ def verify(
         way_out = ways.get(statement.method, say("`model_signing verify sigstore` verifies it; that needs a network"))
         raise signatures.WrongMethod(signature=signature, made=statement.method, asked=asked, way_out=way_out)
     with _package() as (_, verifying, hashing), tempfile.TemporaryDirectory(prefix="airworthy-") as folder:
-        # The package reads the very bytes that were read here: what is proven and what is told are one.
+        # The package reads the very bytes that were read here: what is proven and what is reported are one.
         kept = Path(folder) / signatures.INSIDE
         kept.write_bytes(data)
         config = verifying.Config()
@@ -193,7 +193,7 @@ def _hashing(hashing: Any, statement: Statement, path: Path, signature: Path) ->
 
 
 def _signers(statement: Statement, signature: Path, expired: bool) -> Statement:
-    """The statement with its signer's name, once the times of its certificates were looked at.
+    """The statement with its signer's name, once the times of its certificates were inspected.
 
     The package takes the time at which the certificate began for the present one, so that any has still to expire.
     """
@@ -253,7 +253,7 @@ def _differs(hashing: Any, statement: Statement, path: Path, signature: Path, er
         each.identifier: (each.digest.algorithm, each.digest.digest_hex) for each in manifest.resource_descriptors()
     }
     told = signatures.difference(path, statement.resources, found)
-    # It differed a moment ago and doesn't now: somebody writes to it.
+    # It differed a moment ago and doesn't now: another process writes to it.
     return told or InputUnreadable(path=path, reason=say("it changes while it is read: {text}", text=_one_line(error)))
 
 

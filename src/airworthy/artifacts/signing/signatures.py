@@ -150,7 +150,7 @@ class Statement(msgspec.Struct, frozen=True):
     method: str
     """What it was signed with: `key`, `certificate` or `sigstore`."""
     signer: str
-    """The hash of the public key, or nothing; for a certificate `signing` tells the subject."""
+    """The hash of the public key, or nothing; for a certificate `signing` reports the subject."""
     serialization: dict[str, Any]
     """How files were hashed: `method`, `hash_type`, `allow_symlinks`, `ignore_paths`, `shard_size`."""
     resources: dict[str, tuple[str, str]]

@@ -16,7 +16,7 @@ from airworthy.core.values import WeightFault
 PIECE = 1 << 20
 """Elements that are compared at a time."""
 NEAR = 1e-6
-"""The largest relative difference that is not told: what a conversion between types and back leaves is larger."""
+"""The largest relative difference that is not reported: what a conversion between types and back leaves is larger."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Difference(msgspec.Struct, frozen=True):
 def differ(
     stored: Sequence[Stored], reference: Sequence[Stored], mapping: Mapping[str, str] | None = None
 ) -> tuple[list[Difference], list[WeightFault]]:
-    """Compare the numbers of tensors that both have, by name. Which names and sizes differ is told by `fitting`.
+    """Compare the numbers of tensors that both have, by name. Which names and sizes differ is reported by `fitting`.
 
     Args:
         stored: our tensors.

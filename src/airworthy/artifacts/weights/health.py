@@ -18,19 +18,19 @@ from airworthy.core.progress import SILENT, Progress
 from airworthy.core.values import WeightFault
 
 MOST_FAULTS = 200
-"""Faults of one kind that are told."""
+"""Faults of one kind that are reported."""
 LARGEST_HALF = 65_504.0
 """The largest 16-bit float: what is beyond becomes infinite when a model is run in it."""
 WIDEST = 100.0
 """A standard deviation that no trained weight comes near."""
 SUBNORMAL_SHARE = 0.1
-"""The share of subnormal numbers from which they are told: they are slow, or taken for zero."""
+"""The share of subnormal numbers from which they are reported: they are slow, or taken for zero."""
 ROWS_SHARE = 0.005
-"""The share of rows of one value from which they are told; a few belong to tokens that were never seen."""
+"""The share of rows of one value from which they are reported; a few belong to tokens that were never seen."""
 LEAST_TELLING = 256
-"""Elements from which one single value is told: small tensors are often meant so."""
+"""Elements from which one single value is reported: small tensors are often meant so."""
 LEAST_TWIN = 1024
-"""Elements from which two tensors with the same numbers are told: short ones are alike by chance."""
+"""Elements from which two tensors with the same numbers are reported: short ones are alike by chance."""
 _ALL_IN_ENTRY = ("gguf", "onnx", "openvino")
 
 
@@ -52,7 +52,7 @@ class TensorHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     high: float | None = None
     """The largest one."""
     nans: int = 0
-    """Numbers that are none."""
+    """NaN."""
     infinities: int = 0
     """Numbers that are infinite."""
     subnormal: int = 0
@@ -62,7 +62,7 @@ class TensorHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     histogram: tuple[int, ...] = ()
     """Some 16 000 evenly spread elements, counted in 16 equal steps from `low` to `high`."""
     note: str = ""
-    """What was not looked at, and why: `scales only`, or the reason why it was not read."""
+    """What was not inspected, and why: `scales only`, or the reason why it was not read."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ def look(
         stored: the tensors; none to only hash.
         files: the files that are hashed.
         digests: the hashes that a file's bytes are given to.
-        progress: told the bytes.
+        progress: receives the bytes.
 
     Raises:
         OSError: a file can't be read.
@@ -195,7 +195,7 @@ def _twins(stored: Sequence[Stored], outcome: Outcome) -> dict[int, Stored]:
     twins: dict[int, Stored] = {}
     for number, each in enumerate(stored):
         measure = outcome.measures[number]
-        # A value that is none is no key: it equals nothing.
+        # NaN is no key: it equals nothing.
         if measure.elements < LEAST_TWIN or measure.low == measure.high or each.packed or measure.nans:
             continue
         key = (each.datatype, each.shape, measure.low, measure.high, measure.total, measure.squares)

@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 MOST_NEAR = 200
 """Names for which a similar one is looked for; each costs a comparison with all."""
 MOST_TOLD = 100
-"""Faults of one kind that are told."""
+"""Faults of one kind that are reported."""
 # Anywhere in a name: what compilers, checkpointing and sharding put there.
 _WITHIN = (
     ("_orig_mod.", ""),
@@ -53,7 +53,7 @@ class Fit(msgspec.Struct, frozen=True):
     missing: tuple[str, ...]
     """Names that are looked for and that nothing in the file stands for."""
     unexpected: tuple[str, ...]
-    """Names of the file that nobody looks for."""
+    """Names of the file that the configuration does not ask for."""
     misshapen: dict[str, tuple[Shape, Shape]]
     """Names with other sizes than those looked for: found, wanted."""
     near: dict[str, str]
@@ -75,7 +75,7 @@ def fit(
     optional: Collection[str] = (),
     tied: Mapping[str, str] | None = None,
 ) -> Fit:
-    """Hold names against those that are looked for.
+    """Compare names with those that are looked for.
 
     Args:
         ours: sizes by name in the file.

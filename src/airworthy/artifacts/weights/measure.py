@@ -1,4 +1,4 @@
-"""What a run of stored numbers shows: extremes, sums, what is no number, rows of one value; added up piece by piece."""
+"""What a run of stored numbers shows: extremes, sums, NaN, rows of one value; added up piece by piece."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLES = 16_384
 BINS = 16
 """Bars of a histogram."""
 # What twice a subnormal number's bits less one stays below, by type: zero becomes the largest of all. And of how many
-# numbers one is looked at: they are told where they are many, and 16-bit numbers would cost as much as all the rest.
+# numbers one is read: they are reported where they are many, and 16-bit numbers would cost as much as all else.
 _SUBNORMAL = {"FP32": (np.uint32, 0xFFFFFF, 1), "BF16": (np.uint16, 0xFF, 16), "FP16": (np.uint16, 0x7FF, 16)}
 # The bits of infinity in 16-bit types; what is above is no number.
 _HALVES = {"FP16": 0x7C00, "BF16": 0x7F80}
@@ -31,7 +31,7 @@ class Measure:
     """The figures of one tensor, or of a part of it."""
 
     elements: int = 0
-    """Numbers that were looked at."""
+    """Numbers that were read."""
     nans: int = 0
     """Those that are no number."""
     infinities: int = 0
@@ -168,7 +168,7 @@ class Meter:
         most, signed = int(codes.max()), int(codes.view(np.int16).max())
         infinite = _HALVES[self.datatype]
         if most >= infinite | 0x8000 or signed >= infinite:
-            # Shifting bits would make numbers of what is none, and a value is told apart by the conversion alone.
+            # Shifting bits would make numbers of NaN, and a value is distinguished by the conversion alone.
             if self.datatype == "FP16":
                 return codes.view(np.float16).astype(np.float32), math.nan, math.nan
             return decode_brain(codes), math.nan, math.nan
@@ -183,7 +183,7 @@ class Meter:
     def _count_rows(self, raw: Array, result: Measure) -> None:
         rows = raw.view(f"u{self.unit[1]}").reshape(-1, self.row)
         result.rows += len(rows)
-        # Three looks at each row leave few that have to be read whole.
+        # Three samples of each row leave few that have to be read whole.
         alike = (rows[:, 0] == rows[:, -1]) & (rows[:, 0] == rows[:, self.row // 2])
         for index in np.flatnonzero(alike):
             result.constant_rows += bool((rows[index] == rows[index, 0]).all())

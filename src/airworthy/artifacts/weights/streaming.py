@@ -138,7 +138,7 @@ class Stream:
             tensors: the tensors in it that are measured, by number.
             outcome: where figures are added.
             digests: hashes that take all its bytes in order; without any, only tensors are read.
-            progress: told the bytes.
+            progress: receives the bytes.
 
         Raises:
             OSError: it can't be read.

@@ -1,4 +1,4 @@
-"""An Ascend call failed at run time: AI Core, AI CPU, runtime or driver tell an error code.
+"""An Ascend call failed at run time: AI Core, AI CPU, runtime or driver report an error code.
 
 ## What happens
 
@@ -19,7 +19,7 @@ bin of op` a kernels package that was not installed.
 
 Run once with `ASCEND_LAUNCH_BLOCKING=1`, so that the line that is blamed is the right one, and read the device log
 (`~/ascend/log/debug/plog`) for the operator's name. Then check that operator's inputs. Where nothing but restarting
-helps, look at the device's health and at the versions of the stack.
+helps, check the device's health and the versions of the stack.
 
 ## How to prevent it
 

@@ -101,7 +101,7 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Compare each ROCm build's device code with each kind of device, as itself and as it is told to pass for."""
+    """Compare each ROCm build's device code with each kind of device, as itself and as what it is set to pass for."""
     devices = {d.architecture.partition(":")[0]: d for d in facts.value(AMD_DEVICES) if d.architecture}
     told = known.rocm_overridden(facts.get_value(AMD_GFX_OVERRIDE, ""))
     undecided = ""

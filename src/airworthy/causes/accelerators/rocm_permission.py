@@ -8,7 +8,7 @@ devices found` or fall back to the CPU. As root the same program works.
 ## Why
 
 ROCm reaches the device through `/dev/kfd` and `/dev/dri/renderD128` and on. They belong to the group `render` (on
-some systems `video`), and the user is in neither: on a machine because nobody added them, or they have not logged
+some systems `video`), and the user is in neither: on a machine because they were not added, or they have not logged
 in again since; in a container because the group's number is another inside, or the nodes were not passed in at all.
 
 ## How to end it
@@ -100,7 +100,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         ours = sorted((node for node in nodes if node.path == KFD or "/renderD" in node.path), key=_kfd_first)
     else:
         ours = []
-    # Beside a framework for other devices, an AMD device drives the screen and nobody computes on it.
+    # Beside a framework for other devices, an AMD device drives the screen and computes nothing.
     wanted = any(build.accelerator == "rocm" for build in facts.value(FRAMEWORKS))
     closed = next((node for node in ours if not (node.readable and node.writable)), None)
     if closed is not None:

@@ -9,7 +9,7 @@ value: line 1 column 1`, `model identifier '<!do'`. Opened in an editor it is a 
 
 A program asked for a file and saved whatever came: a log-in page, `Entry not found`, a virus warning of a file
 host, a proxy's own error, the page about a file in place of the file (`/blob/` in place of `/resolve/`). Plain
-`curl` and `wget` do not tell unless they are asked to (`--fail`).
+`curl` and `wget` do not say unless they are asked to (`--fail`).
 
 ## How to end it
 

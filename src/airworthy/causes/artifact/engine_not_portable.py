@@ -102,7 +102,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         facts,
         facts.get_value(MODEL_PATH, "tensorrt"),
         evidence=(MODEL_FORMAT_VERSIONS, DISTRIBUTIONS),
-        # Within one major version a plan runs if it was built to, which its header does not tell.
+        # Within one major version a plan runs if it was built to, which its header does not say.
         severity=Severity.ERROR if built.major != installed.major else Severity.WARNING,
         confidence=Confidence.HIGH if built.major != installed.major else Confidence.MEDIUM,
         found=say("TensorRT {version}", version=built),

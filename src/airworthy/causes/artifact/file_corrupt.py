@@ -89,8 +89,8 @@ CAUSE = Cause(
 )
 
 _OTHERS = frozenset({"missing", "error-page"})
-"""Kinds that `shard-missing` and `download-is-error-page` tell."""
-# Bytes after the end of the data are read by nobody, yet nobody put them there on purpose; a link may be meant.
+"""Kinds that `shard-missing` and `download-is-error-page` report."""
+# Bytes after the end of the data are never read, and are there by accident; a link may be meant.
 _HARMLESS = frozenset({"padded", "link"})
 _WHOLE = frozenset({"bomb", "link", "path"})
 """Kinds by which nothing is damaged: the message must not say so."""

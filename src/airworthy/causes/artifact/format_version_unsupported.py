@@ -138,7 +138,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 facts,
                 facts.get_value(MODEL_PATH, runtime.name),
                 evidence=(MODEL_FORMAT_VERSIONS, DISTRIBUTIONS, *answer.evidence("onnx")),
-                # A runtime newer than the table may read more, so it is asked itself; what it refuses is told then.
+                # A runtime newer than the table may read more, so it is asked itself; what it refuses is reported then.
                 severity=Severity.WARNING if answer.is_newest_row else None,
                 confidence=Confidence.LOW if answer.is_newest_row else Confidence.MEDIUM,
                 message=_NEWEST if answer.is_newest_row else "",

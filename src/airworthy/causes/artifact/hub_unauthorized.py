@@ -49,7 +49,7 @@ CAUSE = Cause(
     slug="hub-unauthorized",
     severity=Severity.ERROR,
     message="the hub does not give {model} to this account",
-    unpredictable="what an account may read is known only to the hub, and a check asks nobody",
+    unpredictable="what an account may read is known only to the hub, and a check makes no request",
     signatures=(
         Signature(
             "Cannot access gated repo",

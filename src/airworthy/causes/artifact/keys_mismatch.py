@@ -103,7 +103,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
 
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
-    """See the names, then tell a prefix from another model."""
+    """See the names, then distinguish a prefix from another model."""
     yield Remedy(
         why=say("List what the file holds, and compare the names with those of the message."),
         commands=(command(facts, "airworthy", "inspect", model_file(facts)),),

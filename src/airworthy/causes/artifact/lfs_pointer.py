@@ -17,7 +17,7 @@ Fetch the content with `git lfs pull` in the clone, or download the files anew w
 
 ## How to prevent it
 
-Install Git LFS on build machines (`git lfs install`), and let `airworthy inspect` look at a model before it is
+Install Git LFS on build machines (`git lfs install`), and let `airworthy inspect` read a model before it is
 packed.
 
 ## Example

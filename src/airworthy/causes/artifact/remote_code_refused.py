@@ -9,7 +9,7 @@ at once.
 ## Why
 
 The library has no code for this architecture; the model's folder brings it (`auto_map` in `config.json`), and
-loading the model runs that code with all rights of the process. So it is refused until somebody says yes. Keras
+loading the model runs that code with all rights of the process. So it is refused until the user allows it. Keras
 refuses a `Lambda` layer with Python code inside for the same reason.
 
 ## How to end it
@@ -55,7 +55,7 @@ CAUSE = Cause(
     needs=(MODEL_CONFIGURATION,),
     uses=(MODEL_ENTRY_FORMAT, DISTRIBUTIONS, MODEL_PATH),
     message=(
-        "the model runs code of its own when it is loaded ({code}), and loaders refuse that unless they are told to"
+        "the model runs code of its own when it is loaded ({code}), and loaders refuse that unless they are set to"
     ),
     signatures=(
         Signature("requires you to execute the"),
@@ -93,12 +93,12 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     if first is not None and (
         installed is None or known.knows_model_type(configuration.model_type, installed).value is not False
     ):
-        return  # the library's own code is used unless the other is asked for
+        return  # the library's own code is used unless the other is requested
     yield CAUSE.finding(
         facts,
         facts.get_value(MODEL_PATH, configuration.model_type),
         evidence=(MODEL_CONFIGURATION,),
-        # Whoever starts it may say yes, and then it works.
+        # The user who starts it may allow it, and then it works.
         severity=Severity.WARNING,
         confidence=Confidence.MEDIUM,
         code=configuration.remote_code[:3],

@@ -8,8 +8,8 @@ that asks for signatures does not start with a model that has none.
 ## Why
 
 A signature is over the hash of every file. A file was changed, added, lost or renamed since, by a download that was
-cut, by a tool that wrote into the folder, or by somebody who wanted to. Or the signature is by another key than the one
-that is trusted: another publisher, a new key, or somebody else.
+cut, by a tool that wrote into the folder, or by an attacker. Or the signature is by another key than the one
+that is trusted: another publisher, a new key, or another signer.
 
 ## How to end it
 
@@ -72,7 +72,7 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """One finding where a signature is asked for and none by who is trusted holds."""
+    """One finding where a signature is requested and none by who is trusted holds."""
     signature = facts.value(MODEL_SIGNATURE)
     if signature.state in ("invalid", "missing"):
         yield CAUSE.finding(

@@ -63,7 +63,7 @@ CAUSE = Cause(
 
 _IMPORTED = "auto-map"
 _TOLD_ELSEWHERE = "config.json"  # by `remote-code-refused`, with what the installed library knows of the architecture
-_TRUSTED = "{member} names {name}, which loaders import when they are told to trust the model's code: {detail}"
+_TRUSTED = "{member} names {name}, which loaders import when they are set to trust the model's code: {detail}"
 _BESIDE = "{name} in {member}: {detail}; loading the model doesn't open that file"
 _UNSURE = frozenset({"chat-template", "keras-object", "keras-file"})
 """Kinds that are told because they are on no list of what is harmless, and may be."""
@@ -80,7 +80,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             each.member,
             evidence=(MODEL_CODE,),
-            # Whoever starts it has to allow it, or to open the file.
+            # The user who starts it has to allow it, or to open the file.
             severity=Severity.WARNING if imported or not each.opened else None,
             confidence=Confidence.MEDIUM if each.kind in _UNSURE else Confidence.HIGH,
             message=_TRUSTED if imported else "" if each.opened else _BESIDE,

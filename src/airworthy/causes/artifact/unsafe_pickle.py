@@ -3,7 +3,7 @@
 ## What happens
 
 PyTorch refuses the file: `Weights only load failed … Unsupported global`. Or it does not refuse it, because the
-loader was told not to ask, and whatever the file names is imported and called.
+loader was set not to ask, and whatever the file names is imported and called.
 
 ## Why
 
@@ -150,7 +150,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """Another file, or exactly the names it needs; never the whole door."""
     path = model_file(facts)
     if params.get("hostile"):
-        yield Remedy(why=say("Do not load this file. Keep it apart, and tell whoever published it."), safe=True)
+        yield Remedy(why=say("Do not load this file. Keep it apart, and report its publisher."), safe=True)
         return
     yield Remedy(
         why=say("List everything that the file would import; nothing of it is loaded."),

@@ -13,7 +13,7 @@ Keras 2. A Git LFS pointer (`lfs-pointer`) and a saved web page (`download-is-er
 
 ## How to end it
 
-Look at what the file really is, then load it with what reads that, or rename it to what it is. Convert only where
+Find out what the file really is, then load it with what reads that, or rename it to what it is. Convert only where
 nothing reads it.
 
 ## How to prevent it

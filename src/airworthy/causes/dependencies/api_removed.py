@@ -78,7 +78,7 @@ CAUSE = Cause(
             r"(?P<requirement>[\w.<>=!~,\[\]-]{1,100}) is required for a normal functioning of this module,? but found "
             r"(?P<installed>[\w.=+-]{1,60})",
             weight=0.87,
-            message="{requirement} is asked for, and {installed} is installed",
+            message="{requirement} is requested, and {installed} is installed",
         ),
         Signature(
             "has no attribute '",
@@ -109,7 +109,7 @@ CAUSE = Cause(
             weight=0.5,
         ),
     ),
-    blind_spot="facts tell of moves that are in the tables, and not of every name",
+    blind_spot="facts cover the moves that are in the tables, and not every name",
     related=("numpy-abi", "package-missing", "resolution-impossible", "extension-abi-mismatch"),
 )
 
@@ -141,7 +141,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             need.by.name,
             evidence=(DISTRIBUTIONS,),
-            # Bounds are often tighter than what would work; nobody has tested this pair, that is all that is sure.
+            # Bounds are often tighter than what would work; this pair is untested, that is all that is sure.
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             by=need.by.name,
@@ -154,11 +154,11 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
 
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
-    """The version that is asked for, or a newer release of the one that asks."""
+    """The version that is requested, or a newer release of the one that asks."""
     requirement, by = str(params.get("requirement", "")), str(params.get("by", ""))
     if requirement:
         yield Remedy(
-            why=say("Install the version that is asked for; check first what else uses it.")
+            why=say("Install the version that is requested; check first what else uses it.")
             if not by
             else say("Install the version that {by} asks for; check first what else uses it.", by=by),
             commands=(pip_install(facts, requirement),),

@@ -110,7 +110,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
             safe=True,
         )
         return
-    # The plain name is mostly the smallest build; the other one was asked for.
+    # The plain name is mostly the smallest build; the other one was requested.
     wanted = next((name for name in variants if name.endswith(("-gpu", "-headless"))), variants[-1])
     yield Remedy(
         why=say("Remove all of them and install the one that is wanted, such as {wanted}.", wanted=wanted),

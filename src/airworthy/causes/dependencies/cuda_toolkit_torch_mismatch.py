@@ -77,7 +77,7 @@ CAUSE = Cause(
 )
 
 _COMPILE_ON_USE = ("deepspeed", "colossalai")
-"""Packages that compile extensions when they are first used; of others, nobody knows whether they will be built."""
+"""Packages that compile extensions when they are first used; of others it is not known whether they will be built."""
 
 
 @CAUSE.predict

@@ -62,13 +62,13 @@ CAUSE = Cause(
         Signature(
             "upgrade torch to at least v",
             r"at least v(?P<minimum>\d[\d.]{0,10}\d)",
-            message="torch {minimum} or newer is asked for",
+            message="torch {minimum} or newer is requested",
         ),
         Signature(
             "is required but found",
             r"(?P<framework>PyTorch|TensorFlow|torch|jax(?:lib)?) ?>= ?(?P<minimum>\d[\d.]{0,10}) is required but "
             r"found (?P<found>\d\S{0,30})",
-            message="{framework} {minimum} or newer is asked for, and {found} is installed",
+            message="{framework} {minimum} or newer is requested, and {found} is installed",
         ),
         Signature("but this version of jax requires version", r"jaxlib is version (?P<found>[\d.]+)"),
         Signature("requires TensorFlow 2.", r"Keras requires TensorFlow (?P<minimum>2\.\d+) or higher"),

@@ -9,7 +9,7 @@ pip the heading appears also where no file of requirements has hashes: the index
 
 Most often the download was cut short or changed on the way: large wheels of frameworks through a proxy, a mirror, a
 full disk, a broken cache. Or the file on the index was replaced since the lock was written, which PyTorch's indexes
-and private ones allow. Or somebody tampered with it, which is what the check is for.
+and private ones allow. Or an attacker tampered with it, which is what the check is for.
 
 ## How to end it
 

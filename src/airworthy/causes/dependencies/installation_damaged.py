@@ -10,7 +10,7 @@ versions for tqdm>=4.27: need=4.27 found=None`.
 
 The installation was interrupted, the disk was full, or two runs of pip wrote to one environment at a time; a build
 step deleted libraries to make an image smaller; two packages brought the same files, and removing one took them from
-the other; or a folder was copied without its links. pip looks at the folder that describes a package, and not at its
+the other; or a folder was copied without its links. pip reads the folder that describes a package, and not its
 files.
 
 ## How to end it
@@ -84,7 +84,7 @@ CAUSE = Cause(
             message="pip left {distribution} half removed",
         ),
     ),
-    blind_spot="facts tell of files that packages list and of their lengths, and not of each byte",
+    blind_spot="facts cover the files that packages list and their lengths, and not each byte",
     related=("package-missing", "system-library-missing", "disk-full", "conflicting-package-variants"),
 )
 
@@ -119,7 +119,7 @@ def _severity(damage: Damage) -> Severity:
     if damage.imported or damage.kind == "gone":
         return Severity.ERROR
     # What nothing is known to ask for may have been left out on purpose, to make an image smaller; and a description
-    # of a package that no other one requires is missed by nobody but pip.
+    # of a package that no other one requires is missed by pip alone.
     return Severity.INFO if damage.kind == "metadata" else Severity.WARNING
 
 

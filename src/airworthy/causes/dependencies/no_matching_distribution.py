@@ -3,7 +3,7 @@
 ## What happens
 
 The installer finds the name and nothing to install: `No matching distribution found`, `has no wheels with a matching
-Python ABI tag`, `PackagesNotFoundError`. Often the list of versions is shown, and the one that was asked for is not
+Python ABI tag`, `PackagesNotFoundError`. Often the list of versions is shown, and the one that was requested is not
 in it.
 
 ## Why

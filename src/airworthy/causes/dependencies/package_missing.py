@@ -114,12 +114,12 @@ CAUSE = Cause(
             weight=0.7,
         ),
     ),
-    blind_spot="facts tell of requirements that packages declare, and not of every import",
+    blind_spot="facts cover the requirements that packages declare, and not every import",
     related=("api-removed", "tokenizer-broken", "quant-backend-missing", "extension-abi-mismatch"),
 )
 
 _TOLD_BY_OTHERS = ("nvidia-",)
-"""Packages of libraries only: whether the loader finds those is told by what it does not find."""
+"""Packages of libraries only: whether the loader finds those is reported by what it does not find."""
 _DISTRIBUTIONS = {
     "PIL": "pillow",
     "attr": "attrs",
@@ -155,7 +155,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             name,
             evidence=(DISTRIBUTIONS,),
-            # It was installed without its requirements on purpose, or it is damaged; only an import would tell.
+            # It was installed without its requirements on purpose, or it is damaged; only an import would show.
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             by=tuple(dict.fromkeys(users)),
@@ -182,7 +182,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
 
 
 def _package(module: str) -> str:
-    """The distribution that brings a module, as far as that can be told from its name."""
+    """The distribution that brings a module, as far as its name shows it."""
     if module in _DISTRIBUTIONS:
         return _DISTRIBUTIONS[module]
     top = module.partition(".")[0].strip()

@@ -104,7 +104,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
 
 
 def _is_older(specifier: str, installed: str) -> bool:
-    """Whether a version lies below what is asked for."""
+    """Whether a version lies below what is requested."""
     from packaging.specifiers import SpecifierSet
 
     lower = [each for each in SpecifierSet(specifier) if each.operator in {">=", ">", "~=", "=="}]

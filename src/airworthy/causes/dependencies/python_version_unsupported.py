@@ -109,7 +109,7 @@ _OTHER_BUILD = "{package} was compiled for Python {wanted}, and this is {python}
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """What each installed package says of Python against the one that is looked at."""
+    """What each installed package says of Python against the one that is read."""
     python = facts.value(PYTHON_VERSION)
     for package in facts.value(DISTRIBUTIONS):
         built = _built_for(package)
@@ -130,7 +130,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                 facts,
                 package.name,
                 evidence=(PYTHON_VERSION, DISTRIBUTIONS),
-                # Below the range its code can't be read. Above it, nobody has tested it, and often it works.
+                # Below the range its code can't be read. Above it, it is untested, and often it works.
                 severity=Severity.ERROR if _is_below(package.requires_python, python) else Severity.WARNING,
                 package=f"{package.name} {package.version}",
                 name=package.name,

@@ -119,7 +119,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             name,
             evidence=(DISTRIBUTIONS,),
-            # It is installed, so somebody went on in spite of it; often only a part of one package is affected.
+            # It is installed, so a user installed it in spite of it; often only a part of one package is affected.
             severity=Severity.WARNING,
             name=name,
             first=first.by.name,

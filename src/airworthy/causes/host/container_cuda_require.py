@@ -95,7 +95,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     if not answers or True in answers:
         return
     if None in answers:
-        raise Undecidable("whether a condition of {required} holds cannot be told", required=required)
+        raise Undecidable("whether a condition of {required} holds cannot be determined", required=required)
     if told is None and spoken.is_newest_row:
         raise Undecidable("{reason}", reason=spoken.reason)
     yield CAUSE.finding(

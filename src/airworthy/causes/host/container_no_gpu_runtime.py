@@ -124,7 +124,7 @@ def _inside(facts: Facts) -> Iterator[Finding]:
     wanted = facts.get_value(CONTAINER_VISIBLE, "")
     builds = any(build.accelerator == "cuda" for build in facts.get_value(FRAMEWORKS, ()))
     if wanted in _NONE and not builds:
-        return  # nobody asked for one
+        return  # no user wants one
     yield CAUSE.finding(
         facts,
         facts.value(CONTAINER_ENGINE),

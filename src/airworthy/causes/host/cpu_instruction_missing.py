@@ -104,7 +104,7 @@ _TENSORFLOW = frozenset({"tensorflow", "tensorflow-cpu", "tensorflow-gpu"})
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Hold the instruction sets that wheels use against the processor's."""
+    """Compare the instruction sets that wheels use with the processor's."""
     if facts.get_value(CPU_ARCHITECTURE, "x86_64") != "x86_64":
         return  # the table is about wheels for x86_64
     instructions = facts.value(CPU_INSTRUCTIONS)
@@ -124,7 +124,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
                     FRAMEWORKS if name in _TENSORFLOW else DISTRIBUTIONS,
                     *answer.evidence("cpu_instructions"),
                 ),
-                confidence=Confidence.MEDIUM,  # somebody may have built it for this very machine
+                confidence=Confidence.MEDIUM,  # it may have been built for this very machine
                 package=name,
                 version=version.text,
                 missing=missing,

@@ -84,7 +84,7 @@ _USES = ("work", "temp", "home")
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Look at the places that a deployment writes to, each file system once, and at no others."""
+    """Inspect the places that a deployment writes to, each file system once, and no others."""
     seen: set[tuple[int, int]] = set()
     for disk in sorted((d for d in facts.value(DISKS) if d.use in _USES), key=lambda d: _USES.index(d.use)):
         if disk.total <= 0 or disk.read_only or (disk.total, disk.free) in seen:

@@ -9,7 +9,7 @@ yesterday. Containers that run go on; new ones do not start.
 
 The driver has two halves that must be of one version: the module in the kernel and the libraries in the file system
 (`libcuda`, `libnvidia-ml`). A package update, often an unattended one, replaced the libraries while the old module
-stayed loaded. CUDA tells the same as error 803, which also comes when a library of another version lies in front of
+stayed loaded. CUDA reports the same as error 803, which also comes when a library of another version lies in front of
 the driver's own on the loader's path.
 
 ## How to end it

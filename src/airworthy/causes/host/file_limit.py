@@ -101,7 +101,7 @@ LEAST_PROCESSES = 512
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Only limits below what distributions give are told; more is a matter of load."""
+    """Only limits below what distributions give are reported; more is a matter of load."""
     files, processes = facts.value(LIMIT_FILES), facts.get_value(LIMIT_PROCESSES, None)
     if files < LEAST_FILES:
         yield _finding(facts, LIMIT_FILES, say("open files"), files, LEAST_FILES, "-n")

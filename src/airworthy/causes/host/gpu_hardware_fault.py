@@ -184,6 +184,6 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     )
     yield Remedy(why=say("Restart the machine; a lost GPU does not come back otherwise."), commands=("sudo reboot",))
     yield Remedy(
-        why=say("If it happens again, test the hardware and have the card, its power and its slot looked at."),
+        why=say("If it happens again, test the hardware and have the card, its power and its slot inspected."),
         commands=("dcgmi diag -r 3",),
     )

@@ -7,7 +7,7 @@ out-of-memory error that adds up to far less than the card has. `nvidia-smi` sho
 
 ## Why
 
-Somebody else has it: an earlier run that did not end (a worker whose parent was killed, a notebook), another
+Another process has it: an earlier run that did not end (a worker whose parent was killed, a notebook), another
 service, a desktop. In compute mode *Exclusive Process* one process alone may have the GPU, and the second is
 refused whatever memory is left. In a container the other process is not listed, as it lives outside.
 
@@ -48,7 +48,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import Device
 from airworthy.knowledge import Knowledge
 
-# PyTorch tells the card's size, what it holds itself and what is free. Where little is free and it holds less than
+# PyTorch reports the card's size, what it holds itself and what is free. Where little is free and it holds less than
 # about half of the card, others have the rest.
 _TOTAL = r"\(GPU \d{1,3}; "
 _FREE = r"GiB total capacity; .{0,60}?allocated; [\d.]{1,8} (?:MiB|bytes|KiB) free; "
@@ -123,7 +123,7 @@ HALF = 0.5
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Memory that is taken before anything of ours runs; a mode that lets nobody in, or nobody else."""
+    """Memory that is taken before anything of ours runs; a mode that admits no process, or no other client."""
     yield from _refused(facts)
     for device in facts.value(NVIDIA_DEVICES):
         if not device.memory or device.memory_free is None or device.memory_free >= HALF * device.memory:

@@ -188,7 +188,7 @@ def _hidden(facts: Facts) -> Iterator[Finding]:
             facts,
             "CUDA_VISIBLE_DEVICES",
             evidence=(CUDA_VISIBLE, NVIDIA_DEVICES),
-            # Somebody set it, perhaps on purpose.
+            # A user set it, perhaps on purpose.
             severity=Severity.WARNING,
             device=devices[0].name,
             reason=say("CUDA_VISIBLE_DEVICES is {value!r}, which lets programs have none", value=fact.value),

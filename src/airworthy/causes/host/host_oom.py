@@ -12,7 +12,7 @@ there several times; a pickle is read whole, while safetensors and GGUF are mapp
 OOM killer ends the largest process, which learns nothing of it. With a limit on the container it does so at that
 limit, whatever the machine has left, see `container-oomkilled`.
 
-A killed worker may be all that a wrapper sees (`The actor is dead`, `exitcode: -9`): the kernel's log tells.
+A killed worker may be all that a wrapper sees (`The actor is dead`, `exitcode: -9`): the kernel's log says why.
 
 ## How to end it
 

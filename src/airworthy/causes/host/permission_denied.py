@@ -91,7 +91,7 @@ CAUSE = Cause(
         Signature("avc:  denied", weight=0.85),
         Signature("Operation not permitted", _HERE, weight=0.8),
     ),
-    blind_spot="facts tell of the places that deployments use, and not of every path",
+    blind_spot="facts cover the places that deployments use, and not every path",
     related=("rocm-permission", "volume-not-mounted", "gpu-not-visible", "port-in-use"),
 )
 

@@ -78,7 +78,7 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Somebody else listens there."""
+    """Another process listens there."""
     endpoint = facts.value(TARGET_ENDPOINT)
     if endpoint.port != 0 and endpoint.state == "in-use":
         yield CAUSE.finding(
@@ -93,7 +93,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
 
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
-    """Who it is, and a way round; ending somebody else's process is left to a person."""
+    """Who it is, and a way round; ending a process of another user is left to a person."""
     port = int(params["port"]) if "port" in params else 0
     show = ("netstat -ano -p tcp",) if on_windows(facts) else (f"ss -ltnp 'sport = :{port}'" if port else "ss -ltnp",)
     yield Remedy(why=say("Show which process listens there."), commands=show, safe=True)

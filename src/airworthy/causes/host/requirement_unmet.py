@@ -91,7 +91,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         what, found, keys = measure(facts, known)
         if found is None:
             if keys == (STORAGE,) and STORAGE.name not in facts:
-                continue  # nobody asked to measure it
+                continue  # it was not to be measured
             unknown = [(key, fact) for key in keys if isinstance(fact := facts.fact(key), Unknown)]
             undecided += [say("{fact} is unknown: {reason}", fact=k.name, reason=f.reason) for k, f in unknown[:1]]
         if found is None and undecided:

@@ -97,7 +97,7 @@ PER_DEVICE = 256 * 1024**2
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Hold the room against what several GPUs, or workers of a framework, pass through it."""
+    """Compare the room with what several GPUs, or workers of a framework, pass through it."""
     devices = len(facts.get_value(NVIDIA_DEVICES, ()))
     for disk in facts.value(DISKS):
         if disk.use != "shm":

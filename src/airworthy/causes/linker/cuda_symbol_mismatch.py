@@ -11,7 +11,7 @@ symbol: ncclCommRegister`.
 CUDA's libraries call each other and must be of one toolkit: cuSPARSE calls nvJitLink, cuBLAS calls cuBLASLt. The wheel
 brought one of them, and its neighbour came from elsewhere: from a toolkit on `LD_LIBRARY_PATH`, from a conda
 environment, from a distribution's NCCL, or from a package that pinned another version. Names such as
-`libnvJitLink.so.12` are the same for all of CUDA 12, so the loader cannot tell them apart.
+`libnvJitLink.so.12` are the same for all of CUDA 12, so the loader cannot distinguish them.
 
 ## How to end it
 

@@ -18,7 +18,7 @@ provider still works.
 
 ## How to prevent it
 
-Ask `session.get_providers()` after creating a session, and refuse to serve when it is not what was asked for.
+Ask `session.get_providers()` after creating a session, and refuse to serve when it is not what was requested.
 
 ## Example
 
@@ -92,7 +92,7 @@ _NAMES = {"tensorrt": "TensorRT", "openvino": "OpenVINO", "migraphx": "MIGraphX"
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Providers beside CUDA's whose libraries are not there; CUDA's own is told by what it misses."""
+    """Providers beside CUDA's whose libraries are not there; CUDA's own is reported by what it misses."""
     if not facts.value(NVIDIA_DEVICES):
         return
     for binary in facts.value(BINARIES):
@@ -103,7 +103,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             facts,
             binary.distribution or binary.path,
             evidence=(BINARIES, NVIDIA_DEVICES),
-            # Nobody has to want it; who asks for it by name should know.
+            # It is optional; a user who names it should know.
             severity=Severity.INFO,
             provider=_NAMES[match["provider"]],
             distribution=binary.distribution or say("no package"),

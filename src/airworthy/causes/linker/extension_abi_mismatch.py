@@ -92,7 +92,7 @@ CAUSE = Cause(
         Signature("undefined symbol: ", r"undefined symbol: (?!cudnn)\w+", weight=0.7),
         Signature("cannot import name '_C'", weight=0.7),
     ),
-    blind_spot="facts tell of pairs that are in the tables, and not of every symbol",
+    blind_spot="facts cover the pairs that are in the tables, and not every symbol",
     related=("cuda-symbol-mismatch", "numpy-abi", "libstdcxx-too-old", "cuda-toolkit-torch-mismatch"),
 )
 

@@ -109,7 +109,7 @@ CAUSE = Cause(
         Signature("No such file or directory: 'ff", r"directory: 'ff(?:mpeg|probe)'", weight=0.9),
         Signature("Couldn't find ffmpeg or avconv", weight=0.8),
     ),
-    blind_spot="facts tell of what installed packages need, and not of other programs",
+    blind_spot="facts cover what installed packages need, and not other programs",
     related=("cuda-library-missing", "gpu-not-visible", "loader-path-shadowing", "package-missing"),
 )
 

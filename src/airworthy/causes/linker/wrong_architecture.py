@@ -10,7 +10,7 @@ architecture`; pip says that a wheel `is not a supported wheel on this platform`
 Machine code for x86_64 does not run on aarch64 (Graviton, Grace, Jetson, Apple silicon, Ascend and Kunpeng servers) nor
 the other way round. Images are often built on a laptop of one kind and run on a server of the other; a folder of
 packages is copied between machines; a tag holds one architecture only. A wheel is also refused where its Python or
-its C library does not fit: its name tells all three.
+its C library does not fit: its name reports all three.
 
 ## How to end it
 

@@ -69,7 +69,7 @@ _LONGEST = 300
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """Devices that could not be tried, and tests without a result; tests that say the same are told once."""
+    """Devices that could not be tried, and tests without a result; tests that say the same are reported once."""
     left: list[str] = []
     for device, trials in tried(facts):
         if device.problem:
@@ -119,7 +119,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """Again alone, then what belongs together."""
     environment = "CUDA_LAUNCH_BLOCKING=1 " if params.get("kind") in ("cuda", "rocm") else ""
     yield Remedy(
-        why=say("Try again with nothing else on the device; errors are then told where they happen."),
+        why=say("Try again with nothing else on the device; errors are then reported where they happen."),
         commands=(f"{environment}airworthy check --probe",),
         safe=True,
     )

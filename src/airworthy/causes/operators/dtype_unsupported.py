@@ -15,7 +15,7 @@ in, and servers take it over.
 
 ## How to end it
 
-Ask for a type that the device has: float16 in place of bfloat16 on Turing and Volta (and look at the answers, since
+Ask for a type that the device has: float16 in place of bfloat16 on Turing and Volta (and check the answers, since
 its range is smaller), float32 on a CPU. For fp8 weights take a quantisation that the device has, or a newer device.
 
 ## How to prevent it
@@ -157,7 +157,7 @@ CAUSE = Cause(
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """The types of the weights against the newest device; a type that is asked for is a matter of the plan."""
+    """The types of the weights against the newest device; a type that is requested is a matter of the plan."""
     answers = [known.datatype_answer(name) for name in facts.value(MODEL_DATATYPES)]
     stored = [answer.value for answer in answers if answer.value is not None]
     nvidia, amd = facts.fact(NVIDIA_DEVICES), facts.fact(AMD_DEVICES)

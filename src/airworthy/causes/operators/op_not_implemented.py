@@ -19,7 +19,7 @@ the model in a type that has it (float32 on a CPU). Or export the model without 
 
 ## How to prevent it
 
-Hold the graph against the back ends before a release: `airworthy inspect MODEL --targets cpu,cuda,tensorrt` tells
+Check the graph on the back ends before a release: `airworthy inspect MODEL --targets cpu,cuda,tensorrt` reports
 what each lacks, what falls back, and how much of the arithmetic that is. Then run one request on the very back end.
 
 ## Example

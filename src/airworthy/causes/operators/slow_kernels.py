@@ -78,7 +78,7 @@ _FAR = 0.35
 _NO_GAIN = 0.9
 """A fused kernel that is slower by more than what measuring is uncertain."""
 _LONG = 10
-"""How many times as long as a kernel's start a run has to take before its time tells something of the kernel."""
+"""How many times as long as a kernel's start a run has to take before its time says something about the kernel."""
 _NOISY = frozenset({"float16", "bfloat16"})
 """Types that most processors convert; they are no port's fault."""
 

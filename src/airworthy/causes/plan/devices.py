@@ -37,7 +37,7 @@ def _newest(facts: Facts, known: Knowledge) -> tuple[Device, Version]:
     """The device that can do most, with its compute capability.
 
     Raises:
-        Undecidable: no device tells its capability.
+        Undecidable: no device states its capability.
     """
     capable = [(at, d) for d in facts.value(NVIDIA_DEVICES) if (at := known.capability_of(d.architecture)) is not None]
     if not capable:
@@ -47,7 +47,7 @@ def _newest(facts: Facts, known: Knowledge) -> tuple[Device, Version]:
 
 
 def no_arithmetic(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """The device has no arithmetic for the data type that is asked for."""
+    """The device has no arithmetic for the data type that is requested."""
     device, capability = _newest(facts, known)
     dtype = facts.value(PLAN_DTYPE)
     answer = known.datatype_answer(dtype)
@@ -107,7 +107,7 @@ def no_quantised_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterato
 
 
 def no_attention_kernel(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """The attention kernels that are asked for are not made for the device."""
+    """The attention kernels that are requested are not made for the device."""
     device, capability = _newest(facts, known)
     asked = re.sub(r"[\s_]+", "-", facts.value(PLAN_ATTENTION))
     row = known.attention_floor(asked)
@@ -146,7 +146,7 @@ def other_kernel_driver(cause: Cause, facts: Facts, known: Knowledge) -> Iterato
     driver, user = facts.value(PLAN_ROCM_DRIVER), facts.value(ROCM_VERSION)
     if known.rocm_tested(driver, user) is not True:
         raise Undecidable(
-            "whether ROCm {user} runs on the kernel driver of {driver} is not told", user=user, driver=driver
+            "whether ROCm {user} runs on the kernel driver of {driver} is not documented", user=user, driver=driver
         )
     yield from ()
 

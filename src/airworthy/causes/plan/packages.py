@@ -186,7 +186,7 @@ def two_builds(cause: Cause, facts: Facts, known: Knowledge) -> Iterator[Finding
         packages[0],
         evidence=(PLAN_INDEXES,),
         confidence=Confidence.MEDIUM,
-        message="{name} is asked for from {tags} at once, and one environment holds one build of it",
+        message="{name} is requested from {tags} at once, and one environment holds one build of it",
         name=packages[0],
         tags=tuple(tags),
         first=tags[0],

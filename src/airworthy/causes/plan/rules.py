@@ -48,7 +48,7 @@ class Rule:
     needs: tuple[Key[Any], ...]
     """Facts without which it says nothing."""
     foretell: Foretell
-    """Tells from the facts what will go wrong; findings are made by the cause that it is given."""
+    """Reports from the facts what will go wrong; findings are made by the cause that it is given."""
 
 
 RULES = (
@@ -77,7 +77,7 @@ def foretell(
         if rule.slug not in catalogue or not all(isinstance(facts.fact(key), Known) for key in rule.needs):
             continue
         if rule.slug in ignore:
-            continue  # the entry's own check tells that it was turned off
+            continue  # the entry's own check says that it was turned off
         results.append(_ask(rule, catalogue.get(rule.slug), facts, known))
     return tuple(results)
 

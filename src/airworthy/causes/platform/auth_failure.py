@@ -10,13 +10,13 @@ Every call ends with 401 or 403, while the service runs and answers others: `Inc
 401 says that the caller is not known: no `Authorization: Bearer …` header, a key of another service, an expired one, a
 line break read along from a file, or a proxy that drops the header. 403 says that the caller is known and may not do
 that. A client library sends what it finds in `OPENAI_API_KEY`, which may be the key of quite another service; a server
-takes a key from its environment (`VLLM_API_KEY`) and then asks everybody for it.
+takes a key from its environment (`VLLM_API_KEY`) and then asks everyone for it.
 
 A model hub that refuses a download is another cause, see `hub-unauthorized`.
 
 ## How to end it
 
-Ask with the key by hand. If that works, the client sends another one: look at its variables and at its base URL. For
+Ask with the key by hand. If that works, the client sends another one: check its variables and its base URL. For
 403 have the role added.
 
 ## How to prevent it

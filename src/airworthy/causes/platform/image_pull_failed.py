@@ -7,9 +7,9 @@ The pod stays in `ErrImagePull` and then `ImagePullBackOff`, with no restarts an
 
 ## Why
 
-The registry's words tell which it is. `manifest unknown` or `not found`: no such tag. `no matching manifest for
+The registry's words say which it is. `manifest unknown` or `not found`: no such tag. `no matching manifest for
 linux/arm64`: the tag has no image for this machine's architecture. `denied`, `unauthorized`, `pull access denied`: no
-key, or no such repository, which registries do not tell apart. `toomanyrequests`: the registry's rate limit.
+key, or no such repository, which registries do not distinguish. `toomanyrequests`: the registry's rate limit.
 Time-outs and `no such host`: the node does not reach the registry. `ErrImageNeverPull`: the policy forbids to pull
 and the node has no copy.
 

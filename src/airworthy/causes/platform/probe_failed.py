@@ -102,7 +102,7 @@ CAUSE = Cause(
 
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
-    """A start-up probe with time enough, after a look at what the container says itself."""
+    """A start-up probe with time enough, after reading what the container says itself."""
     yield Remedy(
         why=say("Read what the killed container said itself; if it ended with an error, diagnose that."),
         commands=("kubectl logs POD --previous | airworthy diagnose -",),

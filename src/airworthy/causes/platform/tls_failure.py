@@ -16,7 +16,7 @@ wrong makes every certificate invalid.
 ## How to end it
 
 Fetch the chain and see which of these it is. Give the client the authority's certificate through the variable that it
-reads. Do not turn the check off: whoever is in between can then change the model.
+reads. Do not turn the check off: an attacker in between can then change the model.
 
 ## How to prevent it
 

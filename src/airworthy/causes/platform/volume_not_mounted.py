@@ -15,7 +15,7 @@ read-only for safety, and the program's cache lies on it.
 
 ## How to end it
 
-Look at the claim and at the pod's events: they name the part that is missing. For a read-only file system, mount a
+Read the claim and the pod's events: they name the part that is missing. For a read-only file system, mount a
 writable volume where the program writes, and point caches there (`HF_HOME`, `TMPDIR`).
 
 ## How to prevent it

@@ -15,7 +15,7 @@ beyond it unnoticed; characters are not tokens, and languages other than English
 ## How to end it
 
 Shorten what is sent, or ask for fewer tokens (`max_tokens`). Let the tokenizer truncate where losing the end is
-right: `truncation=True, max_length=…`. Where the model can do more than the server was told, start it with a larger
+right: `truncation=True, max_length=…`. Where the model can do more than the server was configured for, start it with a larger
 context.
 
 ## How to prevent it
@@ -208,7 +208,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     )
     yield Remedy(
         why=say(
-            "If the model can do more than the server was told, start it with a larger context: `--max-model-len` of "
+            "If the model can do more, start the server with a larger context: `--max-model-len` of "
             "vLLM, `--context-length` of SGLang, `--ctx-size` of llama.cpp, `OLLAMA_CONTEXT_LENGTH` of Ollama."
         )
     )

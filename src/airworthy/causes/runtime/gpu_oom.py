@@ -14,7 +14,7 @@ top of that.
 
 Three others print the same words: memory that lies reserved in pieces (`gpu-oom-fragmentation`), another process
 that holds it (`gpu-in-use`), and a server that was given too large or too small a share
-(`memory-budget-misconfigured`). The numbers in the message tell them apart.
+(`memory-budget-misconfigured`). The numbers in the message distinguish them.
 
 ## How to end it
 
@@ -58,7 +58,7 @@ _PLAIN = 0.79
 CAUSE = Cause(
     slug="gpu-oom",
     severity=Severity.ERROR,
-    message="{asked} were asked for, and {free} of the {total} of device {device} are free",
+    message="{asked} were requested, and {free} of the {total} of device {device} are free",
     needs=(MODEL_WEIGHTS,),
     uses=DEVICES,
     blind_spot="what a model needs beside its weights depends on its requests",

@@ -47,7 +47,7 @@ from airworthy.core.messages import say
 CAUSE = Cause(
     slug="gpu-oom-fragmentation",
     severity=Severity.ERROR,
-    message="{asked} were asked for while {slack} lay reserved and unused on device {device}",
+    message="{asked} were requested while {slack} lay reserved and unused on device {device}",
     unpredictable="gaps come of the order in which requests take and free memory",
     signatures=(
         Signature(LITERAL, SINCE_2_1, weight=0.95, refine=fragmented),

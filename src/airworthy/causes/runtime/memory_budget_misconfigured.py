@@ -1,4 +1,4 @@
-"""The share of memory that the server was told to use cannot be met, or leaves nothing for the cache.
+"""The share of memory that the server is configured to use cannot be met, or leaves nothing for the cache.
 
 ## What happens
 
@@ -9,7 +9,7 @@ A server stops while it starts, before or right after the weights: `No available
 ## Why
 
 Servers do not take what they need, they take a share that a setting names: 0.9 of the *whole* device for vLLM. If
-somebody else already holds some of it the share can't be met; if the share is hardly larger than the weights,
+another process already holds some of it the share can't be met; if the share is hardly larger than the weights,
 nothing is left for the cache; if it is nearly all of it, warm-up and graphs have no room. Two servers on one device
 with 0.9 each can never work.
 

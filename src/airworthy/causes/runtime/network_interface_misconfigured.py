@@ -8,7 +8,7 @@ service in a container that only answers inside it.
 
 ## Why
 
-Each worker tells the others one address. Which one is taken from the host's name or the first interface: a name that
+Each worker gives the others one address. Which one is taken from the host's name or the first interface: a name that
 `/etc/hosts` maps to 127.0.1.1, a bridge of Docker, a VPN, an interface without a route to the others. A setting
 copied from another machine names an interface that is not there; `GLOO_SOCKET_IFNAME` takes exactly one name, while
 `NCCL_SOCKET_IFNAME` takes lists and `^` for exclusion.

@@ -8,7 +8,7 @@ full`, `Model is overloaded`. Single requests work at quiet hours.
 ## Why
 
 More arrives than is answered. The queue has reached its limit, and a good server then refuses at once in place of
-letting everybody wait. Or a limit by key or plan is reached, though the machine is idle.
+letting everyone wait. Or a limit by key or plan is reached, though the machine is idle.
 
 ## How to end it
 

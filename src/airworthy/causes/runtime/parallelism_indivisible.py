@@ -45,7 +45,7 @@ from airworthy.core.keys import MODEL_ATTENTION_HEADS, NVIDIA_DEVICES, TARGET_TE
 from airworthy.core.messages import say
 from airworthy.knowledge import Knowledge
 
-_DEVICES = "{wanted} devices were asked for, and {present} are there"
+_DEVICES = "{wanted} devices were requested, and {present} are there"
 
 CAUSE = Cause(
     slug="parallelism-indivisible",

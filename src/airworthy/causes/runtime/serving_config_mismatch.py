@@ -16,7 +16,7 @@ in front of `dims`: a model without one, or `dims` that already hold it, do not 
 ## How to end it
 
 Let the server write the configuration (Triton: leave `config.pbtxt` out) and compare. Correct names, types and
-dimensions to what the model has. Call the model by the name that `GET /v1/models` tells.
+dimensions to what the model has. Call the model by the name that `GET /v1/models` reports.
 
 ## How to prevent it
 

@@ -2,20 +2,20 @@
 
 ## What happens
 
-The front process tells of a worker that is gone: `Worker VllmWorkerProcess pid=4711 died, exit code: -15`, `The actor
+The front process reports a worker that is gone: `Worker VllmWorkerProcess pid=4711 died, exit code: -15`, `The actor
 died unexpectedly`, `Worker (pid:88) was sent SIGKILL! Perhaps out of memory?`, `Timed out waiting for engines`. Then
 requests fail or the whole service stops.
 
 ## Why
 
 This is what the *other* process saw. The worker's own log, above it or in another file, holds the cause. Where it
-says nothing, the exit status tells: -9 or 137 was killed from outside, most often for memory (`host-oom`); -11 a
+says nothing, the exit status reports: -9 or 137 was killed from outside, most often for memory (`host-oom`); -11 a
 crash in native code (`illegal-memory-access`); -6 an abort, often of a collective (`collective-failed`); -15 was
 ended by its parent because a sibling failed. A worker that "did not start in time" may simply still be loading.
 
 ## How to end it
 
-Find the worker's first error. If there is none and it was killed, look at the kernel's log. If it was slow, raise
+Find the worker's first error. If there is none and it was killed, read the kernel's log. If it was slow, raise
 the limit or make loading faster.
 
 ## How to prevent it

@@ -14,7 +14,7 @@ class TriedDevice(Value, frozen=True):
     """What the framework calls it: `cpu`, `cuda:0`, `CUDAExecutionProvider:0`; `accelerators` where looking for them
     failed."""
     name: str = ""
-    """Its marketing name, where the framework tells."""
+    """Its marketing name, where the framework gives it."""
     kind: str = ""
     """Its type: `cpu`, `cuda`, `rocm`, `npu`, or the execution provider."""
     version: str = ""

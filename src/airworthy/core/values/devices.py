@@ -17,7 +17,7 @@ class Device(Value, frozen=True):
     memory: int | None = None
     """Its memory in bytes."""
     memory_free: int | None = None
-    """The part of it that nobody holds, in bytes."""
+    """The part of it that no process holds, in bytes."""
     architecture: str = ""
     """What its binaries are built for: `sm_90`, `gfx1100`."""
     uuid: str = ""
@@ -30,7 +30,7 @@ class DeviceHealth(Value, frozen=True):
     index: int
     """Its number in the maker's own tool."""
     ecc: str = ""
-    """`enabled` or `disabled`; empty where it has none or does not tell."""
+    """`enabled` or `disabled`; empty where it has none or does not say."""
     uncorrected: int | None = None
     """Uncorrected memory errors since the driver was loaded."""
     throttled: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class DeviceHealth(Value, frozen=True):
     mig: str = ""
     """Whether it is partitioned (MIG): `enabled` or `disabled`; empty where it can't be."""
     instances: int | None = None
-    """Its MIG instances that programs can use; None where it is not partitioned, or the tool does not tell."""
+    """Its MIG instances that programs can use; None where it is not partitioned, or the tool does not say."""
     persistence: str = ""
     """Whether the driver keeps it initialised without users: `enabled` or `disabled`."""
     compute_mode: str = ""

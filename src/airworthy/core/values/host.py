@@ -51,7 +51,7 @@ class Endpoint(Value, frozen=True):
     state: str
     """`free`, `in-use`, `forbidden` (a privileged port), or `unavailable` (no such address here)."""
     holder: str = ""
-    """The process that holds it, `nginx (pid 812)`, where it can be told."""
+    """The process that holds it, `nginx (pid 812)`, where it can be determined."""
 
 
 class StorageSpeed(Value, frozen=True):

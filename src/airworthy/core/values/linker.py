@@ -31,7 +31,7 @@ class SharedLibrary(Value, frozen=True):
     """A shared library where the loader finds it, or where a copy lies that it would not find."""
 
     soname: str
-    """The name it is asked for, `libcudart.so.12`."""
+    """The name under which it is requested, `libcudart.so.12`."""
     path: str
     """The file behind it."""
     found_by: str
@@ -43,7 +43,7 @@ class Shadow(Value, frozen=True):
     """A library that the loader takes from elsewhere than from the package that was installed for it."""
 
     soname: str
-    """The name it is asked for, `libnvJitLink.so.12`."""
+    """The name under which it is requested, `libnvJitLink.so.12`."""
     used: str
     """The file that the loader takes, with links followed."""
     found_by: str
@@ -69,7 +69,7 @@ class LinkFault(Value, frozen=True):
     distribution: str
     """The package that brought it."""
     soname: str = ""
-    """The name that is asked for, `libssl.so.3`; empty where the asker itself is of another architecture."""
+    """The requested name, `libssl.so.3`; empty where the asker itself is of another architecture."""
     version: str = ""
     """The first version symbol that is lacking, `OPENSSL_3.2.0`."""
     used: str = ""

@@ -42,7 +42,7 @@ class PickleImport(Value, frozen=True):
     allowed: bool
     """Whether it is on the allow-list of names that only hold data."""
     weights_only: bool = True
-    """Whether `torch.load(weights_only=True)` takes it as well; told for PyTorch files, true elsewhere."""
+    """Whether `torch.load(weights_only=True)` takes it as well; reported for PyTorch files, true elsewhere."""
     reason: str = ""
     """Why it is not known what the pickle would import, one line; empty where `name` is."""
     loader: str = ""
@@ -103,7 +103,7 @@ class OperatorGap(Value, frozen=True):
     to: str
     """The target that takes it in place of this one; empty where none does and the model can't run."""
     reason: str
-    """What the target lacks: `operator`, `type`, `opset`, `domain` (nobody known has the operator), `dispatch` (no
+    """What the target lacks: `operator`, `type`, `opset`, `domain` (no known target has the operator), `dispatch` (no
     kernel under its dispatch key), `condition` (it asks more of a node: constant weights, two dimensions), `sizes` (it
     takes fixed sizes alone)."""
     sizes: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class ModelSignature(Value, frozen=True):
     path: str
     """The file."""
     state: str
-    """`unproven` where nobody was named who is trusted, `valid`, `invalid`, or `missing` where one is asked for."""
+    """`unproven` where no trusted signer was named, `valid`, `invalid`, or `missing` where one is requested."""
     kind: str = ""
     """For one that does not hold, the code of the reason: `signed-file-changed`, `signature-other-key`."""
     detail: str = ""
@@ -177,7 +177,7 @@ class AttentionCache(Value, frozen=True):
     latent: int = 0
     """Numbers that are kept of a token in place of keys and values (MLA); 0 where those are kept."""
     longest: int = 0
-    """The longest context that the model was made for, in tokens; 0 where that is not told."""
+    """The longest context that the model was made for, in tokens; 0 where that is not reported."""
 
 
 class FormatVersion(Value, frozen=True):

@@ -7,7 +7,7 @@ from airworthy.core.version import Version
 
 
 class Distribution(Value, frozen=True):
-    """A Python package that is installed, as its metadata tells, without importing it."""
+    """A Python package that is installed, as its metadata reports, without importing it."""
 
     name: str
     """Normalised name, `onnxruntime-gpu`."""
@@ -39,7 +39,7 @@ class FrameworkBuild(Value, frozen=True):
     origin: str = ""
     """The file that says so."""
     cudnn: Version | None = None
-    """The cuDNN version it was compiled against, where it tells one."""
+    """The cuDNN version it was compiled against, where it reports one."""
     compressed: bool = False
     """Whether its device code is packed in the way of CUDA 12.4 and later, which drivers before 550 cannot unpack."""
 
@@ -51,7 +51,7 @@ class Damage(Value, frozen=True):
     """`gone`: nothing of it is there. `files`: some files are not. `cut-short`: a library ends before its last part.
     `metadata`: the description that installers left is not readable, or names no package."""
     distribution: str
-    """The package; for `metadata` as far as the folder's name tells."""
+    """The package; for `metadata` as far as the folder's name says."""
     path: str
     """The first of the files, or the description."""
     count: int = 1

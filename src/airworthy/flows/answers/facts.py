@@ -17,4 +17,4 @@ class FactsAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     compared: Optional[list[str]] = None
     """The two machines that were compared, with `--compare`."""
     differences: Optional[list[dict[str, Any]]] = None
-    """What differs between them, what tells most first."""
+    """What differs between them, what says most first."""

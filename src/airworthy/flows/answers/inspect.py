@@ -31,7 +31,7 @@ class InspectAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     differences: Optional[list[dict[str, Any]]] = None
     """Tensors that differ from those of the reference."""
     keys: Optional[dict[str, Any]] = None
-    """How names and shapes of tensors fit those that are asked for."""
+    """How names and shapes of tensors fit those that are requested."""
     conversion: Optional[dict[str, Any]] = None
     """The safe copy that was written."""
     targets: Optional[dict[str, Any]] = None

@@ -60,7 +60,7 @@ class KeptOutput:
 
 
 def write_all(number: int, data: bytes) -> bool:
-    """Write to a descriptor until all is written; False where nobody reads any more."""
+    """Write to a descriptor until all is written; False where no process reads any more."""
     view = memoryview(data)
     try:
         while view:

@@ -102,7 +102,7 @@ class _Copy(threading.Thread):
             self._last = time.monotonic()
             self._kept.add(self._target, data)
             if not write_all(self._target, data):
-                # Whoever read our output has gone: let the command notice as it would without us.
+                # The reader of our output has gone: let the command notice as it would without us.
                 self._close()
                 return
 

@@ -74,7 +74,7 @@ def _rocblas(described: Description) -> FrameworkBuild:
 
 
 def _told_code(described: Description) -> tuple[str, ...]:
-    """The device code that was told; what is known in part decides only where it is enough."""
+    """The device code that was given; what is known in part decides only where it is enough."""
     listed = tuple(_code(each) for each in described.given.get("build_arch_list", ()))
     if listed:
         return listed

@@ -82,7 +82,7 @@ class Description:
         return codes.pop() if len(codes) == 1 else ""
 
     def refuse_contradictions(self) -> None:
-        """Two answers to one question are an error of whoever asks."""
+        """Two answers to one question are an error of the caller."""
         codes = {model.code for model in self.models}
         if codes and self.architecture and self.architecture not in codes and self.models[0].vendor == self.vendor:
             wanted = ", ".join(sorted(codes))

@@ -40,7 +40,7 @@ def device_facts(described: Description) -> Iterator[tuple[Key[Any], Fact]]:
 
 
 def _device_name(described: Description) -> str:
-    """The name as the maker's tools tell it, with the class that people leave out."""
+    """The name as the maker's tools says it, with the class that people leave out."""
     name = described.get("gpu")
     geforce = {model.kind for model in described.models} == {"geforce"} or described.get(
         "gpu_class"

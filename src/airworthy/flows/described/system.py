@@ -62,7 +62,7 @@ def system_facts(described: Description) -> Iterator[tuple[Key[Any], Fact]]:
 
 
 def _cpp_library(described: Description, system: str) -> Iterator[tuple[Key[Any], Fact]]:
-    """The newest symbols of the C++ library: as told, else the distribution's, which a conda environment hides."""
+    """The newest symbols of the C++ library: as given, else the distribution's, which a conda environment hides."""
     told = re.search(r"3\.4\.\d{1,2}", described.get("libstdcxx"))
     if told:
         yield keys.LIBSTDCXX, Known(Version(told[0]), SOURCE)

@@ -106,7 +106,7 @@ def _memory(host: Host, folder: str) -> int | None:
 
 
 def _name(host: Host, folder: str, properties: dict[str, int]) -> str:
-    """The marketing name that the card's own memory tells, else the code name, else the PCI id."""
+    """The marketing name that the card's own memory holds, else the code name, else the PCI id."""
     location = properties.get("location_id", 0)
     address = f"{properties.get('domain', 0):04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 0x1F:02x}.{location & 7}"
     for path in (f"/sys/bus/pci/devices/{address}/product_name", f"{folder}/name"):

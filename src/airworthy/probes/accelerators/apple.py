@@ -27,7 +27,7 @@ def read(host: Host) -> Reading:
     device = parse_sysctl(done.output)
     if device is None:
         raise HostError(say("sysctl names no Apple chip: {said}", said=(done.errors or done.output).strip()[:120]))
-    yield APPLE_DEVICES, Known((device,), "sysctl") if device.memory else Unknown(say("sysctl tells no memory size"))
+    yield APPLE_DEVICES, Known((device,), "sysctl") if device.memory else Unknown(say("sysctl gives no memory size"))
 
 
 def parse_sysctl(text: str) -> Device | None:

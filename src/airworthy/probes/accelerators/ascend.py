@@ -115,7 +115,7 @@ def _nnal_abi(host: Host) -> Known | Absent:
 def _version(host: Host, path: str, pattern: str) -> Known | Unknown:
     try:
         found = find(pattern, host.read(path, 16384).decode("utf-8", "replace"))
-        return Known(Version(found), path) if found else Unknown(say("{path} tells no version", path=path))
+        return Known(Version(found), path) if found else Unknown(say("{path} gives no version", path=path))
     except (HostError, ValueError) as error:
         return Unknown(str(error))
 

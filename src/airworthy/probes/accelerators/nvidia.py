@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 SMI_LIMIT = 8.0
 """Seconds for nvidia-smi: without the persistence daemon it wakes every device first."""
 QUERY = ("index", "name", "memory.total", "memory.free", "uuid", "driver_version", "compute_cap")
-"""What nvidia-smi is asked for; one before 510 does not know the last."""
+"""The fields of nvidia-smi that are read; one before 510 does not know the last."""
 
 _REFUSALS = (
     "couldn't communicate with the NVIDIA driver",
@@ -77,14 +77,14 @@ def _ask(host: Host) -> Nvml:
 
 
 def sign_of_device(host: Host) -> str:
-    """What says that there is an NVIDIA device, or that it cannot be told; empty where there is none."""
+    """What says that there is an NVIDIA device, or that it cannot be determined; empty where there is none."""
     for path in (PROC, *NODES):
         if host.exists(path):
             return say("a device is there: {path}", path=path)
     try:
         devices, _ = on_bus(host)
     except HostError as error:
-        return say("whether there is a device cannot be told: {reason}", reason=error)
+        return say("whether there is a device cannot be determined: {reason}", reason=error)
     for device in devices:
         if device.vendor == VENDOR:
             template = "a device is there: {address} on the PCI bus, driven by {driver}"
@@ -98,7 +98,7 @@ def _from_nvml(answer: Nvml) -> Reading:
     if answer.cuda > 0:
         yield NVIDIA_CUDA, Known(Version(f"{answer.cuda // 1000}.{answer.cuda % 1000 // 10}"), source)
     else:
-        yield NVIDIA_CUDA, Unknown(say("NVML does not tell the CUDA version"))
+        yield NVIDIA_CUDA, Unknown(say("NVML does not say the CUDA version"))
     if answer.problem:
         yield NVIDIA_DEVICES, Unknown(say("NVML: {problem}", problem=answer.problem))
         return
@@ -146,7 +146,7 @@ def _from_smi(host: Host, reasons: list[str], where: str) -> Reading:
 
 
 def _joined(reasons: list[str], where: str) -> str:
-    # The library and the tool fail with the same words where the driver is at fault; they are told once.
+    # The library and the tool fail with the same words where the driver is at fault; they are reported once.
     return "; ".join([*dict.fromkeys(reasons), where])
 
 
@@ -223,7 +223,7 @@ def cuda_of_header(text: str) -> Version:
     """
     match = re.search(r"CUDA Version:\s{0,8}(\d{1,3}\.\d{1,3})", text)
     if match is None:
-        raise HostError(say("the header of nvidia-smi tells no CUDA version"))
+        raise HostError(say("the header of nvidia-smi gives no CUDA version"))
     return Version(match[1])
 
 
@@ -236,7 +236,7 @@ def _from_proc(host: Host) -> Known | None:
 
 
 def parse_proc_version(text: str) -> str:
-    """The kernel module's version in /proc/driver/nvidia/version; empty where it tells none."""
+    """The kernel module's version in /proc/driver/nvidia/version; empty where it gives none."""
     match = re.search(r"(?m)^NVRM version:.{0,120}?\s(\d{3}\.\d{1,3}(?:\.\d{1,3})?)\s", text)
     return match[1] if match else ""
 

@@ -35,7 +35,7 @@ REASONS = (
 """The bits that say that something holds the clocks down; the others are idleness and settings."""
 _MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 MOST_LINES = 5000
-"""Lines of a list of devices that are looked at."""
+"""Lines of a list of devices that are read."""
 MOST_XIDS = 20
 """Errors that are kept, the newest."""
 _XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]{7,14})\): (\d{1,4})(?:, (.{0,200}))?")
@@ -91,7 +91,7 @@ def parse_instances(text: str) -> dict[int, int]:
 
 
 def from_nvml(index: int, device: NvmlDevice) -> DeviceHealth:
-    """The state of a device as the management library tells it."""
+    """The state of a device as the management library reports it."""
     return DeviceHealth(
         index=index,
         ecc=_switch(device.ecc),

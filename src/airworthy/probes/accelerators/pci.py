@@ -15,9 +15,9 @@ from airworthy.probes.seam.sharing import shared
 
 BUS = "/sys/bus/pci/devices"
 KINDS = ("03", "12", "0b40")
-"""Beginnings of the class codes that are told: display, processing accelerator, co-processor."""
+"""Beginnings of the class codes that are reported: display, processing accelerator, co-processor."""
 MOST_DEVICES = 4096
-"""Devices that are looked at."""
+"""Devices that are read."""
 
 
 def read(host: Host) -> Reading:

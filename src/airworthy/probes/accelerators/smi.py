@@ -24,7 +24,7 @@ MIB = 1024 * 1024
 LIMIT = 8.0
 """Seconds for a vendor's tool: some wake every device first."""
 MOST_LINES = 5000
-"""Lines of a tool's output that are looked at."""
+"""Lines of a tool's output that are read."""
 
 
 class Told(NamedTuple):
@@ -33,9 +33,9 @@ class Told(NamedTuple):
     devices: tuple[Device, ...]
     """The devices, by index."""
     driver: str = ""
-    """Version of the kernel driver; empty where it does not tell."""
+    """Version of the kernel driver; empty where it does not say."""
     sdk: str = ""
-    """Version of the toolkit; empty where it does not tell."""
+    """Version of the toolkit; empty where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Tool:
 
 
 def probe(tool: Tool) -> Probe:
-    """The probe of a vendor whose tool tells everything."""
+    """The probe of a vendor whose tool reports everything."""
 
     def read(host: Host) -> Reading:
         where, absent = sign(host, tool.pci, tool.kinds, tool.nodes, tool.maker)
@@ -97,7 +97,7 @@ def probe(tool: Tool) -> Probe:
 def sign(
     host: Host, pci: str, kinds: tuple[str, ...], nodes: tuple[str, ...], maker: str
 ) -> tuple[str, Absent | Unknown | None]:
-    """What says that there is a device; or, in its place, the fact that there is none or that it can't be told.
+    """What says that there is a device; or, in its place, the fact that there is none or that it can't be determined.
 
     Args:
         host: the machine.
@@ -152,7 +152,7 @@ def version_fact(text: str, source: str) -> Fact:
     try:
         return Known(Version(text), source)
     except ValueError:
-        return Unknown(say("{source} does not tell it", source=source))
+        return Unknown(say("{source} does not say it", source=source))
 
 
 def table(
@@ -164,7 +164,7 @@ def table(
     driver: str = "",
     sdk: str = "",
 ) -> Callable[[str], Told]:
-    """A reader of a table in which one line names a device and this or the next tells its memory.
+    """A reader of a table in which one line names a device and this or the next reports its memory.
 
     Args:
         vendor: the vendor's name in facts.

@@ -26,7 +26,7 @@ REAP = 2.0
 
 
 class Child:
-    """A running child; `messages` gives what it says, and afterwards the other attributes tell how it ended."""
+    """A running child; `messages` gives what it says, and afterwards the other attributes say how it ended."""
 
     def __init__(self, argv: Sequence[str], request: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         """Start it and hand it one line of JSON; its standard input stays open until it ends.
@@ -43,7 +43,7 @@ class Child:
         self.garbage = 0
         """Lines that were no answers."""
         self.patience = math.inf
-        """Seconds that it may say nothing; whoever reads its answers may change that as they come."""
+        """Seconds that it may say nothing; the reader of its answers may change that as they come."""
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
@@ -63,7 +63,7 @@ class Child:
         )
         for reader in self._readers:
             reader.start()
-        with contextlib.suppress(OSError):  # a child that ended at once is told of below
+        with contextlib.suppress(OSError):  # a child that ended at once is handled below
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
 

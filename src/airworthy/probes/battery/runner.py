@@ -18,7 +18,7 @@ from airworthy.core.values import Trial, TriedDevice
 from airworthy.probes.battery.process import Child
 
 SECONDS = 60.0
-"""Seconds that a device has in all unless told otherwise, loading the framework included."""
+"""Seconds that a device has in all unless set otherwise, loading the framework included."""
 PACED = 8.0
 """Seconds that the tests on the CPU are paced for at the most; the limit is for what does not keep to it."""
 PACED_ACCELERATOR = 16.0
@@ -54,16 +54,16 @@ def run(
     environment: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Fact]:
-    """Try every device, and tell what was found as facts.
+    """Try every device, and say what was found as facts.
 
     Args:
         python: the interpreter of the examined environment.
         frameworks: those of `FRAMEWORKS` that are installed there.
         seconds: what each device may take in all.
         paced: what the tests of a device are paced for; `PACED` and `PACED_ACCELERATOR`, or less, when None.
-        counts: execution provider → how many devices it has, for ONNX Runtime, which does not tell.
+        counts: execution provider → how many devices it has, for ONNX Runtime, which does not say.
         environment: variables of the children; this process's when None.
-        progress: told which device is tried.
+        progress: receives which device is tried.
     """
     named = tuple(frameworks)
     if not named:
@@ -93,11 +93,11 @@ class _Tried:
         self.trials: list[Trial] = []
         self._python, self._seconds, self._counts = python, seconds, counts
         self._paced = paced
-        # Messages in English, as the catalogue knows them; faults told by the interpreter itself.
+        # Messages in English, as the catalogue knows them; faults reported by the interpreter itself.
         self._environment = {**environment, "LC_ALL": "C", "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": "1"}
 
     def device(self, framework: str, device: str, *, first: bool = False) -> list[str]:
-        """Try one device, and add what was found; the first one tells which others there are."""
+        """Try one device, and add what was found; the first one says which others there are."""
         began = time.monotonic()
         until = began + self._seconds
         run = _Run(framework, device)

@@ -12,7 +12,7 @@ from airworthy.probes.seam.host import Host, HostError
 MEMBERSHIP = "/proc/self/cgroup"
 MOUNTS = "/proc/self/mountinfo"
 MOST_LEVELS = 64
-"""Levels of nesting that are looked at."""
+"""Levels of nesting that are read."""
 
 
 class Membership(NamedTuple):
@@ -57,7 +57,7 @@ def levels(host: Host, controller: str) -> tuple[Level, ...]:
     """The groups that govern this process, its own first.
 
     Raises:
-        HostError: the host does not tell, or shows no control group.
+        HostError: the host does not say, or shows no control group.
     """
     members = parse_membership(host.read(MEMBERSHIP, 65536).decode("utf-8", "replace"))
     mounts = parse_mounts(host.read(MOUNTS, 1024 * 1024).decode("utf-8", "replace"))

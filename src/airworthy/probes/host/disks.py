@@ -42,10 +42,10 @@ def places(host: Host) -> tuple[tuple[str, str], ...]:
     """What each place is for, and its path."""
     windows = host.uname()[0] == "Windows"
     home = host.env("USERPROFILE" if windows else "HOME")
-    temp = host.env("TMPDIR") or host.env("TEMP") or host.env("TMP") or ("" if windows else "/tmp")  # noqa: S108 - looked at, not written to
+    temp = host.env("TMPDIR") or host.env("TEMP") or host.env("TMP") or ("" if windows else "/tmp")  # noqa: S108 - inspected, not written to
     cache = host.env("HF_HOME") or host.env("XDG_CACHE_HOME")
     found = [("work", host.resolve(".")), ("temp", temp), ("home", home or ""), ("cache", cache or "")]
-    if not windows and host.exists("/dev/shm"):  # noqa: S108 - looked at, not written to
+    if not windows and host.exists("/dev/shm"):  # noqa: S108 - inspected, not written to
         found.append(("shm", "/dev/shm"))  # noqa: S108
     return tuple((use, path) for use, path in found if path)
 

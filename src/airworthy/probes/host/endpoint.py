@@ -13,7 +13,7 @@ from airworthy.probes.seam.host import Host, HostError
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 LISTEN = "0A"
 MOST_PROCESSES = 20_000
-"""Processes whose open files are looked at."""
+"""Processes whose open files are inspected."""
 
 
 class Listener(NamedTuple):

@@ -39,7 +39,7 @@ def read(host: Host) -> Reading:
         elif text:
             yield key, Known(int(text), LIMITS)
         else:
-            yield key, Unknown(say("{path} does not tell {name}", path=LIMITS, name=name))
+            yield key, Unknown(say("{path} does not say {name}", path=LIMITS, name=name))
 
 
 def parse_limits(text: str) -> dict[str, tuple[str, str]]:

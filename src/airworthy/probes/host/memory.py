@@ -30,10 +30,10 @@ def read(host: Host) -> Reading:
     yield MEMORY_LIMIT, limit
     sizes = parse_meminfo(host.read(MEMINFO, 65536).decode("ascii", "replace"))
     total = sizes.get("MemTotal")
-    yield MEMORY_TOTAL, Known(total, MEMINFO) if total else Unknown(say("{path} tells no MemTotal", path=MEMINFO))
+    yield MEMORY_TOTAL, Known(total, MEMINFO) if total else Unknown(say("{path} gives no MemTotal", path=MEMINFO))
     available = available_memory(sizes)
     if available is None:
-        yield MEMORY_AVAILABLE, Unknown(say("{path} tells no MemAvailable", path=MEMINFO))
+        yield MEMORY_AVAILABLE, Unknown(say("{path} gives no MemAvailable", path=MEMINFO))
     elif room is not None and room[0] < available:
         yield MEMORY_AVAILABLE, Known(*room)
     else:
@@ -46,7 +46,7 @@ def parse_meminfo(text: str) -> dict[str, int]:
 
 
 def available_memory(sizes: dict[str, int]) -> int | None:
-    """`MemAvailable`, or what a kernel before 3.14 lets one reckon in its place; None where neither is told."""
+    """`MemAvailable`, or what a kernel before 3.14 lets one reckon in its place; None where neither is reported."""
     if "MemAvailable" in sizes:
         return sizes["MemAvailable"]
     if "MemFree" not in sizes:

@@ -1,4 +1,4 @@
-"""What a cluster tells about a pod, through `kubectl`: its description, its state, its events and what it printed."""
+"""What a cluster reports about a pod, through `kubectl`: its description, its state, its events and what it printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airworthy.probes.seam.host import Host, HostError
 TIME_LIMIT = 20.0
 """Seconds that each question to the cluster may take."""
 MOST_LINES = 20_000
-"""Lines of a container's output that are asked for."""
+"""Lines of a container's output that are requested."""
 
 
 class PodText(NamedTuple):

@@ -76,7 +76,7 @@ def _number(host: Host, path: str) -> Known | Unknown:
     except HostError as error:
         return Unknown(str(error))
     return (
-        Known(int(text), path) if re.fullmatch(r"\d{1,12}", text) else Unknown(say("{path} tells no number", path=path))
+        Known(int(text), path) if re.fullmatch(r"\d{1,12}", text) else Unknown(say("{path} gives no number", path=path))
     )
 
 
@@ -91,7 +91,7 @@ def _transparent(host: Host) -> Fact:
 
 
 def _synchronised(host: Host) -> Known | Unknown:
-    """Only systemd's own client leaves a mark that everybody may read."""
+    """Only systemd's own client leaves a mark that everyone may read."""
     if host.exists(f"{TIMESYNC}/synchronized"):
         return Known(True, f"{TIMESYNC}/synchronized")
     if host.exists(TIMESYNC):

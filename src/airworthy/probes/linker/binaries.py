@@ -15,7 +15,7 @@ CPLUSPLUS = "libstdc++.so.6"
 
 
 def read(host: Host) -> Reading:
-    """Tell the shared objects with needs worth telling."""
+    """Report the shared objects with needs worth reporting."""
     system = host.uname()[0]
     if system != "Linux":
         raise HostError(say("on {system} this is not read yet", system=system))
@@ -26,7 +26,7 @@ def read(host: Host) -> Reading:
     told = [binary for name, objects in by_owner.items() for binary in _worth_telling(name, objects, found.machines)]
     source = say("ELF headers of {count} files", count=len(found.linked))
     if found.left_out:
-        source = say("{source}; {count} more were not looked at", source=source, count=found.left_out)
+        source = say("{source}; {count} more were not inspected", source=source, count=found.left_out)
     yield BINARIES, Known(tuple(told), source)
 
 
@@ -70,4 +70,4 @@ def _brings_its_own(each: Linked) -> bool:
 
 
 PROBE = Probe("binaries", (BINARIES,), read)
-"""Shared objects with needs worth telling."""
+"""Shared objects with needs worth reporting."""

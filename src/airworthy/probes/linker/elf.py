@@ -260,7 +260,7 @@ class _Reader:
 
 
 class _Newest:
-    """The newest version of each kind among those it is told of."""
+    """The newest version of each kind among those it receives."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[tuple[int, ...], str]] = {}

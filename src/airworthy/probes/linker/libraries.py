@@ -17,7 +17,7 @@ from airworthy.probes.seam.host import Host, HostError
 TOOLKITS = "/usr/local"
 """Where NVIDIA's installers put a toolkit, as `cuda` or `cuda-12.4`."""
 OUTSIDE = "outside the loader's path"
-"""`found_by` of a copy that the loader would not find: a toolkit that nobody told it of."""
+"""`found_by` of a copy that the loader would not find: a toolkit that its search path does not name."""
 WHEEL = "wheel"
 """`found_by` of a copy in a Python package, which that package loads by its path."""
 
@@ -57,7 +57,7 @@ def read(host: Host) -> Reading:
         for each in shared_objects(host):
             add(posixpath.basename(each.file.path), each.file.path, WHEEL)
     except HostError:
-        pass  # no interpreter is looked at; the host's own libraries stand
+        pass  # no interpreter is inspected; the host's own libraries stand
     for directory in _toolkits(host):
         for name in sorted(linker.names(directory)):
             add(name, f"{directory}/{name}", OUTSIDE)

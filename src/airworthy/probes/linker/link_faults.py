@@ -16,11 +16,11 @@ from airworthy.probes.linker.objects import EXTENSION
 from airworthy.probes.seam.host import Host, HostError
 
 MOST_TOLD = 200
-"""Faults that are told; an environment copied from another machine has thousands."""
+"""Faults that are reported; an environment copied from another machine has thousands."""
 _COUNTED = re.compile(r"GLIBC_2\.\d+(?:\.\d+)?|(?:GLIBCXX|CXXABI)_\d[\d.]*")
-"""Versions of the C and C++ libraries that all share, told by the newest of each package with the binaries."""
+"""Versions of the C and C++ libraries that all share, reported by the newest of each package with the binaries."""
 _NAMES_A_MACHINE = re.compile(r"(?i)aarch|arm|x86|x64|amd64|i[36]86|ppc|s390|riscv|mips|loong|win|mac|darwin|android")
-"""Parts of a path by which packages tell apart the files that they carry for several machines."""
+"""Parts of a path by which packages distinguish the files that they carry for several machines."""
 _OWN = frozenset({"RPATH", "RUNPATH", "its path"})
 
 

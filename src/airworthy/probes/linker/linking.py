@@ -22,18 +22,18 @@ from airworthy.probes.seam.host import Host, HostError
 from airworthy.probes.seam.sharing import shared
 
 MOST_OBJECTS = 20_000
-"""Shared objects that are looked at."""
+"""Shared objects that are read."""
 MOST_MAPPED = 100
 """Libraries of the interpreter that are followed."""
 MOST_STEPS = 400_000
-"""Needs that are followed in all; what is left after that is not told."""
+"""Needs that are followed in all; what is left after that is not reported."""
 
 
 class Link(NamedTuple):
     """One need of one shared object, and what the loader does about it."""
 
     soname: str
-    """The name that is asked for."""
+    """The requested name."""
     found: Found | None
     """What it takes; None where it finds nothing of this architecture."""
     preloaded: bool
@@ -61,7 +61,7 @@ class Environment(NamedTuple):
     linked: tuple[Linked, ...]
     """Those with headers, in the order of the packages."""
     left_out: int
-    """How many more there are by the records, beyond those that are looked at."""
+    """How many more there are by the records, beyond those that are read."""
     machines: frozenset[str]
     """The names of this machine's architecture."""
     brought: dict[str, Object]

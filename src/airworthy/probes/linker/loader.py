@@ -88,7 +88,7 @@ class Loader:
         """The files by a name in the order in which the loader tries them; it takes the first of its architecture.
 
         Args:
-            soname: the name that is asked for.
+            soname: the requested name.
             rpath: expanded directories to look in first.
             runpath: expanded directories to look in after LD_LIBRARY_PATH.
             path: the file that asks.

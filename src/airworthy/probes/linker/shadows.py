@@ -16,7 +16,7 @@ BY = "LD_LIBRARY_PATH"
 
 
 def read(host: Host) -> Reading:
-    """Tell each library of a package in whose place the loader takes another.
+    """Report each library of a package in whose place the loader takes another.
 
     Of CUDA's libraries, which packages load by their paths or lay beside each other, a packaged one of the same name is
     enough; of any other the loader has to lead to the packaged one once the variable is gone.

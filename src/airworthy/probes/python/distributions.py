@@ -42,7 +42,7 @@ class Environment(NamedTuple):
     installed: tuple[Installed, ...]
     """The packages, in the order of the import path; of two by one name, the first, which is the one imported."""
     paths: tuple[str, ...]
-    """The directories that were looked at."""
+    """The directories that were read."""
     unreadable: tuple[str, ...]
     """The descriptions that could not be read, by their paths."""
 
@@ -57,7 +57,7 @@ class File(NamedTuple):
     path: str
     """Where it is."""
     size: int | None
-    """Its bytes, where the record tells."""
+    """Its bytes, where the record states them."""
 
 
 def read(host: Host) -> Reading:
@@ -76,7 +76,7 @@ def read(host: Host) -> Reading:
 
 
 def environment(host: Host) -> Environment:
-    """All that is installed, looked at once a gathering.
+    """All that is installed, inspected once a gathering.
 
     Raises:
         HostError: no directory of the import path could be read.

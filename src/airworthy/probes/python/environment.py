@@ -1,4 +1,4 @@
-"""The Python interpreter that is looked at, and its environment's directory."""
+"""The inspected Python interpreter, and its environment's directory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _externally_managed(host: Host, python: Interpreter) -> Fact:
 
 
 def interpreter(host: Host) -> Interpreter:
-    """The interpreter that is looked at, asked once a gathering."""
+    """The inspected interpreter, asked once a gathering."""
     return shared(host, _ask)
 
 

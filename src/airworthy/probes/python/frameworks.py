@@ -92,7 +92,7 @@ def from_local_tag(local: str) -> tuple[str, Version | None]:
 
 
 def parse_torch_version(text: str) -> tuple[str, Version | None]:
-    """Accelerator and its version in torch's `version.py`; empty where the text tells nothing."""
+    """Accelerator and its version in torch's `version.py`; empty where the text gives nothing."""
     for name, accelerator in (("cuda", "cuda"), ("hip", "rocm"), ("xpu", "xpu")):
         value = _assigned(text, name)
         if value:
@@ -186,7 +186,7 @@ def _onnxruntime(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
         package = found.get(name)
         if package is None:
             continue
-        # Two of these lie over each other in one directory; the file tells of the one that was installed last.
+        # Two of these lie over each other in one directory; the file reports the one that was installed last.
         path = f"{package.distribution.location}/onnxruntime/capi/build_and_package_info.py"
         text = _text(host, path)
         owned = _assigned(text, "package_name") == name

@@ -46,7 +46,7 @@ class _There:
             self._list(root)
 
     def _list(self, directory: str) -> frozenset[str] | None:
-        """The names in it; None where that can't be told."""
+        """The names in it; None where that can't be determined."""
         if directory not in self._names:
             try:
                 self._host.stamp(directory)  # one of which only a part was recorded has none

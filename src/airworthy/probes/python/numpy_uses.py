@@ -40,7 +40,7 @@ UNDECLARED = {"torch": "libtorch_python.so"}
 
 
 def read(host: Host) -> Reading:
-    """Read the extensions of each package that requires NumPy, until one tells."""
+    """Read the extensions of each package that requires NumPy, until one decides."""
     objects: dict[str, list[Object]] = {}
     for each in shared_objects(host):
         objects.setdefault(each.owner.distribution.name, []).append(each)

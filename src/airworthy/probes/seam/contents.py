@@ -20,7 +20,7 @@ class Slow(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A large file of which only the parts that somebody read are kept."""
+    """A large file of which only the parts that were read are kept."""
 
     parts: tuple[tuple[int, bytes], ...]
     """Offset and bytes of each; a read that lies in none gives nothing."""

@@ -54,13 +54,13 @@ class FakeHost:
             directories: path → names, for directories that are empty, refused, or listed beyond their `files`.
             links: path → where `resolve` leads.
             disks: path → room.
-            affinity: cores that the process may run on; None where the system does not tell.
+            affinity: cores that the process may run on; None where the system does not say.
             uname: kernel name, release, machine.
             libc: `glibc 2.36`, or empty where it does not name itself.
-            interpreter: the interpreter that is looked at.
+            interpreter: the inspected interpreter.
             nvml: what the NVIDIA management library says; None where there is none.
             ports: `address:port` → state; others are free.
-            listening: `address:port` where somebody accepts.
+            listening: `address:port` where a process accepts.
             cwd: the working directory.
             rights: path → permissions; what is there and not named belongs to root, and all may use it.
             whole: whether a directory holds no more than what was given; of a recorded one that is not known.
@@ -209,7 +209,7 @@ class FakeHost:
     def affinity(self) -> int:
         """The cores that were given."""
         if self.cores is None:
-            raise HostError(say("{system} does not tell a process's cores", system=self.name[0]))
+            raise HostError(say("{system} does not say a process's cores", system=self.name[0]))
         return self.cores
 
     def uname(self) -> tuple[str, str, str]:
@@ -225,7 +225,7 @@ class FakeHost:
     def interpreter(self) -> Interpreter:
         """The interpreter that was given."""
         if self.python is None:
-            raise HostError(say("no interpreter is looked at"))
+            raise HostError(say("no interpreter was inspected"))
         if isinstance(self.python, HostError):
             raise self.python
         return self.python
@@ -243,7 +243,7 @@ class FakeHost:
         return self.ports.get(f"{address}:{port}", "free")
 
     def connect(self, address: str, port: int, timeout: float = 1.0) -> bool:
-        """Whether somebody accepts there."""
+        """Whether a process accepts there."""
         return f"{address}:{port}" in self.listening
 
     def to_json(self, description: str = "") -> bytes:

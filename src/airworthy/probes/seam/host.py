@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 READ_LIMIT = 4 * 1024 * 1024
 """Bytes that `read` gives at the most."""
 RUN_LIMIT = 5.0
-"""Seconds that `run` waits unless told otherwise."""
+"""Seconds that `run` waits unless set otherwise."""
 OUTPUT_LIMIT = 1024 * 1024
 """Bytes of each stream that `run` keeps."""
 LIST_LIMIT = 200_000
@@ -91,9 +91,9 @@ class NvmlDevice(NamedTuple):
     memory_free: int | None
     """The free part of it in bytes."""
     capability: str
-    """Compute capability, `9.0`; empty where the library does not tell."""
+    """Compute capability, `9.0`; empty where the library does not say."""
     ecc: int | None = None
-    """1 with error correction, 0 without; this and the following are None where the library does not tell."""
+    """1 with error correction, 0 without; this and the following are None where the library does not say."""
     uncorrected: int | None = None
     """Uncorrected memory errors since the driver was loaded."""
     throttle: int | None = None
@@ -103,7 +103,7 @@ class NvmlDevice(NamedTuple):
     persistence: int | None = None
     """1 when the driver keeps it initialised."""
     compute_mode: int | None = None
-    """Who may use it: 0 all, 2 nobody, 3 one process."""
+    """Who may use it: 0 all, 2 none, 3 one process."""
 
 
 class Nvml(NamedTuple):
@@ -112,7 +112,7 @@ class Nvml(NamedTuple):
     driver: str
     """Version of the kernel driver."""
     cuda: int
-    """The newest CUDA that the driver speaks, `12040` for 12.4; 0 where the library does not tell."""
+    """The newest CUDA that the driver speaks, `12040` for 12.4; 0 where the library does not say."""
     devices: tuple[NvmlDevice, ...]
     """The devices that answered, by index."""
     problem: str = ""
@@ -166,7 +166,7 @@ class Host(Protocol):
         """The C library that this process runs on, as it names itself: `glibc 2.36`."""
 
     def interpreter(self) -> Interpreter:
-        """The Python interpreter that is looked at."""
+        """The inspected Python interpreter."""
 
     def nvml(self) -> Nvml:
         """Ask the NVIDIA management library, in this process; a `HostError` carries the library's own words."""
@@ -175,4 +175,4 @@ class Host(Protocol):
         """Whether a TCP port can be bound now: `free`, `in-use`, `forbidden` or `unavailable`."""
 
     def connect(self, address: str, port: int, timeout: float = 1.0) -> bool:
-        """Whether somebody accepts a TCP connection there."""
+        """Whether a process accepts a TCP connection there."""

@@ -48,10 +48,10 @@ class LocalHost:
     """This machine, seen with this process's rights."""
 
     def __init__(self, python: str = "") -> None:
-        """Describe what to look at.
+        """Describe what to inspect.
 
         Args:
-            python: the interpreter whose environment is looked at; empty for the running one.
+            python: the interpreter whose environment is inspected; empty for the running one.
         """
         self._python = python
 
@@ -168,7 +168,7 @@ class LocalHost:
     def affinity(self) -> int:
         """How many logical cores this process may run on."""
         if sys.platform != "linux":
-            raise HostError(say("{system} does not tell a process's cores", system=sys.platform))
+            raise HostError(say("{system} does not say a process's cores", system=sys.platform))
         return len(os.sched_getaffinity(0))
 
     def uname(self) -> tuple[str, str, str]:
@@ -247,7 +247,7 @@ class LocalHost:
         return "free"
 
     def connect(self, address: str, port: int, timeout: float = 1.0) -> bool:
-        """Whether somebody accepts a TCP connection there."""
+        """Whether a process accepts a TCP connection there."""
         import socket
 
         try:

@@ -49,7 +49,7 @@ class Storage(NamedTuple):
 
 
 class Memory:
-    """What is kept of one environment. Only what was asked for in this run is saved, so that it does not grow."""
+    """What is kept of one environment. Only what was requested in this run is saved, so that it does not grow."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -46,7 +46,7 @@ def shared(host: Host, make: Callable[[Host], T]) -> T:
         if not slot.done:
             try:
                 slot.value = make(host)
-            except Exception as error:  # noqa: BLE001 - every asker is told
+            except Exception as error:  # noqa: BLE001 - every caller gets it
                 slot.error = error
             slot.done = True
     if slot.error is not None:

@@ -36,7 +36,7 @@ def storage(name: str) -> Storage:
     """Where what was read of an environment is kept.
 
     Args:
-        name: what tells the environment from others: its interpreter's path.
+        name: what distinguishes the environment from others: its interpreter's path.
     """
     path = folder()
     if path is None:

@@ -17,20 +17,20 @@ from airworthy.report.page.escape import Html, joined, tag
 from airworthy.report.page.layers import tree
 
 MOST_FINDINGS = 200
-"""Findings that are told."""
+"""Findings that are reported."""
 MOST_ROWS = 300
 """Rows of a table."""
 
 
 class Matrix(NamedTuple):
-    """A table of operators by target, where somebody made one."""
+    """A table of operators by target, where one was made."""
 
     targets: tuple[str, ...]
     """The targets, one a column."""
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """An operator and, for each target, a word and its tone: `good`, `warn`, `bad` or nothing."""
     notes: tuple[str, ...] = ()
-    """What is told below it."""
+    """What is reported below it."""
 
 
 @cache
@@ -65,7 +65,7 @@ _TONES = {"runs": "good", "shape": "good", "falls": "warn", "missing": "bad"}
 
 
 def _matrix_of(answer: dict[str, Any]) -> Matrix | None:
-    """The table of the answer's `targets`, where it was asked for."""
+    """The table of the answer's `targets`, where it was requested."""
     told = answer.get("targets")
     if not told or not told["shares"]:
         return None

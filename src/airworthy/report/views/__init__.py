@@ -1,1 +1,1 @@
-"""How the answers of verbs are told as text: one file a verb."""
+"""How the answers of verbs are reported as text: one file a verb."""

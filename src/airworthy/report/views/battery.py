@@ -12,9 +12,9 @@ from airworthy.report.layout import Line, line, table
 _HEAD = ("test", "type", "kernel", "time", "reached", "of the device", "error", "verdict")
 _STYLES = ("name", "", "", "", "", "", "", "dim")
 _SILENT = frozenset({"unsupported", "not-run"})
-"""Verdicts that are told in one line for all tests, unless everything is asked for."""
+"""Verdicts that are reported in one line for all tests, unless everything is requested."""
 _BY_FLOPS = frozenset({"matmul", "convolution", "attention"})
-"""Operations that are told by their arithmetic; the others by their bytes."""
+"""Operations that are reported by their arithmetic; the others by their bytes."""
 
 
 def lines(answer: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
@@ -39,7 +39,7 @@ def _device(device: dict[str, Any], options: RenderOptions) -> Iterator[Line]:
         yield line((say("could not be tried: {reason}", reason=_last(device["problem"])), "error"), indent=2)
         return
     if device["busy"]:
-        text = say("other programs use {load:.0%} of the processors: times tell little", load=min(1.0, device["load"]))
+        text = say("other programs use {load:.0%} of the processors: times mean little", load=min(1.0, device["load"]))
         yield line((text, "warning"), indent=2)
     shown = [test for test in device["tests"] if options.verbose or test["verdict"] not in _SILENT]
     if shown:

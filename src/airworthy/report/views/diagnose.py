@@ -1,4 +1,4 @@
-"""What a diagnosis says where it names no cause; the causes themselves are told as findings."""
+"""What a diagnosis says where it names no cause; the causes themselves are reported as findings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unknown_lines(unknown: dict[str, Any] | None, options: RenderOptions) -> Ite
     if unknown is None:
         return
     yield line()
-    yield line((say("The line that tells most"), "title"))
+    yield line((say("The line that says most"), "title"))
     yield line((say("line {number}: {text}", number=unknown["line"], text=unknown["text"]), "dim"), indent=2, hang=2)
     if options.verbose:
         yield line((say("template: {template}", template=unknown["template"]), "dim"), indent=2, hang=2)

@@ -13,13 +13,13 @@ from airworthy.report.layout import Line, line, table
 from airworthy.report.plain import value_text
 
 MOST_ITEMS = 12
-"""Members of a list that are shown unless everything is asked for."""
+"""Members of a list that are shown unless everything is requested."""
 
 MOST_DIFFERENCES = 25
-"""Differences between two machines that are shown unless everything is asked for."""
+"""Differences between two machines that are shown unless everything is requested."""
 
 MOST_VALUE = 100
-"""Characters of a value shown unless everything is asked for."""
+"""Characters of a value shown unless everything is requested."""
 
 Row = tuple[str, str, str]
 
@@ -41,7 +41,7 @@ def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
         yield line()
     if missing:
         yield line((say("not here"), "title"))
-        yield line(say("{groups} (-v tells how that is known)", groups=missing), indent=2)
+        yield line(say("{groups} (-v says how that is known)", groups=missing), indent=2)
         yield line()
     note = _two_versions_of_cuda(report.data["facts"])
     if note:

@@ -12,9 +12,9 @@ from airworthy.report.layout import Line, line, table
 from airworthy.report.views.targets import assigned_view, targets_view
 
 MOST_OPERATORS = 10
-"""Operators shown unless everything is asked for."""
+"""Operators shown unless everything is requested."""
 MOST_FILES = 12
-"""Files shown unless everything is asked for."""
+"""Files shown unless everything is requested."""
 
 
 def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from airworthy.report.layout import Line
 
 
 class View(Protocol):
-    """Tells the answer of one verb; the findings are told elsewhere."""
+    """Reports the answer of one verb; the findings are reported elsewhere."""
 
     def __call__(self, report: AnyReport, options: RenderOptions) -> Iterable[Line]:
         """The lines that come before the findings."""

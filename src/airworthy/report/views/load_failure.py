@@ -14,7 +14,7 @@ from airworthy.report.layout import Line, line
 from airworthy.report.views.diagnose import unknown_lines
 
 FEW_LINES = 5
-"""Lines of the worker's output that are shown unless everything is asked for."""
+"""Lines of the worker's output that are shown unless everything is requested."""
 
 
 def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from airworthy.core.messages import say
 from airworthy.report.layout import Line, line, table
 
 MOST_ROWS = 40
-"""Operators shown unless everything is asked for; those that a target lacks come first."""
+"""Operators shown unless everything is requested; those that a target lacks come first."""
 _SIGNS = {"runs": "yes", "parts": "parts", "casts": "casts", "missing": "no", "unknown": "?"}
 _COLUMNS = ("target", "runs", "falls", "nowhere", "unknown", "arithmetic that leaves", "sub-graphs", "crossings", "")
 _LEGEND = (
@@ -18,7 +18,7 @@ _LEGEND = (
     ("casts", "computed in 32 bit between casts"),
     ("→", "falls back to the target named"),
     ("no", "runs nowhere: the model does not load"),
-    ("?", "the tables can't tell"),
+    ("?", "the tables do not say"),
 )
 
 
@@ -58,7 +58,9 @@ def targets_view(matrix: dict[str, Any], *, verbose: bool) -> Iterator[Line]:
     if matrix.get("beyond"):
         yield line((matrix["beyond"], "warning"), indent=2)
     if matrix["uncounted"]:
-        text = say("the arithmetic of {count} nodes is not known: their sizes can't be told", count=matrix["uncounted"])
+        text = say(
+            "the arithmetic of {count} nodes is not known: their sizes can't be determined", count=matrix["uncounted"]
+        )
         yield line((text, "dim"), indent=2)
     if matrix["unheld"]:
         yield line(

@@ -14,14 +14,14 @@ from airworthy.core.settings import ServeSettings
 MOST_CALLERS = 10_000
 """Callers that are remembered; the one that asked least recently is forgotten first, and begins anew."""
 _IPV6_BLOCK = 4
-"""Groups of an IPv6 address that name a caller: whoever has one address of a /64 has all of them."""
+"""Groups of an IPv6 address that name a caller: a host with one address of a /64 has all of them."""
 
 
 class RateLimit:
     """One rate for each of many callers."""
 
     def __init__(self, rate: float, burst: float, most: int = MOST_CALLERS) -> None:
-        """Nobody has asked yet.
+        """No caller has sent a request yet.
 
         Args:
             rate: units a second.

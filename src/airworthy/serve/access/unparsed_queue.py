@@ -1,7 +1,7 @@
-"""What happens before the doors of models that are busy: requests wait there unread, or are told to come again.
+"""The queue of unparsed requests of busy models: requests wait unread, or are asked to come again.
 
-Under overload most of the time there is would go into requests that can't run yet: each that was read holds ten times
-the memory of its bytes, and thousands of them no cache of the processor. Where the path alone names the model, its
+Under overload most of the time would go into requests that can't run yet. A parsed request takes ten times
+its bytes; thousands of them no longer fit in the CPU caches. Where the path alone names the model, its
 queue is asked before anything is made of what came. A queue that is long enough keeps its runners busy; who comes then
 waits as bytes. Where even that would take too long, the answer is at hand.
 """
@@ -21,7 +21,7 @@ from airworthy.serve.http.messages import Response, headers_of
 from airworthy.serve.metrics.metrics import Metrics
 
 FRESH = 0.1
-"""Seconds that prepared answers are good for; they tell how many wait."""
+"""Seconds that prepared answers are good for; they state how many wait."""
 VARIANTS = 8
 """Answers that are prepared at a time, each with another time to come again."""
 MOST_HELD = 5.0
@@ -101,7 +101,7 @@ class UnparsedQueues:
         return place is not None and place[1].park(connection)
 
     def reject(self, target: bytes) -> Response | None:
-        """The answer to a request for this URL; None to look at the request."""
+        """The answer to a request for this URL; None to read the request."""
         place = self._places.get(target)
         if place is None:
             return None

@@ -1,7 +1,7 @@
 """Answers that were given before, and one run for all who ask the same at the same time.
 
 The key is a SHA-256 over the tenant, the release, the wanted outputs and the inputs' types, shapes and bytes, so that
-nothing can be told from it and nothing collides. What was refused is not kept. Beside the memory of this process there
+nothing can be read from it and nothing collides. What was refused is not kept. Beside the memory of this process there
 may be a store that others share.
 """
 
@@ -59,7 +59,7 @@ class AnswerCache:
         Args:
             limit: bytes that it may hold.
             ttl: seconds that an answer is good for.
-            count: told `hit`, `miss` or `joined` for each request.
+            count: called with `hit`, `miss` or `joined` for each request.
         """
         self._limit = limit
         self._ttl = ttl
@@ -80,12 +80,12 @@ class AnswerCache:
 
         Args:
             key: what `key_of` made of the request.
-            run: starts the run; its future is cancelled when nobody waits for it any more.
-            watch: tells when this client leaves.
+            run: starts the run; its future is cancelled when no client waits for it any more.
+            watch: says when this client leaves.
             store: where else the answer may be kept.
 
         Returns:
-            A future of this caller's own: cancelling it takes nobody else's answer away.
+            A future of this caller's own: cancelling it takes no other client's answer away.
         """
         loop = asyncio.get_running_loop()
         own: asyncio.Future[Outputs] = loop.create_future()
@@ -177,7 +177,7 @@ class SharedRun:
             watch(partial(_gone, own))
 
     def land(self) -> None:
-        """Give everybody who still waits the run's end."""
+        """Give everyone who still waits the run's end."""
         for own in tuple(self._callers):
             if own.done():
                 continue

@@ -2,7 +2,7 @@
 
 Redis never makes a request fail, nor wait longer than its time limit: where it is down, slow or wrong, the model
 answers. What comes back is typed data that is held against the key it was kept under, so that neither a mixed-up
-connection nor a damaged value can become somebody's answer.
+connection nor a damaged value can become another caller's answer.
 """
 
 from __future__ import annotations
@@ -107,10 +107,10 @@ class RedisAnswers:
         """Make a client that has not connected yet.
 
         Args:
-            url: `redis://`, `rediss://` or `unix://`; it may hold a password, which is told nowhere.
+            url: `redis://`, `rediss://` or `unix://`; it may hold a password, which is reported nowhere.
             ttl: seconds that an answer is good for.
             timeout: seconds that one command may take, with its connection.
-            count: told `hit`, `miss`, `kept`, `failed` or `skipped` for each command.
+            count: called with `hit`, `miss`, `kept`, `failed` or `skipped` for each command.
 
         Raises:
             ExtraMissing: the client is not installed.

@@ -41,7 +41,7 @@ def _unpack(body: bytes, window: int, limit: int) -> bytes:
         raise errors.BodyTooLarge(limit=limit)
     if not unpacker.eof:
         raise errors.InvalidRequest(detail=say("the compressed body ends too early"))
-    # A second member would be allowed by the format; nobody sends one, and thousands of empty ones would be work.
+    # A second member would be allowed by the format; no client sends one, and thousands of empty ones would be work.
     if unpacker.unused_data:
         raise errors.InvalidRequest(detail=say("bytes are left over behind the compressed body"))
     return content

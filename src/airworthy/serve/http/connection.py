@@ -25,9 +25,9 @@ from airworthy.serve.http.streaming import StreamingResponse, send_stream
 IDLE = 30.0
 """Seconds that a connection is kept whose client neither asks nor reads."""
 LINGER = 2.0
-"""Seconds that a client gets to read a last answer, and to stop sending what nobody wants."""
+"""Seconds that a client gets to read a last answer, and to stop sending what no client wants."""
 RESPITE = 0.5
-"""Seconds for which nothing more is read from a client that was turned away: it was told when to come again."""
+"""Seconds for which nothing more is read from a client that was turned away: its answer said when to come again."""
 HELD = 64 * 1024
 """Bytes of a request that waits unread after which nothing more is taken from its client."""
 LINGER_SIZE = 4 << 20
@@ -61,7 +61,7 @@ class EarlyGate(Protocol):
         """Whether a request that begins so waits unread, until `come_in` is called."""
 
     def reject(self, target: bytes) -> Optional[Response]:
-        """The answer to a URL at which nobody is let in now; None to look at the request."""
+        """The answer to a URL at which no request is let in now; None to inspect the request."""
 
     def tick(self, now: float) -> None:
         """Time has passed."""
@@ -86,9 +86,9 @@ class ServerLimits(Protocol):
         """A connection is gone."""
 
     doors: Optional[EarlyGate]
-    """Who must wait before anything is made of what came; None where nobody must."""
+    """Who must wait before anything is made of what came; None where none must."""
     answer: Handler
-    """Gives the answer to a request; None where there is nobody to answer any more."""
+    """Gives the answer to a request; None where there is no client to answer any more."""
 
 
 class ParseState(Enum):
@@ -312,7 +312,7 @@ class Connection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the request can be answered, its body will be asked for."""
+        """The head is whole: the request can be answered, its body will be read."""
         self._part = ParseState.BODY
         self._head_due = math.inf
         assert self._parser is not None
@@ -362,7 +362,7 @@ class Connection(asyncio.Protocol):
             self.wait()
 
     def _may_turn_away(self, method: bytes) -> bool:
-        """Whether nothing hangs on the request itself: its turn, its id, or being told to go on."""
+        """Whether nothing hangs on the request itself: its turn, its id, or being asked to go on."""
         busy = self._answering is not None or self._ahead or self._writing_paused
         return not busy and not self._expects and not self._is_named and method == b"POST"
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 PORTION = 50_000
-"""New objects after which the collector looks at them. Under overload 10,000 of them came many times a second, and
+"""New objects after which the collector examines them. Under overload 10,000 of them came many times a second, and
 looking took 7 % of the time."""
 COLLECT_INTERVAL_S = 30.0
 """Seconds between two times that free lists are emptied."""
@@ -19,7 +19,7 @@ BURST = 512
 
 
 def tune_gc() -> None:
-    """Tell the garbage collector that what is here stays, and to look at new objects in larger portions.
+    """Set the garbage collector to keep what is here, and to examine new objects in larger portions.
 
     Requests leave no cycles behind; walking everything for each few hundred of them shows in the slowest answers.
     """

@@ -24,7 +24,7 @@ JSON: Header = (b"content-type", b"application/json")
 MAX_REQUEST_ID_BYTES = 128
 """Bytes of a request id that are logged."""
 HIGH_WATER = 64 * 1024
-"""Bytes of a body that may come before anybody asks for it."""
+"""Bytes of a body that may come before anyone asks for it."""
 
 
 class Response(NamedTuple):
@@ -42,17 +42,17 @@ class BodySource(Protocol):
     """What a request needs of its connection."""
 
     def go_on(self) -> None:
-        """The body is wanted: read on, and tell a client that asked whether it may send."""
+        """The body is wanted: read on, and answer a client that asked whether it may send."""
 
     def wait(self) -> None:
-        """Nobody takes what comes: read no further for now."""
+        """No client takes what comes: read no further for now."""
 
     def watch(self, gone: Callable[[], None]) -> None:
         """Call this should the client leave before it has its answer."""
 
     @property
     def address(self) -> str:
-        """The IP address that the client connects from; empty where that can't be told."""
+        """The IP address that the client connects from; empty where that can't be determined."""
 
 
 class Request:
@@ -98,7 +98,7 @@ class Request:
         self.keep = keep
         """Whether the client wants the connection kept."""
         self.asks_to_keep = False
-        """Whether it says so, and must be told: clients of HTTP/1.0 do."""
+        """Whether it says so, and must get it back: clients of HTTP/1.0 do."""
         self.model = ""
         """The model that the path names."""
         self.principal: Principal
@@ -106,7 +106,7 @@ class Request:
         self.arrived = 0.0
         """When it came, on the event loop's clock, where it had to wait before it was read; else 0."""
         self.bodies: BodyBudget | None = None
-        """Where room for a large body is asked for; None for nowhere."""
+        """Reserves room for a large body; None for nowhere."""
         self.reserved = 0
         """Bytes of room that it has there."""
         self.most_head = 0
@@ -213,7 +213,7 @@ class Request:
         """Call this should the client leave before it has its answer."""
         self._line.watch(gone)
 
-    # --- what the connection tells ----------------------------------------------------------------------------------
+    # --- what the connection reports ----------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
         """A piece of the body came."""
@@ -244,7 +244,7 @@ class Request:
             self._waiter.set_result(None)
 
     def leave(self) -> None:
-        """Nobody wants the rest of the body, because there is an answer or nobody to answer any more."""
+        """No client wants the rest of the body, because there is an answer or no client to answer any more."""
         self._left = True
         self._chunks.clear()
         self._fail(errors.ClientGone())

@@ -18,7 +18,7 @@ RECOVER = 0.5
 MARGIN = 2.0
 """Seconds beyond the drain after which what is left is cut off."""
 SWEEP_INTERVAL_S = 0.1
-"""Seconds between two looks at the connections' times."""
+"""Seconds between two checks of the connections' times."""
 RESERVE = 128
 """Open files that connections leave to everything else."""
 MOST_CONNECTIONS = 1 << 16
@@ -26,7 +26,7 @@ MOST_CONNECTIONS = 1 << 16
 
 
 class Server:
-    """Serves an application until it is told to stop."""
+    """Serves an application until it is asked to stop."""
 
     def __init__(self, answer: Handler, settings: ServeSettings, doors: EarlyGate | None = None) -> None:
         """Make a server.
@@ -80,11 +80,11 @@ class Server:
             self._stop_listening(sock)
             for connection in tuple(self.connections):
                 connection.abort()
-            # One turn of the loop, in which the transports tell their connections of the end.
+            # One turn of the loop, in which the transports report their connections of the end.
             await asyncio.sleep(0)
 
     def stop(self, *, now: bool = False) -> None:
-        """Accept nobody any more and end once everybody has an answer; `now` waits for nobody."""
+        """Accept no connection any more and end once each request has an answer; `now` does not wait."""
         self.stopping = True
         if now:
             self._grace = 0.0

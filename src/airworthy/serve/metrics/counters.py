@@ -1,4 +1,4 @@
-"""Counts of the hot path: plain numbers of one event loop, made into Prometheus' types when the page is asked for.
+"""Counts of the hot path: plain numbers of one event loop, made into Prometheus' types when the page is requested.
 
 The client library's own take a lock and walk all buckets for each observation, a tenth of what a small request costs.
 """

@@ -82,7 +82,7 @@ class Metrics:
         return HistogramFamily(name, doc, bounds, self.registry)
 
     def watch_callers(self, remembered: Callable[[], float]) -> None:
-        """Read from a function, when the page is asked for, how many callers are remembered."""
+        """Read from a function, when the page is requested, how many callers are remembered."""
         gauge = Gauge("airworthy_callers_remembered", "Callers whose rate is being held.", registry=self.registry)
         gauge.set_function(remembered)
 
@@ -111,7 +111,7 @@ class ModelMetrics:
 
     def batch(self, rows: int, seconds: float) -> None:
         """A batch came back."""
-        if rows >= sys.maxsize:  # a request that shares its run with nobody, whatever its shape
+        if rows >= sys.maxsize:  # a request that shares its run with no other, whatever its shape
             rows = 1
         self._rows.observe(rows)
         self._compute.observe(seconds)
@@ -147,7 +147,7 @@ class ModelMetrics:
         self._metrics.running.labels(self._model).set_function(running)
 
     def statistics(self, version: str) -> ModelStatistics:
-        """The same, as the Open Inference Protocol tells it."""
+        """The same, as the Open Inference Protocol reports it."""
         success, queue, compute = (_duration(tally) for tally in (self._duration, self._queued, self._compute))
         hits, misses, joined = (self._cached(result) for result in ("hit", "miss", "joined"))
         success.count += hits + joined

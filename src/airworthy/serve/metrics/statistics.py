@@ -1,4 +1,4 @@
-"""What one model has done since it was first served, as the Open Inference Protocol's statistics extension tells it."""
+"""What one model has done since it was first served, as the Open Inference Protocol's statistics extension has it."""
 
 from __future__ import annotations
 

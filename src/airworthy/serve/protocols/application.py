@@ -55,7 +55,7 @@ class Application:
         """The table of paths."""
 
     def early_gate(self) -> UnparsedQueues | None:
-        """Where requests of busy models wait unparsed; None where the settings ask for a look at each request."""
+        """Where requests of busy models wait unparsed; None where the settings ask to inspect each request."""
         if self._access.limits_callers or self._cors is not None:
             return None
         places = {

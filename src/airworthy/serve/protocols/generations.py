@@ -25,7 +25,7 @@ Indexed = tuple[int, AnyEvent]
 
 
 class Generations:
-    """Generations side by side. Whoever stops taking events must call `cancel`."""
+    """Generations side by side. A caller that stops taking events must call `cancel`."""
 
     def __init__(self, streams: Sequence[GenerationStream]) -> None:
         self.streams = tuple(streams)
@@ -91,7 +91,7 @@ class Generations:
         try:
             async for event in stream:
                 await self._queue.put((index, event))
-        except Exception as error:  # noqa: BLE001 - it is raised by whoever takes the events
+        except Exception as error:  # noqa: BLE001 - it is raised where the events are taken
             await self._queue.put(error)
         else:
             await self._queue.put(None)
@@ -111,7 +111,7 @@ class Generations:
         return found
 
     def cancel(self) -> None:
-        """Nobody wants the rest."""
+        """No client wants the rest."""
         for pump in self._pumps:
             pump.cancel()
         for stream in self.streams:

@@ -83,7 +83,7 @@ class ServedProtocol(Protocol):
     name: str
     """Its name in the registry, and its tag in the OpenAPI document."""
     prefixes: tuple[str, ...]
-    """Beginnings of paths below which whatever is missing is told in its shape; the longest one wins."""
+    """Beginnings of paths below which an error for a missing page has its shape; the longest one wins."""
     error_type: type
     """The type of an error's body."""
 

@@ -44,7 +44,7 @@ def by_order(order: Any, *, may_be_high: bool) -> Priority:
 
 
 def timeout(parameters: Mapping[str, Any]) -> float:
-    """`timeout` of the Open Inference Protocol, as Triton has it, in seconds; it tells microseconds, and 0 for none.
+    """`timeout` of the Open Inference Protocol, as Triton has it, in seconds; it is in microseconds, and 0 for none.
 
     Raises:
         InvalidRequest: no whole number from 0.

@@ -1,7 +1,7 @@
 """The list of protocols, in the order in which their paths are added to the table.
 
 Other packages can't join: their entry points would be looked for while the first model loads, and a protocol decides
-who is asked for which role.
+which role each route requires.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Costed(Protocol):
     tenant: str
     """Whose it is."""
     cost: int
-    """Tokens that it takes, prompt and answer, as far as they can be told before."""
+    """Tokens that it takes, prompt and answer, as far as they can be determined before."""
 
 
 T = TypeVar("T", bound=Costed)

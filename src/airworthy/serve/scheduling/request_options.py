@@ -25,7 +25,7 @@ class RequestOptions(NamedTuple):
     """The options of one request."""
 
     watch: OnDisconnect | None = None
-    """Tells when the client leaves; None where its leaving cancels the request."""
+    """Says when the client leaves; None where its leaving cancels the request."""
     tenant: str = ""
     """Who may be given an answer that was kept for it."""
     arrived: float = 0.0

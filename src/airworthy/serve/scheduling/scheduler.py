@@ -1,6 +1,6 @@
 """Which of the waiting requests run together next: a plain object without clock, thread or I/O.
 
-The first in the queue, which is the oldest but for priorities, always runs next, so nobody starves; others join it when
+The first in the queue, which is the oldest but for priorities, always runs next, so none starves; others join it when
 they fit into the same tensors, as long as the padding that each of them causes costs less than the run of its own that
 it saves.
 """

@@ -27,9 +27,9 @@ from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupe
 from airworthy.serve.workers.wire import Chunk, Generate, Load, Ready, RunFailure, Tokenize, Tokens
 
 SWEEP_INTERVAL_S = 0.25
-"""Seconds between two looks at the clocks."""
+"""Seconds between two checks of the clocks."""
 CANCEL_GRACE_S = 10.0
-"""Seconds in which a worker must give up an answer that nobody wants; one that does not is stuck, and is replaced."""
+"""Seconds in which a worker must give up an unwanted answer; one that does not is stuck, and is replaced."""
 MAX_TRIES = 2
 """Workers that one request may see end before it is blamed."""
 MIN_RETRY_S = 1.0
@@ -314,7 +314,7 @@ class StreamDispatcher:
         self._note_idle()
 
     def _on_cancel(self, stream: GenerationStream) -> None:
-        """Nobody wants the rest of an answer: take it out of the queue, or have its worker give it up."""
+        """No client wants the rest of an answer: take it out of the queue, or have its worker give it up."""
         if self._queue.remove(stream):
             return
         number = next((number for number, (_, each) in self._running.items() if each is stream), None)

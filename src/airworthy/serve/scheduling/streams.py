@@ -65,7 +65,7 @@ class GenerationStream:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes, or nobody takes it."""
+        """Whether nothing more comes, or no client takes it."""
         return self._closed or self.finished is not None or self._error is not None
 
     @property
@@ -98,7 +98,7 @@ class GenerationStream:
             self._wake()
 
     def cancel(self) -> None:
-        """Nobody wants the rest."""
+        """No client wants the rest."""
         if not self.is_over:
             self._closed = True
             self._on_cancel(self)

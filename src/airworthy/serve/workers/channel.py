@@ -24,7 +24,7 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._reader = Reader()
-        # One buffer for all that comes: the C library makes room for as much as may come each time that it is asked for
+        # One buffer for all that comes: the C library makes room for as much as may come for each call
         # bytes, and what little stays of it keeps that room from being used again.
         self._chunk = memoryview(bytearray(_CHUNK))
         self._waiting: deque[tuple[AnyMessage, memoryview]] = deque()

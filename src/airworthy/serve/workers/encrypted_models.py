@@ -1,4 +1,4 @@
-"""Encrypted models in a service: decrypted in memory by whoever needs the part, written nowhere."""
+"""Encrypted models in a service: decrypted in memory by the process that needs the part, written nowhere."""
 
 from __future__ import annotations
 

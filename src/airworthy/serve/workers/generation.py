@@ -41,7 +41,7 @@ class _Conversation:
         _reporting(channel, message.id, answer)
 
     def tokenize(self, message: Tokenize, data: memoryview) -> None:
-        """Count the tokens of a request's prompt, or tell those of a text."""
+        """Count the tokens of a request's prompt, or return those of a text."""
 
         def answer() -> None:
             if message.request is not None:

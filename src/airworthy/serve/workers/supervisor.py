@@ -40,7 +40,7 @@ class WorkerState(str, Enum):
     FAILED = "failed"
     """The first start failed; nothing will change by itself."""
     STOPPED = "stopped"
-    """Told to stop."""
+    """Asked to stop."""
 
 
 def delay_before(failures: int) -> float:

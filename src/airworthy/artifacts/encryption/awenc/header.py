@@ -1,4 +1,4 @@
-"""The part of an encrypted model that anybody may read: for whom it is encrypted, and how it is cut.
+"""The part of an encrypted model that anyone may read: for whom it is encrypted, and how it is cut.
 
     magic (8) · version (u16) · zero (u16) · length of the header (u32) · header: JSON · its HMAC-SHA-256 (32)
 
@@ -64,7 +64,7 @@ Recipient = Union[X25519, Service]
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What anybody may read."""
+    """What anyone may read."""
 
     chunk: int
     """Plain bytes of each chunk but the last of a file."""

@@ -1,4 +1,4 @@
-"""The encrypted list of the files in a container, and what the model was told to be before it was encrypted."""
+"""The encrypted list of the files in a container, and what the model was described to be before it was encrypted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Manifest(msgspec.Struct, frozen=True):
     files: tuple[Member, ...]
     """Its files, in the order in which they lie in the container."""
     model: Optional[dict[str, Any]] = None
-    """What `inspect` told of it, paths relative to the folder; None where it is no model."""
+    """What `inspect` reported of it, paths relative to the folder; None where it is no model."""
     facts: Optional[dict[str, Any]] = None
     """What checks decide from, as a facts file."""
 

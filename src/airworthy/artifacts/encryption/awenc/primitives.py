@@ -174,7 +174,7 @@ def _shared(private: bytes, public: bytes, ephemeral: bytes, recipient: bytes) -
 
     try:
         secret = X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
-    except ValueError:  # a point of small order, with which everybody shares the same
+    except ValueError:  # a point of small order, with which everyone shares the same
         raise NotAKey(say("it is no point that a secret can be shared with")) from None
     return _derive(secret, ephemeral + recipient, b"x25519", KEY)
 
@@ -192,7 +192,7 @@ def code(secret: bytes, salt: bytes, authenticated: bytes) -> bytes:
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Whether two codes are the same, in a time that doesn't tell where they differ."""
+    """Whether two codes are the same, in a time that doesn't say where they differ."""
     return hmac.compare_digest(one, other)
 
 

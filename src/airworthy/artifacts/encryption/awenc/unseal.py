@@ -24,7 +24,7 @@ from airworthy.artifacts.encryption.errors import (
 from airworthy.core.messages import say
 
 MOST_TRIES = 256
-"""Other places that a chunk which does not open is tried at, to tell one that was moved from one that was changed."""
+"""Other places that a chunk which does not open is tried at, to distinguish a moved one from a changed one."""
 _START = 64
 
 
@@ -53,7 +53,7 @@ class Container:
             key: the name of a key to it.
 
         Raises:
-            EncryptionError: it is not what was written, or not for that key; the class tells in what.
+            EncryptionError: it is not what was written, or not for that key; the class says in what.
             KeyUnreadable: the key can't be read.
             ServiceFailed: a key service refused.
             ExtraMissing: the package for ciphers is not installed.

@@ -41,7 +41,7 @@ def main() -> int:
         _answer(answers, asked)
     except Broken as broken:
         _say(answers, again=str(broken))
-    except Exception:  # noqa: BLE001 - told to who asked
+    except Exception:  # noqa: BLE001 - reported to the caller
         _say(answers, failed=traceback.format_exc()[-LONGEST:])
     return 0
 
@@ -60,7 +60,7 @@ def _load() -> float:
 
 
 def _leave_with_parent() -> None:
-    """End when whoever asked has gone: the pipe is theirs, and closes with them."""
+    """End when the parent process has gone: the pipe is its own, and closes with it."""
     while os.read(0, 1):
         pass
     os._exit(3)
@@ -96,7 +96,7 @@ def _alive(runner: Runner) -> bool:
     """Whether the device can be gone on with: after some errors every call fails until the process ends."""
     try:
         runner.alive()
-    except Exception:  # noqa: BLE001 - whatever it is, a fresh process will tell more
+    except Exception:  # noqa: BLE001 - whatever it is, a fresh process will show more
         return False
     return True
 

@@ -74,7 +74,7 @@ class TorchDevice:
 
     @contextlib.contextmanager
     def _precision(self, dtype: str) -> Iterator[None]:
-        """Whether float32 is multiplied as it is or as tf32; convolutions take tf32 unless told otherwise."""
+        """Whether float32 is multiplied as it is or as tf32; convolutions take tf32 unless set otherwise."""
         if self.kind != "cuda":
             yield
             return
@@ -111,7 +111,7 @@ class TorchDevice:
         return tensor.cpu().to(self.torch.float64)
 
     def _finite(self, tensor: Any, judged: reference.Judged) -> reference.Judged:
-        """What was judged of a part, unless the rest holds what is no number."""
+        """What was judged of a part, unless the rest holds NaN."""
         return judged if bool(self.torch.isfinite(tensor).all()) else (math.inf, math.inf)
 
     def _on_host(self, count: int) -> Any:

@@ -56,9 +56,9 @@ MOST_STREAMS = 1024
 MOST_PENDING = 32
 """Requests of one stream that are worked on at a time; the client's further ones wait in the connection."""
 POLL_INTERVAL_S = 0.5
-"""Seconds between two looks at what a health watcher is told."""
+"""Seconds between two messages to a health watcher."""
 GRACE = 2.0
-"""Seconds that calls get to end once everybody inside has an answer."""
+"""Seconds that calls get to end once everyone inside has an answer."""
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,

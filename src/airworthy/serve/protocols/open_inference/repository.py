@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's model repository: the index for everybody, load and unload for the administrator."""
+"""The Open Inference Protocol's model repository: the index for everyone, load and unload for the administrator."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Repository:
 
 
 def check_parameters(parameters: Any) -> None:
-    """Refuse what a load could be told and isn't: a configuration or files of the client's own.
+    """Refuse what a load request may contain and is not supported: a configuration or files of the client's own.
 
     Raises:
         InvalidRequest: a parameter that would have to change something.

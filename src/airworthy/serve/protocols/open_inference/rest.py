@@ -145,7 +145,7 @@ class InferInput(msgspec.Struct):
 
 
 class InferOutput(msgspec.Struct):
-    """One output that is asked for."""
+    """One output that is requested."""
 
     name: str
     """Its name in the model."""
@@ -337,7 +337,7 @@ def wanted_outputs(served: ServedModel, names: Sequence[str]) -> tuple[str, ...]
 
 
 def in_order(outputs: Sequence[Tensor], names: Sequence[str]) -> Sequence[Tensor]:
-    """Outputs in the order in which they were asked for."""
+    """Outputs in the order in which they were requested."""
     by_name = {tensor.meta.name: tensor for tensor in outputs}
     return [by_name[name] for name in names]
 
@@ -348,7 +348,7 @@ def raw_tensor(inputs: Sequence[TensorSpec], body: bytes) -> Tensor:
     Its shape follows from its size where one size varies at most; the batch is 1 where another size varies as well.
 
     Raises:
-        InvalidRequest: the model has several inputs, or the shape can't be told.
+        InvalidRequest: the model has several inputs, or the shape can't be determined.
     """
     if len(inputs) != 1:
         detail = say("a raw body takes a model with one input, and this one has {count}", count=len(inputs))

@@ -21,7 +21,7 @@ class EmbeddingRequest(msgspec.Struct):
     input: Union[str, list[Union[str, int, list[int]]]]
     """A text, texts, the token ids of one text, or of several."""
     encoding_format: Literal["float", "base64"] = "float"
-    """How vectors are told: as numbers, or as FP32 data in base64."""
+    """How vectors are written: as numbers, or as FP32 data in base64."""
     dimensions: Union[int, None] = None
     """To how many dimensions vectors are cut, for models that were trained for it."""
     priority: int = 0

@@ -28,7 +28,7 @@ _LEGACY_REASONS = {"tool_calls": "stop"}
 
 
 class Usage(msgspec.Struct):
-    """What was used. Tokens of a kept prefix are not told: they would tell one caller what another one sent."""
+    """What was used. Tokens of a kept prefix are not reported: they would show one caller what another one sent."""
 
     prompt_tokens: int
     """Tokens of the prompt."""
@@ -61,7 +61,7 @@ class Choice(msgspec.Struct):
     message: Message
     """The answer."""
     logprobs: Optional[dict[str, Any]]
-    """Its tokens with log-probabilities, where they were asked for."""
+    """Its tokens with log-probabilities, where they were requested."""
     finish_reason: str
     """Why it ended."""
 
@@ -91,7 +91,7 @@ class TextChoice(msgspec.Struct):
     text: str
     """The text."""
     logprobs: Optional[dict[str, Any]]
-    """Its tokens with log-probabilities, where they were asked for."""
+    """Its tokens with log-probabilities, where they were requested."""
     finish_reason: str
     """Why it ended."""
 
@@ -256,7 +256,7 @@ def _choice(index: int, events: Sequence[AnyEvent]) -> Choice:
 
 
 def _call_delta(event: ToolCallDelta) -> dict[str, Any]:
-    """The first piece of a call names it, once: clients append what they are told again."""
+    """The first piece of a call names it, once: clients append what they receive again."""
     if event.id or event.name:
         function = {"name": event.name, "arguments": event.arguments}
         return {"index": event.index, "id": event.id, "type": "function", "function": function}

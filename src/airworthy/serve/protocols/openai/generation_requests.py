@@ -27,7 +27,7 @@ class StreamOptions(msgspec.Struct, forbid_unknown_fields=True):
     """How a stream is sent."""
 
     include_usage: bool = False
-    """Whether a last chunk tells the tokens."""
+    """Whether a last chunk reports the tokens."""
     include_obfuscation: bool = False
     """Passed over: chunks are as long as their tokens."""
 
@@ -98,9 +98,9 @@ class ChatRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
     max_completion_tokens: Optional[int] = None
     """The most tokens of the answer; wins over `max_tokens`."""
     logprobs: Optional[bool] = None
-    """Whether log-probabilities are told."""
+    """Whether log-probabilities are reported."""
     top_logprobs: Optional[int] = None
-    """Alternatives told for each token."""
+    """Alternatives reported for each token."""
     tools: Optional[list[dict[str, Any]]] = None
     """Functions that the model may call."""
     tool_choice: Union[str, dict[str, Any], None] = None
@@ -121,7 +121,7 @@ class CompletionRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
     prompt: Union[str, list[Union[str, int]]]
     """The prompt: a text, or token ids."""
     logprobs: Optional[int] = None
-    """Alternatives told for each token."""
+    """Alternatives reported for each token."""
 
 
 def of_chat(given: ChatRequest, info: GeneratorInfo, most: int) -> GenerationRequest:
@@ -180,7 +180,7 @@ def of_completion(given: CompletionRequest, info: GeneratorInfo, most: int) -> G
 
 
 def choices_of(given: _Generation) -> int:
-    """How many answers are asked for.
+    """How many answers are requested.
 
     Raises:
         InvalidRequest: none, or more than one request may have.

@@ -59,7 +59,7 @@ class RerankResult(msgspec.Struct):
     relevance_score: float
     """How relevant it is, 0 to 1."""
     document: Union[Document, msgspec.UnsetType] = msgspec.UNSET
-    """The document, where it is asked for."""
+    """The document, where it is requested."""
 
 
 class RerankUsage(msgspec.Struct):

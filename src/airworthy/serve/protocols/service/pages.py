@@ -74,7 +74,7 @@ class ModelHealth(msgspec.Struct):
     upstreams: list[UpstreamHealth] = []
     """The servers behind it, where it is served by others."""
     signer: str = ""
-    """Who signed it, where signatures are asked for: a certificate's subject, or the hash of a public key."""
+    """Who signed it, where signatures are requested: a certificate's subject, or the hash of a public key."""
     batches_rows: str = ""
     """Whether rows of several requests run together: `yes`, or `no, because …`."""
 

@@ -13,7 +13,7 @@ from airworthy.serve.protocols.open_inference import rest
 from airworthy.serve.protocols.service import pages
 
 PROBE = Operation(Role.PUBLIC, limited=False)
-"""A page that probes read, whoever they are and however often."""
+"""A page that probes read, without limits."""
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 

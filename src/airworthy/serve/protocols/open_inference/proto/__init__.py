@@ -1,4 +1,4 @@
-"""The messages of the gRPC interface, made from compiled descriptors when they are asked for.
+"""The messages of the gRPC interface, made from compiled descriptors when they are requested.
 
 The descriptors live in a pool of their own: a client library of the same protocol in this process keeps its own, and
 no version of generated code has to fit the installed protobuf.
