@@ -34,7 +34,7 @@ class Idiom(NamedTuple):
 
 
 IDIOMS = (
-    Idiom("hold against", rf"\b(hold|holds|held|holding)\b{_GAP}\sagainst\b", "check, compare"),
+    Idiom("hold against", rf"\b(hold|holds|held|holding)\b(?:{_GAP})?\sagainst\b", "check, compare"),
     Idiom("tell", r"(?<!\{)\b(tell|tells|told|telling)\b", "report, name, list, say, show"),
     Idiom("what is no", r"\bwhat\s(is|are|was)\s(no|none|not\san?)\b", "the noun: NaN, invalid, missing"),
     Idiom("is none", r"\b(that|which)\s(is|are|was|were)\snone\b", "invalid, missing"),
@@ -54,7 +54,7 @@ Forecast Curve Entrance Bounds Terms Watch Refusal ComeBack Returns Bodies Calle
 FUNCTIONS = """digest_of turn_away come_in spare_the_collector conclude _conclude stand_ins misnamed many_tensors run_alone solo
 alone""".split()
 CONSTANTS = "EACH MOST LOOK FEW SHOWS".split()
-MODULES = "doors wishes release_digest misnamed stand_ins confined fitting many_tensors look infer given words".split()
+MODULES = "doors wishes release_digest misnamed stand_ins confined fitting many_tensors look infer words".split()
 
 
 class Use(NamedTuple):

@@ -27,7 +27,7 @@ GENERIC_NAMES = ("model", "pytorch_model", "onnx", "checkpoint", "weights")
 """File and folder names that say nothing; the folder above them names the model."""
 
 
-def conclude(
+def build_inspection(
     model: ModelInfo,
     *,
     defects: Iterable[Defect] = (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
@@ -54,7 +54,7 @@ def inspect_stand_in(path: Path, head: bytes, format_: str) -> Inspection | None
         files=files_of(path.parent, [(path, "")]),
     )
     reason = say("{path} is a Git LFS pointer", path=path.name) if pointer else say("{path} is damaged", path=path.name)
-    return conclude(
+    return build_inspection(
         model,
         defects=(defect,) if defect else (),
         pointers=(pointer,) if pointer else (),

@@ -92,7 +92,7 @@ def command(
     settings, catalogue = chosen.settings(path), catalogue_for(path)
     _only_here(fix, yes, unsafe, elsewhere=facts is not None or bool(given))
 
-    def look() -> Report[CheckAnswer]:
+    def run_check() -> Report[CheckAnswer]:
         with LateProgress() as progress:
             return check(
                 path,
@@ -106,9 +106,9 @@ def command(
                 catalogue=catalogue,
             )
 
-    report = look()
+    report = run_check()
     if fix:
-        report = _fixed(report, look, yes=yes, unsafe=unsafe)
+        report = _fixed(report, run_check, yes=yes, unsafe=unsafe)
     return finish(report, chosen.format, chosen.render(catalogue), settings.check)
 
 
@@ -144,7 +144,7 @@ def _only_here(fix: bool, yes: bool, unsafe: bool, *, elsewhere: bool) -> None:
 
 
 def _fixed(
-    report: Report[CheckAnswer], look: Callable[[], Report[CheckAnswer]], *, yes: bool, unsafe: bool
+    report: Report[CheckAnswer], run_check: Callable[[], Report[CheckAnswer]], *, yes: bool, unsafe: bool
 ) -> Report[CheckAnswer]:
     """The report after the remedies; what is done is reported on standard error as it happens."""
     import subprocess
@@ -164,7 +164,7 @@ def _fixed(
         # What a remedy prints belongs beside the questions: standard output is the report.
         return subprocess.run(command, shell=True, check=False, stdout=sys.stderr).returncode  # noqa: S602 - shown first
 
-    report, steps = fix(report, again=look, agree=agree, run=run, unsafe=unsafe)
+    report, steps = fix(report, again=run_check, agree=agree, run=run, unsafe=unsafe)
     for step in steps:
         rest = f": {step.detail}" if step.detail else ""
         _tell(f"{step.cause} {step.subject}: {say(step.outcome)}{rest}")

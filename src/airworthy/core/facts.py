@@ -19,7 +19,7 @@ SCHEMA = 1
 """The number that a facts file carries; it grows when an old reader would misread a new file."""
 
 NOT_LOOKED_AT = "it was not inspected"
-"""Why a fact is unknown that no probe was asked for."""
+"""Why a fact is unknown that no probe provides here."""
 
 
 class Known(msgspec.Struct, frozen=True):

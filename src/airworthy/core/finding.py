@@ -106,7 +106,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedies: tuple[Remedy, ...] = ()
     """Ways out, the best first."""
     standing: Standing | None = None
-    """What the facts say of it, for a finding from a log that facts were held against."""
+    """What the facts say of it, for a finding from a log that was checked against facts."""
     standing_why: str = ""
     """Why the facts say so, one line; empty where the evidence says it."""
     passed_over: str = ""

@@ -58,7 +58,7 @@ class Area(str, Enum):
     WEIGHTS = "weights"
     """The numbers in a model's files, which are read only when asked for."""
     OPERATORS = "operators"
-    """A model's operators held against targets, which is done only when asked for."""
+    """A model's operators checked on targets, which is done only on request."""
     TARGET = "target"
     """What is to be started: address, engine."""
     BATTERY = "battery"

@@ -1,4 +1,4 @@
-"""Before: will it work here? Facts of the host, of the model and of the target are held against the catalogue."""
+"""Before: will it work here? The catalogue is applied to facts of the host, the model and the target."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from airworthy.core.version import Version
 from airworthy.flows.answers.check import CheckAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
-from airworthy.flows.look import look
 from airworthy.flows.machine import machine_summary
+from airworthy.flows.serving_inspection import inspect_for_serving
 
 _NOT_SAID = f" is unknown: {NOT_LOOKED_AT}"
 """How the reason of a check ends that was skipped for want of a fact that was not given."""
@@ -218,7 +218,7 @@ def _foretold(results: tuple[CheckResult, ...], described: Mapping[str, Any]) ->
 
 def _inspect(model: str | Path, settings: Settings, progress: Progress) -> Inspection:
     with model_path(model) as path:
-        return look(path, settings, progress)
+        return inspect_for_serving(path, settings, progress)
 
 
 def _target(address: str, port: int, *, elsewhere: bool) -> Known | Unknown:

@@ -17,7 +17,7 @@ from airworthy.core.settings import Settings
 from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import STANDARD_INPUT
-from airworthy.recognition import Diagnosis, conclude, gone_through, unwrapped
+from airworthy.recognition import Diagnosis, diagnose_scan, gone_through, unwrapped
 from airworthy.recognition import diagnose as recognise
 from airworthy.recognition.scan import Scan
 from airworthy.recognition.text_index import text_index
@@ -213,13 +213,13 @@ def follow(
         if piece:
             scan.feed(piece)
             continue
-        diagnosis = conclude(scan, entries, facts)
+        diagnosis = diagnose_scan(scan, entries, facts)
         if diagnosis.findings and _is_news(diagnosis.findings[0], told):
             yield diagnosis_report(path, diagnosis)
             # What was reported is over: the next failure is one of its own.
             scan = scan.fresh()
     scan.close()
-    diagnosis = conclude(scan, entries, facts)
+    diagnosis = diagnose_scan(scan, entries, facts)
     if diagnosis.findings and _is_news(diagnosis.findings[0], told):
         yield diagnosis_report(path, diagnosis)
 
@@ -251,7 +251,7 @@ def diagnose_parts(
         scan = unwrapped(kept.whole, entries) or scan
     if facts is None and here and scan.hits:
         facts = _facts_for(entries.catalogue, scan.hits)
-    return conclude(scan, entries, facts)
+    return diagnose_scan(scan, entries, facts)
 
 
 class _First:

@@ -62,7 +62,7 @@ def inspect(
         settings: which causes are turned off; none when None.
         depth: what is read beyond headers: hashes, the health of weights, differences from a reference.
         looking: what is made of it: a safe copy of its tensors.
-        against: the targets that its operators are held against; none when None.
+        against: the targets that its operators are checked on; none when None.
         progress: receives the stages.
         catalogue: the causes that are asked; those of the place by default: of this installation and of the project.
 

@@ -17,7 +17,7 @@ from airworthy.core.settings import Settings
 from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
-from airworthy.flows.look import look
+from airworthy.flows.serving_inspection import inspect_for_serving
 from airworthy.flows.up import plan, served_name
 from airworthy.flows.upstreams import find, is_url, key_given
 from airworthy.flows.upstreams import plans as upstream_plans
@@ -114,7 +114,7 @@ def prepare(
             _add(plans, upstream_plans(find(path, name, settings, key_given())))
             continue
         with model_path(path) as file:
-            inspection = look(file, settings, progress)
+            inspection = inspect_for_serving(file, settings, progress)
         known = facts.merged(inspection.facts)
         causes = catalogue or catalogue_for(path)
         results += predict(known, causes, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)

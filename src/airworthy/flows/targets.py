@@ -1,4 +1,4 @@
-"""A model's operators held against targets: tables first, and what an installed runtime really assigns where asked."""
+"""A model's operators checked on targets: tables first, and what an installed runtime really assigns where asked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SizeInvalid(AirworthyError):
 
 @dataclass(frozen=True)
 class Against:
-    """What a model's operators are held against."""
+    """The targets that a model's operators are checked on."""
 
     targets: tuple[str, ...]
     """Names of targets."""
@@ -129,7 +129,7 @@ def _held(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unheld(model: ModelInfo, wanted: Sequence[str]) -> list[str]:
-    """Targets that a model of this format is not held against."""
+    """Targets that a model of this format is not checked on."""
     known = TARGETS if model.entry_format == "onnx" else tuple(ATEN_TARGETS)
     return [name for name in wanted if name not in known]
 

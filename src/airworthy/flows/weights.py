@@ -36,7 +36,7 @@ class NothingToFit(AirworthyError):
     """A model without a list of the tensors that it should have."""
 
     code = "nothing-to-fit"
-    message = "the names in {path} are held against nothing: {reason}"
+    message = "the names in {path} cannot be compared: {reason}"
     hint = "give a model that loads: --compare REFERENCE"
 
 
@@ -49,13 +49,13 @@ class Depth:
     health: bool = False
     """Whether weights are measured."""
     manifest: str = ""
-    """A list of hashes that files are held against; `hub` for what a hub's cache says."""
+    """A list of hashes that files are compared with; `hub` for what a hub's cache says."""
     write_manifest: str = ""
     """A file that is written with the hashes; `-` is no such file."""
     compare: str = ""
-    """A model whose weights these are held against."""
+    """A model whose weights these are compared with."""
     keys: bool = False
-    """Whether names and sizes of tensors are held against those that the configuration asks for."""
+    """Whether names and sizes of tensors are compared with those that the configuration asks for."""
 
     @property
     def reads_weights(self) -> bool:

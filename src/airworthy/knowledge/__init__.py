@@ -85,7 +85,7 @@ class Knowledge:
     first_with_model_type = staticmethod(transformers.first_with)
     quantisation = staticmethod(transformers.quantisation)
     libraries = staticmethod(packages.libraries)
-    stand_ins = staticmethod(packages.stand_ins)
+    same_module_distributions = staticmethod(packages.same_module_distributions)
     floors = staticmethod(packages.floors)
     insistent = staticmethod(packages.insistent)
     cache_size = staticmethod(cache.size)

@@ -28,9 +28,9 @@ TARGETS = (
     "directml",
     "webgpu",
 )
-"""The targets that ONNX graphs are held against, by the names that users give."""
+"""The targets that ONNX graphs are checked on, by the names that users give."""
 ATEN_TARGETS = {"cpu": "c", "cuda": "g", "rocm": "g", "mps": "m"}
-"""The targets that PyTorch programs are held against → the letter of the dispatch key; ROCm answers to CUDA's."""
+"""The targets that PyTorch programs are checked on → the letter of the dispatch key; ROCm answers to CUDA's."""
 COMPOSITE = "*"
 """The letter of an operator that is made of others on every back end."""
 

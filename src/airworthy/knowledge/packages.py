@@ -53,7 +53,7 @@ def libraries() -> tuple[Library, ...]:
     return rows("variants", "library", Library)
 
 
-def stand_ins(distribution: str) -> tuple[str, ...]:
+def same_module_distributions(distribution: str) -> tuple[str, ...]:
     """The distributions that bring the same module as one does, that one among them; empty for most."""
     return next((row.distributions for row in libraries() if distribution in row.distributions), ())
 

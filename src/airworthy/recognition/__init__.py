@@ -97,7 +97,7 @@ def diagnose(
     scan = gone_through(pieces, entries)
     if not scan.hits and len(data) <= PIECE:
         scan = unwrapped(data, entries) or scan
-    return conclude(scan, entries, facts, known=known)
+    return diagnose_scan(scan, entries, facts, known=known)
 
 
 def gone_through(pieces: Iterable[bytes], entries: TextIndex) -> Scan:
@@ -121,7 +121,7 @@ def unwrapped(data: bytes, entries: TextIndex) -> Scan | None:
     return scan if scan.hits else None
 
 
-def conclude(
+def diagnose_scan(
     scan: Scan,
     entries: TextIndex,
     facts: Facts | None = None,
@@ -248,4 +248,4 @@ def _unknown(scan: Scan, entries: TextIndex) -> Unknown | None:
     return Unknown(line=found.number, text=found.text, template=found.template, guesses=guesses)
 
 
-__all__ = ["Diagnosis", "Guess", "Unknown", "conclude", "diagnose", "gone_through", "unwrapped"]
+__all__ = ["Diagnosis", "Guess", "Unknown", "diagnose", "diagnose_scan", "gone_through", "unwrapped"]

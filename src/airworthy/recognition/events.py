@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-MOST = 16 * 1024 * 1024
+MAX_EVENTS_BYTES = 16 * 1024 * 1024
 """Bytes that are taken for a document; more is read as plain lines."""
 
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -20,7 +20,7 @@ _STATES = ("waiting", "terminated", "running")
 def plain(text: str) -> str:
     """The text as lines; what is neither JSON nor YAML of a cluster stays as it is."""
     head = text.lstrip("\ufeff \t\r\n")
-    if len(text) > MOST:
+    if len(text) > MAX_EVENTS_BYTES:
         return text
     if head.startswith(("{", "[")):
         try:

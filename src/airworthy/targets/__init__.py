@@ -1,1 +1,1 @@
-"""What will run a graph: its operators held against what targets have, the arithmetic that leaves, the borders."""
+"""What will run a graph: its operators checked on targets, the arithmetic that leaves, the borders."""

@@ -1,4 +1,4 @@
-"""PyTorch programs: their operators held against the back ends that have kernels of their own for them."""
+"""PyTorch programs: their operators checked on the back ends that have kernels of their own for them."""
 
 from __future__ import annotations
 

@@ -318,5 +318,5 @@ def test_modules_that_moved() -> None:
 def test_stand_ins_are_listed_once() -> None:
     names = [name for library in KNOWN.libraries() for name in library.distributions]
     assert len(names) == len(set(names))
-    assert "onnxruntime-gpu" in KNOWN.stand_ins("onnxruntime")
-    assert KNOWN.stand_ins("requests") == ()
+    assert "onnxruntime-gpu" in KNOWN.same_module_distributions("onnxruntime")
+    assert KNOWN.same_module_distributions("requests") == ()

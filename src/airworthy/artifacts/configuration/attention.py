@@ -10,7 +10,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import AttentionCache
 
 SOURCE = "config.json"
-MOST = 1 << 30
+MAX_CONFIGURED_NUMBER = 1 << 30
 """The largest number that is taken for one."""
 _MIXED = ("hybrid_override_pattern", "attn_layer_period", "layers_block_type", "full_attention_interval", "ssm_cfg")
 """Settings of models some of whose layers keep something else, in ways of their own."""
@@ -83,4 +83,4 @@ def _size(config: dict[str, Any]) -> int:
 
 def _number(config: dict[str, Any], *names: str) -> int:
     found = (config[name] for name in names if type(config.get(name)) is int)
-    return next((number for number in found if 0 < number < MOST), 0)
+    return next((number for number in found if 0 < number < MAX_CONFIGURED_NUMBER), 0)

@@ -129,7 +129,7 @@ _TOKENIZERS = re.compile(
 )
 _QUANTISED_BY_FLAGS = ("load_in_8bit", "load_in_4bit", "_load_in_8bit", "_load_in_4bit")
 _LONGEST = 200
-_MOST = 20
+_MAX_NAMES = 20
 
 
 def read_configuration(folder: Path, config: dict[str, Any], settings: dict[str, Any]) -> ModelConfiguration:
@@ -150,7 +150,7 @@ def read_configuration(folder: Path, config: dict[str, Any], settings: dict[str,
         model_type=_text(config.get("model_type")),
         architectures=tuple(_names(config.get("architectures"))),
         transformers=writer,
-        remote_code=tuple(dict.fromkeys(code))[:_MOST],
+        remote_code=tuple(dict.fromkeys(code))[:_MAX_NAMES],
         quantization=_quantization(config),
         tokenizer_files=_tokenizer_files(folder),
     )
@@ -165,8 +165,8 @@ def _names(value: Any) -> list[str]:
     found = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(found, list):
         return []
-    flat = [name for each in found[:_MOST] for name in (each if isinstance(each, list) else [each])]
-    return [name[:_LONGEST] for name in flat[:_MOST] if isinstance(name, str)]
+    flat = [name for each in found[:_MAX_NAMES] for name in (each if isinstance(each, list) else [each])]
+    return [name[:_LONGEST] for name in flat[:_MAX_NAMES] if isinstance(name, str)]
 
 
 def _quantization(config: dict[str, Any]) -> str:
@@ -187,7 +187,7 @@ def _tokenizer_files(folder: Path) -> tuple[str, ...]:
         names = sorted(name for name in os.listdir(folder) if _TOKENIZERS.fullmatch(name))  # noqa: PTH208 - names only
     except OSError:
         return ()
-    return tuple(names[:_MOST])
+    return tuple(names[:_MAX_NAMES])
 
 
 class _Reader:

@@ -25,7 +25,7 @@ _BLANK = re.compile(_SPACE)
 _COLON = re.compile(rb'"' + _SPACE + rb":" + _SPACE)
 _AFTER = re.compile(_SPACE + rb"([,}])")
 _METADATA = b"__metadata__"
-MOST = 1 << 63
+MAX_OFFSET = 1 << 63
 """What offsets stay below."""
 
 Judge = Callable[[str, Any], "TensorInfo | str"]
@@ -155,7 +155,7 @@ def parse(raw: bytes, judge: Judge, most_problems: int) -> Parsed:
                 kind is not None
                 and place
                 and len(place) == 2
-                and 0 <= place[0] < MOST
+                and 0 <= place[0] < MAX_OFFSET
                 and place[1] - place[0] == kind[1]
             ):
                 add(begin, len(written), place[0], kind[0], kind[1])

@@ -54,7 +54,7 @@ def scan(file: Bounded, member: str, *, weights_only: bool = False) -> Scan:
     Args:
         file: stands at the pickle's beginning.
         member: what the imports are described to be of.
-        weights_only: whether names are also held against what `torch.load(weights_only=True)` takes.
+        weights_only: whether names are also compared with what `torch.load(weights_only=True)` takes.
     """
     start = file.tell()
     found = _follow(file, member, weights_only, arrays=False)

@@ -9,7 +9,7 @@ from airworthy.artifacts.encryption.awenc import header as old_header
 from airworthy.artifacts.encryption.awenc.unseal import read_prefix
 from airworthy.artifacts.encryption.errors import EncryptionError, HeaderDamaged, NotEncrypted
 from airworthy.artifacts.encryption.models import read_header
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -62,7 +62,7 @@ class Encrypted:
             metadata=metadata,
         )
         hidden = Unknown(say("it is encrypted"))
-        return conclude(
+        return build_inspection(
             model,
             defects=defects,
             imports=hidden,

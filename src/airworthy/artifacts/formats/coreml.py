@@ -16,7 +16,7 @@ from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, W
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
 from airworthy.artifacts.formats.interface import HEAD
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, inspect_stand_in, pointer_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -186,7 +186,7 @@ class CoreMl:
                 return stand_in
             model = _Model(source)
             own = _begins(model.wire, source.size)
-        return _conclude(path, path, model, [(path, self.name)], [], [], own)
+        return _build_inspection(path, path, model, [(path, self.name)], [], [], own)
 
 
 def _begins(wire: Wire, size: int) -> bool:
@@ -224,7 +224,7 @@ class CoreMlPackage:
         entry = _root(path, defects, pointers)
         files = [(each, self.name if each == entry else "") for each in walk(path)]
         if entry is None:
-            return _conclude(path, path / MANIFEST, None, files, defects, pointers, True)
+            return _build_inspection(path, path / MANIFEST, None, files, defects, pointers, True)
         try:
             with Source(entry) as source:
                 head = source.read(0, POINTER_LIMIT * 8)
@@ -233,11 +233,11 @@ class CoreMlPackage:
                 elif defect := defect_in(entry.relative_to(path).as_posix(), head):
                     defects.append(defect)
                 else:
-                    return _conclude(path, entry, _Model(source), files, defects, pointers, True)
+                    return _build_inspection(path, entry, _Model(source), files, defects, pointers, True)
         except OSError:
             detail = say("{manifest} names {name}, which is not there", manifest=MANIFEST, name=entry.name)
             defects.append(Defect(member=entry.name, kind="missing", detail=detail))
-        return _conclude(path, entry, None, files, defects, pointers, True)
+        return _build_inspection(path, entry, None, files, defects, pointers, True)
 
 
 class _Item(msgspec.Struct):
@@ -284,7 +284,7 @@ def _root(folder: Path, defects: list[Defect], pointers: list[LfsPointer]) -> Pa
     return folder / "Data" / root.path
 
 
-def _conclude(
+def _build_inspection(
     path: Path,
     entry: Path,
     found: _Model | None,
@@ -321,7 +321,7 @@ def _conclude(
     )
     version = found.version if found else 0
     unread = Unknown(say("{file} is damaged before its version", file=entry.name))
-    return conclude(
+    return build_inspection(
         model,
         defects=defects,
         pointers=pointers,

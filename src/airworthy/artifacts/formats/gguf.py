@@ -23,7 +23,7 @@ from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core import keys
 from airworthy.core.facts import Unknown
@@ -81,7 +81,7 @@ class Gguf:
             if stand_in is not None:
                 return stand_in
             contents = read_contents(source)
-        return _conclude(path, contents)
+        return _build_inspection(path, contents)
 
 
 def read_contents(source: Source) -> Contents:
@@ -247,7 +247,7 @@ def _parts(path: Path, contents: Contents) -> tuple[list[Path], list[Defect]]:
     return paths, defects
 
 
-def _conclude(path: Path, contents: Contents) -> Inspection:
+def _build_inspection(path: Path, contents: Contents) -> Inspection:
     paths, defects = _parts(path, contents)
     metadata = contents.metadata
     tensors = 0
@@ -292,7 +292,7 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         metadata=metadata | ({"byte order": "big"} if contents.big_endian else {}),
     )
     versions = (FormatVersion(kind="gguf", version=contents.version),)
-    inspection = conclude(
+    inspection = build_inspection(
         model,
         defects=defects,
         versions=versions if contents.version else Unknown(say("{file} is damaged before its version", file=path.name)),

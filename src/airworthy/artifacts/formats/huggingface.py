@@ -15,7 +15,7 @@ from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import links_out, names
 from airworthy.artifacts.formats.interface import Format
 from airworthy.artifacts.formats.registry import FORMATS
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core import keys
 from airworthy.core.facts import Known, Unknown
@@ -140,7 +140,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
     code = found.facts.get_value(keys.MODEL_CODE, ())
     code += tuple(each for each in companions.code if each not in code)
     imports, versions = found.facts.fact(keys.MODEL_PICKLE_IMPORTS), found.facts.fact(keys.MODEL_FORMAT_VERSIONS)
-    inspection = conclude(
+    inspection = build_inspection(
         model,
         defects=defects,
         pointers=pointers,
@@ -220,7 +220,9 @@ def _join_shards(folder: Path, index: Path, format_: str) -> Inspection:
     # One shard that can't be read leaves the names open, unless another one already decides.
     return _merge(
         folder,
-        conclude(model, defects=defects, pointers=pointers, imports=unread if unread and not refused else joined),
+        build_inspection(
+            model, defects=defects, pointers=pointers, imports=unread if unread and not refused else joined
+        ),
     )
 
 

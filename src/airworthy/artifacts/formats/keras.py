@@ -17,7 +17,7 @@ from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.keras_code import acting_parts
 from airworthy.artifacts.formats.keras_config import described, read_inputs
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -99,7 +99,7 @@ class Hdf5:
                 contents.configure(training, path.name, compiled=True)
         elif file.problems or file.unread:
             contents.code = Unknown(say("not all of {file} can be read", file=path.name))
-        return _conclude(path, self.name, contents, head.startswith(MAGIC))
+        return _build_inspection(path, self.name, contents, head.startswith(MAGIC))
 
 
 class Keras:
@@ -143,7 +143,7 @@ class Keras:
                     contents.damaged(name, Damaged("missing" if whole else "structure", detail))
         if "config.json" not in by_name:
             contents.code = Unknown(say("the configuration of {member} cannot be read", member=path.name))
-        return _conclude(path, self.name, contents, whole)
+        return _build_inspection(path, self.name, contents, whole)
 
 
 def _begins_as_json(head: bytes) -> bool:
@@ -189,7 +189,7 @@ def _opened(source: Source, member: Member) -> Source:
     return Held(read_member(source, member, MOST_HELD), member.name)
 
 
-def _conclude(path: Path, format_: str, contents: _Contents, by_content: bool) -> Inspection:
+def _build_inspection(path: Path, format_: str, contents: _Contents, by_content: bool) -> Inspection:
     weights: Counter[str] = Counter()
     datasets = contents.weights.datasets if contents.weights else []
     parameters = 0
@@ -220,7 +220,7 @@ def _conclude(path: Path, format_: str, contents: _Contents, by_content: bool) -
         operators=tuple(Operator("keras", name, count) for name, count in layers.counts.most_common()),
         metadata=metadata,
     )
-    return conclude(model, defects=contents.defects, code=contents.code, by_content=by_content)
+    return build_inspection(model, defects=contents.defects, code=contents.code, by_content=by_content)
 
 
 def stored(path: Path) -> Iterator[Stored]:

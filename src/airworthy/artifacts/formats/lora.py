@@ -11,7 +11,7 @@ from airworthy.artifacts.configuration.companions import CONFIG_LIMIT
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
 from airworthy.artifacts.formats.registry import FORMATS
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import defect_in, pointer_in
 from airworthy.core import keys
 from airworthy.core.facts import Facts, Known
@@ -68,7 +68,7 @@ class Lora:
             datatypes=found.model.datatypes if found else {},
             metadata={name: text for name, text in told.items() if text},
         )
-        made = conclude(model, defects=defects, pointers=pointers, code=code)
+        made = build_inspection(model, defects=defects, pointers=pointers, code=code)
         return Inspection(model, Facts(made.facts.merged(_pickled(found))))
 
 

@@ -21,7 +21,7 @@ from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive, read_member, read_start
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -113,7 +113,7 @@ class Numpy:
             versions={"npy": versions[-1]} if versions else {},
         )
         unread = Unknown(say("{file} is damaged before its version", file=path.name))
-        return conclude(
+        return build_inspection(
             model,
             defects=reader.defects,
             imports=dict.fromkeys(reader.imports),

@@ -16,7 +16,7 @@ from airworthy.artifacts.encodings.datatypes import ONNX, ElementType
 from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, WireError, signed
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in, pointer_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -96,7 +96,7 @@ class Onnx:
             if stand_in is not None:
                 return stand_in
             graph = read_graph(source)
-        return _conclude(path, graph, self.recognises(path, b"\x08"))
+        return _build_inspection(path, graph, self.recognises(path, b"\x08"))
 
 
 def read_graph(source: Source) -> Graph:
@@ -357,7 +357,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def _conclude(path: Path, graph: Graph, by_content: bool) -> Inspection:
+def _build_inspection(path: Path, graph: Graph, by_content: bool) -> Inspection:
     companions = find_companions(path)
     files = [(path, Onnx.name)]
     defects = [*graph.defects, *companions.defects]
@@ -405,7 +405,7 @@ def _conclude(path: Path, graph: Graph, by_content: bool) -> Inspection:
         dimensions=companions.dimensions,
         metadata=graph.metadata,
     )
-    return conclude(
+    return build_inspection(
         model,
         defects=defects,
         pointers=pointers,

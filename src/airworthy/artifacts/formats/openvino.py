@@ -16,7 +16,7 @@ from airworthy.artifacts.encodings.datatypes import ElementType
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, inspect_stand_in, pointer_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -205,7 +205,7 @@ class OpenVino:
             versions={"openvino-ir": net.version} if net.version else {},
         )
         unread = Unknown(say("{file} is damaged before its version", file=path.name))
-        return conclude(
+        return build_inspection(
             model,
             defects=defects,
             pointers=pointers,

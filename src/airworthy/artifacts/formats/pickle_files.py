@@ -18,7 +18,7 @@ from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
 from airworthy.artifacts.encodings.pickles import Scan, is_one_value, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.interface import HEAD
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
@@ -133,7 +133,7 @@ class Pickle:
             producer=family,
             metadata={"packed": how} if how else {},
         )
-        return conclude(model, defects=defects, imports=tuple(dict.fromkeys(imports)), by_content=own)
+        return build_inspection(model, defects=defects, imports=tuple(dict.fromkeys(imports)), by_content=own)
 
 
 def is_torch(head: bytes) -> bool:

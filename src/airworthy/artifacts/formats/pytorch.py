@@ -30,7 +30,7 @@ from airworthy.artifacts.encodings.zips import (
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.pickle_files import LEGACY_MAGIC, MOST_PICKLES, is_torch
 from airworthy.artifacts.formats.torch_export import read_exported
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo, Operator
@@ -115,7 +115,7 @@ class PyTorch:
                 return stand_in
             with path.open("rb") as pickle:
                 contents = read_contents(source, pickle)
-        return _conclude(path, contents)
+        return _build_inspection(path, contents)
 
 
 def read_contents(source: Source, pickle: io.BufferedReader) -> Contents:
@@ -371,7 +371,7 @@ def _check_legacy_storages(source: Source, start: int, contents: Contents) -> No
         contents.damaged(source.name, "truncated", detail, source.size)
 
 
-def _conclude(path: Path, contents: Contents) -> Inspection:
+def _build_inspection(path: Path, contents: Contents) -> Inspection:
     weights, parameters = _count(contents.storages)
     for _, datatype, shape, size in contents.weights:
         weights[datatype] = weights.get(datatype, 0) + size
@@ -388,7 +388,7 @@ def _conclude(path: Path, contents: Contents) -> Inspection:
         datatypes=weights,
         metadata=contents.metadata,
     )
-    return conclude(
+    return build_inspection(
         model,
         defects=contents.defects,
         imports=tuple(dict.fromkeys(contents.imports)),

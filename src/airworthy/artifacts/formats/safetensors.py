@@ -19,7 +19,7 @@ from airworthy.artifacts.encodings.header_index import Tensors, parse
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo, TensorInfo
@@ -78,7 +78,7 @@ class Safetensors:
             datatypes=weights,
             metadata=header.metadata,
         )
-        return conclude(model, defects=header.defects, by_content=self.recognises(path, head))
+        return build_inspection(model, defects=header.defects, by_content=self.recognises(path, head))
 
 
 def count(tensors: Iterable[TensorInfo]) -> tuple[dict[str, int], int]:

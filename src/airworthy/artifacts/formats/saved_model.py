@@ -206,7 +206,7 @@ class SavedModel:
         )
         version = graph.version if graph else 0
         unread = Unknown(say("{file} is damaged before its version", file=GRAPH))
-        return conclude(
+        return build_inspection(
             model,
             defects=defects,
             pointers=pointers,

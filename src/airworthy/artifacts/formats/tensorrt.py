@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.interface import HEAD
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -66,7 +66,7 @@ class TensorRT:
             metadata={"tensorrt": told} if told else {},
         )
         unread = Unknown(say("its header does not say the version of TensorRT"))
-        return conclude(
+        return build_inspection(
             model,
             defects=defects,
             versions=(FormatVersion(kind="tensorrt", domain=told, version=major),) if told else unread,

@@ -16,7 +16,7 @@ from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import inspect_stand_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
@@ -171,7 +171,7 @@ class TfLite:
         defects = [Defect(member=path.name, kind=e.kind, detail=e.detail, offset=e.offset) for e in found.problems]
         versions = (FormatVersion(kind="tflite", version=found.version),)
         unread = Unknown(say("{file} is damaged before its version", file=path.name))
-        return conclude(
+        return build_inspection(
             model,
             defects=defects,
             versions=versions if found.version else unread,

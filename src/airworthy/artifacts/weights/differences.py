@@ -39,7 +39,7 @@ def differ(
 
     Args:
         stored: our tensors.
-        reference: those that they are held against.
+        reference: those that they are compared with.
         mapping: what the reference calls some of ours.
 
     Raises:

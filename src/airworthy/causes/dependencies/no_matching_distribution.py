@@ -52,7 +52,7 @@ CAUSE = Cause(
     severity=Severity.ERROR,
     uses=(PYTHON_VERSION,),
     message="there is no {requirement} for this Python and platform on this index",
-    unpredictable="what an index holds is known only by asking it; what is planned (`--given`) is held against tables",
+    unpredictable="what an index holds is known only by asking it; what is planned (`--given`) is checked with tables",
     signatures=(
         Signature("PackagesNotFoundError: The following packages are not available"),
         Signature("ResolvePackageNotFound"),

@@ -146,7 +146,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     for need in needs(facts):
         if need.name in installed or need.name.startswith(_TOLD_BY_OTHERS):
             continue
-        if installed & set(known.stand_ins(need.name)):
+        if installed & set(known.same_module_distributions(need.name)):
             continue  # another build of the same library
         missing.setdefault(need.name, []).append(need.by.name)
         wanted.setdefault(need.name, need.text)

@@ -221,7 +221,7 @@ def _share(share: float) -> str:
 
 
 def _shown(gaps: list[OperatorGap], facts: Facts) -> Evidence:
-    """The table that a target was held against, and what of the model isn't in it."""
+    """The table that a target was checked with, and what of the model isn't in it."""
     used: Any = [{"operator": gap.operator, "types": list(gap.types), "nodes": gap.nodes} for gap in gaps]
     if gaps[0].reason == "sizes":
         used = list(gaps[0].sizes)

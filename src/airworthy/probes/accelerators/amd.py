@@ -12,7 +12,7 @@ from airworthy.core.values import Device
 from airworthy.core.version import Version
 from airworthy.probes.accelerators.pci import on_bus
 from airworthy.probes.accelerators.rocm_json import parse_cards
-from airworthy.probes.accelerators.smi import output, sign
+from airworthy.probes.accelerators.smi import detect_device, output
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.seam.host import Host, HostError
 
@@ -35,7 +35,7 @@ def read(host: Host) -> Reading:
     yield ROCM_VERSION, _rocm(host)
     # The drivers of DCUs make the same node beside their own, with no AMD device behind it.
     nodes = () if host.exists("/dev/mkfd") else ("/dev/kfd",)
-    where, absent = sign(host, VENDOR, ("03", "12"), nodes, "AMD")
+    where, absent = detect_device(host, VENDOR, ("03", "12"), nodes, "AMD")
     if absent is not None:
         yield AMD_DEVICES, absent
         yield AMD_DRIVER, absent

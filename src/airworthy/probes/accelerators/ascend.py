@@ -9,7 +9,7 @@ from airworthy.core.keys import ASCEND_CANN, ASCEND_DEVICES, ASCEND_DRIVER, ASCE
 from airworthy.core.messages import say
 from airworthy.core.values import Device
 from airworthy.core.version import Version
-from airworthy.probes.accelerators.smi import MIB, MOST_LINES, Told, find, output, sign, version_fact
+from airworthy.probes.accelerators.smi import MIB, MOST_LINES, Told, detect_device, find, output, version_fact
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.seam.host import Host, HostError
 
@@ -27,7 +27,7 @@ def read(host: Host) -> Reading:
     yield ASCEND_NNAL, _nnal(host)
     yield ASCEND_NNAL_ABI, _nnal_abi(host)
     # Huawei's management controller is a display device of the same vendor: only accelerators count.
-    where, absent = sign(host, "19e5", ("12",), NODES, "Ascend")
+    where, absent = detect_device(host, "19e5", ("12",), NODES, "Ascend")
     if absent is not None:
         yield ASCEND_DEVICES, absent
         yield ASCEND_DRIVER, absent

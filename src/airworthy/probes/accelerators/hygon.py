@@ -5,7 +5,7 @@ from __future__ import annotations
 from airworthy.core.facts import Known, Unknown
 from airworthy.core.keys import HYGON_DEVICES, HYGON_DRIVER, HYGON_SDK
 from airworthy.probes.accelerators.rocm_json import parse_cards
-from airworthy.probes.accelerators.smi import find, output, sign, version_fact
+from airworthy.probes.accelerators.smi import detect_device, find, output, version_fact
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.seam.host import Host, HostError
 
@@ -16,7 +16,7 @@ DTK = "/opt/dtk/.info/version"
 
 def read(host: Host) -> Reading:
     """Read devices, driver and DTK."""
-    where, absent = sign(host, "1d94", ("03", "12", "0b40"), ("/dev/hydcu", "/dev/mkfd"), "Hygon DCU")
+    where, absent = detect_device(host, "1d94", ("03", "12", "0b40"), ("/dev/hydcu", "/dev/mkfd"), "Hygon DCU")
     if absent is not None:
         for key in PROBE.provides:
             yield key, absent

@@ -13,7 +13,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import Device
 from airworthy.core.version import Version
 from airworthy.probes.accelerators.pci import on_bus
-from airworthy.probes.accelerators.smi import output, sign
+from airworthy.probes.accelerators.smi import detect_device, output
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.seam.host import Host, HostError
 
@@ -23,7 +23,7 @@ MODULES = ("xe", "i915")
 
 def read(host: Host) -> Reading:
     """Read devices, driver and Level Zero."""
-    _, absent = sign(host, VENDOR, ("03", "12"), (), "Intel")
+    _, absent = detect_device(host, VENDOR, ("03", "12"), (), "Intel")
     if absent is not None:
         for key in PROBE.provides:
             yield key, absent

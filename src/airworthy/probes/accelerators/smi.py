@@ -75,7 +75,7 @@ def probe(tool: Tool) -> Probe:
     """The probe of a vendor whose tool reports everything."""
 
     def read(host: Host) -> Reading:
-        where, absent = sign(host, tool.pci, tool.kinds, tool.nodes, tool.maker)
+        where, absent = detect_device(host, tool.pci, tool.kinds, tool.nodes, tool.maker)
         if absent is not None:
             for key in tool.provides:
                 yield key, absent
@@ -94,7 +94,7 @@ def probe(tool: Tool) -> Probe:
     return Probe(tool.vendor, tool.provides, read)
 
 
-def sign(
+def detect_device(
     host: Host, pci: str, kinds: tuple[str, ...], nodes: tuple[str, ...], maker: str
 ) -> tuple[str, Absent | Unknown | None]:
     """What says that there is a device; or, in its place, the fact that there is none or that it can't be determined.

@@ -64,7 +64,7 @@ def targets_view(matrix: dict[str, Any], *, verbose: bool) -> Iterator[Line]:
         yield line((text, "dim"), indent=2)
     if matrix["unheld"]:
         yield line(
-            (say("not held against {names}: no table for this format", names=tuple(matrix["unheld"])), "dim"), indent=2
+            (say("not checked on {names}: no table for this format", names=tuple(matrix["unheld"])), "dim"), indent=2
         )
     if verbose:
         for share in shares:

@@ -1,7 +1,7 @@
 """Answers kept in Redis, for other processes and the next start; the one file that imports its client.
 
 Redis never makes a request fail, nor wait longer than its time limit: where it is down, slow or wrong, the model
-answers. What comes back is typed data that is held against the key it was kept under, so that neither a mixed-up
+answers. What comes back is typed data that is compared with the key it was kept under, so that neither a mixed-up
 connection nor a damaged value can become another caller's answer.
 """
 

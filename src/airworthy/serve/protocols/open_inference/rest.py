@@ -310,7 +310,7 @@ def _tensor_config(spec: TensorSpec, *, batched: bool) -> TensorConfig:
 
 
 def check_declared(name: str, datatype: str, shape: Sequence[int]) -> None:
-    """Hold against all models what a request says of a tensor.
+    """Check with all models what a request says of a tensor.
 
     Raises:
         BadTensor: no such element type, or no such shape.

@@ -36,7 +36,7 @@ class RerankRequest(msgspec.Struct):
     model: str
     """The model's name."""
     query: str
-    """What the documents are held against."""
+    """The text that the documents are compared with."""
     documents: list[Union[str, Document]]
     """The documents, 1 to 1000."""
     top_n: Union[Annotated[int, msgspec.Meta(ge=1)], None] = None

@@ -20,7 +20,7 @@ NOT_ALL = "signature-not-all"
 """What is wrong where a file was signed and the model is more than that file."""
 
 
-def look(path: Path, settings: Settings, progress: Progress) -> Inspection:
+def inspect_for_serving(path: Path, settings: Settings, progress: Progress) -> Inspection:
     """What a model is, by the settings that hold for it.
 
     Where a signature is requested, the fact `model.signature` says whether one by that key holds. An encrypted model
