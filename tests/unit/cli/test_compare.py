@@ -42,7 +42,7 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: p
     world.use(monkeypatch)
     assert main(["facts", "--compare", saved(tmp_path / "works", "570.86"), "here", "--format", "text"]) == 0
     out = capsys.readouterr().out
-    assert "unknown: it was not looked at" in out
+    assert "unknown: it was not inspected" in out
 
 
 @pytest.mark.parametrize(

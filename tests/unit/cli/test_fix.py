@@ -69,7 +69,7 @@ def test_unsafe_ones_only_when_told(
     [
         (["--yes"], "give --fix too"),
         (["--fix", "--yes", "--given", "gpu=T4"], "--fix works on this machine"),
-        (["--fix"], "nobody is at the terminal"),
+        (["--fix"], "standard input is not a terminal"),
     ],
 )
 def test_what_is_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

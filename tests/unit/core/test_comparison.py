@@ -117,7 +117,7 @@ def test_sides_on_which_nothing_is_there_or_known() -> None:
     (hidden,) = compare(facts({keys.NVIDIA_DEVICES: (H100,)}), facts({keys.NVIDIA_DEVICES: Unknown("it hangs")}))
     assert (hidden.second, hidden.note) == (None, "it hangs")
     (unasked,) = compare(facts({}), facts({keys.OS_NAME: "Debian"}))
-    assert (unasked.first, unasked.second, unasked.note) == (None, "Debian", "it was not looked at")
+    assert (unasked.first, unasked.second, unasked.note) == (None, "Debian", "it was not inspected")
 
 
 def test_instructions_are_told_by_what_is_missing() -> None:

@@ -63,7 +63,7 @@ def test_fault_of_a_probe_is_unknown_for_users_and_raised_in_tests() -> None:
 
 
 def test_unread_fact_is_unknown() -> None:
-    assert gather(FakeHost(), [probe(silent)]).fact(CPU_CORES) == Unknown("the probe cpu did not tell")
+    assert gather(FakeHost(), [probe(silent)]).fact(CPU_CORES) == Unknown("the probe cpu did not say")
 
 
 def test_undeclared_fact_is_dropped_for_users_and_raised_in_tests() -> None:

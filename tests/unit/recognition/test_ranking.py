@@ -144,7 +144,7 @@ def test_facts_say_which() -> None:
         Standing.CONFIRMED,
         Standing.UNDECIDED,
     )
-    assert "it was not looked at" in open_.standing_why
+    assert "it was not inspected" in open_.standing_why
     assert diagnose(text).findings[0].standing is None
 
 

@@ -116,7 +116,7 @@ def test_what_cannot_be_asked_is_said(
 def test_weights_alone_have_no_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = models.safetensors(tmp_path / "m.safetensors", {"w": models.LINEAR_WEIGHT})
     assert main(["inspect", str(path), "--targets", "cpu"]) == 2
-    assert "holds no graph that is held against targets" in capsys.readouterr().err
+    assert "holds no graph that can be checked on targets" in capsys.readouterr().err
 
 
 def test_a_damaged_graph_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

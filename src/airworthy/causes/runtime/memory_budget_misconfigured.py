@@ -1,4 +1,4 @@
-"""The share of memory that the server is configured to use cannot be met, or leaves nothing for the cache.
+"""The share of memory that a server is configured to use cannot be met, or leaves no cache.
 
 ## What happens
 
