@@ -1,8 +1,8 @@
-"""A lint of the vocabulary: idioms that only their authors understand, names that were replaced, class names with two meanings.
+"""A lint of the vocabulary: idioms that only their authors understand, replaced names, class names with two meanings.
 
-It reads what people read: the comments, docstrings and other texts of the sources, and the hand-written pages; the pages that
-`tools/docs.py` writes come from docstrings. It prints each use with its place, a count for each rule, and exits with 1 if there
-is any.
+It reads what people read: comments, docstrings and other texts of the sources, and the hand-written pages; the pages
+that `tools/docs.py` writes come from docstrings. It prints each use with its place and a count for each rule, and exits
+with 1 if there is any.
 """
 
 from __future__ import annotations
@@ -41,20 +41,86 @@ IDIOMS = (
     Idiom("for the time being", r"\bfor\sthe\stime\sbeing\b", "until ..., for now"),
     Idiom("make no odds", r"\bmakes?\sno\sodds\b", "does not matter"),
     Idiom("suffice for", r"\b(suffice|suffices|sufficed)\sfor\b", "is enough for"),
-    Idiom("asked for", r"\b(is|are|was|were|be|been|being)\sasked\sfor\b", "a verb with a subject: the caller requests it"),
+    Idiom(
+        "asked for", r"\b(is|are|was|were|be|been|being)\sasked\sfor\b", "a verb with a subject: the caller requests it"
+    ),
     Idiom("get over", r"\b(got|get|gets|getting)\sover\b", "recovered from"),
     Idiom("nobody, somebody", r"\b(nobody|somebody|whoever|anybody|everybody)\b", "client, process, caller, user"),
     Idiom("look at", r"\b(look|looks|looked|looking)\sat\b", "read, inspect, probe"),
-    Idiom("a look", r"\b(a|the|one|each|every|another|last|next|first|second|such\sa)\slooks?\b(?!-)", "inspection, sample, probe"),
+    Idiom(
+        "a look",
+        r"\b(a|the|one|each|every|another|last|next|first|second|such\sa)\slooks?\b(?!-)",
+        "inspection, sample, probe",
+    ),
     Idiom("fault of ours", r"\bfaults?\sof\sours\b|\b(our|its)\sown\sfaults?\b|\bour\sfaults?\b", "internal error"),
 )
 # Replaced names of classes and functions: one that comes back comes back with its old, private meaning.
-CLASSES = """Doors Room Full Waiting Flight _Flight Slot Served Asked Pending Ticket Unwanted Meters Tally Answers Trials Search
-Forecast Curve Entrance Bounds Terms Watch Refusal ComeBack Returns Bodies Callers Gateway Inference""".split()
-FUNCTIONS = """digest_of turn_away come_in spare_the_collector conclude _conclude stand_ins misnamed many_tensors run_alone solo
-alone""".split()
-CONSTANTS = "EACH MOST LOOK FEW SHOWS".split()
-MODULES = "doors wishes release_digest misnamed stand_ins confined fitting many_tensors look infer words".split()
+CLASSES = frozenset(
+    [
+        "Doors",
+        "Room",
+        "Full",
+        "Waiting",
+        "Flight",
+        "_Flight",
+        "Slot",
+        "Served",
+        "Asked",
+        "Pending",
+        "Ticket",
+        "Unwanted",
+        "Meters",
+        "Tally",
+        "Answers",
+        "Trials",
+        "Search",
+        "Forecast",
+        "Curve",
+        "Entrance",
+        "Bounds",
+        "Terms",
+        "Watch",
+        "Refusal",
+        "ComeBack",
+        "Returns",
+        "Bodies",
+        "Callers",
+        "Gateway",
+        "Inference",
+    ]
+)
+FUNCTIONS = frozenset(
+    [
+        "digest_of",
+        "turn_away",
+        "come_in",
+        "spare_the_collector",
+        "conclude",
+        "_conclude",
+        "stand_ins",
+        "misnamed",
+        "many_tensors",
+        "run_alone",
+        "solo",
+        "alone",
+    ]
+)
+CONSTANTS = frozenset(["EACH", "MOST", "LOOK", "FEW", "SHOWS"])
+MODULES = frozenset(
+    [
+        "doors",
+        "wishes",
+        "release_digest",
+        "misnamed",
+        "stand_ins",
+        "confined",
+        "fitting",
+        "many_tensors",
+        "look",
+        "infer",
+        "words",
+    ]
+)
 
 
 class Use(NamedTuple):
@@ -117,7 +183,11 @@ def old_names(path: Path, tree: ast.Module) -> Iterator[Use]:
         if old:
             yield Use(path, node.lineno, "old name", node.name)
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
         for target in targets:
             if isinstance(target, ast.Name) and target.id.lstrip("_") in CONSTANTS:
                 yield Use(path, node.lineno, "old name", target.id)

@@ -26,7 +26,7 @@ from airworthy.serve.workers.link import STOP
 from airworthy.serve.workers.supervisor import MakeLink
 
 _HEAD_START = 0.002
-"""Seconds for workers to be started and reported what to load."""
+"""Seconds for workers to be started and to receive what to load."""
 BACKLOG = 65535
 """Connections that the kernel holds until they are accepted; it takes its own bound where that is lower."""
 

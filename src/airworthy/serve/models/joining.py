@@ -1,6 +1,6 @@
 """Decides how requests of one model may share a run: only in ways that are proven to change no answer.
 
-First the graph is asked. What it can't report, trial runs in the worker may confirm; what it denies, nothing can. Until
+First the graph is asked. What it can't decide, trial runs in the worker may confirm; what it denies, nothing can. Until
 the decision is there, every request runs alone.
 """
 

@@ -1,4 +1,4 @@
-"""What gateway and worker report each other about a model's rows: what is to be tried, and what was found."""
+"""What gateway and worker exchange about a model's rows: what is to be tried, and what was found."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GraphProof(msgspec.Struct, frozen=True):
 
 
 class RowTrials(msgspec.Struct, frozen=True):
-    """What trial runs are to find, where the graph can't report."""
+    """What trial runs are to find, where the graph can't decide."""
 
     rows: bool
     """Whether rows are independent."""

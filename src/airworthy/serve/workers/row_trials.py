@@ -1,6 +1,6 @@
 """Trial runs in the worker: rows together and apart, texts with and without padding, the same request again.
 
-They are made only where the graph can't report, and they only ever confirm: what fails, can't be made up, or takes too
+They are made only where the graph can't decide, and they only ever confirm: what fails, can't be made up, or takes too
 long is not confirmed. Where the number of rows stays and only the neighbours change, answers must be the same to the
 last bit; where it changes, kernels may sum in another order, and answers may differ by rounding.
 """

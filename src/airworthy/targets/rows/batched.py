@@ -1,4 +1,4 @@
-"""Rules for operators whose first axis is the batch, and for those that look at all rows at once."""
+"""Rules for operators whose first axis is the batch, and for those that read all rows at once."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def one_scale(_: Step) -> Outcome:
 
 
 def everything_meets(_: Step) -> Outcome:
-    """An operator that looks at all rows at once."""
+    """An operator that reads all rows at once."""
     raise mixed()
 
 
@@ -256,4 +256,4 @@ WHOLE = frozenset(
         "StringSplit",
     )
 )
-"""Operators that look at all numbers of an input at once: where that input may depend on rows, its rows meet."""
+"""Operators that read all numbers of an input at once: where that input may depend on rows, its rows meet."""

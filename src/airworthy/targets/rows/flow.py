@@ -32,7 +32,7 @@ class Level(Enum):
     """How a value breaks the rule."""
 
     UNDECIDED = 1
-    """The rules can't tell."""
+    """The rules can't decide."""
     DEPENDENT = 2
     """It depends on other rows, or on how many there are."""
 
@@ -52,7 +52,7 @@ def mixed(reason: Reason = Reason.MIXED) -> Broken:
 
 
 def unclear(reason: Reason = Reason.SIZES) -> Broken:
-    """The rules can't tell."""
+    """The rules can't decide."""
     return Broken(Level.UNDECIDED, reason)
 
 

@@ -1,4 +1,4 @@
-"""Rules for products: matrices, quantised ones, and those told by letters."""
+"""Rules for products: matrices, quantised ones, and those given by letters."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _turned(domain: Domain, flow: Flow) -> Flow:
 
 
 def einsum(step: Step) -> Outcome:
-    """A product told by letters."""
+    """A product given by letters."""
     left, arrow, right = step.text("equation", "").replace(" ", "").partition("->")
     terms = left.split(",")
     if not arrow or "." in left + right or len(terms) != len(step.given):

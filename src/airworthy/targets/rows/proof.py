@@ -1,7 +1,7 @@
 """The proof: a graph followed node by node, and the verdict on its outputs.
 
 A verdict of `independent` holds for all inputs of any size. `dependent` is final as well: rows meet, or a row's place
-or the number of rows enters. `undecided` means that no rule can tell, and that only trial runs can.
+or the number of rows enters. `undecided` means that no rule can decide, and that only trial runs can.
 """
 
 from __future__ import annotations

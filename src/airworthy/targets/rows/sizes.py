@@ -80,7 +80,7 @@ def equal(first: Size, second: Size) -> bool:
 
 
 def divide(dividend: Size, divisor: Size) -> Size | None:
-    """A quotient without remainder, or None; the order of its factors is not told."""
+    """A quotient without remainder, or None; the order of its factors is not given."""
     whole, names = _parts(dividend)
     by, other = _parts(divisor)
     if by == 0 or whole % by or other - names:

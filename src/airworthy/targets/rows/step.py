@@ -1,4 +1,4 @@
-"""One node as rules see it: what is known of its inputs, its attributes, and how its outputs are told."""
+"""One node as rules see it: what is known of its inputs, its attributes, and how its outputs are described."""
 
 from __future__ import annotations
 
