@@ -15,7 +15,7 @@ from pathlib import Path
 
 from timing import table
 
-from airworthy.observe.load import Outcome, closed_loop, http_request
+from airworthy.observe.load import LoadResult, closed_loop, http_request
 
 HERE = Path(__file__).parent
 SECONDS = 2.0
@@ -90,7 +90,7 @@ def main() -> None:
         ).encode()
         for n in range(1, 65)
     ]
-    rates: dict[tuple[str, int], list[Outcome]] = {}
+    rates: dict[tuple[str, int], list[LoadResult]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "null.onnx"
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)

@@ -25,8 +25,8 @@ from services import Service, digits, loading, serving, verdict
 from serving import loadgen
 from timing import table
 
-from airworthy.observe.load import Outcome, closed_loop, http_request, open_loop
-from airworthy.observe.requests import Target, target
+from airworthy.observe.load import LoadResult, closed_loop, http_request, open_loop
+from airworthy.observe.requests import LoadTarget, target
 
 CLIENTS = (8, 32, 128)
 CONNECTIONS = 4096
@@ -87,7 +87,7 @@ def one(name: str, service: Service, given: argparse.Namespace) -> tuple[tuple[o
 
 
 def judged(
-    name: str, service: Service, asked: Target, load: Generator, given: argparse.Namespace
+    name: str, service: Service, asked: LoadTarget, load: Generator, given: argparse.Namespace
 ) -> tuple[tuple[object, ...], bool]:
     """Overload it with this generator of load; the row, and whether all demands are met."""
     rates = {clients: load.rate(clients, given.calibrate) or 0.0 for clients in CLIENTS}
@@ -167,7 +167,7 @@ class Generator(Protocol):
 class ByPython:
     """The load generator of `airworthy bench`."""
 
-    def __init__(self, asked: Target) -> None:
+    def __init__(self, asked: LoadTarget) -> None:
         self._asked = asked
         self._requests = [http_request(asked.host, asked.path, body) for body in asked.bodies]
 
@@ -180,7 +180,7 @@ class ByPython:
     def flood(self, rate: float, seconds: float, deadline: float) -> Flood:
         """As `Generator` says."""
         asked = self._asked
-        outcome: Outcome = open_loop(
+        outcome: LoadResult = open_loop(
             asked.host, asked.port, self._requests, rate=rate, seconds=seconds, warm_up=1.0, most=CONNECTIONS
         )
         return Flood(
@@ -196,7 +196,7 @@ class ByPython:
 class ByProgram:
     """The load generator in C."""
 
-    def __init__(self, asked: Target, program: Path, bodies: Path) -> None:
+    def __init__(self, asked: LoadTarget, program: Path, bodies: Path) -> None:
         self._where = (program, asked.port, asked.path, bodies)
 
     def rate(self, clients: int, seconds: float) -> float | None:

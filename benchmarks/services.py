@@ -19,7 +19,7 @@ from typing import NamedTuple
 import psutil
 from serving import loadgen
 
-from airworthy.observe.requests import Target
+from airworthy.observe.requests import LoadTarget
 
 MIB = 1 << 20
 
@@ -117,7 +117,7 @@ def serving(*models: Path, **settings: str) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def loading(asked: Target) -> Iterator[tuple[Path, Path]]:
+def loading(asked: LoadTarget) -> Iterator[tuple[Path, Path]]:
     """The load generator in C, compiled, and a file with the bodies of requests, for the length of a block."""
     with tempfile.TemporaryDirectory() as folder:
         bodies = Path(folder) / "bodies.txt"

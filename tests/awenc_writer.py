@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from airworthy.artifacts.encryption.awenc import header, manifest, primitives
 from airworthy.artifacts.encryption.awenc.header import X25519, Recipient, Service
-from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
+from airworthy.artifacts.encryption.awenc.manifest import Manifest, ManifestEntry
 from airworthy.artifacts.encryption.describe import describe, members_of
 from airworthy.artifacts.encryption.errors import KeyUnreadable
 from airworthy.artifacts.encryption.keys import ask, service_of, text
@@ -49,22 +49,24 @@ def seal(
         wrapped = tuple(recipient(each, secret, entropy(primitives.KEY)) for each in dict.fromkeys(recipients))
     listed = _listed(path)
     plain = manifest.write(listed)
-    head = header.Header(chunk=chunk, manifest=manifest.sealed(len(plain), chunk), salt=salt, recipients=wrapped)
+    head = header.ContainerHeader(
+        chunk=chunk, manifest=manifest.sealed(len(plain), chunk), salt=salt, recipients=wrapped
+    )
     start = header.write(head)
     header.read(start + bytes(header.MAC), path)  # what can't be read must not be written
     manifest.read(plain, chunk, path)
     out.write(start + primitives.code(secret, salt, start))
-    stream = primitives.Stream(secret, salt, 0, start)
+    stream = primitives.ChunkCipher(secret, salt, 0, start)
     for counter in range(manifest.chunks(len(plain), chunk)):
         part = plain[counter * chunk : (counter + 1) * chunk]
         out.write(stream.seal(counter, (counter + 1) * chunk >= len(plain), part))
     for number, member in enumerate(listed.files, 1):
         source = path / member.path if listed.folder else path
-        _seal_file(source, member.size, out, primitives.Stream(secret, salt, number, start), chunk)
+        _seal_file(source, member.size, out, primitives.ChunkCipher(secret, salt, number, start), chunk)
     return sum(member.size for member in listed.files)
 
 
-def _seal_file(path: Path, size: int, out: BinaryIO, stream: primitives.Stream, chunk: int) -> None:
+def _seal_file(path: Path, size: int, out: BinaryIO, stream: primitives.ChunkCipher, chunk: int) -> None:
     count = manifest.chunks(size, chunk)
     buffer = memoryview(bytearray(min(chunk, max(size, 1))))
     try:
@@ -96,7 +98,7 @@ def _listed(path: Path) -> Manifest:
     """The files of a model, and what it is told to be."""
     prefix = f"{path.name}/" if path.is_dir() else ""
     members = sorted((member.path.removeprefix(prefix), member.size) for _, member in members_of(path))
-    files = tuple(Member(name, size) for name, size in members)
+    files = tuple(ManifestEntry(name, size) for name, size in members)
     told = describe(path)
     model, facts = (told.model, told.facts) if told is not None else (None, None)
     return Manifest(name=path.name, folder=path.is_dir(), files=files, model=model, facts=facts)

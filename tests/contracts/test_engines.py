@@ -20,12 +20,12 @@ from airworthy.core.values import Distribution
 from airworthy.core.version import Version
 from airworthy.engines.interface import (
     BatchRunner,
-    Contents,
     InvalidInput,
     LoadFailed,
     LoadsFromMemory,
     RunFailed,
     RunnerOptions,
+    WeightContents,
 )
 from airworthy.engines.registry import ENGINES
 from airworthy.engines.select import NoEngine, select
@@ -359,7 +359,7 @@ def test_bytes_that_are_no_model_are_not_loaded_from_memory(engine: Any, tmp_pat
         assert not hasattr(engine, "load_from_memory")
         return
     with pytest.raises(LoadFailed):
-        engine.load_from_memory(model, Contents(b"\x08\x08weights", {}), RunnerOptions())
+        engine.load_from_memory(model, WeightContents(b"\x08\x08weights", {}), RunnerOptions())
 
 
 def sealed(model: ModelInfo) -> ModelInfo:

@@ -17,7 +17,7 @@ from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.protocols.interface import Endpoint, ProtocolContext, ServedProtocol
+from airworthy.serve.protocols.interface import ProtocolContext, RouteEndpoint, ServedProtocol
 from airworthy.serve.protocols.registry import PROTOCOLS
 from server.running import Running, running
 
@@ -76,11 +76,11 @@ def _protocols() -> list[ServedProtocol]:
     return [make(context) for make in PROTOCOLS]
 
 
-def _rows() -> list[tuple[ServedProtocol, Endpoint]]:
+def _rows() -> list[tuple[ServedProtocol, RouteEndpoint]]:
     return [(protocol, endpoint) for protocol in _protocols() for endpoint in protocol.endpoints()]
 
 
-def _path(endpoint: Endpoint) -> str:
+def _path(endpoint: RouteEndpoint) -> str:
     return endpoint.template.replace("{name}", "linear").replace("{version}", "1")
 
 
@@ -137,7 +137,9 @@ def test_every_error_has_the_protocols_shape(protocol: ServedProtocol) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "endpoint"), ROWS, ids=IDS)
-def test_another_method_is_refused_in_its_shape(service: Running, protocol: ServedProtocol, endpoint: Endpoint) -> None:
+def test_another_method_is_refused_in_its_shape(
+    service: Running, protocol: ServedProtocol, endpoint: RouteEndpoint
+) -> None:
     answer = httpx.request("DELETE", service.url + _path(endpoint), headers={"x-request-id": "r-1"})
     assert answer.status_code == 405
     assert answer.headers["allow"] == ("GET, HEAD" if endpoint.method == "GET" else "POST")
@@ -166,7 +168,12 @@ def test_what_is_missing_is_told_in_its_shape(service: Running, protocol: Served
     ids=["cut JSON", "nested JSON", "not UTF-8", "too large", "unknown encoding"],
 )
 def test_a_bad_body_is_refused_in_its_shape(
-    service: Running, protocol: ServedProtocol, endpoint: Endpoint, body: bytes, headers: dict[str, str], status: int
+    service: Running,
+    protocol: ServedProtocol,
+    endpoint: RouteEndpoint,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
 ) -> None:
     sent = {"content-type": "application/json", "x-request-id": "r-3", **headers}
     answer = httpx.post(service.url + _path(endpoint), content=body, headers=sent)
@@ -175,7 +182,9 @@ def test_a_bad_body_is_refused_in_its_shape(
 
 
 @pytest.mark.parametrize(("protocol", "endpoint"), ROWS, ids=IDS)
-def test_reading_answers_and_names_the_request(service: Running, protocol: ServedProtocol, endpoint: Endpoint) -> None:
+def test_reading_answers_and_names_the_request(
+    service: Running, protocol: ServedProtocol, endpoint: RouteEndpoint
+) -> None:
     if endpoint.method != "GET":
         return
     url = service.url + _path(endpoint)
@@ -189,7 +198,7 @@ def test_reading_answers_and_names_the_request(service: Running, protocol: Serve
 
 @pytest.mark.parametrize(("protocol", "endpoint"), BODIES, ids=BODY_IDS)
 def test_a_client_that_leaves_in_its_body_leaves_nothing(
-    service: Running, protocol: ServedProtocol, endpoint: Endpoint
+    service: Running, protocol: ServedProtocol, endpoint: RouteEndpoint
 ) -> None:
     host, _, port = service.url.removeprefix("http://").partition(":")
     for _ in range(20):

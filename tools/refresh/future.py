@@ -137,7 +137,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
     ("format_engines", "engine"): _name(
         "format_engines",
         "format tensorcask",
-        lambda: [row for row in rows("format_engines", "engine", loaders.Engine) if row.format == "tensorcask"],
+        lambda: [row for row in rows("format_engines", "engine", loaders.LoaderProgram) if row.format == "tensorcask"],
         "`inspect` names no program that loads it",
     ),
     ("format_engines", "conversion"): _name(

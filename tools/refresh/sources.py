@@ -280,7 +280,7 @@ def model_types(text: str) -> list[Row]:
             "no list of configurations with the release before it: put transformers/__init__.py and "
             "models/auto/configuration_auto.py of one release one after the other"
         )
-    table = knowledge_tables.rows("model_types", "release", transformers.Release)
+    table = knowledge_tables.rows("model_types", "release", transformers.TransformersRelease)
     known = {each for row in table if row.version.text != release[1] for each in row.types}
     fresh = sorted({*types} - known)
     return [{"version": release[1], "types": fresh}] if fresh else []
@@ -305,7 +305,7 @@ SOURCES: dict[str, dict[str, list[Source]]] = {
             Source(
                 f"{_CUDA}/deploy/cuda-compatibility/minor-version-compatibility.html",
                 driver_floors,
-                cuda.Floor,
+                cuda.DriverFloor,
                 ("major",),
                 newest_first=False,
             )
@@ -381,7 +381,7 @@ SOURCES: dict[str, dict[str, list[Source]]] = {
             Source(
                 "https://onnxruntime.ai/docs/reference/compatibility.html",
                 onnx_formats,
-                onnx.Ceiling,
+                onnx.OnnxRuntimeCeiling,
                 ("release",),
                 newest_first=False,
             )
@@ -392,14 +392,18 @@ SOURCES: dict[str, dict[str, list[Source]]] = {
             Source(
                 "https://raw.githubusercontent.com/pytorch/pytorch/main/RELEASE.md",
                 torch_pythons,
-                published.Support,
+                published.PublishedWheels,
                 ("release",),
                 about=_of("torch"),
             ),
-            Source(_TF, tensorflow_pythons, published.Support, ("release",), about=_of("tensorflow")),
+            Source(_TF, tensorflow_pythons, published.PublishedWheels, ("release",), about=_of("tensorflow")),
             *(
                 Source(
-                    f"https://pypi.org/pypi/{name}/json", pypi_pythons, published.Support, ("release",), about=_of(name)
+                    f"https://pypi.org/pypi/{name}/json",
+                    pypi_pythons,
+                    published.PublishedWheels,
+                    ("release",),
+                    about=_of(name),
                 )
                 for name in _PYPI
             ),
@@ -410,7 +414,7 @@ SOURCES: dict[str, dict[str, list[Source]]] = {
             Source(
                 _TF,
                 tensorflow_needs,
-                published.Need,
+                published.SystemLibraries,
                 ("release",),
                 about=lambda row: row.get("package") == "tensorflow",
             )
@@ -421,7 +425,7 @@ SOURCES: dict[str, dict[str, list[Source]]] = {
             Source(
                 "https://raw.githubusercontent.com/huggingface/transformers/main/src/transformers/models/auto/configuration_auto.py",
                 model_types,
-                transformers.Release,
+                transformers.TransformersRelease,
                 ("version",),
                 newest_first=False,
             )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from airworthy.core.facts import Facts
 from airworthy.core.keys import AMD_DEVICES, BATTERY_DEVICES, BATTERY_TRIALS, NVIDIA_DEVICES
 from airworthy.core.messages import say
-from airworthy.core.values import Trial, TriedDevice
+from airworthy.core.values import DeviceTrial, TriedDevice
 from airworthy.knowledge import Knowledge
 
 ENOUGH = 0.7
@@ -38,7 +38,7 @@ _OWN = ("copy", "matmul")
 """The operations that the measured roofline is made of."""
 
 
-class Ceiling(NamedTuple):
+class DeviceCeiling(NamedTuple):
     """What a device allows in a data type."""
 
     bandwidth: float | None
@@ -50,15 +50,15 @@ class Ceiling(NamedTuple):
 class Gain(NamedTuple):
     """What fusion gained in a data type."""
 
-    fused: Trial
+    fused: DeviceTrial
     """The fastest fused kernel."""
-    unfused: Trial
+    unfused: DeviceTrial
     """The one that is not fused."""
     times: float
     """How many times as fast the fused one was."""
 
 
-def tried(facts: Facts) -> tuple[tuple[TriedDevice, tuple[Trial, ...]], ...]:
+def tried(facts: Facts) -> tuple[tuple[TriedDevice, tuple[DeviceTrial, ...]], ...]:
     """Each device of the battery with its tests."""
     trials = facts.get_value(BATTERY_TRIALS, ())
     return tuple(
@@ -77,14 +77,14 @@ def is_busy(device: TriedDevice) -> bool:
     return on_cpu(device) and device.load > BUSY
 
 
-def label(device: TriedDevice | Trial, name: str = "") -> str:
+def label(device: TriedDevice | DeviceTrial, name: str = "") -> str:
     """A device as findings call it: `cuda:0 (NVIDIA H200, torch)`."""
     name = name or getattr(device, "name", "")
     about = ", ".join(part for part in (name, device.framework) if part)
     return say("{device} ({about})", device=device.device, about=about)
 
 
-def named(trial: Trial) -> str:
+def named(trial: DeviceTrial) -> str:
     """A test as findings call it: `attention (flash) in bfloat16`."""
     if not trial.variant:
         return say("{operation} in {dtype}", operation=trial.operation, dtype=trial.dtype)
@@ -99,13 +99,13 @@ def marketing_name(device: TriedDevice, facts: Facts) -> str:
     return device.name or (next(iter(names)) if len(names) == 1 else "")
 
 
-def published(known: Knowledge, name: str, dtype: str) -> Ceiling:
+def published(known: Knowledge, name: str, dtype: str) -> DeviceCeiling:
     """What the maker says of a device."""
     row = known.specification(name) if name else None
-    return Ceiling(None, None) if row is None else Ceiling(row.bytes_a_second, row.arithmetic(dtype))
+    return DeviceCeiling(None, None) if row is None else DeviceCeiling(row.bytes_a_second, row.arithmetic(dtype))
 
 
-def measured(trials: Iterable[Trial], dtype: str) -> Ceiling:
+def measured(trials: Iterable[DeviceTrial], dtype: str) -> DeviceCeiling:
     """What the device's own copies and matrix products reached, those of attention among them.
 
     Not convolutions: some ways of convolving need fewer operations than are counted.
@@ -113,15 +113,15 @@ def measured(trials: Iterable[Trial], dtype: str) -> Ceiling:
     ran = [trial for trial in trials if trial.outcome == "ok" and trial.fastest > 0]
     copies = [trial.bytes / trial.fastest for trial in ran if trial.operation == "copy"]
     products = [t.flops / t.fastest for t in ran if t.operation in ("matmul", "attention") and t.dtype == dtype]
-    return Ceiling(max(copies, default=None), max(products, default=None))
+    return DeviceCeiling(max(copies, default=None), max(products, default=None))
 
 
-def share_of_own(trial: Trial, trials: Iterable[Trial], overhead: float) -> float | None:
+def share_of_own(trial: DeviceTrial, trials: Iterable[DeviceTrial], overhead: float) -> float | None:
     """How much of what the device's own copies and products allow a test reached; they themselves prove nothing."""
     return None if trial.operation in _OWN else share(trial, measured(trials, trial.dtype), overhead)
 
 
-def share(trial: Trial, ceiling: Ceiling, overhead: float) -> float | None:
+def share(trial: DeviceTrial, ceiling: DeviceCeiling, overhead: float) -> float | None:
     """How much of what the ceiling allows a test reached; None where what bounds it is not known."""
     needs_arithmetic = trial.operation in _MATRIX
     if trial.operation not in (*_MATRIX, *_STREAMS):
@@ -134,13 +134,13 @@ def share(trial: Trial, ceiling: Ceiling, overhead: float) -> float | None:
     return (allowed + overhead) / trial.fastest
 
 
-def coarser(trial: Trial) -> str:
+def coarser(trial: DeviceTrial) -> str:
     """The coarser type that a result is as exact as; empty where it is exact enough, or not even that."""
     name, times = _COARSER.get(trial.dtype, ("", 0.0))
     return name if 1 < trial.error <= times else ""
 
 
-def gains(trials: Iterable[Trial]) -> tuple[Gain, ...]:
+def gains(trials: Iterable[DeviceTrial]) -> tuple[Gain, ...]:
     """What fusion gained, by data type, where both ways ran at the same size."""
     ran = [trial for trial in trials if trial.operation == "attention" and trial.outcome == "ok" and trial.fastest > 0]
     found = []
@@ -152,7 +152,7 @@ def gains(trials: Iterable[Trial]) -> tuple[Gain, ...]:
     return tuple(found)
 
 
-def worth_judging(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+def worth_judging(trials: Iterable[DeviceTrial]) -> tuple[DeviceTrial, ...]:
     """The tests that are to come near the roofline: of attention the best fused kernel of each type."""
     ran = [trial for trial in trials if trial.outcome == "ok" and trial.fastest > 0 and trial.dtype != "float64"]
     plain = [t for t in ran if t.operation in (*_STREAMS, "matmul", "convolution")]

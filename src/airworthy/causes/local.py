@@ -79,7 +79,7 @@ class RemedyRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whether it can be undone."""
 
 
-class _Entry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class _LocalEntry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     title: str
     signature: tuple[SignatureRow, ...]
     severity: Severity = Severity.ERROR
@@ -113,7 +113,7 @@ def parse(slug: str, text: str, source: str) -> LocalEntry:
     if SLUG.match(slug) is None:
         raise EntryInvalid(source=source, problem=say("{slug!r} is no slug: small letters and hyphens", slug=slug))
     try:
-        entry = msgspec.convert(tomllib.loads(text), _Entry)
+        entry = msgspec.convert(tomllib.loads(text), _LocalEntry)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise EntryInvalid(source=source, problem=str(error)) from None
     if not entry.signature:

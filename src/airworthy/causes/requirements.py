@@ -32,7 +32,7 @@ _MACHINES = {
 _PLATFORMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}
 
 
-class Need(NamedTuple):
+class PackageRequirement(NamedTuple):
     """One package's requirement of another that holds on this host."""
 
     by: Distribution
@@ -48,7 +48,7 @@ class Need(NamedTuple):
         return f"{self.name}{self.specifier}"
 
 
-def needs(facts: Facts) -> tuple[Need, ...]:
+def needs(facts: Facts) -> tuple[PackageRequirement, ...]:
     """The requirements of all installed packages that hold on the host in question.
 
     Raises:
@@ -65,7 +65,7 @@ def needs(facts: Facts) -> tuple[Need, ...]:
 @functools.lru_cache(maxsize=4)
 def _needs(
     distributions: tuple[Distribution, ...], python: str, system: str, release: str, machine: str
-) -> tuple[Need, ...]:
+) -> tuple[PackageRequirement, ...]:
     environment = {
         "implementation_name": "cpython",
         "implementation_version": python,
@@ -97,7 +97,7 @@ def _needs(
             if name == by.name or (marker and not holds_here(marker.strip())):
                 continue
             # What is required from an address may be of any version.
-            found.append(Need(by, name, "" if versions.startswith("@") else versions.strip("() \t")))
+            found.append(PackageRequirement(by, name, "" if versions.startswith("@") else versions.strip("() \t")))
     return tuple(found)
 
 

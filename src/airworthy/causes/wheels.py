@@ -9,10 +9,10 @@ from airworthy.core.keys import CPU_ARCHITECTURE, FRAMEWORKS, NVIDIA_DEVICES, NV
 from airworthy.core.messages import say
 from airworthy.core.version import Version
 from airworthy.knowledge import Knowledge
-from airworthy.knowledge.pytorch import Wheel
+from airworthy.knowledge.pytorch import TorchWheel
 
 
-def torch_wheel(facts: Facts, architecture: str = "") -> Wheel | None:
+def torch_wheel(facts: Facts, architecture: str = "") -> TorchWheel | None:
     """The wheel to install in place of the present one; None where the tables know of none for this host.
 
     The release that is installed is preferred, then the newest of its major version, and CUDA as the driver allows.
@@ -35,7 +35,7 @@ def torch_wheel(facts: Facts, architecture: str = "") -> Wheel | None:
     return fitting[0] if fitting else None
 
 
-def _fits(wheel: Wheel, driver: Version | None, devices: set[str], facts: Facts) -> bool:
+def _fits(wheel: TorchWheel, driver: Version | None, devices: set[str], facts: Facts) -> bool:
     known = Knowledge()
     required = known.minimum_driver(wheel.cuda, windows=windows_driver(facts))
     if required is None or (driver is not None and driver < required):
@@ -43,7 +43,7 @@ def _fits(wheel: Wheel, driver: Version | None, devices: set[str], facts: Facts)
     return all(any(known.runs_on(code, device) for code in wheel.architectures) for device in devices)
 
 
-def install(wheel: Wheel, facts: Facts) -> Remedy:
+def install(wheel: TorchWheel, facts: Facts) -> Remedy:
     """The remedy that installs a wheel."""
     driver, devices = facts.get_value(NVIDIA_DRIVER, None), facts.get_value(NVIDIA_DEVICES, ())
     known = any(device.architecture for device in devices)

@@ -10,7 +10,7 @@ Attribute = Union[int, float, str, tuple[int, ...]]
 """An attribute's value; those of other kinds are left out."""
 
 
-class Value(msgspec.Struct, frozen=True):
+class GraphValue(msgspec.Struct, frozen=True):
     """What is known of a value that nodes pass on."""
 
     datatype: str = ""
@@ -49,7 +49,7 @@ class Graph(msgspec.Struct, frozen=True):
     """Names of what it takes."""
     outputs: tuple[str, ...] = ()
     """Names of what it gives."""
-    values: dict[str, Value] = {}
+    values: dict[str, GraphValue] = {}
     """What the file reports: inputs, outputs, weights, and values between nodes where it says so."""
     weights: frozenset[str] = frozenset()
     """Names of the values that are stored in the file."""

@@ -14,6 +14,7 @@ from airworthy.core.values import (
     Defect,
     Device,
     DeviceHealth,
+    DeviceTrial,
     Disk,
     Distribution,
     EmbeddedCode,
@@ -36,7 +37,6 @@ from airworthy.core.values import (
     Shadow,
     SharedLibrary,
     StorageSpeed,
-    Trial,
     TriedDevice,
     WeightFault,
     Xid,
@@ -319,8 +319,11 @@ STORAGE: Key[StorageSpeed] = Key(
 BATTERY_DEVICES: Key[tuple[TriedDevice, ...]] = Key(
     "battery.devices", tuple[TriedDevice, ...], Area.BATTERY, "Devices that the battery was run on; absent without any."
 )
-BATTERY_TRIALS: Key[tuple[Trial, ...]] = Key(
-    "battery.trials", tuple[Trial, ...], Area.BATTERY, "What each test of the battery gave, in the order of the tests."
+BATTERY_TRIALS: Key[tuple[DeviceTrial, ...]] = Key(
+    "battery.trials",
+    tuple[DeviceTrial, ...],
+    Area.BATTERY,
+    "What each test of the battery gave, in the order of the tests.",
 )
 
 

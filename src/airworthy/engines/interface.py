@@ -120,7 +120,7 @@ class Engine(Protocol):
         """
 
 
-class Contents(NamedTuple):
+class WeightContents(NamedTuple):
     """The weights of a model that lie on no disk as they are."""
 
     entry: bytes
@@ -133,7 +133,7 @@ class Contents(NamedTuple):
 class LoadsFromMemory(Protocol):
     """An engine that can load a model without a file: the one kind that takes encrypted models."""
 
-    def load_from_memory(self, model: ModelInfo, contents: Contents, options: RunnerOptions) -> BatchRunner:
+    def load_from_memory(self, model: ModelInfo, contents: WeightContents, options: RunnerOptions) -> BatchRunner:
         """Load the model from its contents; nothing of them is written anywhere.
 
         Raises:

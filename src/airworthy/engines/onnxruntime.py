@@ -19,12 +19,12 @@ from airworthy.engines.datatypes import NUMPY, ONNX_RUNTIME
 from airworthy.engines.inputs import check_inputs
 from airworthy.engines.interface import (
     LONGEST_DETAIL,
-    Contents,
     InvalidInput,
     LoadFailed,
     RunFailed,
     RunnerOptions,
     Tensors,
+    WeightContents,
 )
 
 DISTRIBUTIONS = (
@@ -82,11 +82,11 @@ class OnnxRuntime:
         """Make a session of the model's entry."""
         return self._load(model, options, None)
 
-    def load_from_memory(self, model: ModelInfo, contents: Contents, options: RunnerOptions) -> OnnxRuntimeRunner:
+    def load_from_memory(self, model: ModelInfo, contents: WeightContents, options: RunnerOptions) -> OnnxRuntimeRunner:
         """Make a session of the bytes of the model's entry, and of the files that its weights go on in."""
         return self._load(model, options, contents)
 
-    def _load(self, model: ModelInfo, options: RunnerOptions, contents: Contents | None) -> OnnxRuntimeRunner:
+    def _load(self, model: ModelInfo, options: RunnerOptions, contents: WeightContents | None) -> OnnxRuntimeRunner:
         # It reports to its maker unless set otherwise before it is imported, from version 1.29 on Linux as well.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:

@@ -23,7 +23,7 @@ from airworthy.core.keys import (
 from airworthy.core.messages import say
 from airworthy.core.progress import Progress
 from airworthy.core.report import CheckResult, Failed, Passed
-from airworthy.core.values import Device, Trial
+from airworthy.core.values import Device, DeviceTrial
 from airworthy.knowledge import Knowledge
 
 FAILED = "device-test-failed"
@@ -148,7 +148,7 @@ def _devices(facts: Facts) -> Iterator[dict[str, Any]]:
         yield {**about, "name": name, "busy": battery.is_busy(device), "tests": rows, "gains": gains}
 
 
-def verdict(trial: Trial) -> str:
+def verdict(trial: DeviceTrial) -> str:
     """`right`, `wrong`, `as tf32` for a result no better than that, or the outcome of a test without a result."""
     if trial.outcome != "ok":
         return trial.outcome

@@ -14,9 +14,9 @@ from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.files import write_private
-from airworthy.observe.load import Outcome, closed_loop, http_request, open_loop
+from airworthy.observe.load import LoadResult, closed_loop, http_request, open_loop
 from airworthy.observe.plot import label_of, latency_plot
-from airworthy.observe.requests import Target
+from airworthy.observe.requests import LoadTarget
 from airworthy.observe.requests import target as find_target
 
 SHARES = (0.5, 0.9, 0.95, 0.99)
@@ -79,14 +79,14 @@ def bench(
 
 
 def _load(
-    asked: Target,
+    asked: LoadTarget,
     sent: Sequence[bytes],
     clients: Sequence[int],
     rates: Sequence[float],
     seconds: float,
     progress: Progress,
-) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+) -> list[LoadResult]:
+    outcomes: list[LoadResult] = []
     for count in clients:
         progress.stage(say("{clients} client(s), {seconds:seconds}", clients=count, seconds=seconds))
         outcomes.append(closed_loop(asked.host, asked.port, sent, clients=count, seconds=seconds))
@@ -96,7 +96,7 @@ def _load(
     return outcomes
 
 
-def _run(outcome: Outcome, slo: float) -> dict[str, object]:
+def _run(outcome: LoadResult, slo: float) -> dict[str, object]:
     return {
         "load": label_of(outcome),
         **{name: getattr(outcome, name) for name in ("mode", "clients", "offered", "seconds", "lost", "unanswered")},

@@ -19,7 +19,7 @@ from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import STANDARD_INPUT
 from airworthy.recognition import Diagnosis, diagnose_scan, gone_through, unwrapped
 from airworthy.recognition import diagnose as recognise
-from airworthy.recognition.scan import Scan
+from airworthy.recognition.scan import LogScan
 from airworthy.recognition.text_index import text_index
 
 SOONEST_AGAIN = 60
@@ -207,7 +207,7 @@ def follow(
     from airworthy.flows.logs import follow as pieces
 
     entries = text_index(catalogue or catalogue_for())
-    scan = Scan(entries)
+    scan = LogScan(entries)
     told: dict[str, int] = {}
     for piece in pieces(path, stop=stop):
         if piece:

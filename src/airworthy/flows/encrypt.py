@@ -25,7 +25,7 @@ from airworthy.flows.files import (
 )
 
 if TYPE_CHECKING:
-    from airworthy.artifacts.encryption.archive import Member, Piece, Sink
+    from airworthy.artifacts.encryption.archive import Piece, Sink, TarMember
     from airworthy.artifacts.encryption.awenc.unseal import Container
     from airworthy.artifacts.encryption.models import AgeModel
 
@@ -200,7 +200,7 @@ class _Extraction:
             self._close()
             shutil.rmtree(self._made, ignore_errors=True)
 
-    def _begin(self, member: Member) -> Sink:
+    def _begin(self, member: TarMember) -> Sink:
         name = member.path or self._model.path.name.removesuffix(".age")
         if not self._files:
             self._refuse_existing(name.split("/")[0])

@@ -29,7 +29,7 @@ _ONLY_SHOWS = re.compile(rf"\s*(?:sudo )?(?:{'|'.join(_SHOWING)})\b[^;&>]*")
 """Commands that only show something, which ends nothing."""
 
 
-class Step(NamedTuple):
+class FixStep(NamedTuple):
     """One remedy that was gone through."""
 
     cause: str
@@ -60,7 +60,7 @@ def fix(
     agree: Callable[[Finding, Remedy], bool],
     run: Callable[[str], int],
     unsafe: bool = False,
-) -> tuple[AnyReport, tuple[Step, ...]]:
+) -> tuple[AnyReport, tuple[FixStep, ...]]:
     """Go through the remedies of what was found, and give the report of the check after the last of them.
 
     Args:
@@ -70,14 +70,14 @@ def fix(
         run: runs a shell command and gives its exit status.
         unsafe: whether remedies that can't be undone, or that others may notice, are proposed too.
     """
-    steps: list[Step] = []
+    steps: list[FixStep] = []
     tried: set[tuple[str, str]] = set()
     while (finding := next(_open(report, tried), None)) is not None:
         tried.add(_identity(finding))
         for remedy in finding.remedies:
             if not runnable(remedy) or not (remedy.safe or unsafe):
                 continue
-            step = Step(finding.cause, finding.subject, remedy.why, "declined")
+            step = FixStep(finding.cause, finding.subject, remedy.why, "declined")
             if not agree(finding, remedy):
                 steps.append(step)
                 continue

@@ -65,7 +65,7 @@ def _zeros(spec: TensorSpec) -> dict[str, object] | None:
     return {"name": spec.name, "shape": shape, "datatype": spec.datatype, "data": [value] * count}
 
 
-class Ended(NamedTuple):
+class ServiceEnd(NamedTuple):
     """How serving ended."""
 
     served: ServingAnswer | None
@@ -82,7 +82,7 @@ def run(
     checked: Report[ServingAnswer],
     *,
     on_ready: Callable[[InferenceService], None] | None = None,
-) -> Ended:
+) -> ServiceEnd:
     """Serve until a signal.
 
     Args:
@@ -114,8 +114,8 @@ def run(
         failed = load_failure.explain(service, error, facts, checked, catalogue)
         if failed is None:
             raise
-        return Ended(None, failed)
-    return Ended(ServingAnswer(models=[plan.model.name for plan in plans], url=service.url), None)
+        return ServiceEnd(None, failed)
+    return ServiceEnd(ServingAnswer(models=[plan.model.name for plan in plans], url=service.url), None)
 
 
 def run_after(

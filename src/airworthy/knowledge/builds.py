@@ -7,7 +7,7 @@ from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
-class Wheel(Row, frozen=True):
+class InstructionWheel(Row, frozen=True):
     """A package whose wheels for x86_64 use instructions that not every processor has."""
 
     package: str
@@ -31,12 +31,12 @@ class Companion(Row, frozen=True):
     """The release of PyTorch that it was built against, `2.6`."""
 
 
-def instructions_of(package: str, version: Version) -> TableAnswer[Wheel]:
+def instructions_of(package: str, version: Version) -> TableAnswer[InstructionWheel]:
     """The row that says which instruction sets a package's wheel uses.
 
     The rows have no end: for a release of a later series it is the newest one known.
     """
-    table: tuple[Wheel, ...] = rows("cpu_instructions", "wheel", Wheel)
+    table: tuple[InstructionWheel, ...] = rows("cpu_instructions", "wheel", InstructionWheel)
     asked = f"{package} {version}"
     row = next((row for row in table if row.package == package and version >= row.since), None)
     if row is None:

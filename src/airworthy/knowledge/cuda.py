@@ -12,7 +12,7 @@ FIRST_COMPATIBLE_MAJOR = 11
 """From this major version on, a driver that runs one toolkit of a series runs all of it."""
 
 
-class Floor(Row, frozen=True):
+class DriverFloor(Row, frozen=True):
     """The oldest driver for a major series of toolkits."""
 
     major: int
@@ -54,7 +54,7 @@ class Default(Row, frozen=True):
     """Machine code and PTX for this, `sm_52`."""
 
 
-class Library(Row, frozen=True):
+class CudaLibrary(Row, frozen=True):
     """A shared library of CUDA."""
 
     soname: str
@@ -79,7 +79,7 @@ def minimum_driver(cuda: Version, *, windows: bool = False) -> Version | None:
     shipped = driver_for_jit(cuda, windows=windows)
     if cuda.major < FIRST_COMPATIBLE_MAJOR:
         return shipped
-    floor = next((row for row in rows("cuda_drivers", "floor", Floor) if row.major == cuda.major), None)
+    floor = next((row for row in rows("cuda_drivers", "floor", DriverFloor) if row.major == cuda.major), None)
     if floor is None:
         return None
     lowest = floor.windows if windows else floor.linux
@@ -173,10 +173,10 @@ def compiler_default(toolkit: Version) -> tuple[str, ...]:
     return (row.architecture, row.architecture.replace("sm", "compute")) if row else ()
 
 
-def driver_row(cuda: Version, *, windows: bool = False) -> Floor | Shipped | None:
+def driver_row(cuda: Version, *, windows: bool = False) -> DriverFloor | Shipped | None:
     """The row that decides about the oldest driver for a CUDA version."""
     required = minimum_driver(cuda, windows=windows)
-    floors: tuple[Floor, ...] = rows("cuda_drivers", "floor", Floor)
+    floors: tuple[DriverFloor, ...] = rows("cuda_drivers", "floor", DriverFloor)
     floor = next((row for row in floors if row.major == cuda.major), None)
     if floor is not None and required == (floor.windows if windows else floor.linux):
         return floor
@@ -204,7 +204,7 @@ def _capabilities() -> tuple[Capability, ...]:
 _CUDNN_PART = re.compile(r"libcudnn_\w+(\.so\.\d+)")
 
 
-def library(soname: str) -> Library | None:
+def library(soname: str) -> CudaLibrary | None:
     """The row of a CUDA library by the name under which it is requested; cuDNN's parts stand for the whole."""
     asked = re.sub(_CUDNN_PART, r"libcudnn\1", soname)
-    return next((row for row in rows("cuda_libraries", "library", Library) if row.soname == asked), None)
+    return next((row for row in rows("cuda_libraries", "library", CudaLibrary) if row.soname == asked), None)

@@ -31,7 +31,7 @@ class Model(Row, frozen=True):
         return f"sm_{self.capability.major}{self.capability.minor}"
 
 
-class Floor(Row, frozen=True):
+class DeviceFloor(Row, frozen=True):
     """The oldest device that a release still runs on."""
 
     layer: str
@@ -84,13 +84,13 @@ def memory_in(name: str) -> int | None:
     return int(found[1]) << 30 if found else None
 
 
-def floor(name: str, version: Version) -> TableAnswer[Floor]:
+def floor(name: str, version: Version) -> TableAnswer[DeviceFloor]:
     """The row that says which devices a release of a library or engine left behind.
 
     A row holds until the next one, so the last one of a name is the newest known for every release after it; later
     releases leave more devices behind and take none back.
     """
-    table: tuple[Floor, ...] = rows("device_floors", "floor", Floor)
+    table: tuple[DeviceFloor, ...] = rows("device_floors", "floor", DeviceFloor)
     row, asked = newest(table, name, version), f"{name} {version}"
     if row is None:
         return unknown(asked, "device_floors")

@@ -6,7 +6,7 @@ from airworthy.core.version import Version
 from airworthy.knowledge.tables import Row, rows
 
 
-class Release(Row, frozen=True):
+class DistributionRelease(Row, frozen=True):
     """A release of a distribution."""
 
     name: str
@@ -17,15 +17,15 @@ class Release(Row, frozen=True):
     """Its glibc."""
 
 
-def releases_with(needed: Version) -> tuple[Release, ...]:
+def releases_with(needed: Version) -> tuple[DistributionRelease, ...]:
     """The releases whose glibc is new enough, the oldest glibc first."""
-    found = (row for row in rows("glibc", "release", Release) if row.glibc >= needed)
+    found = (row for row in rows("glibc", "release", DistributionRelease) if row.glibc >= needed)
     return tuple(sorted(found, key=lambda row: row.glibc))
 
 
-def release_named(name: str) -> Release | None:
+def release_named(name: str) -> DistributionRelease | None:
     """The release that a system's name means, as people write it: `Ubuntu 22.04.4 LTS`, `CentOS 7`."""
-    return next((row for row in rows("glibc", "release", Release) if same_release(name, row.name)), None)
+    return next((row for row in rows("glibc", "release", DistributionRelease) if same_release(name, row.name)), None)
 
 
 def same_release(name: str, release: str) -> bool:

@@ -29,7 +29,7 @@ class System(Row, frozen=True):
     """The newest `CXXABI_x.y.z` in it."""
 
 
-class Need(Row, frozen=True):
+class WheelSymbols(Row, frozen=True):
     """What a published wheel's shared objects ask of the C and C++ library, whatever its tag says."""
 
     package: str
@@ -82,7 +82,7 @@ def glibcxx_of_system(name: str) -> System | None:
     return next((row for row in rows("libstdcxx", "system", System) if same_release(name, row.name)), None)
 
 
-def binary_needs(package: str, version: Version) -> tuple[Need, ...]:
+def binary_needs(package: str, version: Version) -> tuple[WheelSymbols, ...]:
     """What the shared objects of a release ask for, where that is known."""
-    table = rows("binary_needs", "need", Need)
+    table = rows("binary_needs", "need", WheelSymbols)
     return tuple(row for row in table if row.package == package and within(version, row.since, row.until))

@@ -15,7 +15,7 @@ _TABLE = "format_engines"
 _SERVERS = {"vllm": "vLLM", "sglang": "SGLang", "lmdeploy": "LMDeploy", "text-generation-server": "TGI"}
 
 
-class Engine(Row, frozen=True):
+class LoaderProgram(Row, frozen=True):
     """A program that loads a format as it is."""
 
     format: str
@@ -39,7 +39,7 @@ class Conversion(Row, frozen=True):
     """What to run, with `{path}` and `{name}`."""
 
 
-class Loader(NamedTuple):
+class ModelLoader(NamedTuple):
     """A program that loads a model."""
 
     engine: str
@@ -63,11 +63,11 @@ class Way(NamedTuple):
     """Where that is said, with the day on which it was looked up."""
 
 
-def loaders(model: ModelInfo) -> tuple[Loader, ...]:
+def loaders(model: ModelInfo) -> tuple[ModelLoader, ...]:
     """The programs that load a model as it is."""
     found = tuple(
-        Loader(row.engine, row.needs, _source(row))
-        for row in rows(_TABLE, "engine", Engine)
+        ModelLoader(row.engine, row.needs, _source(row))
+        for row in rows(_TABLE, "engine", LoaderProgram)
         if row.format in _kinds(model)
     )
     return tuple(each for each in found if _takes(each.engine, model))

@@ -7,7 +7,7 @@ from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
-class Ceiling(Row, frozen=True):
+class OnnxRuntimeCeiling(Row, frozen=True):
     """What a release of ONNX Runtime reads."""
 
     release: Version
@@ -47,5 +47,5 @@ def first_runtime(kind: str, wanted: int) -> Version | None:
     return next((row.release for row in _ceilings() if (row.of(kind) or 0) >= wanted), None)
 
 
-def _ceilings() -> tuple[Ceiling, ...]:
-    return tuple(sorted(rows("onnx", "onnxruntime", Ceiling), key=lambda row: row.release))
+def _ceilings() -> tuple[OnnxRuntimeCeiling, ...]:
+    return tuple(sorted(rows("onnx", "onnxruntime", OnnxRuntimeCeiling), key=lambda row: row.release))

@@ -35,7 +35,7 @@ COMPOSITE = "*"
 """The letter of an operator that is made of others on every back end."""
 
 
-class Signature(NamedTuple):
+class OperatorSignature(NamedTuple):
     """The types of an operator's inputs and outputs: variables (`T`), types (`INT64`), or both kinds repeated."""
 
     inputs: tuple[str, ...]
@@ -64,11 +64,11 @@ class Schema(NamedTuple):
     place; none where it is made of none."""
     parts: tuple[str, ...]
     """Those operators; empty as well where they depend on how it is used."""
-    signature: Signature
+    signature: OperatorSignature
     """Its inputs and outputs."""
 
 
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OperatorTarget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of one target: a provider of ONNX Runtime with its operators."""
 
     target: str
@@ -119,7 +119,7 @@ class _Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ways of calling, `T,T>T`; the schema's own where empty."""
 
 
-class Support(NamedTuple):
+class OperatorSupport(NamedTuple):
     """What a target's table says of one operator with its types."""
 
     kind: str
@@ -131,9 +131,9 @@ class Support(NamedTuple):
 
 
 @functools.cache
-def target(name: str) -> Target:
+def target(name: str) -> OperatorTarget:
     """The table of a target of `TARGETS`."""
-    return msgspec.json.decode(_read(name), type=Target)
+    return msgspec.json.decode(_read(name), type=OperatorTarget)
 
 
 @functools.cache
@@ -213,15 +213,15 @@ def is_known(name: str, opset: int) -> bool:
 
 
 @functools.cache
-def signature(text: str) -> Signature:
+def signature(text: str) -> OperatorSignature:
     """A signature as tables write it: `T,T>T`."""
     inputs, _, outputs = text.partition(">")
-    return Signature(*(tuple(part.split(",")) if part else () for part in (inputs, outputs)))
+    return OperatorSignature(*(tuple(part.split(",")) if part else () for part in (inputs, outputs)))
 
 
 def support(
-    where: Target, domain: str, name: str, form: Schema, inputs: tuple[str, ...], outputs: tuple[str, ...]
-) -> Support:
+    where: OperatorTarget, domain: str, name: str, form: Schema, inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> OperatorSupport:
     """Whether a target has kernels for an operator.
 
     Types are those of `core.model.DATATYPES`, empty where not known. ONNX Runtime takes a kernel whose first version is
@@ -230,28 +230,28 @@ def support(
     """
     rows = where.operators.get(domain, {}).get(name)
     if rows is None:
-        return Support("no")
+        return OperatorSupport("no")
     last = where.opsets[1]
     if domain == "" and last and form.since > last:
-        return Support("unknown", since=last)
+        return OperatorSupport("unknown", since=last)
     fitting = [row for row in rows.k if not where.kernels or _holds(row[0], row[1], form.since)]
     if not fitting:
         ends = [until or since for since, until, _ in rows.k]
-        return Support("opset", since=max(ends))
+        return OperatorSupport("opset", since=max(ends))
     ways = _ways(rows.p, fitting) or [form.signature]
     answers = [_types(where, way, row[2], inputs, outputs) for row in fitting for way in ways]
     if any(answer is True for answer in answers):
-        return Support("yes", _told(where, fitting))
+        return OperatorSupport("yes", _told(where, fitting))
     if any(answer is None for answer in answers):
-        return Support("unknown", _told(where, fitting))
-    return Support("type", _told(where, fitting))
+        return OperatorSupport("unknown", _told(where, fitting))
+    return OperatorSupport("type", _told(where, fitting))
 
 
 def _holds(since: int, until: int, version: int) -> bool:
     return since == version or (since < version <= until)
 
 
-def _ways(told: tuple[str, ...], rows: list[tuple[int, int, dict[str, int]]]) -> list[Signature]:
+def _ways(told: tuple[str, ...], rows: list[tuple[int, int, dict[str, int]]]) -> list[OperatorSignature]:
     """The ways of calling whose variables are those of the kernels; all where that says nothing."""
     ways = [signature(text) for text in told]
     variables = {name for _, _, types in rows for name in types}
@@ -260,7 +260,11 @@ def _ways(told: tuple[str, ...], rows: list[tuple[int, int, dict[str, int]]]) ->
 
 
 def _types(
-    where: Target, way: Signature, kernel: dict[str, int], inputs: tuple[str, ...], outputs: tuple[str, ...]
+    where: OperatorTarget,
+    way: OperatorSignature,
+    kernel: dict[str, int],
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
 ) -> bool | None:
     """Whether types fit a kernel; None where one that decides is not known."""
     unknown = False
@@ -283,7 +287,7 @@ OMITTED = "-"
 """The type of an optional input or output that a node leaves out."""
 
 
-def _told(where: Target, rows: list[tuple[int, int, dict[str, int]]]) -> tuple[str, ...]:
+def _told(where: OperatorTarget, rows: list[tuple[int, int, dict[str, int]]]) -> tuple[str, ...]:
     found: set[str] = set()
     for _, _, types in rows:
         if types:

@@ -7,7 +7,7 @@ from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
-class Library(Row, frozen=True):
+class SharedModule(Row, frozen=True):
     """A library that several distributions bring."""
 
     name: str
@@ -20,7 +20,7 @@ class Library(Row, frozen=True):
     """Whether two of them side by side don't work, and not only work by chance."""
 
 
-class Floor(Row, frozen=True):
+class FrameworkFloor(Row, frozen=True):
     """The oldest framework that a library works with."""
 
     library: str
@@ -48,9 +48,9 @@ class Module(Row, frozen=True):
     """The first release without it; None while it is there."""
 
 
-def libraries() -> tuple[Library, ...]:
+def libraries() -> tuple[SharedModule, ...]:
     """All libraries that several distributions bring."""
-    return rows("variants", "library", Library)
+    return rows("variants", "library", SharedModule)
 
 
 def same_module_distributions(distribution: str) -> tuple[str, ...]:
@@ -58,15 +58,15 @@ def same_module_distributions(distribution: str) -> tuple[str, ...]:
     return next((row.distributions for row in libraries() if distribution in row.distributions), ())
 
 
-def floors(library: str, version: Version) -> TableAnswer[tuple[Floor, ...]]:
+def floors(library: str, version: Version) -> TableAnswer[tuple[FrameworkFloor, ...]]:
     """What a release of a library insists on, the highest demand for each framework and format.
 
     The rows have no end, and demands only grow: for a release of a later series they are the newest ones known.
     """
-    table: tuple[Floor, ...] = rows("framework_floors", "floor", Floor)
+    table: tuple[FrameworkFloor, ...] = rows("framework_floors", "floor", FrameworkFloor)
     own = [row for row in table if row.library == library]
     asked = f"{library} {version}"
-    held: dict[tuple[str, str], Floor] = {}
+    held: dict[tuple[str, str], FrameworkFloor] = {}
     for row in own:
         if row.since <= version:
             key = (row.framework, row.format)
@@ -83,7 +83,7 @@ def floors(library: str, version: Version) -> TableAnswer[tuple[Floor, ...]]:
 
 def insistent() -> tuple[str, ...]:
     """The distributions that insist on a framework."""
-    return tuple(dict.fromkeys(row.library for row in rows("framework_floors", "floor", Floor)))
+    return tuple(dict.fromkeys(row.library for row in rows("framework_floors", "floor", FrameworkFloor)))
 
 
 def moved(name: str) -> Module | None:

@@ -7,7 +7,7 @@ from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows, within
 
 
-class Support(Row, frozen=True):
+class PublishedWheels(Row, frozen=True):
     """The interpreters that a package's releases have wheels for."""
 
     package: str
@@ -43,7 +43,7 @@ class Platform(Row, frozen=True):
     """The local version that the row is about, `cu126`; empty for all."""
 
 
-class Need(Row, frozen=True):
+class SystemLibraries(Row, frozen=True):
     """The libraries that a published GPU build looks for on the system."""
 
     package: str
@@ -90,16 +90,18 @@ class TensorflowWheel(Row, frozen=True):
     """The newest device for which its PTX is enough."""
 
 
-def supported_pythons(package: str, version: Version, platform: str = "", machine: str = "") -> TableAnswer[Support]:
+def supported_pythons(
+    package: str, version: Version, platform: str = "", machine: str = ""
+) -> TableAnswer[PublishedWheels]:
     """The row that says which interpreters a release has wheels for on a system.
 
     A row without an end is the newest one known; a release after the end of all rows is unknown, as the next
     interpreter comes with it.
     """
     post, asked = _post(version), f"{package} {version}"
-    table: list[Support] = [
+    table: list[PublishedWheels] = [
         row
-        for row in rows("python_support", "support", Support)
+        for row in rows("python_support", "support", PublishedWheels)
         if row.package == package and row.platform in {"", platform} and row.machine in {"", machine}
     ]
     fitting = [row for row in table if within(version, row.since, row.until) and post >= row.post]
@@ -138,11 +140,11 @@ def _post(version: Version) -> int:
     return int(digits) if found and digits else 0
 
 
-def gpu_need(package: str, version: Version, index: str = "") -> Need | None:
+def gpu_need(package: str, version: Version, index: str = "") -> SystemLibraries | None:
     """The libraries that a release looks for; None where the table doesn't say."""
     fitting = [
         row
-        for row in rows("gpu_needs", "need", Need)
+        for row in rows("gpu_needs", "need", SystemLibraries)
         if row.package == package and within(version, row.since, row.until)
     ]
     special = [row for row in fitting if row.index and row.index in index.lower()]

@@ -8,7 +8,7 @@ from airworthy.core.version import Version
 from airworthy.knowledge.tables import Row, rows
 
 
-class Wheel(Row, frozen=True):
+class TorchWheel(Row, frozen=True):
     """One build of a release for Linux on x86_64."""
 
     release: Version
@@ -30,9 +30,9 @@ class Wheel(Row, frozen=True):
         return f"https://download.pytorch.org/whl/{self.tag}"
 
 
-def wheels() -> tuple[Wheel, ...]:
+def wheels() -> tuple[TorchWheel, ...]:
     """All wheels that are known, newest release first, the newest CUDA first within one."""
-    known = rows("torch_wheels", "wheel", Wheel)
+    known = rows("torch_wheels", "wheel", TorchWheel)
     return tuple(sorted(known, key=lambda row: (row.release, row.cuda), reverse=True))
 
 
@@ -50,12 +50,12 @@ def architectures(version: Version, cuda: Version) -> tuple[str, ...]:
     )
 
 
-def wheel(version: Version, cuda: Version) -> Wheel | None:
+def wheel(version: Version, cuda: Version) -> TorchWheel | None:
     """The wheel of a release for a CUDA version."""
     return next((row for row in of_release(version) if _minor(row.cuda) == _minor(cuda)), None)
 
 
-def of_release(version: Version) -> tuple[Wheel, ...]:
+def of_release(version: Version) -> tuple[TorchWheel, ...]:
     """All wheels that are known of a release, the newest CUDA first."""
     return tuple(row for row in wheels() if _minor(row.release) == _minor(version))
 

@@ -7,7 +7,7 @@ from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows, within
 
 
-class Wheel(Row, frozen=True):
+class RocmWheel(Row, frozen=True):
     """The device code in PyTorch's wheels for a ROCm version and those after it."""
 
     rocm: Version
@@ -49,7 +49,7 @@ class Override(Row, frozen=True):
 
 def architectures(rocm: Version) -> TableAnswer[tuple[str, ...]]:
     """The most device code that PyTorch's wheels for a ROCm version ever held; unknown for one before the table."""
-    table: tuple[Wheel, ...] = rows("rocm", "wheel", Wheel)
+    table: tuple[RocmWheel, ...] = rows("rocm", "wheel", RocmWheel)
     known = [row for row in table if row.rocm <= rocm]
     asked = f"ROCm {rocm}"
     if not known:

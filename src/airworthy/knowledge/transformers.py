@@ -9,7 +9,7 @@ from airworthy.knowledge.answers import TableAnswer, exact, newest_row, unknown
 from airworthy.knowledge.tables import Row, rows
 
 
-class Release(Row, frozen=True):
+class TransformersRelease(Row, frozen=True):
     """The model types that came with a release, or between it and the row above."""
 
     version: Version
@@ -36,7 +36,7 @@ def _types() -> dict[str, tuple[Version, Version | None]]:
     """Each type with the first release seen with it and the last one seen without."""
     found: dict[str, tuple[Version, Version | None]] = {}
     before: Version | None = None
-    for row in sorted(rows("model_types", "release", Release), key=lambda row: row.version):
+    for row in sorted(rows("model_types", "release", TransformersRelease), key=lambda row: row.version):
         for name in row.types:
             found.setdefault(name, (row.version, before))
         before = row.version
@@ -52,7 +52,7 @@ def first_with(model_type: str) -> Version | None:
 def knows(model_type: str, installed: Version) -> TableAnswer[bool]:
     """Whether a release knows a model type."""
     known = _types().get(model_type)
-    last = max(rows("model_types", "release", Release), key=lambda row: row.version)
+    last = max(rows("model_types", "release", TransformersRelease), key=lambda row: row.version)
     asked = f"{model_type} in transformers {installed}"
     if known is None:
         return unknown(f"model type {model_type}", "model_types", last, last.version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airworthy.knowledge.tables import Row, rows
 
 
-class Xid(Row, frozen=True):
+class XidMeaning(Row, frozen=True):
     """An error of the device itself."""
 
     number: int
@@ -14,6 +14,6 @@ class Xid(Row, frozen=True):
     """What happened, after `Xid 79: `."""
 
 
-def device_fault(number: int) -> Xid | None:
+def device_fault(number: int) -> XidMeaning | None:
     """The row of an error that is the device's own; None for one that may be a program's."""
-    return next((row for row in rows("xids", "xid", Xid) if row.number == number), None)
+    return next((row for row in rows("xids", "xid", XidMeaning) if row.number == number), None)

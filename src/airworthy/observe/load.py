@@ -33,7 +33,7 @@ class CannotAsk(AirworthyError):
     exit = Exit.FINDINGS
 
 
-class Outcome(msgspec.Struct, kw_only=True):
+class LoadResult(msgspec.Struct, kw_only=True):
     """What a run of load gave."""
 
     mode: str
@@ -140,7 +140,7 @@ class _Connection(asyncio.Protocol):
 class _Load:
     """What both loops share: connections, the window that counts, the outcome."""
 
-    def __init__(self, host: str, port: int, requests: Sequence[bytes], warm_up: float, outcome: Outcome) -> None:
+    def __init__(self, host: str, port: int, requests: Sequence[bytes], warm_up: float, outcome: LoadResult) -> None:
         self._host, self._port = host, port
         self._requests = requests
         self._next = 0
@@ -272,7 +272,7 @@ def http_request(host: str, path: str, body: bytes) -> bytes:
 
 def closed_loop(
     host: str, port: int, requests: Sequence[bytes], *, clients: int, seconds: float, warm_up: float = 0.5
-) -> Outcome:
+) -> LoadResult:
     """Let so many clients ask without pause.
 
     Args:
@@ -286,7 +286,7 @@ def closed_loop(
     Raises:
         CannotAsk: no connection could be made.
     """
-    outcome = Outcome(mode="closed", clients=clients, offered=0.0, seconds=seconds, latencies=[], statuses={})
+    outcome = LoadResult(mode="closed", clients=clients, offered=0.0, seconds=seconds, latencies=[], statuses={})
     return _drive(lambda: _Closed(host, port, requests, warm_up, outcome), host, port)
 
 
@@ -300,7 +300,7 @@ def open_loop(
     warm_up: float = 0.5,
     most: int = 1024,
     seed: int = 1,
-) -> Outcome:
+) -> LoadResult:
     """Send requests at random times, so many a second on average, whatever the server does.
 
     Args:
@@ -316,12 +316,12 @@ def open_loop(
     Raises:
         CannotAsk: no connection could be made.
     """
-    outcome = Outcome(mode="open", clients=0, offered=rate, seconds=seconds, latencies=[], statuses={})
+    outcome = LoadResult(mode="open", clients=0, offered=rate, seconds=seconds, latencies=[], statuses={})
     return _drive(lambda: _Open(host, port, requests, warm_up, outcome, rate=rate, most=most, seed=seed), host, port)
 
 
-def _drive(make: Callable[[], _Closed | _Open], host: str, port: int) -> Outcome:
-    async def main() -> Outcome:
+def _drive(make: Callable[[], _Closed | _Open], host: str, port: int) -> LoadResult:
+    async def main() -> LoadResult:
         load = make()
         try:
             await load.run()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from airworthy.core.messages import say, seconds_text
-from airworthy.observe.load import Outcome
+from airworthy.observe.load import LoadResult
 
 SHARES = (0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 760, 420, 70, 48, 24, 56
@@ -18,7 +18,7 @@ _HEAD = (
 _COLOURS = ("#2f6fde", "#d9822b", "#2a9d6f", "#b5438a", "#7a6ad8", "#8a8f98")
 
 
-def latency_plot(outcomes: Sequence[Outcome], title: str) -> str:
+def latency_plot(outcomes: Sequence[LoadResult], title: str) -> str:
     """Latency by percentile, a line a run, as SVG."""
     top = max((outcome.percentile(SHARES[-1]) for outcome in outcomes), default=0.0) or 1.0
     rows = [
@@ -43,7 +43,7 @@ def latency_plot(outcomes: Sequence[Outcome], title: str) -> str:
     return "\n".join((*rows, "</svg>", ""))
 
 
-def label_of(outcome: Outcome) -> str:
+def label_of(outcome: LoadResult) -> str:
     """A run in a few words."""
     if outcome.mode == "closed":
         return say("{clients} client(s)", clients=outcome.clients)

@@ -29,7 +29,7 @@ class NoSuchService(AirworthyError):
     exit = Exit.USAGE
 
 
-class Target(NamedTuple):
+class LoadTarget(NamedTuple):
     """What is asked: where, and with which bodies."""
 
     host: str
@@ -39,7 +39,7 @@ class Target(NamedTuple):
     bodies: tuple[bytes, ...]
 
 
-def target(url: str, model: str = "", seed: int = 1) -> Target:
+def target(url: str, model: str = "", seed: int = 1) -> LoadTarget:
     """Requests for a model of a service.
 
     Args:
@@ -64,9 +64,9 @@ def target(url: str, model: str = "", seed: int = 1) -> Target:
     port = parts.port or 80
     if {"input_ids", "attention_mask"} <= {each["name"] for each in inputs}:
         bodies = [_encode({"model": name, "input": _text(generator)}) for _ in range(MANY)]
-        return Target(parts.hostname, port, "/v1/embeddings", name, tuple(bodies))
+        return LoadTarget(parts.hostname, port, "/v1/embeddings", name, tuple(bodies))
     bodies = [_encode({"inputs": [_tensor(each, generator) for each in inputs]}) for _ in range(MANY)]
-    return Target(parts.hostname, port, f"/v2/models/{name}/infer", name, tuple(bodies))
+    return LoadTarget(parts.hostname, port, f"/v2/models/{name}/infer", name, tuple(bodies))
 
 
 _encode = msgspec.json.encode

@@ -24,7 +24,7 @@ from airworthy.core.messages import say
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
 from airworthy.knowledge import Knowledge
 from airworthy.recognition.ranking import Ranked, rank
-from airworthy.recognition.scan import PIECE, Hit, Scan
+from airworthy.recognition.scan import PIECE, Hit, LogScan
 from airworthy.recognition.templates import likeness, unrecognised
 from airworthy.recognition.text_index import TextIndex, text_index
 
@@ -51,7 +51,7 @@ class Guess(msgspec.Struct, frozen=True):
     """Share of words in common, from 0 to 1."""
 
 
-class Unknown(msgspec.Struct, frozen=True):
+class UnknownFailure(msgspec.Struct, frozen=True):
     """A failure that no entry knows."""
 
     line: int
@@ -72,7 +72,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     recognised."""
     undecided: tuple[Union[Skipped, Crashed], ...] = ()
     """Causes that it shows and that the facts could neither confirm nor deny, with the reason."""
-    unknown: Unknown | None = None
+    unknown: UnknownFailure | None = None
     """The failure that it reports where no cause is recognised; None also where it reports none."""
 
 
@@ -100,16 +100,16 @@ def diagnose(
     return diagnose_scan(scan, entries, facts, known=known)
 
 
-def gone_through(pieces: Iterable[bytes], entries: TextIndex) -> Scan:
+def gone_through(pieces: Iterable[bytes], entries: TextIndex) -> LogScan:
     """A log, gone through."""
-    scan = Scan(entries)
+    scan = LogScan(entries)
     for piece in pieces:
         scan.feed(piece)
     scan.close()
     return scan
 
 
-def unwrapped(data: bytes, entries: TextIndex) -> Scan | None:
+def unwrapped(data: bytes, entries: TextIndex) -> LogScan | None:
     """A log in which nothing was recognised, gone through again with the lines joined that a console wrapped.
 
     None where nothing is recognised in that either. The numbers are those of the joined lines.
@@ -122,7 +122,7 @@ def unwrapped(data: bytes, entries: TextIndex) -> Scan | None:
 
 
 def diagnose_scan(
-    scan: Scan,
+    scan: LogScan,
     entries: TextIndex,
     facts: Facts | None = None,
     *,
@@ -231,7 +231,7 @@ def _confirmed(seen: Finding, predicted: tuple[Finding, ...]) -> Finding:
     )
 
 
-def _unknown(scan: Scan, entries: TextIndex) -> Unknown | None:
+def _unknown(scan: LogScan, entries: TextIndex) -> UnknownFailure | None:
     found = unrecognised(scan.alarms, scan.ready)
     if found is None:
         return None
@@ -245,7 +245,7 @@ def _unknown(scan: Scan, entries: TextIndex) -> Unknown | None:
         for share, slug, title in near[:MOST_GUESSES]
         if share >= LEAST_LIKENESS
     )
-    return Unknown(line=found.number, text=found.text, template=found.template, guesses=guesses)
+    return UnknownFailure(line=found.number, text=found.text, template=found.template, guesses=guesses)
 
 
-__all__ = ["Diagnosis", "Guess", "Unknown", "diagnose", "diagnose_scan", "gone_through", "unwrapped"]
+__all__ = ["Diagnosis", "Guess", "UnknownFailure", "diagnose", "diagnose_scan", "gone_through", "unwrapped"]

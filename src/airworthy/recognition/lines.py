@@ -15,7 +15,7 @@ MOST_PREFIXES = 8
 """How many prefixes a line may wear: a container's name, a process, a time, a level, a file."""
 
 
-class Level(IntEnum):
+class LogLevel(IntEnum):
     """How serious a line says it is."""
 
     INFO = 0
@@ -28,12 +28,12 @@ class Level(IntEnum):
     """It was logged as an error."""
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """A line, taken apart."""
 
     stream: str
     """The container, process or rank that wrote it; empty where it does not say."""
-    level: Level
+    level: LogLevel
     """How serious it says it is."""
     text: str
     """What is left of it, with its indent."""
@@ -75,16 +75,16 @@ _PREFIXES: tuple[re.Pattern[str], ...] = tuple(
         r"\d{2,7} (?=\[)",
     )
 )
-_LEVELS = {"T": Level.INFO, "D": Level.INFO, "I": Level.INFO, "N": Level.INFO, "W": Level.WARNING}
+_LEVELS = {"T": LogLevel.INFO, "D": LogLevel.INFO, "I": LogLevel.INFO, "N": LogLevel.INFO, "W": LogLevel.WARNING}
 _WARNING = re.compile(
     r"\b\w{0,40}Warning: |^warnings?: |\bWARN(?:ING)?\b(?! Call| Error| Cuda|.{0,40}(?:failed|error))|\bnpm warn\b"
 )
 
 
-def read_line(raw: str) -> Line:
+def read_line(raw: str) -> LogLine:
     """Take a line apart."""
     head, rest = raw[:LONGEST_PREFIX], raw[LONGEST_PREFIX:]
-    stream, level = "", Level.PLAIN
+    stream, level = "", LogLevel.PLAIN
     for _ in range(MOST_PREFIXES):
         for pattern in _PREFIXES:
             match = pattern.match(head)
@@ -95,8 +95,8 @@ def read_line(raw: str) -> Line:
         found = match.groupdict()
         stream = found.get("stream") or stream
         if found.get("level"):
-            level = _LEVELS.get(found["level"][0].upper(), Level.ERROR)
+            level = _LEVELS.get(found["level"][0].upper(), LogLevel.ERROR)
         head = head[match.end() :]
-    if level is Level.PLAIN and _WARNING.search(head):
-        level = Level.WARNING
-    return Line(stream, level, head + rest)
+    if level is LogLevel.PLAIN and _WARNING.search(head):
+        level = LogLevel.WARNING
+    return LogLine(stream, level, head + rest)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from airworthy.causes.causality import SURFACES, brings_about
 from airworthy.core.finding import Standing
 from airworthy.core.messages import say
-from airworthy.recognition.lines import Level
+from airworthy.recognition.lines import LogLevel
 from airworthy.recognition.scan import Hit
 
 STEP_FROM_ROOT = 0.2
@@ -125,9 +125,9 @@ def _losses(hit: Hit, ready: int) -> tuple[tuple[float, str], ...]:
         found.append((ASIDE, say("it was printed by the way, and nothing stopped for it")))
     if around.code:
         found.append((CODE, say("its line is source code that a traceback quotes")))
-    if hit.line.level is Level.WARNING:
+    if hit.line.level is LogLevel.WARNING:
         found.append((WARNING, say("its line is a warning")))
-    elif hit.line.level is Level.INFO:
+    elif hit.line.level is LogLevel.INFO:
         found.append((INFORMATION, say("its line is information, not an error")))
     if around.retried:
         found.append((RETRIED, say("the program tried again after it")))

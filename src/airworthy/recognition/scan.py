@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from airworthy.causes.interface import WINDOW, Cause, Signature
-from airworthy.recognition.lines import ESCAPES, Level, Line, read_line
+from airworthy.recognition.lines import ESCAPES, LogLevel, LogLine, read_line
 from airworthy.recognition.literals import Found
 from airworthy.recognition.surroundings import AFTER, BEFORE, Surroundings, look_around
 from airworthy.recognition.text_index import TextIndex
@@ -48,7 +48,7 @@ class Hit(NamedTuple):
     """The line's number, from 1."""
     text: str
     """The line."""
-    line: Line
+    line: LogLine
     """The line, taken apart."""
     around: Surroundings
     """What its neighbours say of it."""
@@ -61,13 +61,13 @@ class Alarm(NamedTuple):
     """The line's number, from 1."""
     text: str
     """The line."""
-    line: Line
+    line: LogLine
     """The line, taken apart."""
     depth: int
     """How many exceptions its own was raised behind."""
 
 
-class Scan:
+class LogScan:
     """What was seen in a log, while it is gone through."""
 
     def __init__(self, index: TextIndex) -> None:
@@ -86,9 +86,9 @@ class Scan:
         self._rest = b""
         self._before = b""
 
-    def fresh(self) -> Scan:
+    def fresh(self) -> LogScan:
         """A new one that goes on where this one is, knowing nothing of what was seen."""
-        other = Scan(self._index)
+        other = LogScan(self._index)
         other.lines, other._rest, other._before = self.lines, self._rest, self._before
         return other
 
@@ -181,12 +181,12 @@ class Scan:
             if len(hits) >= MOST_HITS:
                 hits.pop()
             hits.append(Hit(cause, signature, params, number, text, line, around))
-        if not recognised and line.level is not Level.INFO and not around.code and not around.aside:
+        if not recognised and line.level is not LogLevel.INFO and not around.code and not around.aside:
             if len(self.alarms) >= MOST_ALARMS:
                 self.alarms.pop()
             self.alarms.append(Alarm(number, text, line, around.depth))
 
-    def _around(self, block: bytes, start: int, end: int, line: Line, text: str) -> Surroundings:
+    def _around(self, block: bytes, start: int, end: int, line: LogLine, text: str) -> Surroundings:
         before = block[max(0, start - BEFORE) : start]
         if start < BEFORE:
             before = self._before[-(BEFORE - start) :] + before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from airworthy.recognition.lines import Line, read_line
+from airworthy.recognition.lines import LogLine, read_line
 
 BEFORE = 24 * 1024
 """Bytes before a line that are read; a chain of tracebacks is hardly longer."""
@@ -47,7 +47,7 @@ class Surroundings(NamedTuple):
     """Whether it stands under `Caused by:`, as the roots of some languages' chains do."""
 
 
-def look_around(before: str, line: Line, raw: str, after: str) -> Surroundings:
+def look_around(before: str, line: LogLine, raw: str, after: str) -> Surroundings:
     """Judge a line by its neighbours.
 
     Args:
@@ -78,7 +78,7 @@ def _nearest(lines: list[str], stream: str) -> str | None:
     return None
 
 
-def _chain(lines: list[str], line: Line) -> tuple[int, bool]:
+def _chain(lines: list[str], line: LogLine) -> tuple[int, bool]:
     """How deep in a chain of tracebacks the line stands, and whether the traceback was printed by the way."""
     depth, since_end = 0, -1
     inside = joined = aside = ignored = False

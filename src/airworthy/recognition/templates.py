@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from airworthy.recognition.lines import Level, read_line
+from airworthy.recognition.lines import LogLevel, read_line
 from airworthy.recognition.scan import Alarm
 
 LONGEST = 1000
@@ -143,12 +143,12 @@ def unrecognised(alarms: Sequence[Alarm], ready: int) -> Unrecognised | None:
 def _weight(alarm: Alarm) -> int:
     """How much a line sounds like the failure itself."""
     level, text = alarm.line.level, alarm.line.text.strip()
-    if level <= Level.WARNING:
+    if level <= LogLevel.WARNING:
         return 0
     if _EXCEPTION.match(text):
         return 4
     strong = _STRONG.search(text) is not None
-    if level is Level.ERROR:
+    if level is LogLevel.ERROR:
         return 3 if strong else 2
     return 2 if strong and re.match(r"(?i)(?:error|fatal|panic)", text) else int(strong and "rror" in text)
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from airworthy.core.model import Operator
 from airworthy.core.values import OperatorGap
 from airworthy.knowledge.operators import ATEN_TARGETS, COMPOSITE, dispatch
-from airworthy.targets.matrix import MISSING, PARTS, RUNS, UNKNOWN, Cell, Matrix, Share, Use
+from airworthy.targets.matrix import MISSING, PARTS, RUNS, UNKNOWN, Cell, OperatorMatrix, Share, Use
 
 DOMAIN = "aten"
 """The name space of PyTorch's own operators; the table knows no other."""
 
 
-def judge_aten(operators: Sequence[Operator], targets: Sequence[str]) -> Matrix:
+def judge_aten(operators: Sequence[Operator], targets: Sequence[str]) -> OperatorMatrix:
     """Check the operators of an exported program on targets of `knowledge.operators.ATEN_TARGETS`."""
     table = dispatch()
     held = [each for each in operators if each.domain]
@@ -66,7 +66,7 @@ def judge_aten(operators: Sequence[Operator], targets: Sequence[str]) -> Matrix:
         for use in uses
         if use.targets[name].verdict == MISSING
     )
-    return Matrix(uses=uses, shares=shares, sizes={}, arithmetic=0, uncounted=0, gaps=gaps)
+    return OperatorMatrix(uses=uses, shares=shares, sizes={}, arithmetic=0, uncounted=0, gaps=gaps)
 
 
 def _cell(operator: Operator, target: str) -> Cell:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from airworthy.targets.matrix import CASTS, PARTS, RUNS, Matrix
+from airworthy.targets.matrix import CASTS, PARTS, RUNS, OperatorMatrix
 
 ELSEWHERE = "CPUExecutionProvider"
 """The provider that takes what the others leave."""
@@ -29,7 +29,9 @@ class Compared(msgspec.Struct, frozen=True):
         return sum(min(count, self.judged.get(provider, 0)) for provider, count in self.assigned.items())
 
 
-def compare(matrix: Matrix, target: str, provider: str, nodes: Iterable[Mapping[str, str]]) -> tuple[Compared, ...]:
+def compare(
+    matrix: OperatorMatrix, target: str, provider: str, nodes: Iterable[Mapping[str, str]]
+) -> tuple[Compared, ...]:
     """Rows for all operators of either side, those with most nodes first.
 
     Nodes that the runtime adds itself (`Cast` around what the CPU has in 32 bit alone) are on its side alone.

@@ -17,10 +17,22 @@ import msgspec
 from airworthy.core.graph import Graph, Node, Program
 from airworthy.core.values import OperatorGap
 from airworthy.knowledge import operators as tables
-from airworthy.knowledge.operators import Target
+from airworthy.knowledge.operators import OperatorTarget
 from airworthy.targets.arithmetic import operations
 from airworthy.targets.borders import borders
-from airworthy.targets.matrix import CASTS, FALLS, MISSING, PARTS, RUNS, SHAPE, UNKNOWN, Cell, Matrix, Share, Use
+from airworthy.targets.matrix import (
+    CASTS,
+    FALLS,
+    MISSING,
+    PARTS,
+    RUNS,
+    SHAPE,
+    UNKNOWN,
+    Cell,
+    OperatorMatrix,
+    Share,
+    Use,
+)
 from airworthy.targets.node_support import SupportJudge, UseKey
 from airworthy.targets.shape_inference import ShapeInference
 from airworthy.targets.sizes import assumed
@@ -40,7 +52,7 @@ class _Placed(msgspec.Struct):
     sizes_only: bool
 
 
-def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None = None) -> Matrix:
+def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None = None) -> OperatorMatrix:
     """Check a graph on targets of `knowledge.operators.TARGETS`."""
     taken = assumed(program.graph, sizes or {})
     open_sizes = bool(taken)
@@ -51,7 +63,7 @@ def judge(program: Program, targets: Sequence[str], sizes: dict[str, int] | None
     total = sum(placed.work or 0 for placed in everything)
     shares = tuple(_share(known[name], everything, levels, total, open_sizes) for name in targets)
     uses = tuple(_uses(everything, targets))
-    return Matrix(
+    return OperatorMatrix(
         uses=uses,
         shares=shares,
         sizes=taken,
@@ -109,7 +121,7 @@ def _works_sizes_out(node: Node, graph: Graph, sized: set[str], outputs: tuple[s
     return bool(told) and all(name in sized for name in told) and all(each in ("INT64", "INT32") for each in outputs)
 
 
-def _verdict(placed: _Placed, where: Target) -> str:
+def _verdict(placed: _Placed, where: OperatorTarget) -> str:
     verdict = placed.cells[where.target].verdict
     aside = (
         placed.sizes_only and where.kernels and where.target != "cpu" and placed.node.operator not in ("Shape", "Size")
@@ -118,7 +130,7 @@ def _verdict(placed: _Placed, where: Target) -> str:
 
 
 def _share(
-    where: Target, everything: list[_Placed], levels: list[list[_Placed]], total: int, open_sizes: bool
+    where: OperatorTarget, everything: list[_Placed], levels: list[list[_Placed]], total: int, open_sizes: bool
 ) -> Share:
     """How much of the graph stays on a target."""
     counts = Counter(_verdict(placed, where) for placed in everything)
@@ -155,7 +167,7 @@ def _share(
     )
 
 
-def _place_of(placed: _Placed, where: Target) -> str:
+def _place_of(placed: _Placed, where: OperatorTarget) -> str:
     """Where a node runs; empty for one that works sizes out and stands beside the sub-graphs."""
     verdict = _verdict(placed, where)
     if verdict == SHAPE:
@@ -200,7 +212,9 @@ def _open_sizes(shares: Sequence[Share], sizes: dict[str, int]) -> Iterable[Oper
             )
 
 
-def _gaps(uses: Sequence[Use], targets: Sequence[str], total: int, known: dict[str, Target]) -> Iterable[OperatorGap]:
+def _gaps(
+    uses: Sequence[Use], targets: Sequence[str], total: int, known: dict[str, OperatorTarget]
+) -> Iterable[OperatorGap]:
     for name in targets:
         for use in uses:
             cell = use.targets[name]
@@ -223,7 +237,7 @@ def _gaps(uses: Sequence[Use], targets: Sequence[str], total: int, known: dict[s
             )
 
 
-def _earlier(where: Target, use: Use) -> int:
+def _earlier(where: OperatorTarget, use: Use) -> int:
     """The newest operator set in which the target has the operator with these types; 0 where there is none."""
     forms = tables.versions(use.domain, use.operator)
     for since, following in reversed(list(zip(forms, (*forms[1:], math.inf), strict=True))):

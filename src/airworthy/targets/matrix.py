@@ -83,7 +83,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the target takes fixed sizes alone and the graph leaves sizes open: it then takes nothing as it is."""
 
 
-class Matrix(msgspec.Struct, frozen=True, kw_only=True):
+class OperatorMatrix(msgspec.Struct, frozen=True, kw_only=True):
     """Operators by targets, and what follows."""
 
     uses: tuple[Use, ...]

@@ -8,7 +8,7 @@ import msgspec
 
 from airworthy.core.graph import Node
 from airworthy.knowledge import operators as tables
-from airworthy.knowledge.operators import Condition, Schema, Support, Target
+from airworthy.knowledge.operators import Condition, OperatorSupport, OperatorTarget, Schema
 from airworthy.targets.matrix import CASTS, FALLS, MISSING, PARTS, RUNS, UNKNOWN, Cell
 from airworthy.targets.shape_inference import ShapeInference
 
@@ -26,7 +26,7 @@ UseKey = tuple[str, str, int, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 class SupportJudge:
     """What judges a use, once for all nodes that use an operator the same way."""
 
-    def __init__(self, opsets: dict[str, int], known: dict[str, Target]) -> None:
+    def __init__(self, opsets: dict[str, int], known: dict[str, OperatorTarget]) -> None:
         self.opsets = opsets
         self._known = known
         self._judged: dict[UseKey, tuple[UseKey, dict[str, Cell]]] = {}
@@ -63,7 +63,7 @@ def _met(asked: Condition, node: Node, state: ShapeInference, constant: set[str]
     return all(not name or name in constant for name in given)
 
 
-def _cells(key: UseKey, form: Schema | None, opset: int, known: dict[str, Target]) -> dict[str, Cell]:
+def _cells(key: UseKey, form: Schema | None, opset: int, known: dict[str, OperatorTarget]) -> dict[str, Cell]:
     """What each target does with a use."""
     if form is None and key[0] == "" and opset > tables.newest_opset():
         return dict.fromkeys(known, Cell(UNKNOWN, reason="opset"))  # the set is newer than the table
@@ -84,7 +84,7 @@ def _cells(key: UseKey, form: Schema | None, opset: int, known: dict[str, Target
     return cells
 
 
-def _as_parts(key: UseKey, form: Schema, opset: int, chain: Sequence[Target], depth: int = 0) -> str:
+def _as_parts(key: UseKey, form: Schema, opset: int, chain: Sequence[OperatorTarget], depth: int = 0) -> str:
     """Whether the operators that one is made of run somewhere in a chain of targets with the type of its first input.
 
     A definition that casts may go on in another type, and one that depends on its use is not in the table. `CastLike`
@@ -110,7 +110,7 @@ def _as_parts(key: UseKey, form: Schema, opset: int, chain: Sequence[Target], de
     return PARTS
 
 
-def _own(key: UseKey, form: Schema | None, where: Target) -> Cell:
+def _own(key: UseKey, form: Schema | None, where: OperatorTarget) -> Cell:
     """What a target itself has for a use."""
     domain, name, _, inputs, outputs, unmet = key
     if form is None:
@@ -133,7 +133,7 @@ def _own(key: UseKey, form: Schema | None, where: Target) -> Cell:
     return _lacking(told)
 
 
-def _lacking(told: Support) -> Cell:
+def _lacking(told: OperatorSupport) -> Cell:
     reason = {"no": "operator", "type": "type", "opset": "opset"}[told.kind]
     return Cell(MISSING, reason=reason, types=told.types, newest=told.since)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from airworthy.core.graph import Graph, Node, Value
+from airworthy.core.graph import Graph, GraphValue, Node
 from airworthy.knowledge.operators import OMITTED, schema
 from airworthy.targets.shape_rules import RULES, Shape, broadcast, int_attribute, reduce
 
@@ -46,14 +46,14 @@ class ShapeInference:
     def __init__(self, sizes: dict[str, int], around: ShapeInference | None = None) -> None:
         self.sizes = sizes
         self.around = around
-        self.values: dict[str, Value] = {}
+        self.values: dict[str, GraphValue] = {}
         self.contents: dict[str, tuple[int, ...]] = {}
 
-    def value(self, name: str) -> Value:
+    def value(self, name: str) -> GraphValue:
         """What is known of a value."""
         found = self.values.get(name)
         if found is None:
-            return self.around.value(name) if self.around is not None else Value()
+            return self.around.value(name) if self.around is not None else GraphValue()
         return found
 
     def type(self, name: str) -> str:
@@ -73,10 +73,10 @@ class ShapeInference:
     def begin(self, graph: Graph) -> None:
         """Take over what the file says, symbols replaced by sizes."""
         for name, value in graph.values.items():
-            self.values[name] = Value(value.datatype, self.fixed(name, value))
+            self.values[name] = GraphValue(value.datatype, self.fixed(name, value))
         self.contents |= graph.numbers
 
-    def fixed(self, name: str, value: Value) -> Shape | None:
+    def fixed(self, name: str, value: GraphValue) -> Shape | None:
         """The sizes of a value with symbols replaced; -1 for those that stay unknown."""
         if value.shape is None:
             return None
@@ -98,9 +98,9 @@ class ShapeInference:
         for index, name in enumerate(node.outputs):
             if not name:
                 continue
-            told = self.values.get(name, Value())
+            told = self.values.get(name, GraphValue())
             shape = shapes[index] if index < len(shapes) else None
-            self.values[name] = Value(told.datatype or types[index], told.shape if shape is None else shape)
+            self.values[name] = GraphValue(told.datatype or types[index], told.shape if shape is None else shape)
         if content is not None and len(content) <= MOST_NUMBERS and node.outputs:
             self.contents[node.outputs[0]] = content
 

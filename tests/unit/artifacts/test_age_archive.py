@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.artifacts.encryption import age_header, bech32
-from airworthy.artifacts.encryption.archive import BLOCK, MOST_EXTENSION, ArchiveReader, Member, PieceReader, blocks
-from airworthy.artifacts.encryption.describe import Description, from_comment, to_comment
+from airworthy.artifacts.encryption.archive import BLOCK, MOST_EXTENSION, ArchiveReader, PieceReader, TarMember, blocks
+from airworthy.artifacts.encryption.describe import SealedDescription, from_comment, to_comment
 from airworthy.artifacts.encryption.errors import ArchiveDamaged, EncryptionError, HeaderDamaged, ListDamaged
 
 
@@ -74,7 +74,7 @@ def test_any_bytes_are_read_or_refused(tail: bytes, edits: list[tuple[int, int]]
 
 def test_what_we_write_tarfile_reads_without_the_comment_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 700)
-    pieces = PieceReader(blocks([(tmp_path / "a", Member("m/" + "long/" * 40 + "a", 700))], "a comment é"))
+    pieces = PieceReader(blocks([(tmp_path / "a", TarMember("m/" + "long/" * 40 + "a", 700))], "a comment é"))
     data = b"".join(iter(lambda: pieces.read(100), b""))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert archive.getnames() == ["m/" + "long/" * 40 + "a"]
@@ -115,7 +115,7 @@ def test_a_payload_that_is_no_archive_is_one_file(data: bytes) -> None:
 
 
 def test_a_description_is_bounded_and_read_or_refused() -> None:
-    described = Description(root="m", model={"name": "m"}, facts={})
+    described = SealedDescription(root="m", model={"name": "m"}, facts={})
     assert from_comment(to_comment(described), "x") == described
     assert from_comment("something else", "x") is None
     assert to_comment(None) == ""

@@ -23,7 +23,9 @@ def entry(name: str, start: int = 0, size: int = 8, **more: Any) -> tuple[str, d
     return name, {"dtype": "F32", "shape": [size // 4], "data_offsets": [start, start + size], **more}
 
 
-def both(path: Path, header: str | bytes, data: int = 8) -> tuple[safetensors.Header, safetensors.Header]:
+def both(
+    path: Path, header: str | bytes, data: int = 8
+) -> tuple[safetensors.SafetensorsHeader, safetensors.SafetensorsHeader]:
     path.write_bytes(models.safetensors_bytes(header, bytes(data)))
     with Source(path) as source:
         plain = safetensors.read_header(source)

@@ -10,7 +10,7 @@ from airworthy.core.facts import Absent, Fact, Facts, Known
 from airworthy.core.keys import BATTERY_DEVICES, BATTERY_TRIALS, DISTRIBUTIONS, PYTHON_EXECUTABLE
 from airworthy.core.progress import SILENT
 from airworthy.core.report import Failed, Passed, Report, Skipped
-from airworthy.core.values import Distribution, Trial, TriedDevice
+from airworthy.core.values import DeviceTrial, Distribution, TriedDevice
 from airworthy.core.version import Version
 from airworthy.flows import battery
 from airworthy.flows.check import check
@@ -26,15 +26,15 @@ Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.
 DEVICE = TriedDevice(framework="torch", device="cuda:0", name="NVIDIA H200", kind="cuda", version="2.13.0+cu130")
 
 
-def trial(operation: str, outcome: str, *, dtype: str = "float32", **more: Any) -> Trial:
-    return Trial(framework="torch", device="cuda:0", operation=operation, dtype=dtype, outcome=outcome, **more)
+def trial(operation: str, outcome: str, *, dtype: str = "float32", **more: Any) -> DeviceTrial:
+    return DeviceTrial(framework="torch", device="cuda:0", operation=operation, dtype=dtype, outcome=outcome, **more)
 
 
-def facts_of(*trials: Trial, device: TriedDevice = DEVICE) -> dict[str, Fact]:
+def facts_of(*trials: DeviceTrial, device: TriedDevice = DEVICE) -> dict[str, Fact]:
     return {BATTERY_DEVICES.name: Known((device,), "test"), BATTERY_TRIALS.name: Known(trials, "test")}
 
 
-def checked(monkeypatch: pytest.MonkeyPatch, *trials: Trial, device: TriedDevice = DEVICE) -> Report:
+def checked(monkeypatch: pytest.MonkeyPatch, *trials: DeviceTrial, device: TriedDevice = DEVICE) -> Report:
     monkeypatch.setattr("airworthy.probes.battery.runner.run", lambda *a, **k: facts_of(*trials, device=device))
     environment = {
         DISTRIBUTIONS.name: Known((Distribution(name="torch", version=Version("2.13.0")),), "test"),

@@ -17,7 +17,7 @@ import hostile
 import models
 from airworthy.artifacts.conversion import sandbox
 from airworthy.artifacts.conversion.to_safetensors import Refused, choose
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef, is_contiguous
+from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous
 from airworthy.cli.main import main
 from airworthy.flows.inspect import Looking, inspect
 
@@ -135,12 +135,12 @@ def test_what_cannot_be_faithful_is_refused(
 @pytest.mark.parametrize("kind", ["torch.ComplexFloatStorage", "torch.QInt8Storage", "torch.QUInt4x2Storage", "x.Y"])
 def test_types_without_a_faithful_place_are_refused(kind: str) -> None:
     with pytest.raises(Refused, match="which safetensors lacks"):
-        choose([TensorRef("w", Storage(kind, "0", 4), 0, (4,), (1,))])
+        choose([TensorRef("w", TorchStorage(kind, "0", 4), 0, (4,), (1,))])
 
 
 def test_contiguous_is_what_needs_no_gathering() -> None:
     def ref(shape: tuple[int, ...], stride: tuple[int, ...]) -> TensorRef:
-        return TensorRef("w", Storage("torch.FloatStorage", "0", 99), 0, shape, stride)
+        return TensorRef("w", TorchStorage("torch.FloatStorage", "0", 99), 0, shape, stride)
 
     assert is_contiguous(ref((2, 3), (3, 1)))
     assert is_contiguous(ref((1, 3), (77, 1)))

@@ -363,9 +363,11 @@ def test_a_list_by_a_hostile_writer_is_refused(tmp_path: Path, made: Sample, pat
     secret, salt = bytes(32), bytes(32)
     listed = json.dumps({"name": "m", "folder": True, "files": [{"path": path, "size": 0}]}).encode()
     recipient = wrapped_for(str(made.key.public), secret, os.urandom(32))
-    head = header.Header(chunk=CHUNK, manifest=len(listed) + 16, salt=salt, recipients=(recipient,))
+    head = header.ContainerHeader(chunk=CHUNK, manifest=len(listed) + 16, salt=salt, recipients=(recipient,))
     start = header.write(head)
-    sealed = [primitives.Stream(secret, salt, n, start).seal(0, True, part) for n, part in enumerate((listed, b""))]
+    sealed = [
+        primitives.ChunkCipher(secret, salt, n, start).seal(0, True, part) for n, part in enumerate((listed, b""))
+    ]
     place = tmp_path / "hostile.awenc"
     place.write_bytes(start + primitives.code(secret, salt, start) + b"".join(sealed))
     with pytest.raises(errors.ListDamaged):

@@ -70,7 +70,9 @@ def test_forms_are_those_of_their_operator_set() -> None:
     assert concat.signature.output(1) == ""
 
 
-def _told(target: str, operator: str, opset: int, *inputs: str, outputs: tuple[str, ...] = ()) -> tables.Support:
+def _told(
+    target: str, operator: str, opset: int, *inputs: str, outputs: tuple[str, ...] = ()
+) -> tables.OperatorSupport:
     form = tables.schema("", operator, opset)
     assert form is not None
     return tables.support(tables.target(target), "", operator, form, inputs, outputs)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from airworthy.core.facts import Absent, Facts, Known, dump, load
 from airworthy.core.keys import BATTERY_DEVICES, BATTERY_TRIALS
-from airworthy.core.values import Trial, TriedDevice
+from airworthy.core.values import DeviceTrial, TriedDevice
 from airworthy.probes.battery import runner
 from airworthy.probes.battery.process import Child
 
@@ -25,7 +25,7 @@ FAULTY = Path(__file__).parents[2] / "fakes" / "faulty_runtime"
 
 def tried(
     faults: dict[str, str], *, seconds: float = 60.0, frameworks: tuple[str, ...] = ("onnxruntime",)
-) -> tuple[dict[str, TriedDevice], list[Trial]]:
+) -> tuple[dict[str, TriedDevice], list[DeviceTrial]]:
     """The battery of a runtime with faults."""
     environment = {**os.environ, "PYTHONPATH": str(FAULTY), "FAULTY_RUNTIME": json.dumps(faults)}
     facts = Facts(runner.run(sys.executable, frameworks, seconds=seconds, paced=1.0, environment=environment))
@@ -34,7 +34,7 @@ def tried(
     return {device.device: device for device in facts.value(BATTERY_DEVICES)}, list(facts.value(BATTERY_TRIALS))
 
 
-def outcomes(trials: list[Trial], operation: str, dtype: str = "float32") -> list[str]:
+def outcomes(trials: list[DeviceTrial], operation: str, dtype: str = "float32") -> list[str]:
     return [trial.outcome for trial in trials if (trial.operation, trial.dtype) == (operation, dtype)]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.probes.battery.airworthy_bench import pacing, reference
-from airworthy.probes.battery.airworthy_bench.onnx_graph import Node, Tensor, model
+from airworthy.probes.battery.airworthy_bench.onnx_graph import GraphNode, GraphTensor, model
 from airworthy.probes.battery.airworthy_bench.testing import is_unsupported
 
 TYPES = ("float16", "float32")
@@ -122,12 +122,12 @@ def test_sample(size: int, count: int) -> None:
 
 def test_written_models_are_valid() -> None:
     nodes = [
-        Node("Transpose", ("k",), ("t",), {"perm": (0, 1, 3, 2)}),
-        Node(
+        GraphNode("Transpose", ("k",), ("t",), {"perm": (0, 1, 3, 2)}),
+        GraphNode(
             "MultiHeadAttention", ("q", "k", "k"), ("y",), {"num_heads": 8, "scale": 0.5, "mode": "x"}, "com.microsoft"
         ),
     ]
-    tensors = [Tensor(name, "float16", (1, 300, 2, 70_000)) for name in ("q", "k", "y")]
+    tensors = [GraphTensor(name, "float16", (1, 300, 2, 70_000)) for name in ("q", "k", "y")]
     written = onnx.load_from_string(model(nodes, tensors[:2], tensors[2:], {"": 17, "com.microsoft": 1}))
     assert [node.op_type for node in written.graph.node] == ["Transpose", "MultiHeadAttention"]
     values = {a.name: onnx.helper.get_attribute_value(a) for node in written.graph.node for a in node.attribute}
@@ -136,7 +136,10 @@ def test_written_models_are_valid() -> None:
     assert [d.dim_value for d in written.graph.input[0].type.tensor_type.shape.dim] == [1, 300, 2, 70_000]
     assert written.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT16
     plain = model(
-        [Node("Neg", ("x",), ("y",))], [Tensor("x", "float64", (3,))], [Tensor("y", "float64", (3,))], {"": 17}
+        [GraphNode("Neg", ("x",), ("y",))],
+        [GraphTensor("x", "float64", (3,))],
+        [GraphTensor("y", "float64", (3,))],
+        {"": 17},
     )
     onnx.checker.check_model(onnx.load_from_string(plain), full_check=True)
 

@@ -18,7 +18,7 @@ from airworthy.core.values import Binary, SharedLibrary
 from airworthy.core.version import Version
 from airworthy.probes.linker import binaries, libraries
 from airworthy.probes.linker.elf import Elf, NotElf, read_elf
-from airworthy.probes.linker.loader import Loader, parse_cache
+from airworthy.probes.linker.loader import DynamicLoader, parse_cache
 from airworthy.probes.runner import gather
 from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.seam.host import Interpreter
@@ -131,7 +131,7 @@ def test_any_cache_is_read(data: bytes) -> None:
 def test_this_machines_cache() -> None:
     from airworthy.probes.seam.local import LocalHost
 
-    loader = Loader(LocalHost())
+    loader = DynamicLoader(LocalHost())
     found = loader.find("libc.so.6")
     assert found is not None
     assert Path(found.path).exists()
@@ -152,7 +152,7 @@ def test_search_order() -> None:
         },
         env={"LD_LIBRARY_PATH": "/env:/nowhere"},
     )
-    loader = Loader(host)
+    loader = DynamicLoader(host)
     ways = [
         ("liba.so.1", parse(make_elf(rpath="$ORIGIN/../lib")), "RPATH"),
         ("liba.so.1", parse(make_elf(runpath="/run")), "LD_LIBRARY_PATH"),

@@ -9,7 +9,7 @@ from airworthy.core.values import Distribution
 from airworthy.core.version import Version
 from airworthy.probes.linker.objects import Object
 from airworthy.probes.python import numpy_uses
-from airworthy.probes.python.distributions import File, Installed
+from airworthy.probes.python.distributions import DistributionFile, Installed
 from airworthy.probes.runner import gather
 from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.seam.host import Interpreter
@@ -57,5 +57,5 @@ def test_this_environment_is_not_built_for_numpy_1_alone() -> None:
 
 def test_only_extension_is_searched_whatever_its_size() -> None:
     owner = Installed(Distribution(name="big", version=Version("1")), "/v/big-1.dist-info")
-    objects = [Object(File(f"/v/{name}.so", numpy_uses.MOST_BYTES * 2), owner) for name in ("b", "a")]
+    objects = [Object(DistributionFile(f"/v/{name}.so", numpy_uses.MOST_BYTES * 2), owner) for name in ("b", "a")]
     assert numpy_uses.candidates("big", objects) == ("/v/a.so",)

@@ -17,7 +17,7 @@ from airworthy.probes.linker.headers import headers
 from airworthy.probes.seam import remembered, user_cache
 from airworthy.probes.seam.host import HostError
 from airworthy.probes.seam.local import LocalHost
-from airworthy.probes.seam.remembered import Memory, Storage, remembering
+from airworthy.probes.seam.remembered import FactStorage, Memory, remembering
 from elf_files import make_elf
 
 LONG_AGO = time.time() - 3600
@@ -43,8 +43,8 @@ class Shelf:
         self.data = data
         self.saves = 0
 
-    def storage(self) -> Storage:
-        return Storage(lambda: self.data, self._save)
+    def storage(self) -> FactStorage:
+        return FactStorage(lambda: self.data, self._save)
 
     def _save(self, data: bytes) -> None:
         self.saves += 1

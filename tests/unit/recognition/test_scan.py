@@ -13,7 +13,7 @@ from airworthy.causes.interface import Cause, Signature
 from airworthy.causes.registry import CAUSES
 from airworthy.core.finding import Severity
 from airworthy.recognition import diagnose, gone_through
-from airworthy.recognition.scan import MOST_ALARMS, MOST_HITS, PIECE, Scan
+from airworthy.recognition.scan import MOST_ALARMS, MOST_HITS, PIECE, LogScan
 from airworthy.recognition.text_index import TextIndex, text_index
 
 FULL = "OSError: [Errno 28] No space left on device"
@@ -37,7 +37,7 @@ def test_however_it_is_cut(lines: list[str], data: st.DataObject) -> None:
 
 
 def test_lines_are_counted() -> None:
-    scan = Scan(text_index(standard()))
+    scan = LogScan(text_index(standard()))
     scan.feed(b"one\ntwo\nthr")
     scan.feed(b"ee\nfour")
     scan.close()
@@ -55,7 +55,7 @@ def test_a_line_without_an_end_is_gone_through() -> None:
 def test_memory_is_bounded() -> None:
     """A hundred megabytes of the same error keep what a hundred lines do."""
     piece = (f"{FULL}\nERROR something broke: {'z' * 200}\n" * 4000).encode()
-    scan = Scan(text_index(standard()))
+    scan = LogScan(text_index(standard()))
     scan.feed(piece)
     tracemalloc.start()
     try:

@@ -22,7 +22,7 @@ from airworthy.flows.weights import Depth
 from airworthy.report.page.drawings import histogram, shares
 from airworthy.report.page.escape import Html, escape, tag
 from airworthy.report.page.layers import MOST_TENSORS, tree
-from airworthy.report.page.render import Matrix, page
+from airworthy.report.page.render import MatrixTable, page
 
 HOSTILE = "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e\x1b"
 VOID = {"meta", "rect", "path"}
@@ -95,7 +95,7 @@ def test_the_page_is_complete_and_its_policy_names_its_style(tmp_path: Path) -> 
 
 def test_a_hostile_file_says_nothing_to_the_browser(tmp_path: Path) -> None:
     path = file(tmp_path / "m.safetensors", [HOSTILE, f"a.{HOSTILE}.b"], {HOSTILE: HOSTILE})
-    text = page(report_of(path, health=True), Matrix((HOSTILE,), ((HOSTILE, ((HOSTILE, HOSTILE),)),), (HOSTILE,)))
+    text = page(report_of(path, health=True), MatrixTable((HOSTILE,), ((HOSTILE, ((HOSTILE, HOSTILE),)),), (HOSTILE,)))
     harmless(text)
     assert "alert(1)" in text
     assert "\u202e" not in text
@@ -111,7 +111,7 @@ def test_any_text_comes_back_as_it_was_or_as_escapes(text: str) -> None:
 
 def test_a_matrix_is_drawn_where_there_is_one(tmp_path: Path) -> None:
     report = report_of(file(tmp_path / "m.safetensors", ["w"]))
-    matrix = Matrix(("cpu", "cuda"), (("Conv", (("yes", "good"), ("falls back", "warn"))),), ("from a table",))
+    matrix = MatrixTable(("cpu", "cuda"), (("Conv", (("yes", "good"), ("falls back", "warn"))),), ("from a table",))
     assert {"Operators by target", "falls back", "from a table"} <= set(re.findall(r">([^<>]+)<", page(report, matrix)))
     assert "Operators by target" not in page(report)
 

@@ -17,10 +17,10 @@ from airworthy.knowledge import operators as tables
 from airworthy.targets.aten import judge_aten
 from airworthy.targets.borders import borders
 from airworthy.targets.judge import judge
-from airworthy.targets.matrix import CASTS, FALLS, MISSING, PARTS, RUNS, UNKNOWN, Matrix
+from airworthy.targets.matrix import CASTS, FALLS, MISSING, PARTS, RUNS, UNKNOWN, OperatorMatrix
 
 
-def matrix(path: Path, *targets: str) -> Matrix:
+def matrix(path: Path, *targets: str) -> OperatorMatrix:
     return judge(read_program(path), targets or tables.TARGETS)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from airworthy.artifacts.formats.onnx_graph import read_program
-from airworthy.core.graph import Graph, Node, Program, Value
+from airworthy.core.graph import Graph, GraphValue, Node, Program
 from airworthy.targets.rows import proof, sizes
 from airworthy.targets.rows.verdict import DEPENDENT, INDEPENDENT, UNDECIDED, Reason
 from graphs import BOOL, FLOAT, INT64, Builder, convolutional, transformer
@@ -304,7 +304,7 @@ def _sees_padding(path: Path) -> bool:
 
 
 def test_padding_is_undecided_for_inputs_that_hold_no_texts() -> None:
-    graph = Graph(inputs=("x",), outputs=("x",), values={"x": Value("FP32", (-1, 4, 4))})
+    graph = Graph(inputs=("x",), outputs=("x",), values={"x": GraphValue("FP32", (-1, 4, 4))})
     assert proof.padding(Program(graph, {"": 18}), {"x": 0}, "x").state == UNDECIDED
 
 
@@ -374,7 +374,11 @@ def _graphs(inner: st.SearchStrategy[tuple[Graph, ...]]) -> st.SearchStrategy[Gr
             tuple(nodes),
             ("x",),
             ("y",),
-            {"x": Value("FP32", shape), "w": Value("FP32", (4, 4)), "k": Value("INT64", (len(numbers),))},
+            {
+                "x": GraphValue("FP32", shape),
+                "w": GraphValue("FP32", (4, 4)),
+                "k": GraphValue("INT64", (len(numbers),)),
+            },
             frozenset(("w", "k")),
             {"k": tuple(numbers)},
         ),
@@ -397,11 +401,13 @@ def test_no_graph_however_broken_breaks_the_proof(graph: Graph, opset: int) -> N
 
 def test_names_that_nothing_gives_are_undecided() -> None:
     node = Node("n", "", "Add", ("x", "nowhere"), ("y",))
-    graph = Graph((node,), ("x",), ("y",), {"x": Value("FP32", (-1, 4))})
+    graph = Graph((node,), ("x",), ("y",), {"x": GraphValue("FP32", (-1, 4))})
     assert proof.rows(Program(graph, {"": 18})).state == UNDECIDED
 
 
 def test_a_circle_of_names_is_undecided() -> None:
     nodes = (Node("a", "", "Relu", ("q",), ("p",)), Node("b", "", "Relu", ("p",), ("q",)))
-    graph = Graph((*nodes, Node("c", "", "Add", ("x", "q"), ("y",))), ("x",), ("y",), {"x": Value("FP32", (-1, 4))})
+    graph = Graph(
+        (*nodes, Node("c", "", "Add", ("x", "q"), ("y",))), ("x",), ("y",), {"x": GraphValue("FP32", (-1, 4))}
+    )
     assert proof.rows(Program(graph, {"": 18})).state == UNDECIDED

@@ -13,7 +13,7 @@ from onnx import shape_inference
 import graphs
 from airworthy.artifacts.encodings.datatypes import ONNX
 from airworthy.artifacts.formats.onnx_graph import read_program
-from airworthy.core.graph import Graph, Node, Value
+from airworthy.core.graph import Graph, GraphValue, Node
 from airworthy.targets.arithmetic import operations
 from airworthy.targets.shape_inference import ShapeInference
 from airworthy.targets.shape_rules import broadcast
@@ -59,7 +59,7 @@ def node(operator: str, *inputs: str, **attributes: Any) -> Node:
 
 def state_of(node: Node, **shapes: tuple[int, ...]) -> ShapeInference:
     state = ShapeInference({})
-    state.begin(Graph(values={name: Value("FP32", shape) for name, shape in shapes.items()}))
+    state.begin(Graph(values={name: GraphValue("FP32", shape) for name, shape in shapes.items()}))
     state.node(node, {"": 18})
     return state
 
@@ -105,9 +105,9 @@ def test_broadcasting_is_numpys() -> None:
 
 def test_open_sizes_have_stated_defaults() -> None:
     values = {
-        "ids": Value("INT64", (-1, -1), ("batch", "sequence")),
-        "pixels": Value("FP32", (-1, 3, -1, -1)),
-        "other": Value("FP32", None),
+        "ids": GraphValue("INT64", (-1, -1), ("batch", "sequence")),
+        "pixels": GraphValue("FP32", (-1, 3, -1, -1)),
+        "other": GraphValue("FP32", None),
     }
     graph = Graph(inputs=("ids", "pixels", "other", "undeclared"), values=values)
     told = {"batch": 1, "sequence": 128, "pixels.0": 1, "pixels.2": 224, "pixels.3": 224}

@@ -68,7 +68,7 @@ def find_companions(entry: Path) -> Companions:
 
 def read_companions(folder: Path) -> Companions:
     """The companions in a folder."""
-    reader = _Reader(folder)
+    reader = _ConfigReader(folder)
     config = reader.config("config.json")
     sentence = reader.config("sentence_bert_config.json")
     settings = reader.config("tokenizer_config.json")
@@ -190,7 +190,7 @@ def _tokenizer_files(folder: Path) -> tuple[str, ...]:
     return tuple(names[:_MAX_NAMES])
 
 
-class _Reader:
+class _ConfigReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.paths: list[Path] = []

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import SAFETENSORS, TORCH_DTYPES, TORCH_STORAGES
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef, is_contiguous
+from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Archive, Damaged, Member, place, read_archive, read_member
-from airworthy.artifacts.formats.pytorch import Contents, read_contents
+from airworthy.artifacts.encodings.zips import Archive, Damaged, ZipMember, place, read_archive, read_member
+from airworthy.artifacts.formats.pytorch import PyTorchContents, read_contents
 from airworthy.core.messages import say
 
 PIECE = 8 * 1024 * 1024
@@ -64,7 +64,7 @@ class Piece(NamedTuple):
         return math.prod(self.tensor.shape) * self.width
 
 
-class Outcome(NamedTuple):
+class ConversionResult(NamedTuple):
     """What was written."""
 
     tensors: int
@@ -92,7 +92,7 @@ class Given(Source):
         self._base = 0
 
 
-def convert(source: Source, pickle: io.BufferedReader, write: Write) -> Outcome:
+def convert(source: Source, pickle: io.BufferedReader, write: Write) -> ConversionResult:
     """Write the tensors of a PyTorch file.
 
     Args:
@@ -128,10 +128,10 @@ def convert(source: Source, pickle: io.BufferedReader, write: Write) -> Outcome:
             copied.append(piece.name)
         first.add(key)
     kinds = Counter(piece.code for piece in pieces)
-    return Outcome(len(pieces), len(header) + total, tuple(copied), left_out, dict(kinds))
+    return ConversionResult(len(pieces), len(header) + total, tuple(copied), left_out, dict(kinds))
 
 
-def _refuse(contents: Contents) -> None:
+def _refuse(contents: PyTorchContents) -> None:
     for each in contents.imports:
         if not each.allowed:
             raise Refused(say("its pickle imports {name} in {member}", name=each.name[:200], member=each.member[:200]))
@@ -197,10 +197,10 @@ def _header(pieces: Sequence[Piece]) -> tuple[bytes, int]:
 class _Storages:
     """The bytes of a file's storages."""
 
-    def __init__(self, source: Source, contents: Contents) -> None:
+    def __init__(self, source: Source, contents: PyTorchContents) -> None:
         self._source = source
         self._archive: Archive | None = None
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, ZipMember] = {}
         self._root = ""
         self._legacy: dict[str, int] = {}
         self._swap = contents.metadata.get("byteorder") == "big"
@@ -224,7 +224,7 @@ class _Storages:
         if piece.size and (_last(tensor) + 1) * piece.width > size:
             raise Refused(say("tensor {name!r} goes past the end of its storage", name=piece.name[:200]))
 
-    def _size(self, storage: Storage, width: int) -> int:
+    def _size(self, storage: TorchStorage, width: int) -> int:
         untyped = storage.kind == "torch.storage.UntypedStorage"
         told = storage.elements * (1 if untyped else width)
         if self._archive is None:
@@ -233,7 +233,7 @@ class _Storages:
             return min(told, self._source.size - self._legacy[storage.key])
         return min(told, self._member(storage).size)
 
-    def _member(self, storage: Storage) -> Member:
+    def _member(self, storage: TorchStorage) -> ZipMember:
         for folder in ("data", "constants"):
             if found := self._members.get(f"{self._root}{folder}/{storage.key}"):
                 return found
@@ -256,7 +256,7 @@ class _Storages:
         else:
             yield from _gathered(self._turned(take(begin, span), width), tensor, width)
 
-    def _reader(self, storage: Storage) -> Callable[[int, int], bytes]:
+    def _reader(self, storage: TorchStorage) -> Callable[[int, int], bytes]:
         source = self._source
         if self._archive is None:
             start = self._legacy[storage.key]
@@ -304,7 +304,7 @@ def _gathered(raw: bytes, tensor: TensorRef, width: int) -> Iterator[bytes]:
         yield np.ascontiguousarray(view[at : at + count]).tobytes()
 
 
-def _legacy_places(source: Source, contents: Contents) -> Iterator[tuple[str, int]]:
+def _legacy_places(source: Source, contents: PyTorchContents) -> Iterator[tuple[str, int]]:
     """Where the storages of an older file begin, in the order of its list of keys."""
     kinds = {storage.key: storage for storage in contents.storages}
     at = contents.legacy_end

@@ -62,7 +62,7 @@ class Dataset(NamedTuple):
     """Bytes of that piece."""
 
 
-class File:
+class Hdf5File:
     """What was read of an HDF5 file."""
 
     def __init__(self, source: Source) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from airworthy.artifacts.encodings.joblib_arrays import WRAPPER, hides_objects, stored_array
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, OPAQUE, Bounded, Impossible, Unfollowable, steps
-from airworthy.artifacts.encodings.pickle_values import Global, Group, Made, Storage, storage_of
+from airworthy.artifacts.encodings.pickle_values import Global, Group, Made, TorchStorage, storage_of
 from airworthy.core.messages import say
 
 MOST_NAMES = 500
@@ -36,7 +36,7 @@ class Machine:
         self.calls = 0
         self.shared = False
         """Whether a value that holds others is in two places, so that it may unfold to more than its opcodes."""
-        self.storages: dict[tuple[str, str], Storage] = {}
+        self.storages: dict[tuple[str, str], TorchStorage] = {}
         self.root: Any = OPAQUE
 
     def run(self, file: Bounded) -> None:

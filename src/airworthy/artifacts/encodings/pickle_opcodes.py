@@ -33,7 +33,7 @@ class Impossible(Exception):
     """A pickle that no unpickler could load."""
 
 
-class Ended(Impossible):
+class PickleTruncated(Impossible):
     """A pickle ends in the middle: no unpickler could load it, were there no more of it."""
 
 
@@ -107,7 +107,7 @@ class Bounded:
             Ended: there are fewer.
         """
         if count > self.size - self.tell():
-            raise Ended(_END)
+            raise PickleTruncated(_END)
         self.rewind(self.tell() + count)
 
     def tell(self) -> int:
@@ -133,13 +133,13 @@ class Bounded:
         self._left -= self._at
         self._buffer, self._base, self._at = self._buffer[self._at :], place, 0
         if count > self.size - place:
-            raise Ended(_END)
+            raise PickleTruncated(_END)
         if count > self._left:
             raise Unfollowable(say("it is longer than {limit:bytes}", limit=self._most))
         self._file.seek(place)
         self._buffer = self._file.read(min(max(count + more, _BLOCK), self._left))
         if len(self._buffer) < count:
-            raise Ended(_END)
+            raise PickleTruncated(_END)
 
 
 class Opaque:
@@ -191,7 +191,7 @@ def _enter_frame(file: Bounded) -> None:
     if length == 0:
         raise Unfollowable(say("it has an empty frame, which no pickler writes"))
     if length > file.size - file.tell():
-        raise Ended(say("a frame of it goes on behind the end of the file"))
+        raise PickleTruncated(say("a frame of it goes on behind the end of the file"))
     file.frame = file.tell() + length
 
 

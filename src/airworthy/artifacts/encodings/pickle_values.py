@@ -9,7 +9,7 @@ MOST_PARTS = 100_000_000
 """Parts that the value may unfold to; more is an attack on the code that hashes, compares or prints it."""
 
 
-class Storage(NamedTuple):
+class TorchStorage(NamedTuple):
     """A run of elements that a PyTorch pickle refers to by key."""
 
     kind: str
@@ -25,7 +25,7 @@ class TensorRef(NamedTuple):
 
     name: str
     """Where it stands in the value, `model.encoder.weight`."""
-    storage: Storage
+    storage: TorchStorage
     """What it is made of."""
     offset: int
     """Elements of the storage before its first."""
@@ -84,7 +84,7 @@ class Made:
 
 def parts_of(value: Any) -> Any:
     """What a value holds."""
-    if isinstance(value, (Global, Storage)):
+    if isinstance(value, (Global, TorchStorage)):
         return ()
     if isinstance(value, tuple):
         return value
@@ -148,7 +148,7 @@ def _rebuilt(name: str, made: Made) -> Iterator[TensorRef]:
     if made.name.rpartition(".")[2] not in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
         return
     storage, offset, shape, stride = (*made.args[:4], *(None,) * 4)[:4]
-    if isinstance(storage, Storage) and isinstance(offset, int) and are_sizes(shape) and are_sizes(stride):
+    if isinstance(storage, TorchStorage) and isinstance(offset, int) and are_sizes(shape) and are_sizes(stride):
         last = made.args[6] if made.name.endswith("_v3") and len(made.args) > 6 else None
         dtype = last.name if isinstance(last, Global) else ""
         yield TensorRef(name[:500], storage, offset, tuple(shape), tuple(stride), dtype)
@@ -159,7 +159,7 @@ def are_sizes(value: Any) -> bool:
     return isinstance(value, tuple) and all(type(each) is int and 0 <= each < 1 << 60 for each in value)
 
 
-def storage_of(value: Any) -> Storage | None:
+def storage_of(value: Any) -> TorchStorage | None:
     """The storage that a persistent id `("storage", class, key, device, elements, …)` stands for."""
     if not isinstance(value, tuple) or len(value) < 5 or not isinstance(value[0], str) or value[0] != "storage":
         return None
@@ -167,4 +167,4 @@ def storage_of(value: Any) -> Storage | None:
     # `torch.package` counts its storages, the others name them.
     if not isinstance(kind, Global) or not (isinstance(key, str) or type(key) is int) or not isinstance(elements, int):
         return None
-    return Storage(kind.name, str(key), elements) if 0 <= elements < 1 << 60 else None
+    return TorchStorage(kind.name, str(key), elements) if 0 <= elements < 1 << 60 else None

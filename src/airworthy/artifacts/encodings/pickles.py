@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from airworthy.artifacts.encodings.joblib_arrays import WRAPPER
 from airworthy.artifacts.encodings.pickle_machine import MOST_NAMES, Machine
 from airworthy.artifacts.encodings.pickle_names import ALLOWED, WEIGHTS_ONLY
-from airworthy.artifacts.encodings.pickle_opcodes import OPAQUE, Bounded, Ended, Unfollowable, steps
-from airworthy.artifacts.encodings.pickle_values import MOST_PARTS, Group, Storage, TensorRef, tensors_in, unfolded
+from airworthy.artifacts.encodings.pickle_opcodes import OPAQUE, Bounded, PickleTruncated, Unfollowable, steps
+from airworthy.artifacts.encodings.pickle_values import MOST_PARTS, Group, TensorRef, TorchStorage, tensors_in, unfolded
 from airworthy.core.messages import say
 from airworthy.core.values import PickleImport
 
@@ -23,12 +23,12 @@ NEWEST_PROTOCOL = 5
 """The protocols that there are, from 0."""
 
 
-class Scan(NamedTuple):
+class PickleScan(NamedTuple):
     """What one pickle would do."""
 
     imports: tuple[PickleImport, ...]
     """The names it imports; the last one says why it could not be followed, where that is so."""
-    storages: tuple[Storage, ...]
+    storages: tuple[TorchStorage, ...]
     """The storages it refers to, each once."""
     tensors: tuple[TensorRef, ...]
     """The tensors it makes of them, by name."""
@@ -48,7 +48,7 @@ class Scan(NamedTuple):
     """Whether it is damaged only in that it breaks off."""
 
 
-def scan(file: Bounded, member: str, *, weights_only: bool = False) -> Scan:
+def scan(file: Bounded, member: str, *, weights_only: bool = False) -> PickleScan:
     """Follow the pickle that starts where the file stands. Never raises for any bytes.
 
     Args:
@@ -77,7 +77,7 @@ def _can_be(each: PickleImport) -> bool:
     return parts[0] != WRAPPER.rpartition(".")[2] and all(part.isidentifier() for part in parts)
 
 
-def _follow(file: Bounded, member: str, weights_only: bool, *, arrays: bool) -> Scan:
+def _follow(file: Bounded, member: str, weights_only: bool, *, arrays: bool) -> PickleScan:
     machine = Machine(file if arrays else None)
     broken = ""
     damaged = ended = False
@@ -86,7 +86,7 @@ def _follow(file: Bounded, member: str, weights_only: bool, *, arrays: bool) -> 
         if machine.shared and unfolded(machine.root) > MOST_PARTS:
             raise Unfollowable(say("it unfolds to more than {count} parts", count=MOST_PARTS))
     except Exception as error:  # noqa: BLE001 - numbers, texts and our machine fail in many ways on hostile bytes
-        damaged, ended = not isinstance(error, Unfollowable), isinstance(error, Ended)
+        damaged, ended = not isinstance(error, Unfollowable), isinstance(error, PickleTruncated)
         text = str(error) or type(error).__name__
         broken = say("not followed to its end: {problem}", problem=" ".join(text.split())[:200])
 
@@ -106,7 +106,9 @@ def _follow(file: Bounded, member: str, weights_only: bool, *, arrays: bool) -> 
     if not all(isinstance(each, str) for each in texts):
         texts = ()
     storages = tuple(machine.storages.values())
-    return Scan(tuple(imports), storages, tensors, value, texts, broken, damaged, file.tell(), machine.calls, ended)
+    return PickleScan(
+        tuple(imports), storages, tensors, value, texts, broken, damaged, file.tell(), machine.calls, ended
+    )
 
 
 def unknown(member: str, reason: str, *, weights_only: bool = False) -> PickleImport:
@@ -133,7 +135,7 @@ def is_pickle(file: Bounded, size: int) -> bool:
                 break
     except Unfollowable:
         pass
-    except Ended:
+    except PickleTruncated:
         if file.size < size and not ("PROTO" in names and count >= PROOF):
             return False
     except Exception:  # noqa: BLE001 - it fails in as many ways as following it does

@@ -22,7 +22,7 @@ TEXT_LIMIT = 64 * 1024
 _HEAD = 20  # a tag and a varint, ten bytes each at the most
 
 
-class WireError(Exception):
+class ProtobufError(Exception):
     """Bytes that are not a message of this format."""
 
     def __init__(self, kind: str, detail: str, offset: int) -> None:
@@ -64,20 +64,20 @@ class Wire:
             WireError: the bytes are no message, end too early, or pass the limits.
         """
         if depth > MOST_DEPTH:
-            raise WireError("structure", f"messages are nested more than {MOST_DEPTH} deep", start)
+            raise ProtobufError("structure", f"messages are nested more than {MOST_DEPTH} deep", start)
         source = self.source
         block, base = b"", 0
         at = start
         while at < end:
             self._left -= 1
             if self._left < 0:
-                raise WireError("structure", f"more than {MOST_FIELDS} fields", at)
+                raise ProtobufError("structure", f"more than {MOST_FIELDS} fields", at)
             if at < base or at + _HEAD > base + len(block):
                 block, base = source.window(at, _HEAD)
             tag, value_at = _varint(block, base, at, end, source.size)
             number, wire = tag >> 3, tag & 7
             if number == 0 or number >= 1 << 29:
-                raise WireError("structure", f"field number {number} does not exist", at)
+                raise ProtobufError("structure", f"field number {number} does not exist", at)
             if wire == BYTES:
                 length, value_at = _varint(block, base, value_at, end, source.size)
                 after = value_at + length
@@ -90,7 +90,7 @@ class Wire:
                 raw = block[value_at - base : min(after, end) - base]
                 field = Field(number, wire, int.from_bytes(raw, "little"), value_at)
             else:
-                raise WireError("structure", f"wire type {wire} does not exist", at)
+                raise ProtobufError("structure", f"wire type {wire} does not exist", at)
             if after > end:
                 raise _too_long(after, end, value_at, source.size)
             yield field
@@ -114,7 +114,7 @@ class Wire:
         at = field.start
         while at < field.end:
             if len(numbers) == most:
-                raise WireError("structure", f"more than {most} sizes", at)
+                raise ProtobufError("structure", f"more than {most} sizes", at)
             block, base = self.source.window(at, _HEAD)
             value, at = _varint(block, base, at, field.end, self.source.size)
             numbers.append(signed(value))
@@ -142,11 +142,11 @@ def _varint(block: bytes, base: int, at: int, end: int, size: int) -> tuple[int,
         if shift > 63:
             break
     if shift > 63 or value >= 1 << 64:
-        raise WireError("structure", "a number is longer than 64 bits", at)
+        raise ProtobufError("structure", "a number is longer than 64 bits", at)
     raise _too_long(end + 1, end, at, size)
 
 
-def _too_long(needed: int, end: int, at: int, size: int) -> WireError:
+def _too_long(needed: int, end: int, at: int, size: int) -> ProtobufError:
     if end >= size:
-        return WireError("truncated", f"the file ends at {size}, a value at {at} goes on to {needed}", at)
-    return WireError("structure", f"a value at {at} goes on to {needed}, its message ends at {end}", at)
+        return ProtobufError("truncated", f"the file ends at {size}, a value at {at} goes on to {needed}", at)
+    return ProtobufError("structure", f"a value at {at} goes on to {needed}, its message ends at {end}", at)

@@ -36,7 +36,7 @@ _FULL = 0xFFFFFFFF
 _LINK = 0xA  # the file type of a symbolic link in a Unix mode, which lies in the upper half of the attributes
 
 
-class Member(NamedTuple):
+class ZipMember(NamedTuple):
     """A member of an archive."""
 
     name: str
@@ -60,7 +60,7 @@ class Member(NamedTuple):
 class Archive(NamedTuple):
     """The directory of an archive."""
 
-    members: tuple[Member, ...]
+    members: tuple[ZipMember, ...]
     """Its members in the directory's order."""
     defects: tuple[Defect, ...]
     """What is wrong with the directory."""
@@ -112,13 +112,13 @@ def _escapes(name: str) -> bool:
     return ".." in parts or name[:1] in ("/", "\\") or name[1:2] == ":" or "\0" in name
 
 
-def _check_ratio(member: Member) -> None:
+def _check_ratio(member: ZipMember) -> None:
     if member.size > HARMLESS and member.size > MOST_RATIO * member.packed:
         detail = say("it unfolds from {packed:bytes} to {size:bytes}", packed=member.packed, size=member.size)
         raise Damaged("bomb", detail, member.header)
 
 
-def place(source: Source, member: Member) -> int:
+def place(source: Source, member: ZipMember) -> int:
     """Where a member's bytes lie.
 
     Raises:
@@ -143,7 +143,7 @@ def place(source: Source, member: Member) -> int:
     return start
 
 
-def read_member(source: Source, member: Member, limit: int) -> bytes:
+def read_member(source: Source, member: ZipMember, limit: int) -> bytes:
     """A member's content.
 
     Raises:
@@ -171,7 +171,7 @@ def read_member(source: Source, member: Member, limit: int) -> bytes:
     return raw
 
 
-def read_start(source: Source, member: Member, count: int) -> bytes:
+def read_start(source: Source, member: ZipMember, count: int) -> bytes:
     """A member's first bytes, unpacked and unchecked: enough to say what it is.
 
     Raises:
@@ -219,7 +219,7 @@ def _place(source: Source) -> tuple[int, int, int]:
     return start, length, count
 
 
-def _members(raw: bytes, start: int, count: int) -> list[Member]:
+def _members(raw: bytes, start: int, count: int) -> list[ZipMember]:
     members = []
     at = 0
     for _ in range(count):
@@ -236,7 +236,7 @@ def _members(raw: bytes, start: int, count: int) -> list[Member]:
         name = raw[name_at:extra_at].decode("utf-8", "replace")
         size, packed, header = _wide(raw[extra_at : extra_at + extras], size, packed, header)
         link = attributes >> 28 == _LINK
-        members.append(Member(name, flags, method, crc, packed, size, header, link))
+        members.append(ZipMember(name, flags, method, crc, packed, size, header, link))
         at = end
     if at != len(raw):
         raise Damaged("structure", say("the archive's directory holds more than it says"), start + at)

@@ -35,7 +35,7 @@ _TRUNCATED = "truncated"
 _SHORT = "failed to fill whole buffer"
 
 
-class NotAKey(ValueError):
+class NotAnAgeKey(ValueError):
     """A text that holds no key that age knows."""
 
 
@@ -89,10 +89,10 @@ def identity(text: str) -> Any:
             each = plugin.Identity.from_str(text)
             return plugin.IdentityPluginV1(each.plugin(), [each], _Callbacks())
         if text.upper().startswith("AGE-SECRET-KEY-PQ-"):
-            raise NotAKey(say("it is a post-quantum key, which the library cannot use yet"))
+            raise NotAnAgeKey(say("it is a post-quantum key, which the library cannot use yet"))
         return _identity_x25519(text)
     except _errors(ValueError) as error:
-        raise NotAKey(_one_line(error)) from None
+        raise NotAnAgeKey(_one_line(error)) from None
 
 
 def recipient(text: str) -> Any:
@@ -115,7 +115,7 @@ def recipient(text: str) -> Any:
             return plugin.RecipientPluginV1(each.plugin(), [each], [], _Callbacks())
         return x25519.Recipient.from_str(text)
     except _errors(ValueError) as error:
-        raise NotAKey(_one_line(error)) from None
+        raise NotAnAgeKey(_one_line(error)) from None
 
 
 def protect(data: bytes, passphrase: str) -> bytes:
@@ -136,7 +136,7 @@ def unprotect(data: bytes, passphrase: str) -> bytes:
     try:
         return bytes(scrypt.decrypt(data, passphrase))
     except _errors(OSError) as error:
-        raise NotAKey(say("its passphrase does not open it ({reason})", reason=_one_line(error))) from None
+        raise NotAnAgeKey(say("its passphrase does not open it ({reason})", reason=_one_line(error))) from None
 
 
 def encrypt(read: Callable[[int], bytes], write: Callable[[memoryview], object], recipients: Sequence[Any]) -> None:
@@ -156,7 +156,7 @@ def encrypt(read: Callable[[int], bytes], write: Callable[[memoryview], object],
         with _streams(read, write) as (reader, writer, _):
             pyrage.encrypt_io(reader, writer, list(recipients))
     except _errors() as error:
-        raise NotAKey(_one_line(error)) from None
+        raise NotAnAgeKey(_one_line(error)) from None
 
 
 def decrypt(
@@ -217,7 +217,7 @@ def _refused(reason: str, path: object, key: str, header: AgeHeader) -> Exceptio
     return KeyRefused(path=path, key=key, reason=reason)
 
 
-class _Reader(io.RawIOBase):
+class _FileReader(io.RawIOBase):
     """What the library reads from, below a buffer."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
@@ -267,7 +267,7 @@ def _streams(
 
     An error of the two comes out in place of the one that the library makes of it.
     """
-    source, sink = _Reader(read), _Writer(write)
+    source, sink = _FileReader(read), _Writer(write)
     reader: BinaryIO = io.BufferedReader(source, _BUFFER)
     writer: BinaryIO = io.BufferedWriter(sink, _BUFFER)
     try:
@@ -312,7 +312,7 @@ def _identity_x25519(text: str) -> Any:
     try:
         return x25519.Identity.from_str(text)
     except _errors() as error:
-        raise NotAKey(_one_line(error)) from None
+        raise NotAnAgeKey(_one_line(error)) from None
 
 
 def _one_line(error: BaseException) -> str:

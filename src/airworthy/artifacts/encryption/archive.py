@@ -29,7 +29,7 @@ Piece = Union[bytes, memoryview]
 Sink = Callable[[Piece], object]
 
 
-class Member(msgspec.Struct, frozen=True):
+class TarMember(msgspec.Struct, frozen=True):
     """A file in the archive."""
 
     path: str
@@ -41,7 +41,7 @@ class Member(msgspec.Struct, frozen=True):
 # --- writing ---
 
 
-def blocks(members: Iterable[tuple[Path, Member]], comment: str) -> Iterator[Piece]:
+def blocks(members: Iterable[tuple[Path, TarMember]], comment: str) -> Iterator[Piece]:
     """The archive, piece by piece.
 
     Args:
@@ -105,7 +105,9 @@ class ArchiveReader:
     does not begin as an archive is one file.
     """
 
-    def __init__(self, path: object, begin: Callable[[Member], Sink | None], comment: Callable[[str], object]) -> None:
+    def __init__(
+        self, path: object, begin: Callable[[TarMember], Sink | None], comment: Callable[[str], object]
+    ) -> None:
         """Make a reader.
 
         Args:
@@ -229,7 +231,7 @@ class ArchiveReader:
         if max(len(self._files), len(self._folders)) > MOST_FILES:
             raise ListDamaged(path=self._path, reason=say("it names more than {count} files", count=MOST_FILES))
         self._left, self._padding = size, -size % BLOCK
-        self._sink = None if kind == "5" else self._begin(Member(name, size))
+        self._sink = None if kind == "5" else self._begin(TarMember(name, size))
 
     def _extend(self, kind: str, held: bytes) -> None:
         """The body of an extended header."""
@@ -258,7 +260,7 @@ class ArchiveReader:
     def _take_raw(self, held: bytes) -> None:
         self._raw = True
         self._left = _REST
-        self._sink = self._begin(Member("", 0))
+        self._sink = self._begin(TarMember("", 0))
         if self._sink is not None and held:
             self._sink(held)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.encryption.archive import MOST_EXTENSION, Member
+from airworthy.artifacts.encryption.archive import MOST_EXTENSION, TarMember
 from airworthy.artifacts.encryption.errors import ListDamaged
 from airworthy.artifacts.encryption.paths import MOST_FILES, unsafe
 from airworthy.artifacts.identify import inspect
@@ -39,7 +39,7 @@ class CannotEncrypt(AirworthyError):
     hint = "{way_out}"
 
 
-class Description(msgspec.Struct, frozen=True):
+class SealedDescription(msgspec.Struct, frozen=True):
     """What a model was when it was encrypted."""
 
     root: str
@@ -90,7 +90,7 @@ def inspection(
     return Inspection(model, loaded.merged({facts_keys.MODEL_PATH.name: Known(place, place)}))
 
 
-def members_of(path: Path) -> list[tuple[Path, Member]]:
+def members_of(path: Path) -> list[tuple[Path, TarMember]]:
     """The files of a model and what they are in its archive, smallest first.
 
     So the tokenizer and the configuration, which a service needs first, stand before the weights.
@@ -108,7 +108,7 @@ def members_of(path: Path) -> list[tuple[Path, Member]]:
         inside = f"{name}/{told}" if folder else name
         if unsafe(inside) or inside.encode(errors="replace").decode() != inside:
             raise CannotEncrypt(path=path, reason=say("a file is called {name!r}", name=told), way_out=say("rename it"))
-        members.append((place, Member(inside, place.stat().st_size)))
+        members.append((place, TarMember(inside, place.stat().st_size)))
     if not members:
         raise CannotEncrypt(path=path, reason=say("there are no files in it"), way_out=say("check the path"))
     if len(members) > MOST_FILES:
@@ -117,7 +117,7 @@ def members_of(path: Path) -> list[tuple[Path, Member]]:
     return sorted(members, key=lambda pair: (pair[1].size, pair[1].path))
 
 
-def describe(path: Path) -> Description | None:
+def describe(path: Path) -> SealedDescription | None:
     """What a model is; None where it is none, or cannot be described in short.
 
     Raises:
@@ -144,10 +144,10 @@ def describe(path: Path) -> Description | None:
     if not folder and (others := [f["path"] for f in told["files"] if f.get("format")][1:]):
         reason = say("its weights go on in {other}", other=others[0])
         raise CannotEncrypt(path=path, reason=reason, way_out=say("encrypt the folder that holds both"))
-    return Description(root=path.absolute().name if folder else "", model=told, facts=to_json(found.facts))
+    return SealedDescription(root=path.absolute().name if folder else "", model=told, facts=to_json(found.facts))
 
 
-def to_comment(description: Description | None) -> str:
+def to_comment(description: SealedDescription | None) -> str:
     """A description as the comment of an archive; empty where there is none, or it takes more than readers take."""
     if description is None:
         return ""
@@ -155,7 +155,7 @@ def to_comment(description: Description | None) -> str:
     return _MARK + packed if len(packed) < MOST_EXTENSION - _REST else ""
 
 
-def from_comment(comment: str, path: object) -> Description | None:
+def from_comment(comment: str, path: object) -> SealedDescription | None:
     """A description from the comment of an archive; None where the comment is something else.
 
     Raises:
@@ -168,7 +168,7 @@ def from_comment(comment: str, path: object) -> Description | None:
         plain = unpacked.decompress(base64.b64decode(comment[len(_MARK) :], validate=True), _MOST_DESCRIPTION)
         if not unpacked.eof:
             raise ListDamaged(path=path, reason=say("it takes more than {limit:bytes}", limit=_MOST_DESCRIPTION))
-        return msgspec.json.decode(plain, type=Description)
+        return msgspec.json.decode(plain, type=SealedDescription)
     except (zlib.error, binascii.Error, ValueError, msgspec.DecodeError, RecursionError) as error:
         raise ListDamaged(path=path, reason=str(error)) from None
 

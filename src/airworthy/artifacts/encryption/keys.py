@@ -67,7 +67,7 @@ def recipients(reference: str) -> list[Any]:
         if reference.startswith(("age1", "ssh-")):
             return [age.recipient(reference)]
         return [age.recipient(each) for each in _public_lines(reference, text(reference))]
-    except age.NotAKey as error:
+    except age.NotAnAgeKey as error:
         raise KeyUnreadable(source=reference, reason=str(error)) from None
 
 
@@ -90,7 +90,7 @@ def identities(reference: str, password: str = "") -> list[Any]:
         raise KeyUnreadable(source=reference, reason=say(template, name=reference))
     try:
         return [age.identity(each) for each in _secret_lines(reference, text(reference), password)]
-    except age.NotAKey as error:
+    except age.NotAnAgeKey as error:
         raise KeyUnreadable(source=reference, reason=str(error)) from None
 
 
@@ -154,7 +154,7 @@ def ask(service: str, key: str, data: bytes, *, wrap: bool) -> bytes:
 
 def _public_lines(reference: str, data: bytes) -> Iterator[str]:
     if is_age(data):
-        raise age.NotAKey(say("it is protected by a passphrase; name the public key"))
+        raise age.NotAnAgeKey(say("it is protected by a passphrase; name the public key"))
     if b"PUBLIC KEY-----" in data or _RAW.fullmatch(data.strip()):
         from airworthy.artifacts.encryption.awenc import primitives
 
@@ -179,7 +179,7 @@ def _public_lines(reference: str, data: bytes) -> Iterator[str]:
 def _public(reference: str, line: str) -> str:
     try:
         return age.public_of(line) if line.startswith("AGE-SECRET-KEY-1") else line
-    except age.NotAKey as error:
+    except age.NotAnAgeKey as error:
         raise KeyUnreadable(source=reference, reason=str(error)) from None
 
 
@@ -187,10 +187,10 @@ def _secret_lines(reference: str, data: bytes, password: str) -> Iterator[str]:
     if is_age(data):
         if not password:
             template = "it is protected by a passphrase; give it with --password-file or --password-env, or {setting}"
-            raise age.NotAKey(say(template, setting="`[serve] decryption_password`"))
+            raise age.NotAnAgeKey(say(template, setting="`[serve] decryption_password`"))
         data = age.unprotect(data, secret(password))
     if b"PUBLIC KEY-----" in data or data.lstrip().startswith((b"age1", b"ssh-")):
-        raise age.NotAKey(say("it is a public key, and a private one is needed"))
+        raise age.NotAnAgeKey(say("it is a public key, and a private one is needed"))
     if b"BEGIN PRIVATE KEY" in data or _RAW.fullmatch(data.strip()):
         yield _from_pem(data)
         return
@@ -199,7 +199,7 @@ def _secret_lines(reference: str, data: bytes, password: str) -> Iterator[str]:
         return
     found = list(_lines(data))
     if not found:
-        raise age.NotAKey(say("there is no key in it"))
+        raise age.NotAnAgeKey(say("there is no key in it"))
     for line in found:
         yield _unwrapped(reference, line) if line.startswith(WRAPPED) else line
 
@@ -230,7 +230,7 @@ def _pem(read: Any, data: bytes) -> bytes:
         try:
             return bytes(read(data))
         except primitives.NotAKey as error:
-            raise age.NotAKey(str(error)) from None
+            raise age.NotAnAgeKey(str(error)) from None
 
 
 def _lines(data: bytes) -> Iterator[str]:

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encryption import age, age_header, keys
 from airworthy.artifacts.encryption.age_header import AgeHeader
-from airworthy.artifacts.encryption.archive import ArchiveReader, Member, PieceReader, Sink, blocks
+from airworthy.artifacts.encryption.archive import ArchiveReader, PieceReader, Sink, TarMember, blocks
 from airworthy.artifacts.encryption.describe import (
-    Description,
+    SealedDescription,
     describe,
     from_comment,
     inspection,
@@ -60,7 +60,7 @@ def seal(path: Path, out: BinaryIO, recipients: Sequence[str]) -> int:
     archive = blocks(members, to_comment(describe(path)))
     try:
         age.encrypt(PieceReader(archive).read, out.write, able)
-    except age.NotAKey as error:
+    except age.NotAnAgeKey as error:
         raise KeyUnreadable(source=", ".join(recipients), reason=str(error)) from None
     return sum(member.size for _, member in members)
 
@@ -106,7 +106,9 @@ class AgeModel:
             self._identities: list[Any] = keys.identities(key, password)
 
     def stream(
-        self, begin: Callable[[Member], Sink | None], described: Callable[[Description], object] = lambda _: None
+        self,
+        begin: Callable[[TarMember], Sink | None],
+        described: Callable[[SealedDescription], object] = lambda _: None,
     ) -> None:
         """Decrypt from the beginning to the end, or until `begin` or a sink raises.
 
@@ -139,15 +141,15 @@ class AgeModel:
             )
         reader.end()
 
-    def description(self) -> Description | None:
+    def description(self) -> SealedDescription | None:
         """What the model was when it was encrypted; None where it was none, or another program encrypted it.
 
         Raises:
             EncryptionError: it is not what was written, or not for that key.
         """
-        found: list[Description] = []
+        found: list[SealedDescription] = []
 
-        def begin(_: Member) -> Sink | None:
+        def begin(_: TarMember) -> Sink | None:
             raise _Enough
 
         with contextlib.suppress(_Enough):
@@ -165,9 +167,9 @@ class AgeModel:
             EncryptionError: it is not what was written, or not for that key.
         """
         held: dict[str, io.BytesIO] = {}
-        found: list[Description] = []
+        found: list[SealedDescription] = []
 
-        def begin(member: Member) -> Sink | None:
+        def begin(member: TarMember) -> Sink | None:
             if not whole and len(held) == len(names):
                 raise _Enough
             name = found[0].within(member.path) if found else member.path

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, WireError
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
 from airworthy.artifacts.formats.interface import HEAD
@@ -73,7 +73,7 @@ _FIELDS = {1: VARINT, 2: BYTES, 10: VARINT} | dict.fromkeys(_KINDS, BYTES)
 _NEWEST = 100
 
 
-class _Model:
+class _CoremlModel:
     def __init__(self, source: Source) -> None:
         self.wire = Wire(source)
         self.version = 0
@@ -82,12 +82,12 @@ class _Model:
         self.inputs: list[TensorSpec] = []
         self.outputs: list[TensorSpec] = []
         self.operators: Counter[str] = Counter()
-        self.error: WireError | None = None
+        self.error: ProtobufError | None = None
         described = False
         try:
             for entry in self.wire.fields(0, source.size):
                 if _FIELDS.get(entry.number) != entry.wire:
-                    raise WireError("structure", f"field {entry.number} is none of a Core ML model", entry.start)
+                    raise ProtobufError("structure", f"field {entry.number} is none of a Core ML model", entry.start)
                 if entry.number == 1:
                     self.version = min(entry.value, 1 << 31)
                 elif entry.number == 2:
@@ -98,8 +98,8 @@ class _Model:
                     if entry.number == 502:
                         self.program(entry)
             if not (self.version and described and self.kind):
-                raise WireError("truncated", f"the file ends at {source.size} without its model", source.size)
-        except WireError as error:
+                raise ProtobufError("truncated", f"the file ends at {source.size} without its model", source.size)
+        except ProtobufError as error:
             self.error = error
 
     def messages(self, message: Field, depth: int) -> Iterator[Field]:
@@ -184,7 +184,7 @@ class CoreMl:
             stand_in = inspect_stand_in(path, source.read(0, HEAD), self.name)
             if stand_in is not None:
                 return stand_in
-            model = _Model(source)
+            model = _CoremlModel(source)
             own = _begins(model.wire, source.size)
         return _build_inspection(path, path, model, [(path, self.name)], [], [], own)
 
@@ -200,7 +200,7 @@ def _begins(wire: Wire, size: int) -> bool:
             version = entry.value if entry.number == 1 else version
             if entry.number in _KINDS:
                 return 0 < version <= _NEWEST and 2 in seen
-    except WireError as error:
+    except ProtobufError as error:
         # Cut within its weights, after the description: an ONNX file has no message in field 2, only a short text.
         return error.kind == "truncated" and 0 < version <= _NEWEST and 2 in seen and len(seen) > 1 and size > 512
     return False
@@ -233,7 +233,7 @@ class CoreMlPackage:
                 elif defect := defect_in(entry.relative_to(path).as_posix(), head):
                     defects.append(defect)
                 else:
-                    return _build_inspection(path, entry, _Model(source), files, defects, pointers, True)
+                    return _build_inspection(path, entry, _CoremlModel(source), files, defects, pointers, True)
         except OSError:
             detail = say("{manifest} names {name}, which is not there", manifest=MANIFEST, name=entry.name)
             defects.append(Defect(member=entry.name, kind="missing", detail=detail))
@@ -287,7 +287,7 @@ def _root(folder: Path, defects: list[Defect], pointers: list[LfsPointer]) -> Pa
 def _build_inspection(
     path: Path,
     entry: Path,
-    found: _Model | None,
+    found: _CoremlModel | None,
     files: list[tuple[Path, str]],
     defects: list[Defect],
     pointers: list[LfsPointer],

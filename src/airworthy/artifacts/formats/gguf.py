@@ -52,7 +52,7 @@ SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf\Z"
 
 
 @dataclass
-class Contents:
+class GgufContents:
     """What was read of one GGUF file."""
 
     version: int = 0
@@ -84,9 +84,9 @@ class Gguf:
         return _build_inspection(path, contents)
 
 
-def read_contents(source: Source) -> Contents:
+def read_contents(source: Source) -> GgufContents:
     """What a file says of itself; damage is among its defects."""
-    contents = Contents()
+    contents = GgufContents()
     cursor = Cursor(source)
 
     def damaged(kind: str, detail: str, offset: int | None = None) -> None:
@@ -99,7 +99,7 @@ def read_contents(source: Source) -> Contents:
     return contents
 
 
-def _read(cursor: Cursor, contents: Contents, damaged: Callable[..., None]) -> None:
+def _read(cursor: Cursor, contents: GgufContents, damaged: Callable[..., None]) -> None:
     if cursor.take(4) != MAGIC:
         raise Damaged("header", say("it does not begin with the letters GGUF"), 0)
     version = cursor.number(4)
@@ -178,7 +178,7 @@ def _tensor(cursor: Cursor, word: int) -> tuple[str, int, tuple[int, ...], int]:
     return name, cursor.number(4), sizes[::-1], cursor.number(8)
 
 
-def _check(source: Source, contents: Contents, data: int, alignment: int, damaged: Callable[..., None]) -> None:
+def _check(source: Source, contents: GgufContents, data: int, alignment: int, damaged: Callable[..., None]) -> None:
     """Each tensor against its type, the others and the file; offsets become those in the file."""
     placed: list[tuple[int, int, str]] = []
     names: set[str] = set()
@@ -227,7 +227,7 @@ def _quantization(metadata: dict[str, str], weights: Counter[str]) -> str:
     return common if not common or file_type is None else GGUF_FILE_TYPES.get(file_type, common)
 
 
-def _parts(path: Path, contents: Contents) -> tuple[list[Path], list[Defect]]:
+def _parts(path: Path, contents: GgufContents) -> tuple[list[Path], list[Defect]]:
     """The files of the model, in order, and those that are missing."""
     count = _number(contents.metadata.get("split.count", "")) or 1
     match = SPLIT.match(path.name)
@@ -247,7 +247,7 @@ def _parts(path: Path, contents: Contents) -> tuple[list[Path], list[Defect]]:
     return paths, defects
 
 
-def _build_inspection(path: Path, contents: Contents) -> Inspection:
+def _build_inspection(path: Path, contents: GgufContents) -> Inspection:
     paths, defects = _parts(path, contents)
     metadata = contents.metadata
     tensors = 0

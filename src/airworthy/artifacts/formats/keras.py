@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airworthy.artifacts.encodings.hdf5 import MAGIC, File
+from airworthy.artifacts.encodings.hdf5 import MAGIC, Hdf5File
 from airworthy.artifacts.encodings.source import Held, Slice, Source
-from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, Member, place, read_archive, read_member
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, ZipMember, place, read_archive, read_member
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.formats.keras_code import acting_parts
 from airworthy.artifacts.formats.keras_config import described, read_inputs
@@ -36,7 +36,7 @@ class _Contents:
     name: str
     config: Any = None
     metadata: dict[str, str] = field(default_factory=dict)
-    weights: File | None = None
+    weights: Hdf5File | None = None
     defects: list[Defect] = field(default_factory=list)
     code: list[EmbeddedCode] | Unknown = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class _Contents:
             self.damaged(member, Damaged("structure", say("the configuration is not JSON: {problem}", problem=problem)))
             self.code = Unknown(say("the configuration of {member} cannot be read", member=member))
 
-    def hold(self, weights: File, member: str) -> None:
+    def hold(self, weights: Hdf5File, member: str) -> None:
         self.weights = weights
         for problem in weights.problems:
             self.damaged(member, problem)
@@ -86,7 +86,7 @@ class Hdf5:
             if stand_in is not None:
                 return stand_in
             contents = _Contents(path.name)
-            file = File(source)
+            file = Hdf5File(source)
             contents.hold(file, path.name)
         attributes = file.attributes
         for key in ("keras_version", "backend"):
@@ -165,7 +165,7 @@ def _is_configuration(path: Path, head: bytes) -> bool:
 def _read_member(source: Source, member: Member, contents: _Contents) -> None:
     try:
         if member.name == _WEIGHTS:
-            contents.hold(File(_opened(source, member)), member.name)
+            contents.hold(Hdf5File(_opened(source, member)), member.name)
             return
         raw = read_member(source, member, MOST_CONFIG)
         if member.name == "config.json":
@@ -183,7 +183,7 @@ def _read_member(source: Source, member: Member, contents: _Contents) -> None:
         contents.damaged(member.name, Damaged("structure", " ".join(str(error).split())[:200]))
 
 
-def _opened(source: Source, member: Member) -> Source:
+def _opened(source: Source, member: ZipMember) -> Source:
     if member.method == 0:
         return Slice(source, place(source, member), member.size, member.name)
     return Held(read_member(source, member, MOST_HELD), member.name)
@@ -234,9 +234,9 @@ def stored(path: Path) -> Iterator[Stored]:
                         base = place(source, member)
                     except Damaged:
                         return
-                    file = File(Slice(source, base, member.size, member.name))
+                    file = Hdf5File(Slice(source, base, member.size, member.name))
         else:
-            file = File(source)
+            file = Hdf5File(source)
         for each in file.datasets if file else ():
             if each.address is not None and each.type.kind in ("int", "uint", "float"):
                 size = math.prod(each.shape) * each.type.size

@@ -42,7 +42,7 @@ MOST_RANK = 64
 _LONG = re.compile(r"(?<=\d)L(?=\s*[,)])")
 
 
-class Header(NamedTuple):
+class NpyHeader(NamedTuple):
     """What one array says of itself."""
 
     version: int
@@ -91,7 +91,7 @@ class Numpy:
             stand_in = inspect_stand_in(path, head, self.name)
             if stand_in is not None:
                 return stand_in
-            reader = _Reader(source, path)
+            reader = _NpyReader(source, path)
             if head[:4] == LOCAL_MAGIC:
                 reader.read_archive()
             else:
@@ -122,11 +122,11 @@ class Numpy:
         )
 
 
-class _Reader:
+class _NpyReader:
     def __init__(self, source: Source, path: Path) -> None:
         self.source = source
         self.path = path
-        self.headers: list[tuple[str, Header]] = []
+        self.headers: list[tuple[str, NpyHeader]] = []
         self.imports: list[PickleImport] = []
         self.defects: list[Defect] = []
 
@@ -176,7 +176,7 @@ class _Reader:
             self.damaged(member, Damaged("structure", found.broken, found.end))
 
 
-def read_header(head: bytes, size: int) -> Header:
+def read_header(head: bytes, size: int) -> NpyHeader:
     """The header of an array whose first bytes these are.
 
     Raises:
@@ -213,7 +213,7 @@ def read_header(head: bytes, size: int) -> Header:
         raise Damaged("header", say("its shape is not a list of sizes"), start)
     descr, width = _described(entries["descr"], start)
     needed = None if width is None else width * math.prod(shape)
-    return Header(version, descr, shape, start + length, needed, entries["fortran_order"])
+    return NpyHeader(version, descr, shape, start + length, needed, entries["fortran_order"])
 
 
 def _described(descr: object, at: int) -> tuple[str, int | None]:
@@ -250,7 +250,7 @@ def _fields(entries: list[object], at: int, depth: int) -> int | None:
     return total
 
 
-def check_size(header: Header, size: int) -> None:
+def check_size(header: NpyHeader, size: int) -> None:
     """Compare the elements with the bytes that are there.
 
     Raises:
@@ -267,7 +267,7 @@ def stored(path: Path) -> Iterator[Stored]:
     """Where the elements of plain arrays lie."""
     with Source(path) as source:
         if source.read(0, 4) != LOCAL_MAGIC:
-            reader = _Reader(source, path)
+            reader = _NpyReader(source, path)
             reader.read_array()
             for _, header in reader.headers:
                 yield from _placed("array", header, path, header.data)
@@ -285,7 +285,7 @@ def stored(path: Path) -> Iterator[Stored]:
                 yield from _placed(name, header, path, start + header.data)
 
 
-def _placed(name: str, header: Header, path: Path, at: int, packed: int = 0, skip: int = 0) -> Iterator[Stored]:
+def _placed(name: str, header: NpyHeader, path: Path, at: int, packed: int = 0, skip: int = 0) -> Iterator[Stored]:
     element = NUMPY.get(header.descr[1:])
     if element is not None and header.needed is not None:
         shape = header.shape[::-1] if header.column_major else header.shape

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from airworthy.artifacts.configuration.companions import Companions, find_companions
 from airworthy.artifacts.encodings.datatypes import ONNX, ElementType
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, WireError, signed
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire, signed
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.inspection import build_inspection, files_of, name_of
@@ -53,7 +53,7 @@ class _Tensor:
 
 
 @dataclass
-class Graph:
+class OnnxContents:
     """What was read of an ONNX file."""
 
     ir: int = 0
@@ -99,9 +99,9 @@ class Onnx:
         return _build_inspection(path, graph, self.recognises(path, b"\x08"))
 
 
-def read_graph(source: Source) -> Graph:
+def read_graph(source: Source) -> OnnxContents:
     """What an ONNX file holds; damage is among its defects."""
-    reader = _Reader(source)
+    reader = _OnnxReader(source)
     reader.read_model()
     return reader.graph
 
@@ -119,29 +119,29 @@ def _is_model(wire: Wire, size: int) -> bool:
                 return False
             if entry.number in (7, 8):
                 return 0 < ir < _NEWEST_IR
-    except WireError as error:
+    except ProtobufError as error:
         # A file cut within its graph is an ONNX model that was cut.
         return 0 < ir < _NEWEST_IR and seen >= 2 and error.kind == "truncated"
     return False
 
 
-class _Reader:
+class _OnnxReader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.wire = Wire(source)
-        self.graph = Graph()
+        self.graph = OnnxContents()
 
     def read_model(self) -> None:
         graph = self.graph
         try:
             for entry in self.wire.fields(0, self.source.size):
                 if entry.number in _MODEL_FIELDS and _MODEL_FIELDS[entry.number] != entry.wire:
-                    raise WireError("structure", f"field {entry.number} has wire type {entry.wire}", entry.start)
+                    raise ProtobufError("structure", f"field {entry.number} has wire type {entry.wire}", entry.start)
                 try:
                     self.read_model_field(entry)
-                except WireError as error:
+                except ProtobufError as error:
                     self.add(error)
-        except WireError as error:
+        except ProtobufError as error:
             self.add(error)
         if not graph.defects:
             for present, what in ((graph.ir, "IR version"), (graph.graphs, "graph"), (graph.opsets, "operator set")):
@@ -259,11 +259,11 @@ class _Reader:
             elif entry.number == 14 and entry.wire == VARINT:
                 external = entry.value == _EXTERNAL
         if len(tensor.shape) > MOST_RANK or any(size < 0 for size in tensor.shape):
-            raise WireError("structure", f"tensor {tensor.name!r} has sizes that no tensor has", message.start)
+            raise ProtobufError("structure", f"tensor {tensor.name!r} has sizes that no tensor has", message.start)
         if not external:
             tensor.external = {}
         elif not tensor.external.get("location"):
-            raise WireError("structure", f"tensor {tensor.name!r} lies in a file without a name", message.start)
+            raise ProtobufError("structure", f"tensor {tensor.name!r} lies in a file without a name", message.start)
         return tensor
 
     def count(self, tensor: _Tensor, main: bool) -> None:
@@ -333,7 +333,7 @@ class _Reader:
             if axis.number != 1 or axis.wire != BYTES:
                 continue
             if count >= MOST_RANK:
-                raise WireError("structure", f"a value of more than {MOST_RANK} axes", message.start)
+                raise ProtobufError("structure", f"a value of more than {MOST_RANK} axes", message.start)
             size, symbol = -1, ""
             for entry in self.wire.fields(axis.start, axis.end, depth + 1):
                 if entry.number == 1 and entry.wire == VARINT:
@@ -342,7 +342,7 @@ class _Reader:
                     size, symbol = -1, self.wire.text(entry)[:200]
             yield size, symbol
 
-    def add(self, error: WireError) -> None:
+    def add(self, error: ProtobufError) -> None:
         self.defect(error.kind, error.detail, error.offset)
 
     def defect(self, kind: str, detail: str, offset: int | None = None) -> None:
@@ -357,7 +357,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def _build_inspection(path: Path, graph: Graph, by_content: bool) -> Inspection:
+def _build_inspection(path: Path, graph: OnnxContents, by_content: bool) -> Inspection:
     companions = find_companions(path)
     files = [(path, Onnx.name)]
     defects = [*graph.defects, *companions.defects]

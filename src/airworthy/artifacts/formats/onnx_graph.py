@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, WireError, signed
+from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, ProtobufError, signed
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.formats.onnx import _element, _Reader
+from airworthy.artifacts.formats.onnx import _element, _OnnxReader
 from airworthy.core.errors import AirworthyError
-from airworthy.core.graph import Attribute, Graph, Node, Program, Value
+from airworthy.core.graph import Attribute, Graph, GraphValue, Node, Program
 
 MOST_NODES = 1_000_000
 """Nodes of a graph, its functions inlined."""
@@ -56,7 +56,7 @@ class _Making:
     nodes: list[Node] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    values: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, GraphValue] = field(default_factory=dict)
     weights: set[str] = field(default_factory=set)
     numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     reals: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -91,14 +91,14 @@ def program_of(source: Source, path: str) -> Program:
     try:
         reader = _GraphReader(source)
         reader.read()
-    except WireError as error:
+    except ProtobufError as error:
         raise GraphUnreadable(path=path, reason=f"{error} (at byte {error.offset})") from None
     graph = reader.main.made() if reader.main is not None else Graph()
     inlined = _Inliner(reader.functions, path).graph(graph) if reader.functions else graph
     return Program(inlined, reader.opsets)
 
 
-class _GraphReader(_Reader):
+class _GraphReader(_OnnxReader):
     """Walks as the reader of the interface does, and keeps nodes and values."""
 
     def __init__(self, source: Source) -> None:
@@ -134,7 +134,7 @@ class _GraphReader(_Reader):
             elif entry.number in (11, 12, 13):
                 spec = self.read_value(entry, depth + 1)
                 shape = None if spec.symbols == ("*",) else spec.shape
-                making.values[spec.name] = Value(spec.datatype, shape, spec.symbols if shape is not None else ())
+                making.values[spec.name] = GraphValue(spec.datatype, shape, spec.symbols if shape is not None else ())
                 if entry.number != 13:
                     (making.inputs if entry.number == 11 else making.outputs).append(spec.name)
             elif entry.number == 15:
@@ -148,7 +148,7 @@ class _GraphReader(_Reader):
         tensor = self.read_tensor(message, depth)
         name = name or tensor.name
         making.weights.add(name)
-        making.values[name] = Value(_element(tensor.type).name, tuple(tensor.shape))
+        making.values[name] = GraphValue(_element(tensor.type).name, tuple(tensor.shape))
         if tensor.type in _INTEGERS and tensor.elements <= MOST_NUMBERS and not tensor.external:
             numbers = self.numbers(message, tensor.type, depth)
             if len(numbers) == tensor.elements:
@@ -191,7 +191,7 @@ class _GraphReader(_Reader):
         """A node; the content of a `Constant` becomes a stored value."""
         self._left -= 1
         if self._left < 0:
-            raise WireError("structure", f"more than {MOST_NODES} nodes", message.start)
+            raise ProtobufError("structure", f"more than {MOST_NODES} nodes", message.start)
         inputs: list[str] = []
         outputs: list[str] = []
         texts = {3: "", 4: "", 7: ""}
@@ -247,14 +247,14 @@ class _GraphReader(_Reader):
             if key in ("value_int", "value_ints"):
                 numbers = value if isinstance(value, tuple) else (int(value),)
                 shape = (len(numbers),) if key == "value_ints" else ()
-                making.values[name] = Value("INT64", shape)
+                making.values[name] = GraphValue("INT64", shape)
                 making.numbers[name] = numbers
             elif key in ("value_float", "value_floats"):
-                making.values[name] = Value("FP32", () if key == "value_float" else None)
+                making.values[name] = GraphValue("FP32", () if key == "value_float" else None)
                 if isinstance(value, float):
                     making.reals[name] = (value,)
             elif key in ("value_string", "value_strings"):
-                making.values[name] = Value("BYTES", () if key == "value_string" else None)
+                making.values[name] = GraphValue("BYTES", () if key == "value_string" else None)
         making.weights.add(name)
 
     def attribute(

@@ -15,7 +15,7 @@ from typing import Any
 from airworthy.artifacts.encodings.lz4_frames import MAGIC as LZ4
 from airworthy.artifacts.encodings.lz4_frames import NoFrame, unpack_frame
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
-from airworthy.artifacts.encodings.pickles import Scan, is_one_value, is_pickle, scan, unknown
+from airworthy.artifacts.encodings.pickles import PickleScan, is_one_value, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.inspection import build_inspection, files_of, name_of
@@ -101,7 +101,7 @@ class Pickle:
             size = source.size
             how = packing(head)
             packed = source.read(0, MOST_BYTES) if how else b""
-        scans: list[Scan] = []
+        scans: list[PickleScan] = []
         defects: list[Defect] = []
         own = begins_as_pickle(head) or (not how and size == len(head) and is_one_value(head))
         if not own:
@@ -142,9 +142,9 @@ def is_torch(head: bytes) -> bool:
     return found is not None and found.value == LEGACY_MAGIC
 
 
-def follow(file: io.BufferedIOBase | io.BufferedReader, size: int, member: str) -> list[Scan]:
+def follow(file: io.BufferedIOBase | io.BufferedReader, size: int, member: str) -> list[PickleScan]:
     """The pickles that follow one another in a file, up to the first that cannot be followed."""
-    scans: list[Scan] = []
+    scans: list[PickleScan] = []
     bounded = Bounded(file)
     for _ in range(MOST_PICKLES):
         found = scan(bounded, member)
@@ -152,7 +152,7 @@ def follow(file: io.BufferedIOBase | io.BufferedReader, size: int, member: str) 
         if found.broken or found.end >= size:
             return scans
     reason = say("more than {count} pickles in one file", count=MOST_PICKLES)
-    return [*scans, Scan((unknown(member, reason),), (), (), None, (), reason, False, size)]
+    return [*scans, PickleScan((unknown(member, reason),), (), (), None, (), reason, False, size)]
 
 
 FORMAT = Pickle()

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from airworthy.artifacts.encodings.datatypes import TORCH_STORAGES
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef
-from airworthy.artifacts.encodings.pickles import Scan, is_pickle, scan, unknown
+from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage
+from airworthy.artifacts.encodings.pickles import PickleScan, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Held, Slice, Source
 from airworthy.artifacts.encodings.zips import (
     LOCAL_MAGIC,
     Archive,
     Damaged,
-    Member,
+    ZipMember,
     place,
     read_archive,
     read_member,
@@ -54,14 +54,14 @@ TRACED = "traced_inputs.pkl"
 _PACKAGE = "/.data/extern_modules"
 
 
-class Contents:
+class PyTorchContents:
     """What was read of a PyTorch file."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.defects: list[Defect] = []
         self.imports: list[PickleImport] = []
-        self.storages: list[Storage] = []
+        self.storages: list[TorchStorage] = []
         self.tensors: list[TensorRef] = []
         self.operators: tuple[Operator, ...] = ()
         self.code: list[EmbeddedCode] = []
@@ -78,7 +78,7 @@ class Contents:
         """Note a defect."""
         self.defects.append(Defect(member=member[:200], kind=kind, detail=detail, offset=offset))
 
-    def add(self, found: Scan) -> None:
+    def add(self, found: PickleScan) -> None:
         """Note what a pickle does."""
         self.imports += found.imports
         self.storages += found.storages
@@ -118,14 +118,14 @@ class PyTorch:
         return _build_inspection(path, contents)
 
 
-def read_contents(source: Source, pickle: io.BufferedReader) -> Contents:
+def read_contents(source: Source, pickle: io.BufferedReader) -> PyTorchContents:
     """What a PyTorch file holds.
 
     Args:
         source: the file.
         pickle: the same file from its beginning, for pickles that are no members of an archive.
     """
-    contents = Contents(source.name)
+    contents = PyTorchContents(source.name)
     if source.read(0, 4) == LOCAL_MAGIC:
         _read_archive(source, contents, 0)
     else:
@@ -137,7 +137,7 @@ def _is_data(name: str) -> bool:
     return name == "data.pkl" or name.endswith("/data.pkl")
 
 
-def _read_archive(source: Source, contents: Contents, depth: int) -> None:
+def _read_archive(source: Source, contents: PyTorchContents, depth: int) -> None:
     archive = read_archive(source)
     contents.defects += archive.defects
     contents.metadata["container"] = "zip"
@@ -183,7 +183,7 @@ def _read_archive(source: Source, contents: Contents, depth: int) -> None:
             contents.damaged(found.name, "bounds", detail, found.header)
 
 
-def _kind(source: Source, member: Member, root: str) -> str:
+def _kind(source: Source, member: ZipMember, root: str) -> str:
     """What a loader may take a member for: by its name, or by its first bytes outside of the places of raw tensors."""
     name = member.name
     if name.endswith((".pkl", ".pickle")):
@@ -205,7 +205,7 @@ def _kind(source: Source, member: Member, root: str) -> str:
     return "pickle" if not text and is_pickle(Bounded(io.BytesIO(start)), len(start) + 1) else ""
 
 
-def _read_inner(source: Source, member: Member, contents: Contents, depth: int) -> None:
+def _read_inner(source: Source, member: ZipMember, contents: PyTorchContents, depth: int) -> None:
     """An archive within the archive, as `torch.export` writes for inputs and constants."""
     try:
         if depth >= MOST_NESTED:
@@ -225,14 +225,14 @@ def _read_inner(source: Source, member: Member, contents: Contents, depth: int) 
     contents.metadata, contents.recognised, contents.tensors, contents.storages = kept
 
 
-def _note(source: Source, member: Member, contents: Contents, name: str) -> None:
+def _note(source: Source, member: ZipMember, contents: PyTorchContents, name: str) -> None:
     try:
         contents.metadata[name] = read_member(source, member, 100).decode("ascii", "replace").strip()
     except Damaged as error:
         contents.damaged(member.name, error.kind, error.detail, error.offset)
 
 
-def read_package(archive: Archive, contents: Contents) -> bool:
+def read_package(archive: Archive, contents: PyTorchContents) -> bool:
     """Note what `torch.package` wrote besides pickles: Python that runs when it is imported; whether it is one."""
     root = next((each.name[: -len(_PACKAGE) + 1] for each in archive.members if each.name.endswith(_PACKAGE)), None)
     if root is None:
@@ -249,13 +249,13 @@ def read_package(archive: Archive, contents: Contents) -> bool:
     return True
 
 
-def member_of(storage: Storage, root: str, by_name: Mapping[str, Member]) -> Member | None:
+def member_of(storage: TorchStorage, root: str, by_name: Mapping[str, ZipMember]) -> ZipMember | None:
     """The member of an archive that holds a storage."""
     places = (f"data/{storage.key}", f"constants/{storage.key}", f".data/{storage.key}.storage")
     return next((by_name[root + place] for place in places if root + place in by_name), None)
 
 
-def _read_program(source: Source, archive: Archive, contents: Contents) -> bool:
+def _read_program(source: Source, archive: Archive, contents: PyTorchContents) -> bool:
     """Read what `torch.export` wrote; whether it is such an archive."""
     names = {member.name.rpartition("/")[2]: member for member in archive.members}
     marker = next((names[name] for name in _EXPORTED if name in names), None)
@@ -280,7 +280,7 @@ def _of_torchscript(found: PickleImport) -> PickleImport:
     return PickleImport(member=found.member, name=found.name, allowed=True, weights_only=False) if own else found
 
 
-def _read_code(source: Source, members: list[Member], contents: Contents) -> None:
+def _read_code(source: Source, members: list[ZipMember], contents: PyTorchContents) -> None:
     """The calls of TorchScript that reach files."""
     for member in members:
         try:
@@ -295,8 +295,8 @@ def _read_code(source: Source, members: list[Member], contents: Contents) -> Non
 
 def _read_member(
     source: Source,
-    member: Member,
-    contents: Contents,
+    member: ZipMember,
+    contents: PyTorchContents,
     compiled: Callable[[PickleImport], PickleImport] | None = None,
     *,
     weights: bool = True,
@@ -321,7 +321,7 @@ def _read_member(
     _too_many(member.name, contents)
 
 
-def _read_pickles(file: io.BufferedReader, source: Source, contents: Contents) -> None:
+def _read_pickles(file: io.BufferedReader, source: Source, contents: PyTorchContents) -> None:
     contents.metadata["container"] = "pickle"
     contents.recognised = is_pickle(Bounded(io.BytesIO(source.read(0, HEAD))), min(HEAD, source.size))
     if not contents.recognised:
@@ -354,11 +354,11 @@ def _read_pickles(file: io.BufferedReader, source: Source, contents: Contents) -
     _too_many(source.name, contents)
 
 
-def _too_many(member: str, contents: Contents) -> None:
+def _too_many(member: str, contents: PyTorchContents) -> None:
     contents.imports.append(unknown(member, say("more than {count} pickles in one file", count=MOST_PICKLES)))
 
 
-def _check_legacy_storages(source: Source, start: int, contents: Contents) -> None:
+def _check_legacy_storages(source: Source, start: int, contents: PyTorchContents) -> None:
     """The storages lie one after the other: a count of eight bytes, then the elements."""
     needed = start
     for storage in contents.storages:
@@ -371,7 +371,7 @@ def _check_legacy_storages(source: Source, start: int, contents: Contents) -> No
         contents.damaged(source.name, "truncated", detail, source.size)
 
 
-def _build_inspection(path: Path, contents: Contents) -> Inspection:
+def _build_inspection(path: Path, contents: PyTorchContents) -> Inspection:
     weights, parameters = _count(contents.storages)
     for _, datatype, shape, size in contents.weights:
         weights[datatype] = weights.get(datatype, 0) + size
@@ -397,7 +397,7 @@ def _build_inspection(path: Path, contents: Contents) -> Inspection:
     )
 
 
-def _count(storages: Iterable[Storage]) -> tuple[dict[str, int], int | None]:
+def _count(storages: Iterable[TorchStorage]) -> tuple[dict[str, int], int | None]:
     """Bytes by element type and the number of elements; None where a storage does not say its type."""
     weights: Counter[str] = Counter()
     parameters: int | None = None

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import TORCH_DTYPES, TORCH_STORAGES, ElementType
-from airworthy.artifacts.encodings.pickle_values import Storage, TensorRef, is_contiguous
+from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive
-from airworthy.artifacts.formats.pytorch import Contents, member_of, read_contents
+from airworthy.artifacts.formats.pytorch import PyTorchContents, member_of, read_contents
 from airworthy.artifacts.formats.stored import Stored
 
 
@@ -19,7 +19,7 @@ class _Row(NamedTuple):
     """A run of a storage under the name of a tensor."""
 
     name: str
-    storage: Storage
+    storage: TorchStorage
     shape: tuple[int, ...]
     before: int
     """Elements of the storage before it."""
@@ -57,9 +57,9 @@ def stored(path: Path) -> Iterator[Stored]:
                     yield Stored(name.partition(chr(0))[0], datatype, shape, path, start, size, big)
 
 
-def _rows(contents: Contents) -> Iterator[_Row]:
+def _rows(contents: PyTorchContents) -> Iterator[_Row]:
     """Each storage once under the tensor that fills it, or under each of those that share it without overlap."""
-    users: dict[Storage, list[TensorRef]] = {}
+    users: dict[TorchStorage, list[TensorRef]] = {}
     for tensor in contents.tensors:
         users.setdefault(tensor.storage, []).append(tensor)
     for storage in dict.fromkeys(contents.storages):
@@ -91,7 +91,7 @@ def _side_by_side(tensors: list[TensorRef]) -> Iterator[TensorRef]:
             end = tensor.offset + count
 
 
-def _typed(storage: Storage, contents: Contents) -> ElementType | None:
+def _typed(storage: TorchStorage, contents: PyTorchContents) -> ElementType | None:
     """The type of a storage; of an untyped one that of the tensors in it, where they have one of eight bits."""
     element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
     if element is None or element.name != "untyped":
@@ -101,7 +101,7 @@ def _typed(storage: Storage, contents: Contents) -> ElementType | None:
     return only if only.bits == element.bits else element
 
 
-def _stored_legacy(path: Path, source: Source, contents: Contents) -> Iterator[Stored]:
+def _stored_legacy(path: Path, source: Source, contents: PyTorchContents) -> Iterator[Stored]:
     """Where the storages of an older file lie: in the order of the keys of the fifth pickle."""
     rows: dict[str, list[_Row]] = {}
     for row in _rows(contents):

@@ -36,7 +36,7 @@ MOST_DEFECTS = 1_000
 _METADATA = "__metadata__"
 
 
-class Header(msgspec.Struct, frozen=True):
+class SafetensorsHeader(msgspec.Struct, frozen=True):
     """What a safetensors file says of itself."""
 
     tensors: Sequence[TensorInfo] = ()
@@ -97,7 +97,7 @@ def count(tensors: Iterable[TensorInfo]) -> tuple[dict[str, int], int]:
     return dict(weights), parameters
 
 
-def read_header(source: Source) -> Header:
+def read_header(source: Source) -> SafetensorsHeader:
     """The header of a file. Damage is among its defects."""
     prefix = source.read(0, 9)
     length = int.from_bytes(prefix[:8], "little")
@@ -136,8 +136,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _broken(source: Source, kind: str, detail: str, offset: int) -> Header:
-    return Header(defects=(Defect(member=source.name, kind=kind, detail=detail, offset=offset),))
+def _broken(source: Source, kind: str, detail: str, offset: int) -> SafetensorsHeader:
+    return SafetensorsHeader(defects=(Defect(member=source.name, kind=kind, detail=detail, offset=offset),))
 
 
 Damaged = Callable[[str, str, "int | None"], None]
@@ -151,7 +151,7 @@ def _noting(source: Source, defects: list[Defect]) -> Damaged:
     return damaged
 
 
-def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
+def _read_entries(source: Source, entries: dict[str, Any], data: int) -> SafetensorsHeader:
     defects: list[Defect] = []
     damaged = _noting(source, defects)
     metadata = _texts(entries.pop(_METADATA, {}), damaged)
@@ -165,10 +165,10 @@ def _read_entries(source: Source, entries: dict[str, Any], data: int) -> Header:
     placed.sort(key=lambda item: (item[0], item[0] + item[1].size))
     places = ((start, tensor.size) for start, tensor in placed)
     _check_places(source, places, lambda number: placed[number][1].name, data, defects)
-    return Header(tuple(tensor for _, tensor in placed), metadata, tuple(defects))
+    return SafetensorsHeader(tuple(tensor for _, tensor in placed), metadata, tuple(defects))
 
 
-def _read_many(source: Source, raw: bytes, data: int) -> Header:
+def _read_many(source: Source, raw: bytes, data: int) -> SafetensorsHeader:
     """A large header, without an object for each of its tensors."""
     try:
         parsed = parse(raw, _tensor, MOST_DEFECTS)
@@ -181,7 +181,7 @@ def _read_many(source: Source, raw: bytes, data: int) -> Header:
         damaged("header", problem, 8)
     tensors = parsed.tensors
     _check_places(source, tensors.places(), lambda number: tensors[number].name, data, defects)
-    return Header(tensors, metadata, tuple(defects))
+    return SafetensorsHeader(tensors, metadata, tuple(defects))
 
 
 def _texts(metadata: Any, damaged: Damaged) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airworthy.artifacts.encodings.datatypes import TENSORFLOW, ElementType
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, WireError, signed
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire, signed
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
 from airworthy.artifacts.formats.keras_code import acting_parts
@@ -72,10 +72,10 @@ class _Graph:
                     self.metas += 1
                     self.meta(entry)
                 else:
-                    raise WireError("structure", f"field {entry.number} is none of a SavedModel", entry.start)
+                    raise ProtobufError("structure", f"field {entry.number} is none of a SavedModel", entry.start)
             if not self.metas:
-                raise WireError("truncated", "it holds no graph", source.size)
-        except WireError as error:
+                raise ProtobufError("truncated", "it holds no graph", source.size)
+        except ProtobufError as error:
             self.defects.append(Defect(member=source.name, kind=error.kind, detail=error.detail, offset=error.offset))
 
     def messages(self, message: Field, depth: int) -> Iterator[Field]:
@@ -261,7 +261,7 @@ def _keras(folder: Path, defects: list[Defect]) -> list[EmbeddedCode]:
                     if entry.number == 5 and entry.wire == BYTES:
                         text = source.read(entry.start, min(entry.value, 16 * 1024 * 1024))
                         found += acting_parts(json.loads(text), path.name)
-        except WireError as error:
+        except ProtobufError as error:
             defects.append(Defect(member=path.name, kind=error.kind, detail=error.detail, offset=error.offset))
         except (ValueError, RecursionError) as error:
             detail = say("a layer's description is not JSON: {problem}", problem=" ".join(str(error).split())[:200])

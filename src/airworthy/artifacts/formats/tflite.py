@@ -49,7 +49,7 @@ RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM ATAN
 BITWISE_XOR RIGHT_SHIFT""".split()  # noqa: SIM905 - the schema's own list, in its order
 
 
-class _Model:
+class _TfliteModel:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.version = 0
@@ -149,7 +149,7 @@ class TfLite:
             stand_in = inspect_stand_in(path, head, self.name)
             if stand_in is not None:
                 return stand_in
-            found = _Model(source)
+            found = _TfliteModel(source)
         if head[4:8] != MAGIC:
             found.problems.insert(0, Damaged("header", say("the letters TFL3 are not at byte 4"), 4))
         model = ModelInfo(
@@ -182,7 +182,7 @@ class TfLite:
 def stored(path: Path) -> Iterator[Stored]:
     """Where constant tensors lie."""
     with Source(path) as source:
-        for name, datatype, shape, at, size in _Model(source).stored:
+        for name, datatype, shape, at, size in _TfliteModel(source).stored:
             yield Stored(name, datatype, shape, path, at, size)
 
 

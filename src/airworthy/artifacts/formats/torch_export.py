@@ -11,7 +11,7 @@ import msgspec
 
 from airworthy.artifacts.encodings.datatypes import ElementType
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Archive, Damaged, Member, read_member
+from airworthy.artifacts.encodings.zips import Archive, Damaged, ZipMember, read_member
 from airworthy.core.messages import say
 from airworthy.core.model import Operator
 from airworthy.core.values import Defect
@@ -42,7 +42,7 @@ _TYPES = {
 
 
 @dataclass
-class Program:
+class ExportedProgram:
     """What was read of an exported program."""
 
     operators: tuple[Operator, ...] = ()
@@ -52,9 +52,9 @@ class Program:
     defects: list[Defect] = field(default_factory=list)
 
 
-def read_exported(source: Source, archive: Archive, root: str) -> Program:
+def read_exported(source: Source, archive: Archive, root: str) -> ExportedProgram:
     """The program of an archive; damage is among its defects."""
-    program = Program()
+    program = ExportedProgram()
     members = {member.name.removeprefix(f"{root}/" if root else ""): member for member in archive.members}
     models = [name for name in members if name.startswith("models/") and name.endswith(".json")]
     old = "serialized_exported_program.json"
@@ -69,11 +69,11 @@ def read_exported(source: Source, archive: Archive, root: str) -> Program:
     return program
 
 
-def _damaged(program: Program, member: str, error: Damaged) -> None:
+def _damaged(program: ExportedProgram, member: str, error: Damaged) -> None:
     program.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
 
 
-def _json(source: Source, member: Member, program: Program) -> dict[str, Any]:
+def _json(source: Source, member: ZipMember, program: ExportedProgram) -> dict[str, Any]:
     try:
         return msgspec.json.decode(read_member(source, member, MOST_PROGRAM), type=dict[str, Any])
     except Damaged as error:
@@ -84,7 +84,7 @@ def _json(source: Source, member: Member, program: Program) -> dict[str, Any]:
     return {}
 
 
-def _read_graph(document: dict[str, Any], program: Program) -> None:
+def _read_graph(document: dict[str, Any], program: ExportedProgram) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     for node in _nodes(document):
         target = node.get("target")
@@ -126,7 +126,7 @@ def _list(holder: Any, key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _read_weights(document: dict[str, Any], members: dict[str, Member], program: Program) -> None:
+def _read_weights(document: dict[str, Any], members: dict[str, ZipMember], program: ExportedProgram) -> None:
     entries = document.get("config")
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         place = entry.get("path_name") if isinstance(entry, dict) else None

@@ -19,7 +19,7 @@ NEAR = 1e-6
 """The largest relative difference that is not reported: what a conversion between types and back leaves is larger."""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class TensorDifference(msgspec.Struct, frozen=True):
     """How one tensor differs from its reference."""
 
     name: str
@@ -34,7 +34,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 def differ(
     stored: Sequence[Stored], reference: Sequence[Stored], mapping: Mapping[str, str] | None = None
-) -> tuple[list[Difference], list[WeightFault]]:
+) -> tuple[list[TensorDifference], list[WeightFault]]:
     """Compare the numbers of tensors that both have, by name. Which names and sizes differ is reported by `fitting`.
 
     Args:
@@ -46,7 +46,7 @@ def differ(
         OSError: a file can't be read.
     """
     theirs = {each.name: each for each in reference}
-    differences: list[Difference] = []
+    differences: list[TensorDifference] = []
     faults: list[WeightFault] = []
     for each in stored:
         name = each.name
@@ -62,7 +62,7 @@ def differ(
     return differences, sorted(faults, key=lambda fault: (fault.kind, fault.tensor))
 
 
-def _difference(one: Stored, other: Stored) -> Difference | None:
+def _difference(one: Stored, other: Stored) -> TensorDifference | None:
     elements = math.prod(one.shape)
     largest = total = squares = length = 0.0
     for ours, theirs in zip(_pieces(one), _pieces(other), strict=True):
@@ -79,7 +79,7 @@ def _difference(one: Stored, other: Stored) -> Difference | None:
             known = theirs[np.isfinite(theirs)].astype(np.float64)
             length += float((known * known).sum())
     relative = math.sqrt(squares / length) if length and math.isfinite(squares) else (math.inf if squares else 0.0)
-    return Difference(one.name, largest, total / elements if elements else 0.0, relative)
+    return TensorDifference(one.name, largest, total / elements if elements else 0.0, relative)
 
 
 def _pieces(stored: Stored) -> Iterator[Array | None]:

@@ -11,7 +11,7 @@ from airworthy.artifacts.encodings.elements import FLOATS, SCALES
 from airworthy.artifacts.formats.registry import FORMATS, STORED
 from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.weights.measure import Measure
-from airworthy.artifacts.weights.streaming import BLOCK, Digest, Outcome, Stream
+from airworthy.artifacts.weights.streaming import BLOCK, Digest, PassResult, WeightStream
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
@@ -113,11 +113,11 @@ def look(
     Raises:
         OSError: a file can't be read.
     """
-    outcome = Outcome(len(stored))
+    outcome = PassResult(len(stored))
     by_file: dict[Path, list[tuple[int, Stored]]] = {path: [] for path in files}
     for number, each in enumerate(stored):
         by_file.setdefault(each.path, []).append((number, each))
-    with Stream() as stream:
+    with WeightStream() as stream:
         for path, within in by_file.items():
             stream.read(path, within, outcome, digests(path) if path in files else (), progress)
     tensors = tuple(
@@ -147,7 +147,7 @@ def _told(stored: Stored, measure: Measure, note: str) -> TensorHealth:
     )
 
 
-def _faults(stored: Sequence[Stored], outcome: Outcome) -> Iterator[WeightFault]:
+def _faults(stored: Sequence[Stored], outcome: PassResult) -> Iterator[WeightFault]:
     counts: dict[str, int] = {}
     twins = _twins(stored, outcome)
     for number, each in enumerate(stored):
@@ -189,7 +189,7 @@ def _remarkable(stored: Stored, measure: Measure, twin: Stored | None) -> Iterat
 _INTEGERS = frozenset({"BOOL"} | {f"{sign}INT{bits}" for sign in ("", "U") for bits in (1, 2, 4, 8, 16, 32, 64)})
 
 
-def _twins(stored: Sequence[Stored], outcome: Outcome) -> dict[int, Stored]:
+def _twins(stored: Sequence[Stored], outcome: PassResult) -> dict[int, Stored]:
     """Tensors whose bytes are those of an earlier one: alike by their figures, then compared byte by byte."""
     first: dict[tuple[object, ...], int] = {}
     twins: dict[int, Stored] = {}

@@ -50,7 +50,7 @@ class Block(NamedTuple):
     """The parts of tensors in it."""
 
 
-class Outcome:
+class PassResult:
     """What a pass found."""
 
     def __init__(self, count: int) -> None:
@@ -106,7 +106,7 @@ def plan(tensors: Sequence[tuple[int, Stored, Meter]], size: int, *, whole: bool
     yield from cut()
 
 
-class Stream:
+class WeightStream:
     """A pass over several files with one set of workers and buffers."""
 
     def __init__(self, workers: int | None = None) -> None:
@@ -117,7 +117,7 @@ class Stream:
         for _ in range(self._count * AHEAD + 1):
             self._free.put(bytearray(BLOCK))
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> WeightStream:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,7 +127,7 @@ class Stream:
         self,
         path: Path,
         tensors: Iterable[tuple[int, Stored]],
-        outcome: Outcome,
+        outcome: PassResult,
         digests: Sequence[Digest] = (),
         progress: Progress = SILENT,
     ) -> None:
@@ -183,7 +183,7 @@ class Stream:
             # A block of one row longer than all buffers has one of its own, which is let go.
             self._free.put(buffer if len(buffer) == BLOCK else bytearray(BLOCK))
 
-    def _unpack(self, file: Any, number: int, stored: Stored, meter: Meter, outcome: Outcome) -> None:
+    def _unpack(self, file: Any, number: int, stored: Stored, meter: Meter, outcome: PassResult) -> None:
         """Measure a deflated tensor, a block at a time."""
         unpacker = zlib.decompressobj(-15)
         file.seek(stored.offset)
@@ -221,14 +221,16 @@ def _fill(readinto: Callable[[memoryview], int | None], view: memoryview) -> Non
         at += count
 
 
-def _collect(pending: list[Future[list[tuple[int, Measure]]]], outcome: Outcome, *, wait: bool) -> None:
+def _collect(pending: list[Future[list[tuple[int, Measure]]]], outcome: PassResult, *, wait: bool) -> None:
     """Add up what is done, in the order of the file, so that sums don't depend on which worker was quicker."""
     while pending and (wait or pending[0].done()):
         for number, measure in pending.pop(0).result():
             outcome.measures[number].add(measure)
 
 
-def _placed(tensors: Iterable[tuple[int, Stored]], size: int, outcome: Outcome) -> Iterator[tuple[int, Stored, Meter]]:
+def _placed(
+    tensors: Iterable[tuple[int, Stored]], size: int, outcome: PassResult
+) -> Iterator[tuple[int, Stored, Meter]]:
     """The tensors that can be measured; of others the reason is noted."""
     for number, stored in tensors:
         try:
@@ -245,7 +247,7 @@ def _placed(tensors: Iterable[tuple[int, Stored]], size: int, outcome: Outcome) 
             yield number, stored, meter
 
 
-def _apart(tensors: Iterable[tuple[int, Stored, Meter]], outcome: Outcome) -> Iterator[tuple[int, Stored, Meter]]:
+def _apart(tensors: Iterable[tuple[int, Stored, Meter]], outcome: PassResult) -> Iterator[tuple[int, Stored, Meter]]:
     """Tensors that share no bytes with the one before; the others are damage, and not read many times over."""
     end = 0
     for number, stored, meter in tensors:

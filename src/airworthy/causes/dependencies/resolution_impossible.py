@@ -47,7 +47,7 @@ from typing import Any
 
 from airworthy.causes.commands import python
 from airworthy.causes.interface import Cause, Signature
-from airworthy.causes.requirements import Need, contradict, needs
+from airworthy.causes.requirements import PackageRequirement, contradict, needs
 from airworthy.core.facts import Facts
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import CPU_ARCHITECTURE, DISTRIBUTIONS, OS_KERNEL, PYTHON_VERSION
@@ -104,7 +104,7 @@ CAUSE = Cause(
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     """Ranges that installed packages ask for and that have no version in common; one of them goes without."""
-    asked: dict[str, dict[str, Need]] = {}
+    asked: dict[str, dict[str, PackageRequirement]] = {}
     for need in needs(facts):
         if need.specifier:
             asked.setdefault(need.name, {}).setdefault(need.specifier, need)

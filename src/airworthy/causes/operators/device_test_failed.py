@@ -45,7 +45,7 @@ from airworthy.core.facts import Facts
 from airworthy.core.finding import Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import BATTERY_DEVICES, BATTERY_TRIALS
 from airworthy.core.messages import say
-from airworthy.core.values import Trial, TriedDevice
+from airworthy.core.values import DeviceTrial, TriedDevice
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
@@ -74,7 +74,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
     for device, trials in tried(facts):
         if device.problem:
             yield _finding(facts, device, (), "failed", device.problem)
-        groups: dict[tuple[str, str], list[Trial]] = {}
+        groups: dict[tuple[str, str], list[DeviceTrial]] = {}
         for trial in trials:
             # A kernel that a framework does not list is no fault, except where all models need it; ONNX Runtime takes
             # the CPU's then.
@@ -96,7 +96,9 @@ def last_line(text: str) -> str:
     return text.rstrip().rpartition("\n")[2].strip()[:_LONGEST]
 
 
-def _finding(facts: Facts, device: TriedDevice, same: list[Trial] | tuple[()], outcome: str, detail: str) -> Finding:
+def _finding(
+    facts: Facts, device: TriedDevice, same: list[DeviceTrial] | tuple[()], outcome: str, detail: str
+) -> Finding:
     first = named(same[0]) if same else say("loading {framework}", framework=device.framework)
     key = BATTERY_TRIALS if same else BATTERY_DEVICES
     template = "{test} and {more} more on {device}" if len(same) > 1 else "{test} on {device}"

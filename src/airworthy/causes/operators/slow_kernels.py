@@ -47,7 +47,7 @@ from airworthy.core.facts import Facts
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import AMD_DEVICES, BATTERY_DEVICES, BATTERY_TRIALS, NVIDIA_DEVICES
 from airworthy.core.messages import say
-from airworthy.core.values import Trial, TriedDevice
+from airworthy.core.values import DeviceTrial, TriedDevice
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
@@ -86,7 +86,7 @@ _NOISY = frozenset({"float16", "bfloat16"})
 class _Short(NamedTuple):
     """A test that falls short."""
 
-    trial: Trial
+    trial: DeviceTrial
     share: float
     published: bool
     severity: Severity
@@ -120,7 +120,9 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable("{reasons}", reasons="; ".join(dict.fromkeys(unsure)))
 
 
-def _judge(trial: Trial, device: TriedDevice, trials: Sequence[Trial], facts: Facts, known: Knowledge) -> _Short | None:
+def _judge(
+    trial: DeviceTrial, device: TriedDevice, trials: Sequence[DeviceTrial], facts: Facts, known: Knowledge
+) -> _Short | None:
     """The test where it falls short: of the published figures where they are known, else of the device's own."""
     if trial.fastest < _LONG * device.overhead:
         return None
@@ -176,7 +178,7 @@ def _loss(gain: battery.Gain, device: TriedDevice, facts: Facts) -> Finding:
     )
 
 
-def _figures(trial: Trial, facts: Facts, share: float | None) -> Evidence:
+def _figures(trial: DeviceTrial, facts: Facts, share: float | None) -> Evidence:
     value: dict[str, Any] = {"test": battery.named(trial), "shape": trial.shape, "seconds": trial.fastest}
     value |= {"flops": trial.flops, "bytes": trial.bytes}
     if share is not None:

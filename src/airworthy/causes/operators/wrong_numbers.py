@@ -49,7 +49,7 @@ from airworthy.core.facts import Facts
 from airworthy.core.finding import Evidence, Finding, Remedy, Severity
 from airworthy.core.keys import BATTERY_TRIALS
 from airworthy.core.messages import say
-from airworthy.core.values import Trial
+from airworthy.core.values import DeviceTrial
 from airworthy.knowledge import Knowledge
 
 CAUSE = Cause(
@@ -109,7 +109,7 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable("no test of the battery came to a result")
 
 
-def _figures(trial: Trial, facts: Facts) -> Evidence:
+def _figures(trial: DeviceTrial, facts: Facts) -> Evidence:
     value = {"shape": trial.shape, "times_the_bound": trial.error, "largest_difference": trial.largest}
     return Evidence(fact=BATTERY_TRIALS.name, value=value, source=facts.source(BATTERY_TRIALS))
 

@@ -4,7 +4,7 @@ Sizes are in bytes, times in seconds, paths absolute.
 """
 
 from airworthy.core.values.base import Value
-from airworthy.core.values.battery import Trial, TriedDevice
+from airworthy.core.values.battery import DeviceTrial, TriedDevice
 from airworthy.core.values.devices import Device, DeviceHealth, NumaNode, PciDevice, Xid
 from airworthy.core.values.host import Access, Disk, Endpoint, StorageSpeed
 from airworthy.core.values.linker import Binary, LinkFault, Shadow, SharedLibrary
@@ -32,6 +32,7 @@ __all__ = [
     "Defect",
     "Device",
     "DeviceHealth",
+    "DeviceTrial",
     "Disk",
     "Distribution",
     "EmbeddedCode",
@@ -54,7 +55,6 @@ __all__ = [
     "Shadow",
     "SharedLibrary",
     "StorageSpeed",
-    "Trial",
     "TriedDevice",
     "Value",
     "WeightFault",

@@ -29,7 +29,7 @@ class TriedDevice(Value, frozen=True):
     """Why there is no result at all; empty where there are."""
 
 
-class Trial(Value, frozen=True):
+class DeviceTrial(Value, frozen=True):
     """One test of the battery: an operation in a data type on a device."""
 
     framework: str

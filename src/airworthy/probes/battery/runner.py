@@ -14,7 +14,7 @@ from airworthy.core.facts import Absent, Fact, Known
 from airworthy.core.keys import BATTERY_DEVICES, BATTERY_TRIALS
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.values import Trial, TriedDevice
+from airworthy.core.values import DeviceTrial, TriedDevice
 from airworthy.probes.battery.process import Child
 
 SECONDS = 60.0
@@ -90,7 +90,7 @@ class _Tried:
         self, python: str, seconds: float, paced: float | None, counts: dict[str, int], environment: dict[str, str]
     ) -> None:
         self.devices: list[TriedDevice] = []
-        self.trials: list[Trial] = []
+        self.trials: list[DeviceTrial] = []
         self._python, self._seconds, self._counts = python, seconds, counts
         self._paced = paced
         # Messages in English, as the catalogue knows them; faults reported by the interpreter itself.
@@ -156,7 +156,7 @@ class _Run:
 
     def __init__(self, framework: str, device: str) -> None:
         self.framework, self.name = framework, device
-        self.trials: list[Trial] = []
+        self.trials: list[DeviceTrial] = []
         self.ended: set[str] = set()
         self.others: list[str] = []
         self.listed = self.finished = False
@@ -209,7 +209,7 @@ class _Run:
     def _add(self, outcome: str, **told: Any) -> None:
         operation, dtype, variant = (*self.in_flight.split("/"), "", "")[:3]
         told = {name: value for name, value in told.items() if value}
-        trial = Trial(
+        trial = DeviceTrial(
             framework=self.framework,
             device=self.name,
             operation=operation,

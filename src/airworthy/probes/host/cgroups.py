@@ -39,7 +39,7 @@ class Mount(NamedTuple):
     """The mount point."""
 
 
-class Level(NamedTuple):
+class CgroupLevel(NamedTuple):
     """One group, from this process's own up to the root that can be seen."""
 
     version: int
@@ -53,7 +53,7 @@ class Level(NamedTuple):
         return host.read(path, 65536).decode("ascii", "replace") if host.exists(path) else ""
 
 
-def levels(host: Host, controller: str) -> tuple[Level, ...]:
+def levels(host: Host, controller: str) -> tuple[CgroupLevel, ...]:
     """The groups that govern this process, its own first.
 
     Raises:
@@ -61,13 +61,13 @@ def levels(host: Host, controller: str) -> tuple[Level, ...]:
     """
     members = parse_membership(host.read(MEMBERSHIP, 65536).decode("utf-8", "replace"))
     mounts = parse_mounts(host.read(MOUNTS, 1024 * 1024).decode("utf-8", "replace"))
-    found: list[Level] = []
+    found: list[CgroupLevel] = []
     for member in members:
         if member.version == 1 and controller not in member.controllers:
             continue
         for mount in mounts:
             if mount.version == member.version and (mount.version == 2 or controller in mount.controllers):
-                found.extend(Level(mount.version, path) for path in group_paths(mount, member.path))
+                found.extend(CgroupLevel(mount.version, path) for path in group_paths(mount, member.path))
                 break
     if not found:
         raise HostError(say("no cgroup file system with the {controller} controller is mounted", controller=controller))

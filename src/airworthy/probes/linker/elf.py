@@ -92,12 +92,12 @@ def read_elf(read: Read) -> Elf:
         NotElf: it is not one, or its headers lead nowhere.
     """
     try:
-        return _Reader(read).elf()
+        return _ElfReader(read).elf()
     except (struct.error, IndexError, OverflowError) as error:
         raise NotElf(str(error)) from None
 
 
-class _Reader:
+class _ElfReader:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._pages: dict[int, bytes] = {}

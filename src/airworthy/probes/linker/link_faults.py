@@ -11,7 +11,7 @@ from airworthy.core.values import LinkFault
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.linker.elf import Elf
 from airworthy.probes.linker.headers import elf_of
-from airworthy.probes.linker.linking import Environment, Link, Linked, linked
+from airworthy.probes.linker.linking import Link, Linked, LinkedObjects, linked
 from airworthy.probes.linker.objects import EXTENSION
 from airworthy.probes.seam.host import Host, HostError
 
@@ -42,7 +42,7 @@ def read(host: Host) -> Reading:
     yield LINK_FAULTS, Known(told[:MOST_TOLD], source)
 
 
-def _faults(host: Host, found: Environment, each: Linked, native: set[str]) -> list[LinkFault]:
+def _faults(host: Host, found: LinkedObjects, each: Linked, native: set[str]) -> list[LinkFault]:
     path, owner, elf = each.object.file.path, each.object.distribution, each.elf
     if elf.machine not in found.machines:
         return [_foreign(each)] if owner in native and _is_for_here(each, found.machines) else []
@@ -81,7 +81,7 @@ def _lacking(wanted: tuple[str, ...], taken: Elf | None, *, own: bool) -> tuple[
     return tuple(each for each in wanted if each not in taken.provides and (own or not _COUNTED.fullmatch(each)))
 
 
-def _missing(host: Host, found: Environment, each: Linked, link: Link) -> LinkFault:
+def _missing(host: Host, found: LinkedObjects, each: Linked, link: Link) -> LinkFault:
     held = found.brought.get(link.soname)
     foreign = elf_of(host, link.foreign) if link.foreign else None
     return LinkFault(

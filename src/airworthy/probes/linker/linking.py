@@ -15,7 +15,7 @@ from typing import NamedTuple
 from airworthy.probes.host.cpu import normalise_architecture
 from airworthy.probes.linker.elf import Elf, NotElf
 from airworthy.probes.linker.headers import elf_of, headers
-from airworthy.probes.linker.loader import Found, Loader, loader
+from airworthy.probes.linker.loader import DynamicLoader, Found, loader
 from airworthy.probes.linker.objects import EXTENSION, Object, related, shared_objects
 from airworthy.probes.python.environment import interpreter
 from airworthy.probes.seam.host import Host, HostError
@@ -55,7 +55,7 @@ class Linked(NamedTuple):
     """What it needs, in its order; none for one of another architecture."""
 
 
-class Environment(NamedTuple):
+class LinkedObjects(NamedTuple):
     """All shared objects of the installed packages."""
 
     linked: tuple[Linked, ...]
@@ -68,12 +68,12 @@ class Environment(NamedTuple):
     """The first file by each name that is there."""
 
 
-def linked(host: Host) -> Environment:
+def linked(host: Host) -> LinkedObjects:
     """What each shared object gets, worked out once a gathering."""
     return shared(host, _link)
 
 
-def _link(host: Host) -> Environment:
+def _link(host: Host) -> LinkedObjects:
     return _Linking(host).all()
 
 
@@ -101,7 +101,7 @@ class _Linking:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._loader: Loader = loader(host)
+        self._loader: DynamicLoader = loader(host)
         self._ours = machines_of(host.uname()[2])
         self._elves: dict[str, Elf | None] = {}
         self._took: dict[tuple[str, tuple[str, ...], tuple[str, ...], bool], tuple[Found | None, str]] = {}
@@ -111,7 +111,7 @@ class _Linking:
         self._links: dict[str, dict[str, Link]] = {}
         """Path → soname → the best that any chain of askers gets."""
 
-    def all(self) -> Environment:
+    def all(self) -> LinkedObjects:
         """Follow every shared object to all that it needs."""
         objects = shared_objects(self._host)
         there: list[tuple[Object, Elf]] = []
@@ -134,7 +134,7 @@ class _Linking:
                     near[owner] = frozenset().union(*(names.get(other, frozenset()) for other in related(each.owner)))
                 self.follow(path, elf, process, near[owner])
         linked = tuple(Linked(each, elf, tuple(self._links.get(each.file.path, {}).values())) for each, elf in there)
-        return Environment(linked, max(0, len(objects) - MOST_OBJECTS), self._ours, brought)
+        return LinkedObjects(linked, max(0, len(objects) - MOST_OBJECTS), self._ours, brought)
 
     def _elf(self, path: str) -> Elf | None:
         if path not in self._elves:

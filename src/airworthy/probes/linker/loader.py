@@ -31,7 +31,7 @@ class Found(NamedTuple):
     """What led there."""
 
 
-class Loader:
+class DynamicLoader:
     """The loader's view of this host: its cache and its directories. Directories are listed once."""
 
     def __init__(self, host: Host) -> None:
@@ -130,9 +130,9 @@ class Loader:
         return tuple(expanded)
 
 
-def loader(host: Host) -> Loader:
+def loader(host: Host) -> DynamicLoader:
     """The loader of this host, made once a gathering."""
-    return shared(host, Loader)
+    return shared(host, DynamicLoader)
 
 
 def parse_cache(data: bytes, machine: str) -> dict[str, str]:

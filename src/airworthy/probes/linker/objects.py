@@ -6,7 +6,7 @@ import posixpath
 import re
 from typing import NamedTuple
 
-from airworthy.probes.python.distributions import File, Installed, environment, files, required_name
+from airworthy.probes.python.distributions import DistributionFile, Installed, environment, files, required_name
 from airworthy.probes.seam.host import Host
 from airworthy.probes.seam.sharing import shared
 
@@ -19,7 +19,7 @@ EXTENSION = re.compile(r"\.(?:cpython-(?P<python>\d+)\w*(?:-(?P<platform>[\w-]+)
 class Object(NamedTuple):
     """A shared object and whose it is."""
 
-    file: File
+    file: DistributionFile
     """Where it lies."""
     owner: Installed
     """The package that brought it."""

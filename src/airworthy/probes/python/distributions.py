@@ -36,7 +36,7 @@ class Installed(NamedTuple):
     """Whether the description names it and its version; else the folder's name does."""
 
 
-class Environment(NamedTuple):
+class InstalledPackages(NamedTuple):
     """All that is installed."""
 
     installed: tuple[Installed, ...]
@@ -51,7 +51,7 @@ class Environment(NamedTuple):
         return next((each for each in self.installed if each.distribution.name == name), None)
 
 
-class File(NamedTuple):
+class DistributionFile(NamedTuple):
     """A file that a distribution brought."""
 
     path: str
@@ -75,7 +75,7 @@ def read(host: Host) -> Reading:
     yield DISTRIBUTIONS, Known(tuple(each.distribution for each in found.installed), source)
 
 
-def environment(host: Host) -> Environment:
+def environment(host: Host) -> InstalledPackages:
     """All that is installed, inspected once a gathering.
 
     Raises:
@@ -84,7 +84,7 @@ def environment(host: Host) -> Environment:
     return shared(host, _look)
 
 
-def _look(host: Host) -> Environment:
+def _look(host: Host) -> InstalledPackages:
     found: dict[str, Installed] = {}
     paths, unreadable = [], []
     for path in interpreter(host).paths:
@@ -104,7 +104,7 @@ def _look(host: Host) -> Environment:
                 found.setdefault(installed.distribution.name, installed)
     if not paths:
         raise HostError(say("no directory of the interpreter's import path could be read"))
-    return Environment(tuple(found.values()), tuple(paths), tuple(unreadable))
+    return InstalledPackages(tuple(found.values()), tuple(paths), tuple(unreadable))
 
 
 def _describe(host: Host, path: str, name: str) -> Installed | None:
@@ -195,7 +195,7 @@ def required_name(requirement: str) -> str:
     return normalise_name(match[1]) if match else ""
 
 
-def files(host: Host, installed: Installed, kind: str, pattern: re.Pattern[bytes]) -> tuple[File, ...]:
+def files(host: Host, installed: Installed, kind: str, pattern: re.Pattern[bytes]) -> tuple[DistributionFile, ...]:
     """The files of a package whose record matches; the pattern's first group is the path, its second the size.
 
     What matched is remembered under the kind: another pattern takes another.
@@ -206,16 +206,16 @@ def files(host: Host, installed: Installed, kind: str, pattern: re.Pattern[bytes
     record = f"{installed.info}/{name}"
     base = installed.distribution.location if name == "RECORD" else installed.info
 
-    def match() -> tuple[File, ...]:
+    def match() -> tuple[DistributionFile, ...]:
         found = []
         for match in pattern.finditer(host.read(record, RECORD_LIMIT)):
             path = f"{base}/{match[1].decode('utf-8', 'replace')}"
             path = posixpath.normpath(path) if ".." in path else path
-            found.append(File(path, int(match[2]) if match[2] else None))
+            found.append(DistributionFile(path, int(match[2]) if match[2] else None))
         return tuple(found)
 
     try:
-        return remembered(host, f"record {kind}", record, tuple[File, ...], match)
+        return remembered(host, f"record {kind}", record, tuple[DistributionFile, ...], match)
     except HostError:
         return ()
 

@@ -12,7 +12,7 @@ from airworthy.core.values import FrameworkBuild
 from airworthy.core.version import Version
 from airworthy.probes.interface import Probe, Reading
 from airworthy.probes.linker.objects import shared_objects
-from airworthy.probes.python.distributions import Environment, Installed, environment
+from airworthy.probes.python.distributions import Installed, InstalledPackages, environment
 from airworthy.probes.seam.host import Host, HostError
 
 TEXT_LIMIT = 256 * 1024
@@ -100,7 +100,7 @@ def parse_torch_version(text: str) -> tuple[str, Version | None]:
     return ("cpu", None) if _assigned(text, "cuda") is not None else ("", None)
 
 
-def _torch(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
+def _torch(host: Host, found: InstalledPackages) -> Iterator[FrameworkBuild]:
     torch = found.get("torch")
     if torch is not None:
         path = f"{torch.distribution.location}/torch/version.py"
@@ -181,7 +181,7 @@ def _torch_architectures(host: Host, torch: Installed) -> tuple[str, ...]:
     return ()
 
 
-def _onnxruntime(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
+def _onnxruntime(host: Host, found: InstalledPackages) -> Iterator[FrameworkBuild]:
     for name, accelerator in _ONNXRUNTIME.items():
         package = found.get(name)
         if package is None:
@@ -217,7 +217,7 @@ def parse_tensorflow_build(text: str) -> tuple[str, Version | None, tuple[str, .
     return "cuda", _number(version[1]) if version else None, architectures
 
 
-def _tensorflow(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
+def _tensorflow(host: Host, found: InstalledPackages) -> Iterator[FrameworkBuild]:
     for name in _TENSORFLOW:
         package = found.get(name)
         if package is None:
@@ -236,7 +236,7 @@ def _tensorflow(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
         )
 
 
-def _jax(host: Host, found: Environment) -> Iterator[FrameworkBuild]:  # noqa: ARG001 - one signature for all readers
+def _jax(host: Host, found: InstalledPackages) -> Iterator[FrameworkBuild]:  # noqa: ARG001 - one signature for all readers
     jaxlib = found.get("jaxlib")
     if jaxlib is None:
         return
@@ -258,7 +258,7 @@ def _jax(host: Host, found: Environment) -> Iterator[FrameworkBuild]:  # noqa: A
     )
 
 
-def _paddle(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
+def _paddle(host: Host, found: InstalledPackages) -> Iterator[FrameworkBuild]:
     for name in _PADDLE:
         package = found.get(name)
         if package is None:
@@ -283,7 +283,7 @@ def _known(text: str | None) -> str:
     return text if text and text[0].isdigit() else ""
 
 
-def _mindspore(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
+def _mindspore(host: Host, found: InstalledPackages) -> Iterator[FrameworkBuild]:
     for name, accelerator in _MINDSPORE.items():
         package = found.get(name)
         if package is None:
@@ -293,7 +293,7 @@ def _mindspore(host: Host, found: Environment) -> Iterator[FrameworkBuild]:
         yield _plain(package, accelerator or by_file)
 
 
-_READERS: tuple[Callable[[Host, Environment], Iterator[FrameworkBuild]], ...] = (
+_READERS: tuple[Callable[[Host, InstalledPackages], Iterator[FrameworkBuild]], ...] = (
     _torch,
     _onnxruntime,
     _tensorflow,

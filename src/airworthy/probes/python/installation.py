@@ -11,10 +11,17 @@ from airworthy.core.keys import DISTRIBUTIONS_DAMAGED
 from airworthy.core.messages import say
 from airworthy.core.values import Damage
 from airworthy.probes.interface import Probe, Reading
-from airworthy.probes.linker.linking import Environment as Libraries
+from airworthy.probes.linker.linking import LinkedObjects as Libraries
 from airworthy.probes.linker.linking import linked
 from airworthy.probes.linker.objects import EXTENSION, shared_objects
-from airworthy.probes.python.distributions import Environment, File, Installed, environment, files, required_name
+from airworthy.probes.python.distributions import (
+    DistributionFile,
+    Installed,
+    InstalledPackages,
+    environment,
+    files,
+    required_name,
+)
 from airworthy.probes.seam.host import Host, HostError
 
 MODULE = re.compile(rb'(?m)^((?!\.\./)[^,/\n"]{1,256}(?:/[^,/\n"]{1,256})?\.py),[^,\n]{0,200},(\d{0,15})\r?$')
@@ -68,7 +75,7 @@ class _There:
         return names is not None and name not in names
 
 
-def _descriptions(found: Environment) -> Iterator[Damage]:
+def _descriptions(found: InstalledPackages) -> Iterator[Damage]:
     wanted = frozenset(required_name(each) for one in found.installed for each in one.distribution.requires)
     for each in found.installed:
         # What a system's packages leave under the older names varies.
@@ -77,14 +84,14 @@ def _descriptions(found: Environment) -> Iterator[Damage]:
             yield Damage(kind="metadata", distribution=name, path=f"{each.info}/METADATA", imported=name in wanted)
 
 
-def _files(host: Host, found: Environment, there: _There) -> Iterator[Damage]:
+def _files(host: Host, found: InstalledPackages, there: _There) -> Iterator[Damage]:
     asked: dict[str, str] = {}
     if host.uname()[0] == "Linux":
         for each in linked(host).linked:
             for link in each.links:
                 if link.found is None:
                     asked.setdefault(link.soname, each.object.file.path)
-    objects: dict[str, list[File]] = {}
+    objects: dict[str, list[DistributionFile]] = {}
     for each_object in shared_objects(host):
         objects.setdefault(each_object.owner.info, []).append(each_object.file)
     for installed in found.installed:
@@ -97,7 +104,11 @@ def _files(host: Host, found: Environment, there: _There) -> Iterator[Damage]:
 
 
 def _damage(
-    installed: Installed, listed: list[File], missing: list[File], asked: dict[str, str], there: _There
+    installed: Installed,
+    listed: list[DistributionFile],
+    missing: list[DistributionFile],
+    asked: dict[str, str],
+    there: _There,
 ) -> Damage:
     """One package's missing files as one; an empty `__init__.py` is as good as none."""
     needed = [file for file in missing if posixpath.basename(file.path) in asked]

@@ -71,7 +71,7 @@ class LocalHost:
             )
         except (OSError, ValueError) as error:
             raise HostError(_command_problem(argv[0], error)) from None
-        readers = [_Reader(stream) for stream in (process.stdout, process.stderr) if stream is not None]
+        readers = [_PipeReader(stream) for stream in (process.stdout, process.stderr) if stream is not None]
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -266,7 +266,7 @@ _BIND_ERRORS = {
 }
 
 
-class _Reader(threading.Thread):
+class _PipeReader(threading.Thread):
     """Reads a pipe to its end and keeps the first part, so that no command blocks on a full pipe."""
 
     def __init__(self, stream: IO[bytes]) -> None:

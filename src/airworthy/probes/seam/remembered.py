@@ -39,7 +39,7 @@ class _Document(msgspec.Struct, array_like=True):
     kept: dict[str, dict[str, _Row]]
 
 
-class Storage(NamedTuple):
+class FactStorage(NamedTuple):
     """Where what is kept comes from and goes to. Neither call raises."""
 
     load: Callable[[], bytes]
@@ -51,7 +51,7 @@ class Storage(NamedTuple):
 class Memory:
     """What is kept of one environment. Only what was requested in this run is saved, so that it does not grow."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: FactStorage) -> None:
         self._storage = storage
         self._lock = threading.Lock()
         self._before = _parse(storage.load())
@@ -97,7 +97,7 @@ _memories: WeakKeyDictionary[Host, Memory] = WeakKeyDictionary()
 
 
 @contextmanager
-def remembering(host: Host, storage: Storage) -> Iterator[None]:
+def remembering(host: Host, storage: FactStorage) -> Iterator[None]:
     """While this is open, `remembered` keeps what it makes for the host; saved at the end."""
     memory = _memories[host] = Memory(storage)
     try:

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from airworthy.probes.seam.remembered import LARGEST, Storage
+from airworthy.probes.seam.remembered import LARGEST, FactStorage
 from airworthy.state.files import DIRECTORY_MODE, read_private, write_private
 
 MOST_FILES = 32
@@ -32,7 +32,7 @@ def folder() -> Path | None:
     return home / ".cache" / "airworthy" / "read"
 
 
-def storage(name: str) -> Storage:
+def storage(name: str) -> FactStorage:
     """Where what was read of an environment is kept.
 
     Args:
@@ -40,9 +40,9 @@ def storage(name: str) -> Storage:
     """
     path = folder()
     if path is None:
-        return Storage(lambda: b"", lambda _: None)
+        return FactStorage(lambda: b"", lambda _: None)
     file = path / (hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32] + _SUFFIX)
-    return Storage(lambda: _load(file), lambda data: _save(file, data))
+    return FactStorage(lambda: _load(file), lambda data: _save(file, data))
 
 
 def _load(file: Path) -> bytes:

@@ -22,7 +22,7 @@ MOST_ROWS = 300
 """Rows of a table."""
 
 
-class Matrix(NamedTuple):
+class MatrixTable(NamedTuple):
     """A table of operators by target, where one was made."""
 
     targets: tuple[str, ...]
@@ -38,7 +38,7 @@ def _style() -> str:
     return (files("airworthy.report.page") / "style.css").read_text(encoding="utf-8")
 
 
-def page(report: AnyReport, matrix: Matrix | None = None) -> str:
+def page(report: AnyReport, matrix: MatrixTable | None = None) -> str:
     """A report of `inspect` as one page.
 
     Args:
@@ -64,7 +64,7 @@ def page(report: AnyReport, matrix: Matrix | None = None) -> str:
 _TONES = {"runs": "good", "shape": "good", "falls": "warn", "missing": "bad"}
 
 
-def _matrix_of(answer: dict[str, Any]) -> Matrix | None:
+def _matrix_of(answer: dict[str, Any]) -> MatrixTable | None:
     """The table of the answer's `targets`, where it was requested."""
     told = answer.get("targets")
     if not told or not told["shares"]:
@@ -76,10 +76,10 @@ def _matrix_of(answer: dict[str, Any]) -> Matrix | None:
         types = ", ".join(dict.fromkeys(each for each in use["inputs"] if each))
         cells = tuple((verdict, _TONES.get(verdict, "soft")) for verdict in verdicts)
         rows.append((f"{use['operator']} ({types}) \u00d7 {use['nodes']}", cells))
-    return Matrix(names, tuple(rows), tuple(f"{each['target']}: {each['version']}" for each in told["shares"]))
+    return MatrixTable(names, tuple(rows), tuple(f"{each['target']}: {each['version']}" for each in told["shares"]))
 
 
-def _parts(report: AnyReport, model: dict[str, Any], matrix: Matrix | None) -> Iterator[Html]:
+def _parts(report: AnyReport, model: dict[str, Any], matrix: MatrixTable | None) -> Iterator[Html]:
     yield tag("h1", model["name"])
     yield tag("p", model["path"], class_="path mono")
     yield tag("ul", joined(_chips(report, model)), class_="chips")
@@ -180,7 +180,7 @@ def _keys(keys: dict[str, Any] | None) -> Iterator[Html]:
     yield _section(say("Names"), joined([*rules, folded]))
 
 
-def _matrix(matrix: Matrix) -> Html:
+def _matrix(matrix: MatrixTable) -> Html:
     head = tag("tr", tag("th", say("operator")), *(tag("th", target) for target in matrix.targets))
     rows = [
         tag("tr", tag("td", tag("code", name)), *(tag("td", word, class_=tone or None) for word, tone in cells))

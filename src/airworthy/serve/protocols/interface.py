@@ -51,7 +51,7 @@ class Operation(NamedTuple):
     """Whether a request may wait unparsed while its model is busy: its path alone names the model."""
 
 
-class Endpoint(NamedTuple):
+class RouteEndpoint(NamedTuple):
     """One method of one path of the table."""
 
     template: str
@@ -87,7 +87,7 @@ class ServedProtocol(Protocol):
     error_type: type
     """The type of an error's body."""
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths. A later endpoint wins where a model has the name of a path."""
 
     def error_body(self, error: AirworthyError) -> bytes:

@@ -57,7 +57,7 @@ def describe(protocols: Sequence[ServedProtocol], models: Sequence[str], *, admi
     return document
 
 
-def _types(rows: Iterable[tuple[ServedProtocol, Endpoint]]) -> Iterable[Any]:
+def _types(rows: Iterable[tuple[ServedProtocol, RouteEndpoint]]) -> Iterable[Any]:
     seen: dict[str, Any] = {}
     for protocol, endpoint in rows:
         for kind in (endpoint.operation.gives, endpoint.operation.takes, protocol.error_type):
@@ -67,7 +67,7 @@ def _types(rows: Iterable[tuple[ServedProtocol, Endpoint]]) -> Iterable[Any]:
 
 
 def _operation(
-    protocol: ServedProtocol, row: Endpoint, schemas: Mapping[str, Any], models: Sequence[str]
+    protocol: ServedProtocol, row: RouteEndpoint, schemas: Mapping[str, Any], models: Sequence[str]
 ) -> dict[str, Any]:
     operation = row.operation
     described: dict[str, Any] = {
@@ -93,7 +93,7 @@ def _summary(handler: Any) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _parameters(row: Endpoint, models: Sequence[str]) -> list[dict[str, Any]]:
+def _parameters(row: RouteEndpoint, models: Sequence[str]) -> list[dict[str, Any]]:
     values = {"name": list(models), "version": [VERSION]}
     found = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": choices}}

@@ -9,7 +9,7 @@ from airworthy.artifacts.encryption.models import opened, read_member
 from airworthy.core.errors import AirworthyError, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
-from airworthy.engines.interface import BatchRunner, Contents, Engine, LoadFailed, LoadsFromMemory, RunnerOptions
+from airworthy.engines.interface import BatchRunner, Engine, LoadFailed, LoadsFromMemory, RunnerOptions, WeightContents
 from airworthy.serve.workers.graph_proof import prove
 from airworthy.serve.workers.row_checks import GraphProof, PaddedTexts
 
@@ -48,7 +48,7 @@ def load_sealed(
         for name, data in files.items()
         if PurePosixPath(name).is_relative_to(folder)
     }
-    runner = engine.load_from_memory(model, Contents(entry, beside), options)
+    runner = engine.load_from_memory(model, WeightContents(entry, beside), options)
     return runner, prove(model, engine.name, texts, entry)
 
 

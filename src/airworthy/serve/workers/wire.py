@@ -25,11 +25,11 @@ MOST_FRAME = 1 << 30
 _LENGTHS = struct.Struct("<II")
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class WireMessage(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """The base of all headers."""
 
 
-class Load(Message, frozen=True, array_like=True, tag=True):
+class Load(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker, first: load this."""
 
     engine: str
@@ -44,7 +44,7 @@ class Load(Message, frozen=True, array_like=True, tag=True):
     """The model's version, for the log."""
 
 
-class Ready(Message, frozen=True, array_like=True, tag=True):
+class Ready(WireMessage, frozen=True, array_like=True, tag=True):
     """Worker → gateway: the model is loaded."""
 
     inputs: tuple[TensorSpec, ...]
@@ -61,7 +61,7 @@ class Ready(Message, frozen=True, array_like=True, tag=True):
     """What its graph says of its rows, where only the worker can read it."""
 
 
-class Run(Message, frozen=True, array_like=True, tag=True):
+class Run(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker: run this batch."""
 
     id: int
@@ -76,7 +76,7 @@ class Run(Message, frozen=True, array_like=True, tag=True):
     """Whether nothing else runs, so that it may have all threads."""
 
 
-class RunResult(Message, frozen=True, array_like=True, tag=True):
+class RunResult(WireMessage, frozen=True, array_like=True, tag=True):
     """Worker → gateway: the outputs of a batch."""
 
     id: int
@@ -87,7 +87,7 @@ class RunResult(Message, frozen=True, array_like=True, tag=True):
     """Time that the runtime took."""
 
 
-class Generate(Message, frozen=True, array_like=True, tag=True):
+class Generate(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker: generate this text; chunks come back until one ends with `Finished`, or a failure."""
 
     id: int
@@ -100,7 +100,7 @@ class Generate(Message, frozen=True, array_like=True, tag=True):
     """Who asks: a link to other servers keeps their caches apart by it."""
 
 
-class Chunk(Message, frozen=True, array_like=True, tag=True):
+class Chunk(WireMessage, frozen=True, array_like=True, tag=True):
     """Worker → gateway: what happened since the last chunk."""
 
     id: int
@@ -109,7 +109,7 @@ class Chunk(Message, frozen=True, array_like=True, tag=True):
     """In their order; `Finished` is the last one of all."""
 
 
-class Tokenize(Message, frozen=True, array_like=True, tag=True):
+class Tokenize(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker: the tokens of a text, or how many a request's prompt has."""
 
     id: int
@@ -120,7 +120,7 @@ class Tokenize(Message, frozen=True, array_like=True, tag=True):
     """The request whose prompt is counted."""
 
 
-class Tokens(Message, frozen=True, array_like=True, tag=True):
+class Tokens(WireMessage, frozen=True, array_like=True, tag=True):
     """Worker → gateway: the answer to `Tokenize`."""
 
     id: int
@@ -131,7 +131,7 @@ class Tokens(Message, frozen=True, array_like=True, tag=True):
     """The tokens of a text."""
 
 
-class RunFailure(Message, frozen=True, array_like=True, tag=True):
+class RunFailure(WireMessage, frozen=True, array_like=True, tag=True):
     """Worker → gateway: a run or the load failed; the worker lives on after a failed run."""
 
     id: int
@@ -142,7 +142,7 @@ class RunFailure(Message, frozen=True, array_like=True, tag=True):
     """The parameters of its message."""
 
 
-class TrialRequest(Message, frozen=True, array_like=True, tag=True):
+class TrialRequest(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker: find by trial runs whether requests may share a run."""
 
     id: int
@@ -151,7 +151,7 @@ class TrialRequest(Message, frozen=True, array_like=True, tag=True):
     """What to try."""
 
 
-class TrialReply(Message, frozen=True, array_like=True, tag=True):
+class TrialReply(WireMessage, frozen=True, array_like=True, tag=True):
     """Worker → gateway: what the trial runs found."""
 
     id: int
@@ -167,7 +167,7 @@ class Cancel(Message, frozen=True, array_like=True, tag=True):
     """The number of the `Run`."""
 
 
-class Stop(Message, frozen=True, array_like=True, tag=True):
+class Stop(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker: close the model and exit."""
 
 

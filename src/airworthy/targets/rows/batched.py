@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import Flow, Level, mixed, unclear
 from airworthy.targets.rows.sizes import Size
-from airworthy.targets.rows.step import Outcome, Rule, Step, inside, rules
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, inside, rules
 from airworthy.targets.rows.verdict import Reason
 
 
-def batch_first(step: Step) -> Outcome:
+def batch_first(step: NodeStep) -> Outcome:
     """Everything but the first axis worked on as a whole, by stored weights."""
     flow, shape = step.input(0), step.shape(0)
     for other in step.given:
@@ -23,14 +23,14 @@ def batch_first(step: Step) -> Outcome:
     return step.everything(step.domain.made((shape[0], *[step.domain.unknown() for _ in shape[1:]])))
 
 
-def _first_axis(step: Step, flow: Flow) -> None:
+def _first_axis(step: NodeStep, flow: Flow) -> None:
     if step.domain.counts(flow):
         raise unclear()
     if set(flow.axes) - {0}:
         raise mixed() if step.domain.is_rows else unclear()
 
 
-def windows(step: Step) -> Outcome:
+def windows(step: NodeStep) -> Outcome:
     """Windows that move over the axes behind the channels, by stored weights."""
     step.only_free(*range(1, len(step.flows)))
     made = batch_first(step)[0]
@@ -41,7 +41,7 @@ def windows(step: Step) -> Outcome:
     return step.everything(step.domain.made(shape))
 
 
-def _window_sizes(step: Step) -> list[Size] | None:
+def _window_sizes(step: NodeStep) -> list[Size] | None:
     """Channels and places after windows have gone over them, where all numbers are known."""
     node, shape = step.node, step.shape(0)
     operator = node.operator
@@ -62,7 +62,7 @@ def _window_sizes(step: Step) -> list[Size] | None:
     return [channels, *places]
 
 
-def _slid(step: Step, index: int, size: Size, kernel: Sequence[int]) -> Size:
+def _slid(step: NodeStep, index: int, size: Size, kernel: Sequence[int]) -> Size:
     whole = sizes.number(size)
     if whole is None:
         return step.domain.unknown()
@@ -81,13 +81,13 @@ def _slid(step: Step, index: int, size: Size, kernel: Sequence[int]) -> Size:
 _SLIDING = frozenset(("Conv", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool"))
 
 
-def pool(step: Step) -> Outcome:
+def pool(step: NodeStep) -> Outcome:
     """Windows of which the largest number is kept, and its place in the whole batch."""
     made = windows(step)
     return [made[0], *[step.by_place(made[0])] * (len(made) - 1)]
 
 
-def attention(step: Step) -> Outcome:
+def attention(step: NodeStep) -> Outcome:
     """Attention within each row, from queries, keys and values that have their rows first."""
     flow, shape = step.input(0), step.shape(0)
     for other in step.given:
@@ -100,7 +100,7 @@ def attention(step: Step) -> Outcome:
     return [made, *[step.tainted(Level.UNDECIDED, Reason.SIZES)] * (len(step.node.outputs) - 1)]
 
 
-def embeddings(step: Step) -> Outcome:
+def embeddings(step: NodeStep) -> Outcome:
     """Token numbers to vectors, added and normalised."""
     flow, shape = step.input(0), step.shape(0)
     if len(shape) != 2:
@@ -112,7 +112,7 @@ def embeddings(step: Step) -> Outcome:
     return [made, *[step.tainted(Level.UNDECIDED, Reason.SIZES)] * (len(step.node.outputs) - 1)]
 
 
-def resize(step: Step) -> Outcome:
+def resize(step: NodeStep) -> Outcome:
     """Places drawn in or out; the batch must keep its size."""
     flow, shape = step.input(0), step.shape(0)
     _first_axis(step, flow)
@@ -139,7 +139,7 @@ def resize(step: Step) -> Outcome:
     return [step.domain.made(made)]
 
 
-def recurrent(step: Step) -> Outcome:
+def recurrent(step: NodeStep) -> Outcome:
     """A recurrence over time: rows lie along the second axis, or the first where `layout` says so."""
     if not step.domain.is_rows:
         raise unclear()
@@ -166,7 +166,7 @@ def recurrent(step: Step) -> Outcome:
     return [step.domain.made(every), *[step.domain.made(last)] * (len(step.node.outputs) - 1)]
 
 
-def table_rows(step: Step) -> Outcome:
+def table_rows(step: NodeStep) -> Outcome:
     """A classical model over a table: one answer a row."""
     step.only_free(*range(1, len(step.flows)))
     flow, shape = step.input(0), step.shape(0)
@@ -183,7 +183,7 @@ def table_rows(step: Step) -> Outcome:
     return [wide]
 
 
-def feature_columns(step: Step) -> Outcome:
+def feature_columns(step: NodeStep) -> Outcome:
     """Columns of several tables side by side."""
     first = step.shape(0)
     if len(first) != 2 or any(set(f.axes) != {0} or (f.shape or ((),))[0] != first[0] for f in step.given):
@@ -191,12 +191,12 @@ def feature_columns(step: Step) -> Outcome:
     return [step.domain.made((first[0], step.domain.unknown()))]
 
 
-def one_scale(_: Step) -> Outcome:
+def one_scale(_: NodeStep) -> Outcome:
     """A scale taken from all numbers together."""
     raise mixed(Reason.SCALE)
 
 
-def everything_meets(_: Step) -> Outcome:
+def everything_meets(_: NodeStep) -> Outcome:
     """An operator that reads all rows at once."""
     raise mixed()
 

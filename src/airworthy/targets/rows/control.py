@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import FREE, Domain, Flow, mixed, unclear
-from airworthy.targets.rows.step import Outcome, Rule, Step, inside
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, inside
 from airworthy.targets.rows.verdict import Reason
 
 _MOST_PASSES = 4
 
 
-def branches(step: Step) -> Outcome:
+def branches(step: NodeStep) -> Outcome:
     """One graph or another, as a condition says."""
     _steers(step, step.input(0))
     if len(step.node.graphs) != 2:
@@ -23,7 +23,7 @@ def branches(step: Step) -> Outcome:
     return [join(step.domain, a, b) for a, b in zip(first, second, strict=True)]
 
 
-def _steers(step: Step, flow: Flow) -> None:
+def _steers(step: NodeStep, flow: Flow) -> None:
     """Check that what steers a branch or a loop depends on no row."""
     if flow.taint is not None or flow.follows:
         raise mixed()
@@ -49,7 +49,7 @@ def join(domain: Domain, first: Flow, second: Flow) -> Flow:
     return FREE
 
 
-def _settled(step: Step, states: list[Flow], others: Sequence[Flow], lead: int) -> list[Flow]:
+def _settled(step: NodeStep, states: list[Flow], others: Sequence[Flow], lead: int) -> list[Flow]:
     """The outputs of a body whose states have come to rest; the states among them joined with those before.
 
     Args:
@@ -75,7 +75,7 @@ def _settled(step: Step, states: list[Flow], others: Sequence[Flow], lead: int) 
     raise unclear()
 
 
-def loop(step: Step) -> Outcome:
+def loop(step: NodeStep) -> Outcome:
     """A graph again and again."""
     for index in (0, 1):
         if step.has(index):
@@ -86,7 +86,7 @@ def loop(step: Step) -> Outcome:
     return [*kept, *(_stacked(step, each, 0) for each in lists)]
 
 
-def scan(step: Step) -> Outcome:
+def scan(step: NodeStep) -> Outcome:
     """A graph for each slice along an axis, with states carried on."""
     if step.opset < 9:
         raise unclear()
@@ -101,7 +101,7 @@ def scan(step: Step) -> Outcome:
     return [*kept, *(_stacked(step, each, axis) for each, axis in zip(lists, places, strict=True))]
 
 
-def _without(step: Step, flow: Flow, axis: int) -> Flow:
+def _without(step: NodeStep, flow: Flow, axis: int) -> Flow:
     if flow.shape is None:
         if flow.follows:
             raise unclear()
@@ -114,7 +114,7 @@ def _without(step: Step, flow: Flow, axis: int) -> Flow:
     return made._replace(placed=flow.placed)
 
 
-def _stacked(step: Step, flow: Flow, axis: int) -> Flow:
+def _stacked(step: NodeStep, flow: Flow, axis: int) -> Flow:
     if flow.taint is not None:
         return flow
     if step.domain.counts(flow):

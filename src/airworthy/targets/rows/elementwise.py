@@ -7,7 +7,7 @@ from collections.abc import Callable
 from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import Domain, Flow, broadcast, pad_of, unclear
 from airworthy.targets.rows.sizes import Size
-from airworthy.targets.rows.step import Outcome, Rule, Step, inside
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, inside
 
 MOST_NUMBERS = 64
 
@@ -40,7 +40,7 @@ _ARITHMETIC: dict[str, Callable[[int, int], int | float]] = {
 }
 
 
-def number_by_number(step: Step) -> Outcome:
+def number_by_number(step: NodeStep) -> Outcome:
     """Numbers combined place by place."""
     counted = _contents(step)
     if counted is not None:
@@ -54,7 +54,7 @@ def number_by_number(step: Step) -> Outcome:
     return [made._replace(scalar=pad_of(operator, scalars) if all(each is not None for each in scalars) else None)]
 
 
-def _contents(step: Step) -> Flow | None:
+def _contents(step: NodeStep) -> Flow | None:
     """The outcome where all inputs are short lists of numbers."""
     contents = [flow.content for flow in step.given]
     known = [content for content in contents if content is not None]
@@ -108,23 +108,23 @@ def _quotient(given: tuple[Size, ...]) -> Size | None:
     return sizes.divide(top, bottom) if None in numbers else None
 
 
-def like_first(step: Step) -> Outcome:
+def like_first(step: NodeStep) -> Outcome:
     """Numbers of the first input, whatever the others, which are stored."""
     step.only_free(*range(1, len(step.flows)))
     return step.everything(broadcast(step.domain, [step.input(0)]))
 
 
-def cast_like(step: Step) -> Outcome:
+def cast_like(step: NodeStep) -> Outcome:
     """A value in another's element type."""
     return number_by_number(step._replace(flows=step.flows[:1], node=step.node))
 
 
-def dropout(step: Step) -> Outcome:
+def dropout(step: NodeStep) -> Outcome:
     """The input as it is: a model that is served isn't trained, or the operator counts as random."""
     return step.everything(step.input(0))
 
 
-def quantize(step: Step) -> Outcome:
+def quantize(step: NodeStep) -> Outcome:
     """Whole numbers from others by a stored scale, or back."""
     step.only_free(1, 2)
     flow = step.input(0)

@@ -8,11 +8,11 @@ from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import Flow, mixed, unclear
 from airworthy.targets.rows.layout import relaid
 from airworthy.targets.rows.sizes import Size
-from airworthy.targets.rows.step import Outcome, Rule, Step, inside, listed
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, inside, listed
 from airworthy.targets.rows.verdict import Reason
 
 
-def gather(step: Step) -> Outcome:
+def gather(step: NodeStep) -> Outcome:
     """Slices along an axis, by number."""
     data, index = step.input(0), step.input(1)
     if data.content is not None and len(data.shape or ()) == 1:
@@ -37,7 +37,7 @@ def gather(step: Step) -> Outcome:
     return [step.domain.made((*shape[:axis], *places, *shape[axis + 1 :]), pads)]
 
 
-def _content(step: Step, data: Flow, index: Flow) -> Flow:
+def _content(step: NodeStep, data: Flow, index: Flow) -> Flow:
     content = data.content or ()
     if index.content is None:
         if index.follows:
@@ -50,7 +50,7 @@ def _content(step: Step, data: Flow, index: Flow) -> Flow:
     return listed(taken, len(index.shape or ()))
 
 
-def gather_elements(step: Step) -> Outcome:
+def gather_elements(step: NodeStep) -> Outcome:
     """Numbers by their place along an axis, the other places their own."""
     data, index = step.input(0), step.input(1)
     shape, places = step.shape(0), step.shape(1)
@@ -63,7 +63,7 @@ def gather_elements(step: Step) -> Outcome:
     return [step.domain.made(places, dict.fromkeys(index.axes))]
 
 
-def _same_rows(step: Step, *flows: Flow) -> None:
+def _same_rows(step: NodeStep, *flows: Flow) -> None:
     """Check that values have their rows along the same axes: what isn't stretched meets the first rows alone."""
     first = flows[0]
     for flow in flows[1:]:
@@ -74,7 +74,7 @@ def _same_rows(step: Step, *flows: Flow) -> None:
             raise mixed(Reason.PLACE) if step.domain.is_rows else unclear()
 
 
-def gather_nd(step: Step) -> Outcome:
+def gather_nd(step: NodeStep) -> Outcome:
     """Slices by several numbers."""
     data, index = step.input(0), step.input(1)
     shape, places = step.shape(0), step.shape(1)
@@ -101,7 +101,7 @@ def gather_nd(step: Step) -> Outcome:
     return [step.by_place(made) if by_place else made]
 
 
-def scatter_elements(step: Step) -> Outcome:
+def scatter_elements(step: NodeStep) -> Outcome:
     """Numbers put by their place along an axis."""
     data, index, updates = step.input(0), step.input(1), step.input(2)
     shape = step.shape(0)
@@ -113,7 +113,7 @@ def scatter_elements(step: Step) -> Outcome:
     return [step.domain.made(shape, dict.fromkeys(data.axes))]
 
 
-def scatter_nd(step: Step) -> Outcome:
+def scatter_nd(step: NodeStep) -> Outcome:
     """Slices put by several numbers."""
     data, index, updates = step.input(0), step.input(1), step.input(2)
     shape, places, given = step.shape(0), step.shape(1), step.shape(2)
@@ -128,7 +128,7 @@ def scatter_nd(step: Step) -> Outcome:
     return [step.domain.made(shape, dict.fromkeys(data.axes))]
 
 
-def one_hot(step: Step) -> Outcome:
+def one_hot(step: NodeStep) -> Outcome:
     """A row of noughts with a one for each number."""
     step.only_free(1, 2)
     index, shape = step.input(0), step.shape(0)
@@ -139,7 +139,7 @@ def one_hot(step: Step) -> Outcome:
     return [relaid(step, index, made, {place + (place >= axis): place for place in index.axes})]
 
 
-def feature_extractor(step: Step) -> Outcome:
+def feature_extractor(step: NodeStep) -> Outcome:
     """Columns of the last axis."""
     step.only_free(1)
     shape = step.shape(0)
@@ -150,7 +150,7 @@ def feature_extractor(step: Step) -> Outcome:
     return [relaid(step, step.input(0), (*shape[:-1], step.domain.unknown()), {a: a for a in range(len(shape))})]
 
 
-def triangle(step: Step) -> Outcome:
+def triangle(step: NodeStep) -> Outcome:
     """One half of the last two axes."""
     flow, shape = step.input(0), step.shape(0)
     step.only_free(1)
@@ -158,7 +158,7 @@ def triangle(step: Step) -> Outcome:
     return [step.by_place(made) if set(flow.axes) & {len(shape) - 1, len(shape) - 2} else made]
 
 
-def compress(step: Step) -> Outcome:
+def compress(step: NodeStep) -> Outcome:
     """Slices that a list of truths names."""
     flow, shape = step.input(0), step.shape(0)
     if step.input(1).follows:
@@ -172,7 +172,7 @@ def compress(step: Step) -> Outcome:
     return [relaid(step, flow, made, {place: place for place in flow.axes})]
 
 
-def reverse_sequence(step: Step) -> Outcome:
+def reverse_sequence(step: NodeStep) -> Outcome:
     """The first slices along time turned round, as many as each row has."""
     flow, lengths, shape = step.input(0), step.input(1), step.shape(0)
     batch = inside(step.whole("batch_axis", 1), len(shape))

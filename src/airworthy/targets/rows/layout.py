@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import FREE, Domain, Flow, broadcast, mixed, unclear
 from airworthy.targets.rows.sizes import Size
-from airworthy.targets.rows.step import Outcome, Rule, Step, free_of, inside, listed
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, free_of, inside, listed
 from airworthy.targets.rows.verdict import Reason
 
 MOST_NUMBERS = 64
@@ -15,7 +15,7 @@ _FAR = 2**31 - 1
 """A slice that ends here or beyond ends with its axis."""
 
 
-def relaid(step: Step, flow: Flow, shape: Sequence[Size], origins: dict[int, int]) -> Flow:
+def relaid(step: NodeStep, flow: Flow, shape: Sequence[Size], origins: dict[int, int]) -> Flow:
     """A value of new sizes whose followed axes come from those of another.
 
     Args:
@@ -31,7 +31,7 @@ def relaid(step: Step, flow: Flow, shape: Sequence[Size], origins: dict[int, int
     return made
 
 
-def _moved(step: Step, flow: Flow, shape: Sequence[Size], origins: dict[int, int]) -> Flow:
+def _moved(step: NodeStep, flow: Flow, shape: Sequence[Size], origins: dict[int, int]) -> Flow:
     """The same numbers with their axes elsewhere."""
     made = relaid(step, flow, shape, origins)
     return made._replace(ordinal=next((new for new, old in origins.items() if old == flow.ordinal), None))
@@ -41,7 +41,7 @@ def _lost() -> Flow:
     raise unclear()
 
 
-def transpose(step: Step) -> Outcome:
+def transpose(step: NodeStep) -> Outcome:
     """Axes in another order."""
     flow, shape = step.input(0), step.shape(0)
     order = step.ints("perm") or tuple(reversed(range(len(shape))))
@@ -49,7 +49,7 @@ def transpose(step: Step) -> Outcome:
     return [_moved(step, flow, [shape[axis] for axis in order], dict(enumerate(order)))]
 
 
-def reshape(step: Step) -> Outcome:
+def reshape(step: NodeStep) -> Outcome:
     """Axes split and joined."""
     flow = step.input(0)
     if flow.content is not None and step.has(1):
@@ -64,7 +64,7 @@ def reshape(step: Step) -> Outcome:
     return [_regrouped(step, flow, _resolved(step, flow.shape, wanted))]
 
 
-def _resolved(step: Step, shape: tuple[Size, ...], wanted: list[Size]) -> list[Size]:
+def _resolved(step: NodeStep, shape: tuple[Size, ...], wanted: list[Size]) -> list[Size]:
     """The target of a reshape with 0 and -1 replaced."""
     for axis, size in enumerate(wanted):
         if size == (0,) and not step.whole("allowzero", 0):
@@ -81,7 +81,7 @@ def _resolved(step: Step, shape: tuple[Size, ...], wanted: list[Size]) -> list[S
     return wanted
 
 
-def _regrouped(step: Step, flow: Flow, wanted: Sequence[Size]) -> Flow:
+def _regrouped(step: NodeStep, flow: Flow, wanted: Sequence[Size]) -> Flow:
     assert flow.shape is not None
     made = sizes.regroup(flow.shape, wanted)
     if made is None:
@@ -98,7 +98,7 @@ def _regrouped(step: Step, flow: Flow, wanted: Sequence[Size]) -> Flow:
     return step.domain.made(made, pads)
 
 
-def flatten(step: Step) -> Outcome:
+def flatten(step: NodeStep) -> Outcome:
     """All axes joined to two."""
     flow, shape = step.input(0), step.shape(0)
     axis = step.whole("axis", 1)
@@ -106,7 +106,7 @@ def flatten(step: Step) -> Outcome:
     return [_regrouped(step, flow, [sizes.times(shape[:axis]), sizes.times(shape[axis:])])]
 
 
-def squeeze(step: Step) -> Outcome:
+def squeeze(step: NodeStep) -> Outcome:
     """Axes of one slice taken away."""
     flow, shape = step.input(0), step.shape(0)
     if flow.content is not None and len(flow.content) == 1:
@@ -122,7 +122,7 @@ def squeeze(step: Step) -> Outcome:
     return [_moved(step, flow, [shape[axis] for axis in kept], dict(enumerate(kept)))]
 
 
-def unsqueeze(step: Step) -> Outcome:
+def unsqueeze(step: NodeStep) -> Outcome:
     """Axes of one slice added."""
     flow, shape = step.input(0), step.shape(0)
     told = step.ints("axes") if not step.has(1) else step.numbers(1)
@@ -143,12 +143,12 @@ def unsqueeze(step: Step) -> Outcome:
     return [result._replace(scalar=flow.scalar, columns=columns)]
 
 
-def _no_counts(step: Step, flow: Flow) -> None:
+def _no_counts(step: NodeStep, flow: Flow) -> None:
     if step.domain.counts(flow):
         raise mixed(Reason.COUNT)
 
 
-def expand(step: Step) -> Outcome:
+def expand(step: NodeStep) -> Outcome:
     """Axes of one slice repeated."""
     flow = step.input(0)
     _no_counts(step, flow)
@@ -159,7 +159,7 @@ def expand(step: Step) -> Outcome:
     return [made._replace(ordinal=flow.ordinal + len(made.shape) - len(flow.shape))]
 
 
-def tile(step: Step) -> Outcome:
+def tile(step: NodeStep) -> Outcome:
     """All slices of an axis repeated."""
     flow, shape, repeats = step.input(0), step.shape(0), step.content(1)
     _no_counts(step, flow)
@@ -169,7 +169,7 @@ def tile(step: Step) -> Outcome:
     return [step.domain.made(made, flow.axes)]
 
 
-def concat(step: Step) -> Outcome:
+def concat(step: NodeStep) -> Outcome:
     """Values one after the other along an axis."""
     flows = step.given
     if all(flow.content is not None and len(flow.shape or ()) == 1 for flow in flows):
@@ -222,7 +222,7 @@ def _sum(domain: Domain, column: Sequence[Size]) -> Size:
     return sizes.of(sum(found)) if len(found) == len(known) else domain.unknown()
 
 
-def split(step: Step) -> Outcome:
+def split(step: NodeStep) -> Outcome:
     """An axis cut into parts."""
     flow, shape = step.input(0), step.shape(0)
     count = len(step.node.outputs)
@@ -248,7 +248,7 @@ def _same(shape: Sequence[Size]) -> dict[int, int]:
     return {axis: axis for axis in range(len(shape))}
 
 
-def _parts(step: Step, size: Size, count: int) -> list[Size]:
+def _parts(step: NodeStep, size: Size, count: int) -> list[Size]:
     told = step.ints("split")
     if told is not None:
         return [sizes.of(part) for part in told]
@@ -261,7 +261,7 @@ def _parts(step: Step, size: Size, count: int) -> list[Size]:
     return [sizes.of(max(0, min(even, whole - even * index))) for index in range(count)]
 
 
-def slice_(step: Step) -> Outcome:
+def slice_(step: NodeStep) -> Outcome:
     """A part of some axes."""
     flow, shape = step.input(0), step.shape(0)
     starts, ends, axes, steps = _bounds(step, len(shape))
@@ -289,7 +289,7 @@ def slice_(step: Step) -> Outcome:
     return [step.by_place(result) if numbered else result]
 
 
-def _bounds(step: Step, rank: int) -> tuple[Sequence[Size], Sequence[Size], Sequence[int], Sequence[Size]]:
+def _bounds(step: NodeStep, rank: int) -> tuple[Sequence[Size], Sequence[Size], Sequence[int], Sequence[Size]]:
     told = step.ints("starts")
     if told is not None:
         ends = step.ints("ends") or ()
@@ -337,7 +337,7 @@ def _part(domain: Domain, size: Size, start: Size, end: Size, by: Size) -> tuple
     return domain.unknown(), False
 
 
-def pad(step: Step) -> Outcome:
+def pad(step: NodeStep) -> Outcome:
     """Numbers put around."""
     flow, shape = step.input(0), step.shape(0)
     _no_counts(step, flow)
@@ -358,7 +358,7 @@ def pad(step: Step) -> Outcome:
     return [relaid(step, flow, made, _same(shape))]
 
 
-def shape_of(step: Step) -> Outcome:
+def shape_of(step: NodeStep) -> Outcome:
     """The sizes themselves."""
     shape = step.shape(0)
     end = step.node.attributes.get("end")
@@ -366,12 +366,12 @@ def shape_of(step: Step) -> Outcome:
     return [listed(shape[start : end if isinstance(end, int) else None])]
 
 
-def size_of(step: Step) -> Outcome:
+def size_of(step: NodeStep) -> Outcome:
     """How many numbers there are."""
     return [listed([sizes.times(step.shape(0))], 0)]
 
 
-def constant_of_shape(step: Step) -> Outcome:
+def constant_of_shape(step: NodeStep) -> Outcome:
     """One number everywhere."""
     content = step.input(0).content
     if content is None:
@@ -386,7 +386,7 @@ def constant_of_shape(step: Step) -> Outcome:
     return [Flow(made.shape, dict.fromkeys(made.axes, float(value)), None, float(value))]
 
 
-def range_(step: Step) -> Outcome:
+def range_(step: NodeStep) -> Outcome:
     """Numbers that count up."""
     contents = [step.input(index).content for index in range(3)]
     if any(content is None for content in contents):

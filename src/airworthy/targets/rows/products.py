@@ -6,7 +6,7 @@ from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import FREE, Domain, Flow, broadcast, mixed, unclear
 from airworthy.targets.rows.layout import relaid
 from airworthy.targets.rows.sizes import Size
-from airworthy.targets.rows.step import Outcome, Rule, Step, rules
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, rules
 from airworthy.targets.rows.verdict import Reason
 
 
@@ -43,19 +43,19 @@ def _leading(flow: Flow, count: int) -> Flow:
     return Flow(shape, {axis: pad for axis, pad in flow.axes.items() if axis < count})
 
 
-def matmul(step: Step) -> Outcome:
+def matmul(step: NodeStep) -> Outcome:
     """A matrix product, whole numbers with their zero points too."""
     step.only_free(*range(2, len(step.flows)))
     return [product(step.domain, step.input(0), step.input(1))]
 
 
-def quantised_matmul(step: Step) -> Outcome:
+def quantised_matmul(step: NodeStep) -> Outcome:
     """A matrix product of quantised values: each with scale and zero point."""
     step.only_free(1, 2, 4, 5, 6, 7)
     return [product(step.domain, step.input(0), step.input(3))]
 
 
-def packed_matmul(step: Step) -> Outcome:
+def packed_matmul(step: NodeStep) -> Outcome:
     """A product with weights that are packed: only the last axis becomes another."""
     step.only_free(*range(1, len(step.flows)))
     flow, shape = step.input(0), step.shape(0)
@@ -66,7 +66,7 @@ def packed_matmul(step: Step) -> Outcome:
     return [relaid(step, flow, (*shape[:-1], last), {axis: axis for axis in range(len(shape))})]
 
 
-def fused_matmul(step: Step) -> Outcome:
+def fused_matmul(step: NodeStep) -> Outcome:
     """A product of values that may be turned round first."""
     if step.whole("transBatchA", 0) or step.whole("transBatchB", 0):
         raise unclear()
@@ -77,7 +77,7 @@ def fused_matmul(step: Step) -> Outcome:
     return [product(step.domain, *sides)]
 
 
-def gemm(step: Step) -> Outcome:
+def gemm(step: NodeStep) -> Outcome:
     """A product of two matrices, and something added."""
     sides = [
         _turned(step.domain, step.input(index)) if step.whole(name, 0) else step.input(index)
@@ -98,7 +98,7 @@ def _turned(domain: Domain, flow: Flow) -> Flow:
     return domain.made(shape, {swap.get(axis, axis): pad for axis, pad in flow.axes.items()})
 
 
-def einsum(step: Step) -> Outcome:
+def einsum(step: NodeStep) -> Outcome:
     """A product given by letters."""
     left, arrow, right = step.text("equation", "").replace(" ", "").partition("->")
     terms = left.split(",")

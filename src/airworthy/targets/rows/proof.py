@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from airworthy.core.graph import Graph, Node, Program
 from airworthy.targets.rows import batched, control, elementwise, indexing, layout, products, reductions, sizes
 from airworthy.targets.rows.flow import FREE, Broken, Domain, Flow, Level, Question, Taint
-from airworthy.targets.rows.step import Rule, Step
+from airworthy.targets.rows.step import NodeStep, Rule
 from airworthy.targets.rows.verdict import DEPENDENT, INDEPENDENT, UNDECIDED, Reason, Verdict
 
 RULES: dict[str, Rule] = {
@@ -230,7 +230,9 @@ class _Walker:
         if taints:
             return self._all(node, self._carried(node, key, taints, given))
         by_place = next((flow.placed for flow in given if flow.placed is not None), None)
-        step = Step(node, flows, self._domain, self._opsets.get(node.domain, 1), lambda g, f: self.graph(g, f, scope))
+        step = NodeStep(
+            node, flows, self._domain, self._opsets.get(node.domain, 1), lambda g, f: self.graph(g, f, scope)
+        )
         free = step.nothing_followed() and not node.graphs
         rule = RULES.get(key)
         if rule is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from airworthy.targets.rows import sizes
 from airworthy.targets.rows.flow import FREE, LARGE_NEGATIVE, Flow, broadcast, mixed, unclear
 from airworthy.targets.rows.sizes import Size
-from airworthy.targets.rows.step import Outcome, Rule, Step, inside, listed, rules
+from airworthy.targets.rows.step import NodeStep, Outcome, Rule, inside, listed, rules
 from airworthy.targets.rows.verdict import Reason
 
 _NEUTRAL = {
@@ -22,7 +22,7 @@ _NEUTRAL = {
 """What padded slices may hold without changing a reduction."""
 
 
-def reduce(step: Step) -> Outcome:
+def reduce(step: NodeStep) -> Outcome:
     """Axes joined to one number each."""
     flow = step.input(0)
     operator = step.node.operator
@@ -40,13 +40,13 @@ def reduce(step: Step) -> Outcome:
     return [_reduced(step, flow, axes, _NEUTRAL.get(operator, ""))]
 
 
-def arg(step: Step) -> Outcome:
+def arg(step: NodeStep) -> Outcome:
     """The place of the largest or smallest number along an axis."""
     axis = inside(step.whole("axis", 0), len(step.shape(0)))
     return [_reduced(step, step.input(0), (axis,), "")]
 
 
-def _reduced(step: Step, flow: Flow, axes: Sequence[int], neutral: str) -> Flow:
+def _reduced(step: NodeStep, flow: Flow, axes: Sequence[int], neutral: str) -> Flow:
     shape = step.shape(0)
     for axis in axes:
         if axis in flow.axes:
@@ -61,7 +61,7 @@ def _reduced(step: Step, flow: Flow, axes: Sequence[int], neutral: str) -> Flow:
     return step.domain.made([shape[axis] for axis in kept], pads)
 
 
-def softmax(step: Step) -> Outcome:
+def softmax(step: NodeStep) -> Outcome:
     """Shares of a sum; operator sets before 13 take all axes from one on together."""
     flow, shape = step.input(0), step.shape(0)
     old = step.opset < 13 and not step.node.domain
@@ -74,7 +74,7 @@ def softmax(step: Step) -> Outcome:
     return [step.domain.made(shape, pads)]
 
 
-def along_axis(step: Step) -> Outcome:
+def along_axis(step: NodeStep) -> Outcome:
     """An axis worked on as a whole, the others apart."""
     flow, shape = step.input(0), step.shape(0)
     step.only_free(*range(1, len(step.flows)))
@@ -84,7 +84,7 @@ def along_axis(step: Step) -> Outcome:
     return step.everything(step.domain.made(shape, dict.fromkeys(flow.axes)))
 
 
-def cumulative(step: Step) -> Outcome:
+def cumulative(step: NodeStep) -> Outcome:
     """Sums of all before. Going forward, real tokens stand before padded ones."""
     flow, shape = step.input(0), step.shape(0)
     axis = inside(step.numbers(1)[0], len(shape))
@@ -93,7 +93,7 @@ def cumulative(step: Step) -> Outcome:
     return [step.domain.made(shape, dict.fromkeys(flow.axes))]
 
 
-def top_k(step: Step) -> Outcome:
+def top_k(step: NodeStep) -> Outcome:
     """The largest along an axis."""
     flow, shape = step.input(0), step.shape(0)
     step.only_free(1)
@@ -106,7 +106,7 @@ def top_k(step: Step) -> Outcome:
     return step.everything(made)
 
 
-def layer_norm(step: Step) -> Outcome:
+def layer_norm(step: NodeStep) -> Outcome:
     """The last axes normalised as a whole."""
     flow, shape = step.input(0), step.shape(0)
     axis = inside(step.whole("axis", -1), len(shape))
@@ -122,7 +122,7 @@ def layer_norm(step: Step) -> Outcome:
     return [made, *[statistics] * (len(step.node.outputs) - 1)]
 
 
-def skip_layer_norm(step: Step) -> Outcome:
+def skip_layer_norm(step: NodeStep) -> Outcome:
     """A sum, and its last axis normalised."""
     both = broadcast(step.domain, step.given[:2])
     step.only_free(*range(2, len(step.flows)))
@@ -135,7 +135,7 @@ def skip_layer_norm(step: Step) -> Outcome:
     return [statistics if index in (1, 2) else made for index in range(len(step.node.outputs))]
 
 
-def mean_variance(step: Step) -> Outcome:
+def mean_variance(step: NodeStep) -> Outcome:
     """Some axes normalised as a whole."""
     flow, shape = step.input(0), step.shape(0)
     axes = step.ints("axes") or (0, 2, 3)
@@ -144,7 +144,7 @@ def mean_variance(step: Step) -> Outcome:
     return [step.domain.made(shape, dict.fromkeys(flow.axes))]
 
 
-def batch_norm(step: Step) -> Outcome:
+def batch_norm(step: NodeStep) -> Outcome:
     """Channels normalised by stored numbers, or, in training, by those of the batch."""
     flow, shape = step.input(0), step.shape(0)
     trains = step.whole("training_mode", 0) if step.opset >= 14 else sum(map(bool, step.node.outputs)) > 1

@@ -16,7 +16,7 @@ Walk = Callable[[Graph, Sequence[Flow]], list[Flow]]
 Outcome = list[Flow]
 
 
-class Step(NamedTuple):
+class NodeStep(NamedTuple):
     """A node with the flows of its inputs."""
 
     node: Node
@@ -157,7 +157,7 @@ class Step(NamedTuple):
                 raise unclear()
 
 
-Rule = Callable[[Step], Outcome]
+Rule = Callable[[NodeStep], Outcome]
 
 
 def is_reference(value: object) -> bool:

@@ -63,7 +63,7 @@ class Service(msgspec.Struct, frozen=True, tag="service", tag_field="kind", forb
 Recipient = Union[X25519, Service]
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ContainerHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What anyone may read."""
 
     chunk: int
@@ -84,7 +84,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Prefix(msgspec.Struct, frozen=True):
     """A header with its bytes, and where it ends."""
 
-    header: Header
+    header: ContainerHeader
     """What it says."""
     authenticated: bytes
     """All bytes from the magic on that its code is over."""
@@ -104,7 +104,7 @@ def id_of(recipient: Recipient) -> str:
     return recipient.id
 
 
-def write(header: Header) -> bytes:
+def write(header: ContainerHeader) -> bytes:
     """The bytes of a header, without their code."""
     body = msgspec.json.encode(header, order="sorted")
     return _START.pack(MAGIC, VERSION, 0, len(body)) + body
@@ -143,7 +143,7 @@ def read(data: bytes, path: object) -> Prefix:
         raise HeaderDamaged(path=path, reason=say("the file ends within it"))
     authenticated = data[: length - MAC]
     try:
-        header = msgspec.json.decode(authenticated[_START.size :], type=Header)
+        header = msgspec.json.decode(authenticated[_START.size :], type=ContainerHeader)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HeaderDamaged(path=path, reason=str(error)) from None
     if problem := _problem(header):
@@ -151,7 +151,7 @@ def read(data: bytes, path: object) -> Prefix:
     return Prefix(header, authenticated, data[length - MAC : length])
 
 
-def _problem(header: Header) -> str:
+def _problem(header: ContainerHeader) -> str:
     if not LEAST_CHUNK <= header.chunk <= MOST_CHUNK:
         return say("chunks of {size:bytes}", size=header.chunk)
     if not TAG < header.manifest <= MOST_MANIFEST:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 
 from airworthy.artifacts.encryption.awenc import primitives
-from airworthy.artifacts.encryption.awenc.header import X25519, Header, Service
+from airworthy.artifacts.encryption.awenc.header import X25519, ContainerHeader, Service
 from airworthy.artifacts.encryption.errors import HeaderChanged, KeyUnreadable, ServiceFailed, WrongKey
 from airworthy.artifacts.encryption.keys import ask, service_of, text
 from airworthy.core.messages import say
 
 
-def secret_of(header: Header, reference: str, path: object) -> bytes:
+def secret_of(header: ContainerHeader, reference: str, path: object) -> bytes:
     """The model's key, by the key that is named.
 
     Raises:

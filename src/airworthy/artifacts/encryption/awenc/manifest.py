@@ -16,7 +16,7 @@ MOST_CHUNKS = 1 << 32
 """Chunks of a file: their number is part of what no two chunks may share."""
 
 
-class Member(msgspec.Struct, frozen=True):
+class ManifestEntry(msgspec.Struct, frozen=True):
     """A file of the model."""
 
     path: str
@@ -32,7 +32,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """The name of the file or folder that was encrypted."""
     folder: bool
     """Whether it was a folder."""
-    files: tuple[Member, ...]
+    files: tuple[ManifestEntry, ...]
     """Its files, in the order in which they lie in the container."""
     model: Optional[dict[str, Any]] = None
     """What `inspect` reported of it, paths relative to the folder; None where it is no model."""

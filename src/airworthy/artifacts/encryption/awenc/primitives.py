@@ -196,7 +196,7 @@ def same(one: bytes, other: bytes) -> bool:
     return hmac.compare_digest(one, other)
 
 
-class Stream:
+class ChunkCipher:
     """The chunks of one file: each is bound to its file, its number, being the last or not, and the header."""
 
     def __init__(self, secret: bytes, salt: bytes, number: int, authenticated: bytes) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encryption.awenc import header, keys, manifest, primitives
 from airworthy.artifacts.encryption.awenc.header import TAG, Prefix
-from airworthy.artifacts.encryption.awenc.manifest import Manifest, Member
+from airworthy.artifacts.encryption.awenc.manifest import Manifest, ManifestEntry
 from airworthy.artifacts.encryption.errors import (
     ChunkChanged,
     ChunkMoved,
@@ -123,10 +123,10 @@ class Container:
         if self.size < prefix.end + prefix.header.manifest:
             raise CutShort(path=self.path, size=self.size, wanted=prefix.end + prefix.header.manifest)
         self._places = []
-        whole = b"".join(self._parts(0, prefix.end, Member(say("the list of files"), size)))
+        whole = b"".join(self._parts(0, prefix.end, ManifestEntry(say("the list of files"), size)))
         return manifest.read(whole, self._chunk, self.path)
 
-    def _parts(self, number: int, at: int, member: Member) -> Iterator[bytes]:
+    def _parts(self, number: int, at: int, member: ManifestEntry) -> Iterator[bytes]:
         stream = self._stream(number)
         count = manifest.chunks(member.size, self._chunk)
         for counter in range(count):
@@ -140,10 +140,10 @@ class Container:
                 raise self._why(number, member, counter, sealed) from None
             at += wanted
 
-    def _stream(self, number: int) -> primitives.Stream:
-        return primitives.Stream(self._secret, self._salt, number, self._bound)
+    def _stream(self, number: int) -> primitives.ChunkCipher:
+        return primitives.ChunkCipher(self._secret, self._salt, number, self._bound)
 
-    def _why(self, number: int, member: Member, counter: int, sealed: bytes) -> Exception:
+    def _why(self, number: int, member: ManifestEntry, counter: int, sealed: bytes) -> Exception:
         """Whether a chunk that does not open belongs elsewhere. Only who has the key can ask."""
         files = list(enumerate(self.manifest.files, 1)) if number else []
         # Nearest files first, and in each the nearest chunks: what was moved seldom went far.
@@ -158,7 +158,7 @@ class Container:
                 )
         return ChunkChanged(path=self.path, member=member.path, chunk=counter + 1)
 
-    def _near(self, member: Member, counter: int, length: int) -> list[int]:
+    def _near(self, member: ManifestEntry, counter: int, length: int) -> list[int]:
         """The numbers of a file's chunks that have a length, those near one first."""
         last = manifest.chunks(member.size, self._chunk) - 1
         around = range(max(0, counter - MOST_TRIES // 4), min(last, counter + MOST_TRIES // 4))

@@ -20,7 +20,7 @@ import warnings
 from typing import Any, TextIO
 
 from . import pacing
-from .testing import Broken, Runner, Unsupported, is_unsupported, name_of
+from .testing import KernelBroken, Runner, Unsupported, is_unsupported, name_of
 
 LEAST = 0.03
 """Seconds that a test is paced for at the least."""
@@ -39,7 +39,7 @@ def main() -> int:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     try:
         _answer(answers, asked)
-    except Broken as broken:
+    except KernelBroken as broken:
         _say(answers, again=str(broken))
     except Exception:  # noqa: BLE001 - reported to the caller
         _say(answers, failed=traceback.format_exc()[-LONGEST:])
@@ -88,7 +88,7 @@ def _answer(answers: TextIO, asked: dict[str, Any]) -> None:
         broken = result.pop("broken", False)
         _say(answers, end=name, **result)
         if broken:
-            raise Broken("the device may be in no state to be used after that")
+            raise KernelBroken("the device may be in no state to be used after that")
     _say(answers, done=True)
 
 

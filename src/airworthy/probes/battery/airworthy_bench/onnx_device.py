@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import pacing, reference
-from .onnx_graph import Node, Tensor, model
+from .onnx_graph import GraphNode, GraphTensor, model
 
 CPU = "CPUExecutionProvider"
 MEMORY = {
@@ -42,8 +42,8 @@ class OnnxDevice:
         return {**about, "overhead": overhead}
 
     def _small(self) -> Callable[[], Any]:
-        inputs, outputs = [Tensor("x", "float32", (16,))], [Tensor("y", "float32", (16,))]
-        session = self._session([Node("Add", ("x", "x"), ("y",))], inputs, outputs)
+        inputs, outputs = [GraphTensor("x", "float32", (16,))], [GraphTensor("y", "float32", (16,))]
+        session = self._session([GraphNode("Add", ("x", "x"), ("y",))], inputs, outputs)
         return self._bound(session, {"x": self.np.ones(16, "float32")})
 
     def alive(self) -> None:
@@ -57,7 +57,7 @@ class OnnxDevice:
         """A session gives its memory back when it goes."""
 
     def _session(
-        self, nodes: Sequence[Node], inputs: Sequence[Tensor], outputs: Sequence[Tensor], opset: int = 17
+        self, nodes: Sequence[GraphNode], inputs: Sequence[GraphTensor], outputs: Sequence[GraphTensor], opset: int = 17
     ) -> Any:
         options = self.ort.SessionOptions()
         options.log_severity_level = 3

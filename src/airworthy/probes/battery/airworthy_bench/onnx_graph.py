@@ -17,7 +17,7 @@ IR_VERSION = 8
 Attribute = Union[int, float, str, Sequence[int]]
 
 
-class Node(NamedTuple):
+class GraphNode(NamedTuple):
     """One operator."""
 
     operator: str
@@ -27,7 +27,7 @@ class Node(NamedTuple):
     domain: str = ""
 
 
-class Tensor(NamedTuple):
+class GraphTensor(NamedTuple):
     """An input or an output."""
 
     name: str
@@ -36,7 +36,7 @@ class Tensor(NamedTuple):
 
 
 def model(
-    nodes: Iterable[Node], inputs: Iterable[Tensor], outputs: Iterable[Tensor], opsets: Mapping[str, int]
+    nodes: Iterable[GraphNode], inputs: Iterable[GraphTensor], outputs: Iterable[GraphTensor], opsets: Mapping[str, int]
 ) -> bytes:
     """A model: its nodes in an order in which they can run, its inputs, its outputs, and domain → version."""
     graph = b"".join(_field(1, _node(node)) for node in nodes) + _field(2, b"g")
@@ -63,7 +63,7 @@ def _field(field: int, content: bytes) -> bytes:
     return _varint(field << 3 | 2) + _varint(len(content)) + content
 
 
-def _node(node: Node) -> bytes:
+def _node(node: GraphNode) -> bytes:
     content = b"".join(_field(1, name.encode()) for name in node.inputs)
     content += b"".join(_field(2, name.encode()) for name in node.outputs)
     content += _field(4, node.operator.encode())
@@ -82,7 +82,7 @@ def _attribute(name: str, value: Attribute) -> bytes:
     return content + b"".join(_number(8, each) for each in value) + _number(20, 7)
 
 
-def _tensor(tensor: Tensor) -> bytes:
+def _tensor(tensor: GraphTensor) -> bytes:
     shape = b"".join(_field(1, _number(1, size)) for size in tensor.shape)
     kind = _number(1, TYPES[tensor.dtype]) + _field(2, shape)
     return _field(1, tensor.name.encode()) + _field(2, _field(1, kind))

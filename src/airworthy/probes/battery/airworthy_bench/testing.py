@@ -17,7 +17,7 @@ class Unsupported(Exception):
     """The framework has no such thing for this device, by its own account."""
 
 
-class Broken(Exception):
+class KernelBroken(Exception):
     """The device can't be gone on with in this process."""
 
 

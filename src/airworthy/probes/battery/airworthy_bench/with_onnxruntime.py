@@ -9,7 +9,7 @@ from typing import Any
 
 from . import pacing, reference
 from .onnx_device import CPU, MICROSOFT, OnnxDevice
-from .onnx_graph import Node, Tensor
+from .onnx_graph import GraphNode, GraphTensor
 from .pacing import Case
 from .testing import OPERATIONS, Test, Unsupported
 
@@ -73,7 +73,7 @@ class OnnxRunner(OnnxDevice):
         count = size * MIB // 4
         x = self._random(count, dtype=dtype)
         session = self._session(
-            [Node("Neg", ("x",), ("y",))], [Tensor("x", dtype, (count,))], [Tensor("y", dtype, (count,))]
+            [GraphNode("Neg", ("x",), ("y",))], [GraphTensor("x", dtype, (count,))], [GraphTensor("y", dtype, (count,))]
         )
         run = self._bound(session, {"x": x})
         return Case(run, lambda out: self._same(self._result(out), -x), 0.0, 2.0 * size * MIB, f"{size} MiB")
@@ -93,8 +93,8 @@ class OnnxRunner(OnnxDevice):
         if dtype == "int8":
             return self._integers(size)
         a, b = self._random(*shape, dtype=dtype), self._random(*shape, dtype=dtype)
-        tensors = [Tensor(name, dtype, shape) for name in "aby"]
-        session = self._session([Node("MatMul", ("a", "b"), ("y",))], tensors[:2], tensors[2:])
+        tensors = [GraphTensor(name, dtype, shape) for name in "aby"]
+        session = self._session([GraphNode("MatMul", ("a", "b"), ("y",))], tensors[:2], tensors[2:])
 
         def check(out: Any) -> reference.Judged:
             y, rows = self._result(out), reference.sample(size, _PICKED)
@@ -109,8 +109,8 @@ class OnnxRunner(OnnxDevice):
         a = self._chance.integers(0, 256, shape, "uint8")
         # Seven bits: without VNNI the products of two neighbours are added up in 16 bits, and would be cut.
         b = self._chance.integers(-64, 64, shape, "int8")
-        tensors = [Tensor("a", "uint8", shape), Tensor("b", "int8", shape), Tensor("y", "int32", shape)]
-        session = self._session([Node("MatMulInteger", ("a", "b"), ("y",))], tensors[:2], tensors[2:])
+        tensors = [GraphTensor("a", "uint8", shape), GraphTensor("b", "int8", shape), GraphTensor("y", "int32", shape)]
+        session = self._session([GraphNode("MatMulInteger", ("a", "b"), ("y",))], tensors[:2], tensors[2:])
 
         def check(out: Any) -> reference.Judged:
             rows = reference.sample(size, _PICKED)
@@ -125,9 +125,9 @@ class OnnxRunner(OnnxDevice):
         x = self._random(batch, channels, side, side, dtype=dtype)
         weight = self._random(channels, channels, 3, 3, dtype=dtype)
         result = (batch, channels, side - 2, side - 2)
-        node = Node("Conv", ("x", "w"), ("y",), {"kernel_shape": (3, 3)})
-        inputs = [Tensor("x", dtype, x.shape), Tensor("w", dtype, weight.shape)]
-        session = self._session([node], inputs, [Tensor("y", dtype, result)])
+        node = GraphNode("Conv", ("x", "w"), ("y",), {"kernel_shape": (3, 3)})
+        inputs = [GraphTensor("x", dtype, x.shape), GraphTensor("w", dtype, weight.shape)]
+        session = self._session([node], inputs, [GraphTensor("y", dtype, result)])
 
         def check(out: Any) -> reference.Judged:
             y, items, filters = self._result(out), sorted({0, batch - 1}), reference.sample(channels, 8)
@@ -142,9 +142,13 @@ class OnnxRunner(OnnxDevice):
     def _layer_norm(self, rows: int, dtype: str) -> Case:
         width, epsilon = 1024, float(self.np.float32(1e-5))  # attributes are float32
         x, weight, bias = (self._random(*shape, dtype=dtype) for shape in ((rows, width), (width,), (width,)))
-        node = Node("LayerNormalization", ("x", "w", "b"), ("y",), {"axis": -1, "epsilon": epsilon})
-        inputs = [Tensor("x", dtype, x.shape), Tensor("w", dtype, (width,)), Tensor("b", dtype, (width,))]
-        session = self._session([node], inputs, [Tensor("y", dtype, x.shape)])
+        node = GraphNode("LayerNormalization", ("x", "w", "b"), ("y",), {"axis": -1, "epsilon": epsilon})
+        inputs = [
+            GraphTensor("x", dtype, x.shape),
+            GraphTensor("w", dtype, (width,)),
+            GraphTensor("b", dtype, (width,)),
+        ]
+        session = self._session([node], inputs, [GraphTensor("y", dtype, x.shape)])
 
         def check(out: Any) -> reference.Judged:
             y, picked = self._result(out), reference.sample(rows, _PICKED)
@@ -157,8 +161,8 @@ class OnnxRunner(OnnxDevice):
     def _softmax(self, rows: int, dtype: str) -> Case:
         width = 1024
         x = self._random(rows, width, dtype=dtype)
-        tensors = [Tensor(name, dtype, x.shape) for name in "xy"]
-        session = self._session([Node("Softmax", ("x",), ("y",), {"axis": -1})], tensors[:1], tensors[1:])
+        tensors = [GraphTensor(name, dtype, x.shape) for name in "xy"]
+        session = self._session([GraphNode("Softmax", ("x",), ("y",), {"axis": -1})], tensors[:1], tensors[1:])
 
         def check(out: Any) -> reference.Judged:
             y, picked = self._result(out), reference.sample(rows, _PICKED)
@@ -185,24 +189,24 @@ class OnnxRunner(OnnxDevice):
                 name: self.np.ascontiguousarray(array.transpose(0, 2, 1, 3)).reshape(flat)
                 for name, array in arrays.items()
             }
-            nodes = [Node("MultiHeadAttention", ("q", "k", "v"), ("y",), {"num_heads": heads}, MICROSOFT)]
+            nodes = [GraphNode("MultiHeadAttention", ("q", "k", "v"), ("y",), {"num_heads": heads}, MICROSOFT)]
         elif variant == "onnx-23":
-            nodes = [Node("Attention", ("q", "k", "v"), ("y",))]
+            nodes = [GraphNode("Attention", ("q", "k", "v"), ("y",))]
         elif variant == "unfused":
             scale = self.np.asarray([head**-0.5], dtype)
             feeds["s"] = scale
             nodes = [
-                Node("Mul", ("q", "s"), ("scaled",)),
-                Node("Transpose", ("k",), ("turned",), {"perm": (0, 1, 3, 2)}),
-                Node("MatMul", ("scaled", "turned"), ("scores",)),
-                Node("Softmax", ("scores",), ("weights",), {"axis": -1}),
-                Node("MatMul", ("weights", "v"), ("y",)),
+                GraphNode("Mul", ("q", "s"), ("scaled",)),
+                GraphNode("Transpose", ("k",), ("turned",), {"perm": (0, 1, 3, 2)}),
+                GraphNode("MatMul", ("scaled", "turned"), ("scores",)),
+                GraphNode("Softmax", ("scores",), ("weights",), {"axis": -1}),
+                GraphNode("MatMul", ("weights", "v"), ("y",)),
             ]
         else:
             raise Unsupported(variant)
         shape = feeds["q"].shape
-        inputs = [Tensor(name, dtype, array.shape) for name, array in feeds.items()]
-        session = self._session(nodes, inputs, [Tensor("y", dtype, shape)], _ATTENTION[variant])
+        inputs = [GraphTensor(name, dtype, array.shape) for name, array in feeds.items()]
+        session = self._session(nodes, inputs, [GraphTensor("y", dtype, shape)], _ATTENTION[variant])
 
         def check(out: Any) -> reference.Judged:
             result, picked, worst = self._result(out), reference.sample(length, _PICKED), (0.0, 0.0)

@@ -195,7 +195,7 @@ class InferResponse(msgspec.Struct):
     """The request's id, where it had one."""
 
 
-class ErrorBody(msgspec.Struct):
+class InferenceErrorBody(msgspec.Struct):
     """What went wrong."""
 
     error: str
@@ -211,7 +211,7 @@ _BINARY_TYPE = (b"content-type", b"application/octet-stream")
 
 def error_body(error: AirworthyError) -> bytes:
     """An error in the protocol's shape."""
-    return _encode(ErrorBody(message_of(error)))
+    return _encode(InferenceErrorBody(message_of(error)))
 
 
 class OpenInference:

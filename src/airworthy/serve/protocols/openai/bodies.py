@@ -23,7 +23,7 @@ class ErrorDetail(msgspec.Struct):
     """A stable name for programs."""
 
 
-class ErrorBody(msgspec.Struct):
+class OpenAIErrorBody(msgspec.Struct):
     """An error."""
 
     error: ErrorDetail
@@ -39,4 +39,4 @@ def error_body(error: AirworthyError) -> bytes:
     status = status_of(error)
     kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "server_error")
     param = error.params.get("name") if status == 404 or error.code == "invalid-tensor" else None
-    return _encode(ErrorBody(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))
+    return _encode(OpenAIErrorBody(ErrorDetail(message_of(error), kind, param, error.code.replace("-", "_"))))

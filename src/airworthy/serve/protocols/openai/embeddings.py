@@ -39,7 +39,7 @@ class Embedding(msgspec.Struct):
     """The vector."""
 
 
-class Usage(msgspec.Struct):
+class EmbeddingUsage(msgspec.Struct):
     """What was used."""
 
     prompt_tokens: int
@@ -57,7 +57,7 @@ class EmbeddingResponse(msgspec.Struct):
     """The vectors, in the order of the texts."""
     model: str
     """The model's name."""
-    usage: Usage
+    usage: EmbeddingUsage
     """What was used."""
 
 

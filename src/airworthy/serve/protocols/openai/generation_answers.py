@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 _LEGACY_REASONS = {"tool_calls": "stop"}
 
 
-class Usage(msgspec.Struct):
+class GenerationUsage(msgspec.Struct):
     """What was used. Tokens of a kept prefix are not reported: they would show one caller what another one sent."""
 
     prompt_tokens: int
@@ -38,7 +38,7 @@ class Usage(msgspec.Struct):
     """Both."""
 
 
-class Message(msgspec.Struct, omit_defaults=True):
+class ChatMessage(msgspec.Struct, omit_defaults=True):
     """An answer."""
 
     role: str
@@ -58,7 +58,7 @@ class Choice(msgspec.Struct):
 
     index: int
     """Its place."""
-    message: Message
+    message: ChatMessage
     """The answer."""
     logprobs: Optional[dict[str, Any]]
     """Its tokens with log-probabilities, where they were requested."""
@@ -79,7 +79,7 @@ class ChatCompletion(msgspec.Struct, kw_only=True):
     """The model's name."""
     choices: list[Choice]
     """The answers."""
-    usage: Usage
+    usage: GenerationUsage
     """What was used."""
 
 
@@ -109,7 +109,7 @@ class Completion(msgspec.Struct, kw_only=True):
     """The model's name."""
     choices: list[TextChoice]
     """The continuations."""
-    usage: Usage
+    usage: GenerationUsage
     """What was used."""
 
 

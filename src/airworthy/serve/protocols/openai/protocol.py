@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from airworthy.core.errors import AirworthyError
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.openai import (
     bodies,
     embeddings,
@@ -38,7 +38,7 @@ class OpenAIProtocol:
 
     name = "openai"
     prefixes = ("/v1", "/v2/rerank", "/rerank")
-    error_type: type = bodies.ErrorBody
+    error_type: type = bodies.OpenAIErrorBody
 
     def __init__(self, context: ProtocolContext) -> None:
         self._models = models.ModelCards(context.models)
@@ -46,17 +46,17 @@ class OpenAIProtocol:
         self._generation = generation.TextGeneration(context.models, context.settings)
         self._rerank = rerank.Rerank(context.models, context.settings)
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
         listed = Operation(Role.USER, gives=models.ModelList)
         card = Operation(Role.USER, gives=models.ModelCard, refuses=(UnknownModel,))
         return (
-            Endpoint("/v1/models", "GET", self._models.list_models, listed),
-            Endpoint("/v1/models/{name}", "GET", self._models.get_model, card),
-            Endpoint("/v1/embeddings", "POST", self._embeddings.embeddings, _EMBED),
-            Endpoint("/v1/chat/completions", "POST", self._generation.chat, _CHAT),
-            Endpoint("/v1/completions", "POST", self._generation.complete, _COMPLETE),
-            *(Endpoint(path, "POST", self._rerank.rerank, _RERANK) for path in RERANK_PATHS),
+            RouteEndpoint("/v1/models", "GET", self._models.list_models, listed),
+            RouteEndpoint("/v1/models/{name}", "GET", self._models.get_model, card),
+            RouteEndpoint("/v1/embeddings", "POST", self._embeddings.embeddings, _EMBED),
+            RouteEndpoint("/v1/chat/completions", "POST", self._generation.chat, _CHAT),
+            RouteEndpoint("/v1/completions", "POST", self._generation.complete, _COMPLETE),
+            *(RouteEndpoint(path, "POST", self._rerank.rerank, _RERANK) for path in RERANK_PATHS),
         )
 
     def error_body(self, error: AirworthyError) -> bytes:

@@ -109,7 +109,7 @@ class Front(msgspec.Struct):
     """The path of the description of all paths."""
 
 
-class ServicePages:
+class PageHandlers:
     """The handlers. Live: this process answers. Ready: every model takes requests now."""
 
     def __init__(self, models: Models, metrics: Metrics) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from airworthy.core.errors import AirworthyError
 from airworthy.serve.access.principal import Role
 from airworthy.serve.http.messages import Request, Response
-from airworthy.serve.protocols.interface import Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.interface import Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.open_inference import rest
 from airworthy.serve.protocols.service import pages
 
@@ -22,13 +22,13 @@ class ServicePages:
 
     name = "service"
     prefixes = ("/",)
-    error_type: type = rest.ErrorBody
+    error_type: type = rest.InferenceErrorBody
 
     def __init__(self, context: ProtocolContext) -> None:
         self._describe = context.describe
-        self._pages = pages.ServicePages(context.models, context.metrics)
+        self._pages = pages.PageHandlers(context.models, context.metrics)
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
         served = self._pages
         components = PROBE._replace(gives=pages.Components, not_ready=True)
