@@ -67,7 +67,7 @@ def test_it_is_said_in_openais_shape_and_its_client_knows_it(limited: Running) -
     client = openai.OpenAI(
         base_url=f"{limited.url}/v1", api_key="k", max_retries=0, default_headers={"x-api-key": "embedder"}
     )
-    with pytest.raises(openai.RateLimitError, match="more than it may"):
+    with pytest.raises(openai.RateLimitError, match="rate limit exceeded"):
         client.embeddings.create(model="words", input="w1")
 
 

@@ -213,5 +213,5 @@ def test_the_command_tells_the_mapping(tmp_path: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("config", [None, {"model_type": "unheard-of"}, []])
 def test_nothing_to_hold_against_is_said(tmp_path: Path, config: Any) -> None:
-    with pytest.raises(NothingToFit, match="held against nothing"):
+    with pytest.raises(NothingToFit, match="cannot be compared"):
         inspect(folder(tmp_path / "m", {"a": (2,)}, config), depth=Depth(keys=True))
