@@ -345,7 +345,7 @@ def test_from_memory_it_answers_as_from_a_file(engine: Any, case: str, tmp_path:
     model, content = inspect(path).model, path.read_bytes()
     runners = [engine.load(model, RunnerOptions(threads=1))]
     path.unlink()
-    runners.append(memory.load_from_memory(sealed(model), Contents(content, {}), RunnerOptions(threads=1)))
+    runners.append(memory.load_from_memory(sealed(model), WeightContents(content, {}), RunnerOptions(threads=1)))
     first, second = (runner.run(batch(3)) for runner in runners)
     for runner in runners:
         runner.close()

@@ -23,7 +23,7 @@ from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.check import examine
 from airworthy.flows.generators import plan_generator
-from airworthy.flows.look import refuse_unopened
+from airworthy.flows.serving_inspection import refuse_unopened
 from airworthy.flows.upstreams import find_one, is_url, key_given, plans
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.service import InferenceService, Plan

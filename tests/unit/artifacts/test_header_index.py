@@ -33,7 +33,7 @@ def both(
         try:
             many = safetensors._read_many(source, source.read(8, length), 8 + length)
         except (ValueError, safetensors._Duplicate):
-            many = safetensors.Header(defects=plain.defects)
+            many = safetensors.SafetensorsHeader(defects=plain.defects)
             # JSON whose entries are no tensors leaves holes in the data besides.
             assert plain.defects[0].kind == "header"
     return plain, many

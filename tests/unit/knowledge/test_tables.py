@@ -39,7 +39,7 @@ from airworthy.knowledge.tables import Row, read_table, rows
 
 TABLES: list[tuple[str, str, type[Row]]] = [
     ("upstream_kinds", "kind", upstreams.UpstreamKind),
-    ("cuda_drivers", "floor", cuda.Floor),
+    ("cuda_drivers", "floor", cuda.DriverFloor),
     ("cuda_drivers", "shipped", cuda.Shipped),
     ("cuda_architectures", "capability", cuda.Capability),
     ("cuda_architectures", "default", cuda.Default),

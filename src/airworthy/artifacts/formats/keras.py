@@ -130,7 +130,7 @@ class Keras:
             contents = _Contents(path.name)
             if _begins_as_json(head):
                 contents.configure(source.read(0, min(source.size, MOST_CONFIG + 1)), path.name)
-                return _conclude(path, self.name, contents, True)
+                return _build_inspection(path, self.name, contents, True)
             archive = read_archive(source)
             contents.defects += archive.defects
             by_name = {member.name: member for member in archive.members}
@@ -162,7 +162,7 @@ def _is_configuration(path: Path, head: bytes) -> bool:
     return isinstance(found, dict) and isinstance(found.get("class_name"), str) and "config" in found
 
 
-def _read_member(source: Source, member: Member, contents: _Contents) -> None:
+def _read_member(source: Source, member: ZipMember, contents: _Contents) -> None:
     try:
         if member.name == _WEIGHTS:
             contents.hold(Hdf5File(_opened(source, member)), member.name)

@@ -15,7 +15,7 @@ from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Protobu
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
 from airworthy.artifacts.formats.keras_code import acting_parts
-from airworthy.artifacts.inspection import conclude, files_of, name_of
+from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say

@@ -13,7 +13,7 @@ from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import RequestError
 from airworthy.serve.models.version import VERSION
-from airworthy.serve.protocols.interface import ALWAYS, Endpoint, Operation, ServedProtocol
+from airworthy.serve.protocols.interface import ALWAYS, Operation, RouteEndpoint, ServedProtocol
 
 REF = "#/components/schemas/{name}"
 

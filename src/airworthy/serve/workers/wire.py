@@ -160,7 +160,7 @@ class TrialReply(WireMessage, frozen=True, array_like=True, tag=True):
     """What was found."""
 
 
-class Cancel(Message, frozen=True, array_like=True, tag=True):
+class Cancel(WireMessage, frozen=True, array_like=True, tag=True):
     """Gateway → worker: no client waits for the outputs any more."""
 
     id: int

@@ -17,7 +17,7 @@ from airworthy.serve.protocols.anthropic.answers import Message, MessageForm, To
 from airworthy.serve.protocols.anthropic.bodies import ErrorBody, error_body
 from airworthy.serve.protocols.anthropic.requests import CountRequest, MessagesRequest, of_count, of_messages
 from airworthy.serve.protocols.generation_responses import respond
-from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
 
 _messages = msgspec.json.Decoder(MessagesRequest)
 _count = msgspec.json.Decoder(CountRequest)
@@ -37,11 +37,11 @@ class AnthropicProtocol:
         self._models = context.models
         self._settings = context.settings
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
         return (
-            Endpoint("/v1/messages", "POST", self.messages, _MESSAGES),
-            Endpoint("/v1/messages/count_tokens", "POST", self.count_tokens, _COUNT),
+            RouteEndpoint("/v1/messages", "POST", self.messages, _MESSAGES),
+            RouteEndpoint("/v1/messages/count_tokens", "POST", self.count_tokens, _COUNT),
         )
 
     def error_body(self, error: AirworthyError) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from airworthy.core.errors import AirworthyError
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.ollama import bodies, catalogue, generation, generation_answers, generation_requests
 
 _REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
@@ -34,17 +34,17 @@ class OllamaProtocol:
         self._catalogue = catalogue.OllamaCatalogue(context.models, context.settings)
         self._generation = generation.OllamaGeneration(context.models, context.settings)
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
         models, texts = self._catalogue, self._generation
         return (
-            Endpoint("/api/version", "GET", models.version, Operation(Role.PUBLIC, gives=bodies.Version)),
-            Endpoint("/api/tags", "GET", models.tags, Operation(Role.USER, gives=bodies.Tags)),
-            Endpoint("/api/ps", "GET", models.processes, Operation(Role.USER, gives=bodies.Processes)),
-            Endpoint("/api/show", "POST", models.show, _SHOW),
-            Endpoint("/api/chat", "POST", texts.chat, _CHAT),
-            Endpoint("/api/generate", "POST", texts.generate, _GENERATE),
-            Endpoint("/api/embed", "POST", texts.embed, _EMBED),
+            RouteEndpoint("/api/version", "GET", models.version, Operation(Role.PUBLIC, gives=bodies.Version)),
+            RouteEndpoint("/api/tags", "GET", models.tags, Operation(Role.USER, gives=bodies.Tags)),
+            RouteEndpoint("/api/ps", "GET", models.processes, Operation(Role.USER, gives=bodies.Processes)),
+            RouteEndpoint("/api/show", "POST", models.show, _SHOW),
+            RouteEndpoint("/api/chat", "POST", texts.chat, _CHAT),
+            RouteEndpoint("/api/generate", "POST", texts.generate, _GENERATE),
+            RouteEndpoint("/api/embed", "POST", texts.embed, _EMBED),
         )
 
     def error_body(self, error: AirworthyError) -> bytes:

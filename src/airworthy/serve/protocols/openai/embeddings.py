@@ -80,4 +80,4 @@ class Embeddings:
         served = embedding_model(self._models, wanted.model)
         vectors, tokens = await embed(request, served, wanted.input, wanted.dimensions, priority, as_text=as_text)
         data = [Embedding("embedding", i, vector) for i, vector in enumerate(vectors)]
-        return Response(200, _encode(EmbeddingResponse("list", data, served.name, Usage(tokens, tokens))))
+        return Response(200, _encode(EmbeddingResponse("list", data, served.name, EmbeddingUsage(tokens, tokens))))

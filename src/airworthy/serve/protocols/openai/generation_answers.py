@@ -113,8 +113,8 @@ class Completion(msgspec.Struct, kw_only=True):
     """What was used."""
 
 
-def _usage(used: tuple[int, int]) -> Usage:
-    return Usage(*used, sum(used))
+def _usage(used: tuple[int, int]) -> GenerationUsage:
+    return GenerationUsage(*used, sum(used))
 
 
 class _ChunkForm:
@@ -150,7 +150,7 @@ class _ChunkForm:
         """An error without choices and without `[DONE]` behind it."""
         return b"data: " + error_body(error) + b"\n\n"
 
-    def _frame(self, choices: Sequence[Mapping[str, Any]], used: Usage | None = None) -> bytes:
+    def _frame(self, choices: Sequence[Mapping[str, Any]], used: GenerationUsage | None = None) -> bytes:
         document: dict[str, Any] = {"id": self._id, "object": self.kind, "created": self._created}
         document |= {"model": self._model, "choices": choices}
         if self.reports_usage:
@@ -251,7 +251,7 @@ def _choice(index: int, events: Sequence[AnyEvent]) -> Choice:
         for call in answer.calls
     ]
     text, thought = answer.text, answer.reasoning
-    message = Message("assistant", None if calls and not text else text, calls, thought, thought)
+    message = ChatMessage("assistant", None if calls and not text else text, calls, thought, thought)
     return Choice(index, message, _chat_logprobs(answer.logprobs), answer.reason)
 
 

@@ -18,7 +18,7 @@ from airworthy.serve.models.served_generator import ServedGenerator
 from airworthy.serve.protocols.answers import WholeAnswer
 from airworthy.serve.protocols.generation_fields import limit, refuse, refuse_given
 from airworthy.serve.protocols.generation_responses import respond
-from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.open_inference import rest
 
 
@@ -103,19 +103,19 @@ class PlainProtocol:
 
     name = "plain"
     prefixes = ("/chat", "/tokenize")
-    error_type: type = rest.ErrorBody
+    error_type: type = rest.InferenceErrorBody
 
     def __init__(self, context: ProtocolContext) -> None:
         self._models = context.models
         self._settings = context.settings
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
         chat = Operation(Role.USER, gives=PlainReply, takes=PlainChatRequest, refuses=_REFUSES)
         tokenize = chat._replace(gives=Tokenized, takes=TokenizeRequest)
         return (
-            Endpoint("/chat", "POST", self.chat, chat),
-            Endpoint("/tokenize", "POST", self.tokenize, tokenize),
+            RouteEndpoint("/chat", "POST", self.chat, chat),
+            RouteEndpoint("/tokenize", "POST", self.tokenize, tokenize),
         )
 
     def error_body(self, error: AirworthyError) -> bytes:

@@ -14,7 +14,7 @@ from airworthy.serve.errors import NotThisTask, UnknownModel
 from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.protocols.generation_responses import respond
-from airworthy.serve.protocols.interface import BODY, RUN, Endpoint, Operation, ProtocolContext
+from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.openai import bodies
 from airworthy.serve.protocols.responses.answers import ResponseForm, ResponseObject
 from airworthy.serve.protocols.responses.requests import ResponsesRequest, of_responses
@@ -34,15 +34,15 @@ class ResponsesProtocol:
 
     name = "responses"
     prefixes = ("/v1/responses",)
-    error_type: type = bodies.ErrorBody
+    error_type: type = bodies.OpenAIErrorBody
 
     def __init__(self, context: ProtocolContext) -> None:
         self._models = context.models
         self._settings = context.settings
 
-    def endpoints(self) -> Sequence[Endpoint]:
+    def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
-        return (Endpoint("/v1/responses", "POST", self.respond, _RESPOND),)
+        return (RouteEndpoint("/v1/responses", "POST", self.respond, _RESPOND),)
 
     def error_body(self, error: AirworthyError) -> bytes:
         """An error in OpenAI's shape."""

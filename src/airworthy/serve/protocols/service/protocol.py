@@ -34,14 +34,18 @@ class ServicePages:
         components = PROBE._replace(gives=pages.Components, not_ready=True)
         scrape = Operation(Role.DEVELOPER, limited=False, text=_TEXT)
         return (
-            Endpoint("/", "GET", served.front, PROBE._replace(gives=pages.Front, text="text/plain; charset=utf-8")),
-            Endpoint("/health", "GET", served.components, components),
-            Endpoint("/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
-            Endpoint("/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)),
-            Endpoint("/metrics", "GET", served.metrics, scrape),
-            Endpoint("/openapi.json", "GET", self.describe, PROBE._replace(gives=dict[str, Any])),
-            Endpoint("/v2/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
-            Endpoint("/v2/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)),
+            RouteEndpoint(
+                "/", "GET", served.front, PROBE._replace(gives=pages.Front, text="text/plain; charset=utf-8")
+            ),
+            RouteEndpoint("/health", "GET", served.components, components),
+            RouteEndpoint("/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
+            RouteEndpoint("/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)),
+            RouteEndpoint("/metrics", "GET", served.metrics, scrape),
+            RouteEndpoint("/openapi.json", "GET", self.describe, PROBE._replace(gives=dict[str, Any])),
+            RouteEndpoint("/v2/health/live", "GET", served.live, PROBE._replace(gives=pages.Live)),
+            RouteEndpoint(
+                "/v2/health/ready", "GET", served.ready, PROBE._replace(gives=pages.Readiness, not_ready=True)
+            ),
         )
 
     def error_body(self, error: AirworthyError) -> bytes:
