@@ -20,7 +20,8 @@ NEWEST := .venv-newest
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.dev  ## build a sample model, check it, serve it, ask it
+demo: $(VENV)/.dev  ## serve a language model and talk to it; build a small model, serve it, ask it
+	@$(BIN)/python examples/language_model/demo.py
 	@$(BIN)/python examples/digits/build.py
 	@$(BIN)/python examples/digits/demo.py
 
@@ -49,6 +50,7 @@ check: $(VENV)/.dev  ## format, lint, types, import floors, generated pages, fas
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/lock.py --check
+	$(BIN)/python tools/words.py
 	$(BIN)/python $(PYTEST) -m "$(FAST)"
 
 lock: $(VENV)/.dev  ## resolve anew what has changed in pyproject.toml (UPGRADE=all, UPGRADE=NAME); needs uv

@@ -14,7 +14,7 @@ from airworthy.core.errors import Exit
 _HELP = """
 
 MODEL is a model file or a folder with one, or the URL of a server that runs a language model.
-What blocks it is told with the way out, and nothing is started."""
+If a finding blocks it, the report shows the way out and nothing is started."""
 
 
 @click.command("up", help=VERBS["up"][1] + _HELP)

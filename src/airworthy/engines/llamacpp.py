@@ -146,7 +146,7 @@ class LlamaCppRunner:
             raise InvalidGeneration(detail=say("this model's chat template takes no tools"))
         body = _body(request)
         call = self._server.handle_chat_completions if request.messages else self._server.handle_completions
-        answer = _Answer(emit)
+        answer = _EventMaker(emit)
         try:
             # An exception in the callback is swallowed by the library, so it is kept and raised here.
             outcome = call(json.dumps(body).encode(), answer.take)
@@ -211,7 +211,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(os.fspath(self._path))
 
 
-class _Answer:
+class _EventMaker:
     """Makes events of the pieces that llama.cpp calls back with."""
 
     def __init__(self, emit: Emit) -> None:

@@ -15,7 +15,7 @@ from airworthy.core.settings import Settings
 from airworthy.core.upstreams import UpstreamSettings, problem_of
 from airworthy.serve.service import Plan
 from airworthy.serve.workers.upstreams.failures import UpstreamError
-from airworthy.serve.workers.upstreams.upstream import KeyUnreadable, Upstream
+from airworthy.serve.workers.upstreams.upstream import Upstream, UpstreamKeyUnreadable
 
 ENGINE = "upstream"
 """What stands in place of an engine's name."""
@@ -95,7 +95,7 @@ def _served(name: str) -> str:
 def _listed(settings: UpstreamSettings) -> tuple[str, ...]:
     try:
         cards = asyncio.run(Upstream(settings).models())
-    except KeyUnreadable as error:
+    except UpstreamKeyUnreadable as error:
         raise UpstreamUnusable(url=settings.url, problem=str(error), way_out=say("give the key")) from None
     except UpstreamError as error:
         way_out = say("see that the server runs; its key is read from {name}", name=KEY_VARIABLE)

@@ -38,7 +38,7 @@ class Acting(Row, frozen=True):
     """The kind of embedded code that they are."""
 
 
-class Names(Row, frozen=True):
+class KerasNames(Row, frozen=True):
     """A list of names."""
 
     names: tuple[str, ...]
@@ -72,12 +72,12 @@ def acting(name: str) -> str:
 @functools.cache
 def file_arguments() -> frozenset[str]:
     """Names of arguments whose text is a file or an address."""
-    return frozenset(name for row in rows(_TABLE, "file_arguments", Names) for name in row.names)
+    return frozenset(name for row in rows(_TABLE, "file_arguments", KerasNames) for name in row.names)
 
 
 def tensorflow_computes(function: str) -> bool:
     """Whether a function of TensorFlow's public interface only computes."""
-    for row in rows(_TABLE, "tensorflow_functions", Names):
+    for row in rows(_TABLE, "tensorflow_functions", KerasNames):
         for name in row.names:
             if function == name or (name.endswith((".", "_")) and function.startswith(name)):
                 return True

@@ -22,7 +22,7 @@ class UpstreamKind(Row, frozen=True, kw_only=True):
     takes: frozenset[str]
     """What it honours beyond the fields that all take."""
     logprobs: int
-    """Alternatives with log-probabilities that it tells; 0 for none."""
+    """Alternatives with log-probabilities that it returns; 0 for none."""
     cache_salt: bool
     """Whether its prefix cache is kept apart by `cache_salt`."""
     tokenizer: str

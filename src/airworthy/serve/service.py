@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     generates: bool = False
     """Whether it generates text, rather than taking batches."""
     notes: tuple[str, ...] = ()
-    """What its owner is told of it beside its name, `memory …`."""
+    """Further lines about it for its owner, `memory …`."""
     upstreams: tuple[UpstreamSettings, ...] = ()
     """The servers that run it; none where it runs here."""
     profile_key: str = ""

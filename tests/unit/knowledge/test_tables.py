@@ -83,8 +83,8 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("keras", "objects", keras.Objects),
     ("keras", "functions", keras.Functions),
     ("keras", "acting", keras.Acting),
-    ("keras", "file_arguments", keras.Names),
-    ("keras", "tensorflow_functions", keras.Names),
+    ("keras", "file_arguments", keras.KerasNames),
+    ("keras", "tensorflow_functions", keras.KerasNames),
 ]
 KNOWN = Knowledge()
 

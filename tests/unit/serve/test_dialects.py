@@ -83,7 +83,7 @@ def test_ollamas_messages_become_what_templates_know() -> None:
         },
         {"role": "tool", "tool_name": "look", "content": "blue"},
     ]
-    given = ollama_requests.ChatRequest(model="m", messages=messages, tools=[WEATHER], think=False, format="json")
+    given = ollama_requests.OllamaChatRequest(model="m", messages=messages, tools=[WEATHER], think=False, format="json")
     asked = ollama_requests.of_chat(given, ABLE, 0, THINKING)
     call = {"id": "call_0", "type": "function", "function": {"name": "look", "arguments": '{"at":"sky"}'}}
     assert asked.messages == (

@@ -75,7 +75,7 @@ def _judge(part: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     package = registered.partition(">")[0] if isinstance(registered, str) and ">" in registered else ""
     foreign_package = package and not known.is_package(package.partition(".")[0])
     if foreign_package and (not module or known.computes(str(module), class_)):
-        yield "keras-object", str(registered), say("a class that whoever loads it has to bring along")
+        yield "keras-object", str(registered), say("a class that the loading program must provide")
 
 
 def _imported(module: str, class_: str, inner: Any) -> Iterator[tuple[str, str, str]]:

@@ -66,7 +66,7 @@ _TOLD_ELSEWHERE = "config.json"  # by `remote-code-refused`, with what the insta
 _TRUSTED = "{member} names {name}, which loaders import when they are set to trust the model's code: {detail}"
 _BESIDE = "{name} in {member}: {detail}; loading the model doesn't open that file"
 _UNSURE = frozenset({"chat-template", "keras-object", "keras-file"})
-"""Kinds that are told because they are on no list of what is harmless, and may be."""
+"""Kinds that are reported because they are on no list of what is harmless, and may be."""
 
 
 @CAUSE.predict

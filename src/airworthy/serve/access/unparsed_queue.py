@@ -147,7 +147,7 @@ class UnparsedQueue:
         return True
 
     def full(self) -> tuple[int, float] | None:
-        """How many wait and when to come again, where nobody is let in; None to let in."""
+        """How many wait and when to come again, where no request is let in; None to let in."""
         waiting = self._served.queue_full(self._coming + len(self._held))
         if waiting is None:
             self._comes()

@@ -250,7 +250,7 @@ class Request:
         self._fail(errors.ClientGone())
 
     def damage(self, error: errors.RequestError) -> None:
-        """The rest of the body can't be read; whoever takes the body is given the error."""
+        """The rest of the body can't be read; the reader of the body gets the error."""
         self._left, self._damage = True, error
         self._chunks.clear()
         self._fail(error)

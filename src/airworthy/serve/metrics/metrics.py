@@ -142,7 +142,7 @@ class ModelMetrics:
         self._metrics.stalls.labels(self._model).inc()
 
     def watch(self, waiting: Callable[[], float], running: Callable[[], float]) -> None:
-        """Read the two gauges from functions when the page is asked for."""
+        """Read the two gauges from functions when the page is read."""
         self._metrics.waiting.labels(self._model).set_function(waiting)
         self._metrics.running.labels(self._model).set_function(running)
 

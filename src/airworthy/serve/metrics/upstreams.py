@@ -43,7 +43,7 @@ class UpstreamMetrics:
         self._retries.labels(model).inc()
 
     def counted(self, model: str, upstream: str, source: str) -> None:
-        """An answer's tokens were told, counted or estimated."""
+        """An answer's tokens were reported, counted or estimated."""
         self._usage.labels(model, upstream, source).inc()
 
     def watch(

@@ -45,7 +45,7 @@ class WholeAnswer:
         self._reasoning: list[str] = []
         self._calls: dict[int, Call] = {}
         self.logprobs: list[TokenLogprob] = []
-        """Its tokens, where they were asked for."""
+        """Its tokens, where the request wants them."""
         self.reason: FinishReason = "stop"
         """Why it ended."""
         for event in events:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import NamedTuple, Optional
 
 from airworthy.targets.rows import sizes
-from airworthy.targets.rows.sizes import Names, Size
+from airworthy.targets.rows.sizes import Size, SizeNames
 from airworthy.targets.rows.verdict import Reason
 
 LARGE_NEGATIVE = -1e4
@@ -103,7 +103,7 @@ class Domain:
     def __init__(self, question: Question, symbol: str) -> None:
         self.question = question
         self.symbol = symbol
-        self.names = Names()
+        self.names = SizeNames()
 
     @property
     def is_rows(self) -> bool:

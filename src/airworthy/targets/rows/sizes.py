@@ -19,7 +19,7 @@ _COUNTED = "!"
 _FREE = "?"
 
 
-class Names:
+class SizeNames:
     """Names for sizes that are not known."""
 
     def __init__(self) -> None:

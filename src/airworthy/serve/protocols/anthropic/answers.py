@@ -17,8 +17,8 @@ from airworthy.serve.protocols.generation_responses import server_event
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 
 
-class Usage(msgspec.Struct):
-    """What was used. Tokens of a kept prefix are not told: they would tell one caller what another one sent."""
+class AnthropicUsage(msgspec.Struct):
+    """What was used. Tokens of a kept prefix are left out: they would show one caller what another one sent."""
 
     input_tokens: int
     """Tokens of the prompt; 0 at the beginning of a stream whose prompt is still being read."""
@@ -26,7 +26,7 @@ class Usage(msgspec.Struct):
     """Tokens of the answer so far."""
 
 
-class Message(msgspec.Struct, kw_only=True):
+class AnthropicMessage(msgspec.Struct, kw_only=True):
     """An answer."""
 
     id: str
@@ -43,7 +43,7 @@ class Message(msgspec.Struct, kw_only=True):
     """Why it ended: `end_turn`, `max_tokens`, `tool_use`, `refusal`."""
     stop_sequence: None = None
     """Null: engines don't say which text ended it."""
-    usage: Usage
+    usage: AnthropicUsage
     """What was used."""
 
 
@@ -77,8 +77,10 @@ class MessageForm:
         ]
         return msgspec.json.encode(self._message(blocks, _REASONS.get(answer.reason), used))
 
-    def _message(self, blocks: list[dict[str, Any]], reason: str | None, used: tuple[int, int]) -> Message:
-        return Message(id=self._id, model=self._model, content=blocks, stop_reason=reason, usage=Usage(*used))
+    def _message(self, blocks: list[dict[str, Any]], reason: str | None, used: tuple[int, int]) -> AnthropicMessage:
+        return AnthropicMessage(
+            id=self._id, model=self._model, content=blocks, stop_reason=reason, usage=AnthropicUsage(*used)
+        )
 
     def first(self, prompt_tokens: int) -> bytes:
         """`message_start`."""
@@ -126,7 +128,7 @@ class MessageForm:
         """The end of the last block, why the answer ended, and `message_stop`."""
         opened = b"".join(self._enter("text", {"type": "text", "text": ""})) if self._kind is None else b""
         delta = {"stop_reason": self._reason, "stop_sequence": None}
-        end = _event("message_delta", delta=delta, usage=Usage(*used)) + _event("message_stop")
+        end = _event("message_delta", delta=delta, usage=AnthropicUsage(*used)) + _event("message_stop")
         return opened + self._leave() + end
 
     def error(self, error: AirworthyError) -> bytes:

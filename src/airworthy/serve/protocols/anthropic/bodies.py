@@ -20,7 +20,7 @@ _KINDS = {
 }
 
 
-class ErrorDetail(msgspec.Struct):
+class AnthropicErrorDetail(msgspec.Struct):
     """What went wrong."""
 
     type: str
@@ -29,20 +29,20 @@ class ErrorDetail(msgspec.Struct):
     """The message, with the way out."""
 
 
-class ErrorBody(msgspec.Struct, kw_only=True):
+class AnthropicError(msgspec.Struct, kw_only=True):
     """An error."""
 
     type: Literal["error"] = "error"
     """What it is."""
-    error: ErrorDetail
+    error: AnthropicErrorDetail
     """What went wrong."""
 
 
-def error_of(error: AirworthyError) -> ErrorBody:
+def error_of(error: AirworthyError) -> AnthropicError:
     """An error in Anthropic's shape."""
     status = status_of(error)
     kind = _KINDS.get(status) or ("invalid_request_error" if status < 500 else "api_error")
-    return ErrorBody(error=ErrorDetail(kind, message_of(error)))
+    return AnthropicError(error=AnthropicErrorDetail(kind, message_of(error)))
 
 
 def error_body(error: AirworthyError) -> bytes:

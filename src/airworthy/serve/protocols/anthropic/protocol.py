@@ -13,8 +13,8 @@ from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import NotThisTask, UnknownModel
 from airworthy.serve.http.messages import Request, Response, decode
 from airworthy.serve.http.streaming import StreamingResponse
-from airworthy.serve.protocols.anthropic.answers import Message, MessageForm, TokenCount
-from airworthy.serve.protocols.anthropic.bodies import ErrorBody, error_body
+from airworthy.serve.protocols.anthropic.answers import AnthropicMessage, MessageForm, TokenCount
+from airworthy.serve.protocols.anthropic.bodies import AnthropicError, error_body
 from airworthy.serve.protocols.anthropic.requests import CountRequest, MessagesRequest, of_count, of_messages
 from airworthy.serve.protocols.generation_responses import respond
 from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
@@ -22,7 +22,9 @@ from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolCo
 _messages = msgspec.json.Decoder(MessagesRequest)
 _count = msgspec.json.Decoder(CountRequest)
 _REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
-_MESSAGES = Operation(Role.USER, gives=Message, takes=MessagesRequest, refuses=_REFUSES, streams="text/event-stream")
+_MESSAGES = Operation(
+    Role.USER, gives=AnthropicMessage, takes=MessagesRequest, refuses=_REFUSES, streams="text/event-stream"
+)
 _COUNT = Operation(Role.USER, gives=TokenCount, takes=CountRequest, refuses=_REFUSES)
 
 
@@ -31,7 +33,7 @@ class AnthropicProtocol:
 
     name = "anthropic"
     prefixes = ("/v1/messages",)
-    error_type: type = ErrorBody
+    error_type: type = AnthropicError
 
     def __init__(self, context: ProtocolContext) -> None:
         self._models = context.models

@@ -11,14 +11,14 @@ from airworthy.core.errors import AirworthyError
 from airworthy.serve.http.messages import message_of
 
 
-class ErrorBody(msgspec.Struct):
+class OllamaError(msgspec.Struct):
     """An error."""
 
     error: str
     """The message, with the way out."""
 
 
-class Version(msgspec.Struct):
+class OllamaVersion(msgspec.Struct):
     """The level of the interface."""
 
     version: str
@@ -137,7 +137,7 @@ class Embedded(msgspec.Struct):
     """The vectors."""
 
     model: str
-    """The model's name, as it was asked for."""
+    """The model's name, as the request has it."""
     embeddings: list[list[float]]
     """The vectors, in the order of the texts."""
     total_duration: int
@@ -155,4 +155,4 @@ def timestamp() -> str:
 
 def error_body(error: AirworthyError) -> bytes:
     """An error in Ollama's shape."""
-    return msgspec.json.encode(ErrorBody(message_of(error)))
+    return msgspec.json.encode(OllamaError(message_of(error)))

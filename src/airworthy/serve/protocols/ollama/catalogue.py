@@ -14,13 +14,13 @@ from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.served_generator import ServedGenerator
 from airworthy.serve.protocols.ollama.bodies import (
     Details,
+    OllamaVersion,
     Process,
     Processes,
     Shown,
     ShowRequest,
     Tag,
     Tags,
-    Version,
     timestamp,
 )
 
@@ -49,7 +49,7 @@ class OllamaCatalogue:
 
     async def version(self, request: Request) -> Response:
         """`GET /api/version`: the level of the interface."""
-        return Response(200, _encode(Version(API_LEVEL)))
+        return Response(200, _encode(OllamaVersion(API_LEVEL)))
 
     async def tags(self, request: Request) -> Response:
         """`GET /api/tags`: the models that generate text or make embeddings."""

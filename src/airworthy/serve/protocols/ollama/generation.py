@@ -20,8 +20,8 @@ from airworthy.serve.protocols.ollama.bodies import Embedded, EmbedRequest
 from airworthy.serve.protocols.ollama.catalogue import named
 from airworthy.serve.protocols.ollama.generation_answers import OllamaForm
 from airworthy.serve.protocols.ollama.generation_requests import (
-    ChatRequest,
     GenerateRequest,
+    OllamaChatRequest,
     of_chat,
     of_generate,
     without_effect,
@@ -30,7 +30,7 @@ from airworthy.serve.protocols.text_vectors import embed, embedding_model
 
 IGNORED = b"x-ignored-fields"
 """The header that names fields of a request that changed nothing."""
-_chat = msgspec.json.Decoder(ChatRequest)
+_chat = msgspec.json.Decoder(OllamaChatRequest)
 _generate = msgspec.json.Decoder(GenerateRequest)
 _embed = msgspec.json.Decoder(EmbedRequest)
 _encode = msgspec.json.Encoder().encode
@@ -46,7 +46,7 @@ class OllamaGeneration:
 
     async def chat(self, request: Request) -> Answer:
         """`POST /api/chat`: the next message of a conversation."""
-        given: ChatRequest = await self._decoded(request, _chat)
+        given: OllamaChatRequest = await self._decoded(request, _chat)
         served = self._models.generator(named(self._models, given.model), say("chat"))
         form = OllamaForm(given.model, "chat")
         if not given.messages:
@@ -85,7 +85,7 @@ class OllamaGeneration:
         self,
         request: Request,
         served: ServedGenerator,
-        given: Union[ChatRequest, GenerateRequest],
+        given: Union[OllamaChatRequest, GenerateRequest],
         asked: GenerationRequest,
         form: OllamaForm,
     ) -> Answer:

@@ -16,7 +16,7 @@ from airworthy.serve.protocols.ollama.bodies import error_body, timestamp
 _encode = msgspec.json.Encoder().encode
 
 
-class Message(msgspec.Struct, omit_defaults=True):
+class OllamaMessage(msgspec.Struct, omit_defaults=True):
     """An answer, or a piece of one."""
 
     role: str
@@ -29,17 +29,17 @@ class Message(msgspec.Struct, omit_defaults=True):
     """Calls of functions; their arguments are an object."""
 
 
-class _Answer(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _OllamaAnswer(msgspec.Struct, omit_defaults=True, kw_only=True):
     model: str
-    """The model's name, as it was asked for."""
+    """The model's name, as the request has it."""
     created_at: str
     """When."""
     done: bool
     """Whether this is the last object."""
     done_reason: str = ""
-    """Why it ended: `stop` or `length`; `load` where nothing was asked for."""
+    """Why it ended: `stop` or `length`; `load` for an empty request."""
     logprobs: list[dict[str, Any]] = []
-    """Its tokens with log-probabilities, where they were asked for."""
+    """Its tokens with log-probabilities, where the request wants them."""
     total_duration: Union[int, msgspec.UnsetType] = msgspec.UNSET
     """Nanoseconds from the request to the end."""
     load_duration: Union[int, msgspec.UnsetType] = msgspec.UNSET
@@ -54,14 +54,14 @@ class _Answer(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Nanoseconds from the first token to the end."""
 
 
-class ChatAnswer(_Answer, omit_defaults=True, kw_only=True):
+class OllamaChatAnswer(_OllamaAnswer, omit_defaults=True, kw_only=True):
     """The answer to a conversation."""
 
-    message: Message
+    message: OllamaMessage
     """The answer, or a piece of it."""
 
 
-class GenerateAnswer(_Answer, omit_defaults=True, kw_only=True):
+class GenerateAnswer(_OllamaAnswer, omit_defaults=True, kw_only=True):
     """The answer to a prompt."""
 
     response: str
@@ -145,7 +145,7 @@ class OllamaForm:
         common = {"model": self._model, "created_at": timestamp(), "done": False, **more}
         if self._kind == "generate":
             return _encode(GenerateAnswer(response=text, thinking=thinking, **common))
-        return _encode(ChatAnswer(message=Message("assistant", text, thinking, list(calls)), **common))
+        return _encode(OllamaChatAnswer(message=OllamaMessage("assistant", text, thinking, list(calls)), **common))
 
 
 def _calls(answer: WholeAnswer) -> list[dict[str, Any]]:

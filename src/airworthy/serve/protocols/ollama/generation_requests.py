@@ -70,7 +70,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     """Subtracted for each time that it occurred."""
 
 
-class _Generation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class _OllamaGeneration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     model: str
     """The model's name."""
     stream: Optional[bool] = None
@@ -93,7 +93,7 @@ class _Generation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Alternatives reported for each token."""
 
 
-class ChatRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
+class OllamaChatRequest(_OllamaGeneration, forbid_unknown_fields=True, kw_only=True):
     """`POST /api/chat`."""
 
     messages: list[dict[str, Any]] = []
@@ -102,7 +102,7 @@ class ChatRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
     """Functions that the model may call."""
 
 
-class GenerateRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
+class GenerateRequest(_OllamaGeneration, forbid_unknown_fields=True, kw_only=True):
     """`POST /api/generate`."""
 
     prompt: str = ""
@@ -121,7 +121,7 @@ class GenerateRequest(_Generation, forbid_unknown_fields=True, kw_only=True):
     """Refused."""
 
 
-def of_chat(given: ChatRequest, info: GeneratorInfo, most: int, template: str) -> GenerationRequest:
+def of_chat(given: OllamaChatRequest, info: GeneratorInfo, most: int, template: str) -> GenerationRequest:
     """A conversation as the engine's request.
 
     Args:
@@ -155,7 +155,7 @@ def of_generate(given: GenerateRequest, info: GeneratorInfo, most: int, template
     return GenerationRequest(messages=tuple({"role": role, "content": text} for role, text in said if text), **common)
 
 
-def _common(given: _Generation, info: GeneratorInfo, most: int, template: str) -> dict[str, Any]:
+def _common(given: _OllamaGeneration, info: GeneratorInfo, most: int, template: str) -> dict[str, Any]:
     options = _options(given.options, info)
     predicted = None if options.num_predict in _FILLS_CONTEXT else options.num_predict
     top: int | None = None
@@ -208,7 +208,7 @@ def _options(given: Mapping[str, Any] | None, info: GeneratorInfo) -> Options:
     return options
 
 
-def without_effect(given: _Generation) -> tuple[str, ...]:
+def without_effect(given: _OllamaGeneration) -> tuple[str, ...]:
     """Fields of a request that change nothing here."""
     found = [name for name in ("keep_alive", "truncate", "shift") if getattr(given, name) is not None]
     return (*found, *(("options.num_ctx",) if (given.options or {}).get("num_ctx") is not None else ()))

@@ -13,8 +13,8 @@ from airworthy.serve.protocols.ollama import bodies, catalogue, generation, gene
 _REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
 _CHAT = Operation(
     Role.USER,
-    gives=generation_answers.ChatAnswer,
-    takes=generation_requests.ChatRequest,
+    gives=generation_answers.OllamaChatAnswer,
+    takes=generation_requests.OllamaChatRequest,
     refuses=_REFUSES,
     streams="application/x-ndjson",
 )
@@ -28,7 +28,7 @@ class OllamaProtocol:
 
     name = "ollama"
     prefixes = ("/api",)
-    error_type: type = bodies.ErrorBody
+    error_type: type = bodies.OllamaError
 
     def __init__(self, context: ProtocolContext) -> None:
         self._catalogue = catalogue.OllamaCatalogue(context.models, context.settings)
@@ -38,7 +38,7 @@ class OllamaProtocol:
         """Its part of the table of paths."""
         models, texts = self._catalogue, self._generation
         return (
-            RouteEndpoint("/api/version", "GET", models.version, Operation(Role.PUBLIC, gives=bodies.Version)),
+            RouteEndpoint("/api/version", "GET", models.version, Operation(Role.PUBLIC, gives=bodies.OllamaVersion)),
             RouteEndpoint("/api/tags", "GET", models.tags, Operation(Role.USER, gives=bodies.Tags)),
             RouteEndpoint("/api/ps", "GET", models.processes, Operation(Role.USER, gives=bodies.Processes)),
             RouteEndpoint("/api/show", "POST", models.show, _SHOW),

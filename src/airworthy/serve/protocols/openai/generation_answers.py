@@ -53,7 +53,7 @@ class ChatMessage(msgspec.Struct, omit_defaults=True):
     """The same, under the name that vLLM and Ollama use."""
 
 
-class Choice(msgspec.Struct):
+class ChatChoice(msgspec.Struct):
     """One of the answers."""
 
     index: int
@@ -77,7 +77,7 @@ class ChatCompletion(msgspec.Struct, kw_only=True):
     """When, in seconds since 1970."""
     model: str
     """The model's name."""
-    choices: list[Choice]
+    choices: list[ChatChoice]
     """The answers."""
     usage: GenerationUsage
     """What was used."""
@@ -118,7 +118,7 @@ def _usage(used: tuple[int, int]) -> GenerationUsage:
 
 
 class _ChunkForm:
-    """Answers in chunks: the usage where it is asked for, and `[DONE]` behind the last one."""
+    """Answers in chunks: the usage where the request wants it, and `[DONE]` behind the last one."""
 
     kind: str
     """What a chunk is."""
@@ -244,7 +244,7 @@ def _delta(index: int, delta: Mapping[str, Any], logprobs: Any = None) -> dict[s
     return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
 
 
-def _choice(index: int, events: Sequence[AnyEvent]) -> Choice:
+def _choice(index: int, events: Sequence[AnyEvent]) -> ChatChoice:
     answer = WholeAnswer(events)
     calls = [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -252,7 +252,7 @@ def _choice(index: int, events: Sequence[AnyEvent]) -> Choice:
     ]
     text, thought = answer.text, answer.reasoning
     message = ChatMessage("assistant", None if calls and not text else text, calls, thought, thought)
-    return Choice(index, message, _chat_logprobs(answer.logprobs), answer.reason)
+    return ChatChoice(index, message, _chat_logprobs(answer.logprobs), answer.reason)
 
 
 def _call_delta(event: ToolCallDelta) -> dict[str, Any]:

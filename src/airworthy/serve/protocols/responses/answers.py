@@ -19,8 +19,8 @@ from airworthy.serve.protocols.responses.requests import ResponsesRequest
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
-class Usage(msgspec.Struct):
-    """What was used. Tokens of a kept prefix are not told: they would tell one caller what another one sent."""
+class ResponseUsage(msgspec.Struct):
+    """What was used. Tokens of a kept prefix are left out: they would show one caller what another one sent."""
 
     input_tokens: int
     """Tokens of the prompt."""
@@ -42,7 +42,7 @@ class ResponseObject(msgspec.Struct, kw_only=True):
     object: Literal["response"] = "response"
     """What it is."""
     created_at: int
-    """When it was asked for, in seconds since 1970."""
+    """When the request came, in seconds since 1970."""
     completed_at: Optional[int] = None
     """When it ended."""
     status: str
@@ -87,7 +87,7 @@ class ResponseObject(msgspec.Struct, kw_only=True):
     """As asked for."""
     truncation: str = "disabled"
     """Nothing is cut."""
-    usage: Optional[Usage] = None
+    usage: Optional[ResponseUsage] = None
     """What was used; null until it ended."""
     metadata: dict[str, str]
     """As asked for."""
@@ -258,5 +258,5 @@ def _part(name: str) -> dict[str, Any]:
     return {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
 
 
-def _usage(prompt: int, completion: int) -> Usage:
-    return Usage(prompt, {"cached_tokens": 0}, completion, {"reasoning_tokens": 0}, prompt + completion)
+def _usage(prompt: int, completion: int) -> ResponseUsage:
+    return ResponseUsage(prompt, {"cached_tokens": 0}, completion, {"reasoning_tokens": 0}, prompt + completion)

@@ -1,4 +1,4 @@
-"""The pieces of an upstream's answer as our events; what is no answer is an error, and never an end."""
+"""The pieces of an upstream's answer as our events; anything else is an error, and never an end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REASONS: dict[str, FinishReason] = {
 """How each way of ending is spelt; `abort` and whatever else there is are no ends of an answer."""
 
 
-class Usage(NamedTuple):
+class UpstreamUsage(NamedTuple):
     """The tokens of an answer."""
 
     prompt: int
@@ -166,13 +166,13 @@ class AnswerReader:
             raise UpstreamError(say("its answer broke off: no `finish_reason` came"))
         return "tool_calls" if self._calls and self._reason == "stop" else self._reason
 
-    def estimate(self) -> Usage:
+    def estimate(self) -> UpstreamUsage:
         """The tokens by the length of the texts."""
         tokens = max(self.pieces, int(self._size / BYTES_PER_TOKEN))  # a piece stands for one token at least
-        return Usage(estimate_prompt(self._request), tokens, 0, "estimated")
+        return UpstreamUsage(estimate_prompt(self._request), tokens, 0, "estimated")
 
-    def usage(self) -> Usage | None:
-        """The tokens as the upstream tells them; None where it tells none, or what can't be."""
+    def usage(self) -> UpstreamUsage | None:
+        """The tokens as the upstream reports them; None where it reports none, or impossible ones."""
         given = self._usage
         if not isinstance(given, dict):
             return None
@@ -187,9 +187,9 @@ class AnswerReader:
         limit = self._request.max_tokens or (self.pieces + 1) * MAX_TOKENS_PER_PIECE
         if not prompt or (self.pieces and not completion) or completion > limit or (cached or 0) > prompt:
             return None
-        return Usage(prompt, completion, cached or 0, "reported")
+        return UpstreamUsage(prompt, completion, cached or 0, "reported")
 
-    def finished(self, reason: FinishReason, usage: Usage) -> Finished:
+    def finished(self, reason: FinishReason, usage: UpstreamUsage) -> Finished:
         """The last event."""
         return Finished(reason, usage.prompt, usage.completion, usage.cached)
 

@@ -39,7 +39,7 @@ class UpstreamError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.summary = summary or detail
-        """The detail without the upstream's own words, which may repeat a prompt: for pages that anybody reads."""
+        """The detail without the upstream's own words, which may repeat a prompt: for pages that need no key."""
         self.code = code
         """The code of the failure that the client gets."""
         self.can_retry = retry

@@ -63,7 +63,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class HttpResponse:
-    """A response whose headers are there and whose body comes in pieces. Whoever has one must close it."""
+    """A response whose headers are there and whose body comes in pieces. Its owner must close it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         import httptools
@@ -106,7 +106,7 @@ class HttpResponse:
         """The body is whole."""
         self._complete = self.status >= 200
 
-    # --- called by whoever asked ------------------------------------------------------------------------------------
+    # --- called by the requester ------------------------------------------------------------------------------------
 
     async def read_headers(self) -> None:
         """Wait for the headers.

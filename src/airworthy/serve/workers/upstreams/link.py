@@ -22,7 +22,7 @@ from airworthy.serve.workers.upstreams.breaker import BreakerState
 from airworthy.serve.workers.upstreams.failures import UNAVAILABLE, UpstreamError
 from airworthy.serve.workers.upstreams.requests import cache_salt, refusal
 from airworthy.serve.workers.upstreams.selection import RetryBudget, WeightedChoice
-from airworthy.serve.workers.upstreams.upstream import KeyUnreadable, Upstream, finished
+from airworthy.serve.workers.upstreams.upstream import Upstream, UpstreamKeyUnreadable, finished
 from airworthy.serve.workers.wire import Chunk, Generate, Load, Ready, RunFailure, Tokenize, Tokens
 
 CHECK_INTERVAL_S = 5.0
@@ -57,7 +57,7 @@ class Counters(Protocol):
         """A request is sent again."""
 
     def counted(self, model: str, upstream: str, source: str) -> None:
-        """An answer's tokens were told, counted or estimated."""
+        """An answer's tokens were reported, counted or estimated."""
 
     def watch(self, model: str, upstream: str, states: tuple[str, ...], state: Any, left: Any) -> None:
         """Read an upstream's state at each scrape."""
@@ -95,7 +95,7 @@ class UpstreamLink:
         self._model = load.model.name
         try:
             self._upstreams = [Upstream(each) for each in self._settings]
-        except KeyUnreadable as error:
+        except UpstreamKeyUnreadable as error:
             raise UpstreamNotReady(model=self._model, problem=str(error)) from None
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -152,7 +152,7 @@ class UpstreamLink:
             self._freed.set()
 
     async def _check(self, upstream: Upstream) -> None:
-        """Ask again; a busy server that is slow to tell stays in, one that refuses connections fails."""
+        """Ask again; a busy server that answers slowly stays in, one that refuses connections fails."""
         try:
             if await upstream.check():
                 _log.warning(
@@ -211,7 +211,7 @@ class UpstreamLink:
         task.add_done_callback(lambda done: self._on_done(run.id, done))
 
     def cancel(self, number: int) -> None:
-        """Close the connection of a request that nobody waits for."""
+        """Close the connection of a request that no client waits for."""
         task = self._tasks.get(number)
         if task is not None:
             task.cancel()
@@ -314,7 +314,7 @@ class UpstreamLink:
             return last.failure(number)
         now = asyncio.get_running_loop().time()
         waits = [each.breaker.expires - now for each in able if each.is_listed and each.breaker.expires > now]
-        # Without addresses, which are none of the client's business; `/health` has them.
+        # Without addresses, which do not concern clients; `/health` has them.
         reasons = sorted({each.breaker.reason if each.is_listed else say("the model is not there") for each in able})
         detail = last.summary if last is not None else "; ".join(filter(None, reasons))
         params = {"detail": detail, "retry_after": max(1.0, min(waits, default=1.0))}
@@ -325,7 +325,7 @@ class UpstreamLink:
 
     async def _tokenize(self, run: Tokenize) -> None:
         if run.request is None:
-            detail = say("the server behind this model tells no tokens of a text")
+            detail = say("the server behind this model cannot tokenise a text")
             return self._fail(RunFailure(run.id, "invalid-generation", {"detail": detail}))
         now = asyncio.get_running_loop().time()
         able = [each for each in self._upstreams if each.kind.tokenizer and each.is_listed and each.breaker.admits(now)]

@@ -13,7 +13,7 @@ RETRY_MOST = 10.0
 """Retries that may be saved up."""
 
 
-class Choice(Protocol):
+class UpstreamChoice(Protocol):
     """What selection must know of an upstream."""
 
     @property
@@ -25,7 +25,7 @@ class Choice(Protocol):
         """Its share."""
 
 
-C = TypeVar("C", bound=Choice)
+C = TypeVar("C", bound=UpstreamChoice)
 
 
 class WeightedChoice:

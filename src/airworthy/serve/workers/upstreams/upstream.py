@@ -15,7 +15,7 @@ from airworthy.core.messages import say
 from airworthy.core.upstreams import UpstreamSettings
 from airworthy.engines.generation import AnyEvent, Finished, GenerationRequest, GeneratorInfo
 from airworthy.knowledge.upstreams import OTHER, UpstreamKind, kind_named, kind_of_owner
-from airworthy.serve.workers.upstreams.answers import AnswerReader, Usage
+from airworthy.serve.workers.upstreams.answers import AnswerReader, UpstreamUsage
 from airworthy.serve.workers.upstreams.breaker import BreakerState, CircuitBreaker
 from airworthy.serve.workers.upstreams.event_stream import EventStreamReader, EventTooLong
 from airworthy.serve.workers.upstreams.failures import UpstreamError, describe, of_status
@@ -30,7 +30,7 @@ from airworthy.serve.workers.upstreams.http_client import (
 from airworthy.serve.workers.upstreams.requests import body_of
 
 DEFAULT_CONTEXT = 8192
-"""Tokens of a context that nothing tells."""
+"""Tokens of a context where no source gives them."""
 SHORT_CALL_S = 5.0
 """Seconds for a list of models, or a count of tokens."""
 COUNT_S = 2.0
@@ -40,7 +40,7 @@ Emit = Callable[[Sequence[AnyEvent]], None]
 """Takes the events of one packet; none for a sign of life."""
 
 
-class KeyUnreadable(Exception):
+class UpstreamKeyUnreadable(Exception):
     """The key of an upstream can't be read."""
 
 
@@ -62,9 +62,9 @@ def read_key(where: str) -> str:
             key = ""
         problem = say("the key file {path} can't be read, or is empty", path=where)
     if not key:
-        raise KeyUnreadable(problem)
+        raise UpstreamKeyUnreadable(problem)
     if not key.isascii() or not key.isprintable():
-        raise KeyUnreadable(say("the key of {where} holds characters that no header takes", where=where))
+        raise UpstreamKeyUnreadable(say("the key of {where} holds characters that no header takes", where=where))
     return key
 
 
@@ -83,7 +83,7 @@ class Upstream:
         self.kind: UpstreamKind = kind_named(OTHER if settings.kind == "auto" else settings.kind)
         """Which server it is; `other` until it was asked."""
         self.context = settings.context
-        """Tokens of its context; 0 where nothing tells."""
+        """Tokens of its context; 0 where unknown."""
         self.running = 0
         """Requests that it has."""
         self.is_listed = False
@@ -225,7 +225,7 @@ class Upstream:
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
-    async def generate(self, request: GenerationRequest, salt: str, emit: Emit, reader: AnswerReader) -> Usage:
+    async def generate(self, request: GenerationRequest, salt: str, emit: Emit, reader: AnswerReader) -> UpstreamUsage:
         """Have it answer; events go to `emit`, and the reader knows how the answer ended.
 
         Raises:
@@ -244,7 +244,7 @@ class Upstream:
         reader.end()
         return reader.usage() or await self._count_after(request, reader)
 
-    async def _count_after(self, request: GenerationRequest, reader: AnswerReader) -> Usage:
+    async def _count_after(self, request: GenerationRequest, reader: AnswerReader) -> UpstreamUsage:
         estimate = reader.estimate()
         if self.kind.tokenizer:
             try:
@@ -313,7 +313,7 @@ class Upstream:
             raise UpstreamError(say("it answers as no HTTP server does")) from None
 
 
-def finished(reader: AnswerReader, usage: Usage) -> Finished:
+def finished(reader: AnswerReader, usage: UpstreamUsage) -> Finished:
     """The last event of an answer that is whole."""
     return reader.finished(reader.end(), usage)
 
