@@ -103,10 +103,10 @@ def test_tokens_are_counted_with_its_own_client(client: anthropic.Anthropic) -> 
 def test_an_engine_that_fails_in_the_middle_is_an_error_and_no_end(texts: Running, client: anthropic.Anthropic) -> None:
     fails: Any = [{"role": "user", "content": "[[fail]]"}]
     events = _events(texts, messages=fails)
-    assert events[-1] == ("error", {"type": "error", "error": {"type": "api_error", "message": "it was told to fail"}})
+    assert events[-1] == ("error", {"type": "error", "error": {"type": "api_error", "message": "it was asked to fail"}})
     assert "message_stop" not in dict(events)
     with (
-        pytest.raises(anthropic.APIStatusError, match="told to fail"),
+        pytest.raises(anthropic.APIStatusError, match="asked to fail"),
         client.messages.stream(model="tiny", max_tokens=9, messages=fails) as stream,
     ):
         list(stream)

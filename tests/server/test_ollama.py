@@ -90,7 +90,7 @@ def test_an_engine_that_fails_in_the_middle_is_a_line_with_the_error_and_no_end(
     lines = _lines(texts, "/api/chat", messages=fails, options={"num_predict": 9})
     assert lines[-1].keys() == {"error"}
     assert not any(line.get("done") for line in lines)
-    with pytest.raises(ollama.ResponseError, match="told to fail"):
+    with pytest.raises(ollama.ResponseError, match="asked to fail"):
         list(client.chat(model="tiny", messages=fails, options={"num_predict": 9}, stream=True))
 
 

@@ -39,7 +39,7 @@ def test_the_tokens_of_a_text(texts: Running) -> None:
     [
         ("/chat", {"input_text": ""}, 400, "`input_text`"),
         ("/chat", {"input_text": "x", "odd": 1}, 400, "`odd`"),
-        ("/chat", {"input_text": "[[fail]]"}, 500, "told to fail"),
+        ("/chat", {"input_text": "[[fail]]"}, 500, "asked to fail"),
         ("/chat", {"input_text": "x", "model": "other"}, 404, "'other'"),
         ("/chat", {"input_text": "w " * 512}, 400, "513 tokens"),
         ("/tokenize", {"prompt": "x", "add_special_tokens": True}, 400, "`add_special_tokens`"),

@@ -102,7 +102,7 @@ def test_an_engine_that_fails_in_the_middle_is_a_failed_response(texts: Running,
     last = _events(texts, input="[[fail]]", max_output_tokens=9)[-1]
     assert last["type"] == "response.failed"
     assert last["response"]["status"] == "failed"
-    assert last["response"]["error"] == {"code": "server_error", "message": "it was told to fail"}
+    assert last["response"]["error"] == {"code": "server_error", "message": "it was asked to fail"}
     events = list(client.responses.create(model="tiny", input="[[fail]]", max_output_tokens=9, stream=True))
     assert events[-1].type == "response.failed"
     with pytest.raises(openai.InternalServerError):

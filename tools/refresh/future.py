@@ -275,6 +275,8 @@ QUESTIONS: dict[tuple[str, str], Question] = {
 }
 """Table and section → the question; of the operators, the file's name in place of a section."""
 NO_FUTURE: dict[tuple[str, str], str] = {
+    ("upstream_kinds", "kind"): "a server of a kind that is newer than the table is taken as `other`: only the fields "
+    "that every kind takes are passed on, and any other is refused by name",
     ("variants", "library"): "it lists distributions that bring one module; a new one is no different from any other "
     "that is not listed, and its versions do not matter",
     ("xids", "xid"): "an Xid keeps its meaning in all drivers; a number without a row may be a program's own error, "

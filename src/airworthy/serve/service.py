@@ -117,6 +117,7 @@ class InferenceService:
         self._generation_metrics: Any = None
         self._upstream_metrics: Any = None
         self._server: Any = None
+        self._stop_asked = False
         self._draining: asyncio.Task[None] | None = None
         self._grace = STOP
         self.address: tuple[str, int] = (settings.host, settings.port)
@@ -152,6 +153,11 @@ class InferenceService:
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve on a listening socket."""
+        # A signal from here on ends it in order, also while the imports below run: by then there are processes.
+        with _signals(asyncio.get_running_loop(), self.stop):
+            await self._serve(sock)
+
+    async def _serve(self, sock: socket.socket) -> None:
         # Workers start first: they load while this process imports its HTTP server.
         from airworthy.serve.metrics.loop_lag import LoopLag
         from airworthy.serve.metrics.metrics import Metrics
@@ -201,8 +207,9 @@ class InferenceService:
 
                 grpc = GrpcServer(served_models, self.settings, meters, access)
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
-            with _signals(loop, self.stop):
-                await self._server.serve(sock)
+            if self._stop_asked:
+                self.stop()
+            await self._server.serve(sock)
         finally:
             loading.cancel()
             lag.cancel()
@@ -256,6 +263,7 @@ class InferenceService:
     def stop(self) -> None:
         """Begin the drain: no new connections, an answer for everyone inside, then the end. Called again: at once."""
         if self._server is None:
+            self._stop_asked = True
             return
         if self._draining is None:
             self._server.stop()

@@ -57,7 +57,7 @@ def test_inputs_of_tracing_are_no_weights(tmp_path: Path) -> None:
     path = archive(tmp_path / "m.pt", {"w": tensor("0", 12, 0, (3, 4))}, **members)
     report = report_of(path)
     assert report.findings == ()
-    assert (report.answer.model.parameters, report.answer.model.tensors) == (12, 1)
+    assert (report.answer.model["parameters"], report.answer.model["tensors"]) == (12, 1)
     assert rows(path) == [("w", (3, 4), NUMBERS.tolist())]
 
 
