@@ -211,7 +211,8 @@ def test_fields_of_generate_that_can_not_be_done(texts: Running, fields: dict[st
 
 def test_whole_answers_are_what_is_described(texts: Running) -> None:
     document = httpx.get(f"{texts.url}/openapi.json").json()
-    for path, body in {"/api/chat": {"messages": HELLO}, "/api/generate": {"prompt": "hello"}}.items():
+    bodies: dict[str, Any] = {"/api/chat": {"messages": HELLO}, "/api/generate": {"prompt": "hello"}}
+    for path, body in bodies.items():
         given = document["paths"][path]["post"]["responses"]["200"]["content"]
         assert set(given) == {"application/json", "application/x-ndjson"}
         answer = httpx.post(texts.url + path, json={"model": "tiny", "stream": False, "logprobs": True, **body})

@@ -55,7 +55,7 @@ def test_the_gateway_kills_a_worker_that_sends_what_is_not_for_it() -> None:
         killed: list[str] = []
         replies: list[object] = []
         link = ProcessLink(lambda message, data: replies.append(message), lambda end: None)
-        link._kill = killed.append  # type: ignore[method-assign]
+        link._kill = killed.append  # type: ignore[method-assign, assignment]
         link._ready = asyncio.get_running_loop().create_future()
         link.data_received(_frame(Ready((), (), 1, 0.1)) + _frame(RunFailure(3, "run-failed", {})))
         assert link._ready.result().lanes == 1

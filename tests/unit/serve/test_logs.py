@@ -49,12 +49,12 @@ class Stuck(io.StringIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.read = threading.Event()
+        self.goes_on = threading.Event()
         self.entered = threading.Event()
 
     def write(self, text: str) -> int:
         self.entered.set()
-        self.read.wait(10)
+        self.goes_on.wait(10)
         return super().write(text)
 
 
@@ -67,7 +67,7 @@ def test_a_reader_that_stalls_costs_lines_and_no_time(monkeypatch: pytest.Monkey
     assert stream.entered.wait(10)
     for _ in range(10):
         handler.emit(record)
-    stream.read.set()
+    stream.goes_on.set()
     handler.close()
     lines = stream.getvalue().splitlines()
     assert sum(line.endswith("INFO event=e") for line in lines) == 4

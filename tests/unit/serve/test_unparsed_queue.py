@@ -27,7 +27,7 @@ class FakeServed:
         self.waiting = 0
         self.most = 10 * BASE_QUEUE_REQUESTS
         self.refused = 0
-        self.on_shorter: Callable[[], None] = lambda: None
+        self.on_shorter: Callable[[], None] | None = lambda: None
         self.parked: Callable[[], int] = int
 
     def queue_full(self, arriving: int) -> QueueFull | None:
