@@ -165,7 +165,10 @@ def test_what_is_passed_over_is_no_error(texts: Running) -> None:
 
 def test_whole_answers_are_what_is_described(texts: Running) -> None:
     document = httpx.get(f"{texts.url}/openapi.json").json()
-    bodies: dict[str, Any] = {"/v1/messages": {"messages": HELLO, "max_tokens": 4}, "/v1/messages/count_tokens": {"messages": HELLO}}
+    bodies: dict[str, Any] = {
+        "/v1/messages": {"messages": HELLO, "max_tokens": 4},
+        "/v1/messages/count_tokens": {"messages": HELLO},
+    }
     for path, body in bodies.items():
         given = document["paths"][path]["post"]["responses"]["200"]["content"]
         answer = httpx.post(texts.url + path, json={"model": "tiny", **body})
