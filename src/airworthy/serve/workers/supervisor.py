@@ -75,6 +75,7 @@ class WorkerSupervisor:
         self.ready: Ready | None = None
         """What the worker said when it was last loaded; None before the first time."""
         self._ready_since = 0.0
+        self._stopping = False
         self.starts = 0
         """How often a worker was started."""
         self.next_start = 0.0
@@ -92,6 +93,7 @@ class WorkerSupervisor:
 
     async def stop(self, timeout: float) -> None:
         """Stop for good: the worker gets `timeout` seconds to end by itself."""
+        self._stopping = True
         began, was_stopped, self.state = time.monotonic(), self.state is WorkerState.STOPPED, WorkerState.STOPPED
         if self._task is not None:
             self._task.cancel()
@@ -161,6 +163,10 @@ class WorkerSupervisor:
                 self.state = WorkerState.FAILED
             self.log("worker_load_failed", logging.ERROR, reason=error.text, seconds=time.monotonic() - began)
             self._on_end(self, error)
+            return
+        # A stop cancels this task, which is lost where the worker becomes ready in the same turn of the loop: before
+        # Python 3.12, `wait_for` returns the result then.
+        if self._stopping:
             return
         self.state = WorkerState.READY
         self._ready_since = time.monotonic()
