@@ -134,6 +134,7 @@ class FakeRuntime:
         self.watched = 0
         self.two_are_in = asyncio.Event()
         self.demands: list[Demand] = []
+        self.current = self
 
     def require(self, demand: Demand, request_id: Callable[[], str]) -> None:
         self.demands.append(demand)
@@ -176,7 +177,9 @@ def texts(*lengths: int) -> list[InferenceRequest]:
 
 
 def intake(runtime: Any, cached: CachedRuns | None = None) -> Intake:
-    return Intake(lambda: runtime, runtime.require, lambda: cached)
+    made = Intake(runtime, runtime.require)
+    made.cached = cached
+    return made
 
 
 def cached_runs(store: SlowStore | None = None) -> CachedRuns:
@@ -261,5 +264,22 @@ def test_inputs_whose_client_leaves_give_their_places_back() -> None:
         await asyncio.sleep(0)
         assert runtime.admission.capacity.reserved == 0
         assert runtime.queue.waiting == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        (USUAL, []),
+        (USUAL._replace(priority=Priority.LOW), [Demand(1, 3, Priority.LOW)]),
+        (USUAL._replace(timeout=2.0), [Demand(1, 3, patience=2.0)]),
+    ],
+)
+def test_one_input_is_decided_on_at_its_head_unless_it_names_more(options: RequestOptions, asked: list[Demand]) -> None:
+    async def main() -> None:
+        runtime = FakeRuntime()
+        intake(runtime).submit_one(texts(3)[0], options).cancel()
+        assert runtime.demands == asked
 
     run(main)

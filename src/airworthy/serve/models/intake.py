@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from airworthy.serve.models.cached_runs import CachedRuns
+from airworthy.serve.models.runtimes import Runtimes
 from airworthy.serve.scheduling.admission import Demand
 from airworthy.serve.scheduling.capacity import Place
-from airworthy.serve.scheduling.model_runtime import ModelRuntime
-from airworthy.serve.scheduling.request_options import RequestOptions
+from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.tensors import Tensor
 
@@ -22,22 +22,33 @@ Require = Callable[[Demand, Callable[[], str]], None]
 class Intake:
     """Lets the inputs of one client's request in: all of them, or none."""
 
-    def __init__(
-        self,
-        runtime: Callable[[], ModelRuntime],
-        require: Require,
-        cached: Callable[[], CachedRuns | None],
-    ) -> None:
+    def __init__(self, runtimes: Runtimes, require: Require) -> None:
         """Let requests into a model.
 
         Args:
-            runtime: what runs the model now.
+            runtimes: what runs the model.
             require: raises where a request is not admitted.
-            cached: the model's cache now; None for none.
         """
-        self._runtime = runtime
+        self._runtimes = runtimes
         self._require = require
-        self._cached = cached
+        self.cached: CachedRuns | None = None
+        """The model's cache; None where its answers may not be kept."""
+
+    def submit_one(self, request: InferenceRequest, options: RequestOptions) -> asyncio.Future[Outputs]:
+        """The outputs of a request of one input, once they are there; its head was admitted.
+
+        Args:
+            request: the input.
+            options: the request's options.
+
+        Raises:
+            NotReady: no worker will take it soon.
+            Overloaded: the queue does not take it, with the priority or the timeout that it names.
+        """
+        # Only what it names beside its head can change the decision on it.
+        if self.cached is None and options.priority is Priority.NORMAL and not options.timeout:
+            return self._runtimes.current.submit(request, options)
+        return self.submit((request,), options)[0]
 
     def submit(self, requests: Sequence[InferenceRequest], options: RequestOptions) -> list[asyncio.Future[Outputs]]:
         """The outputs of each input, once they are there.
@@ -50,11 +61,10 @@ class Intake:
             NotReady: no worker will take it soon.
             Overloaded: the queue does not take all of them.
         """
-        cached = self._cached()
-        if cached is not None:
-            return self._submit_cached(cached, requests, options)
+        if self.cached is not None:
+            return self._submit_cached(self.cached, requests, options)
         self._admit(requests, options)
-        runtime = self._runtime()
+        runtime = self._runtimes.current
         first = runtime.submit(requests[0], options)
         if len(requests) == 1:
             return [first]
@@ -73,7 +83,7 @@ class Intake:
         needed = [cached.needs_run(key) for key in keys]
         if any(needed):
             self._admit([request for request, needs in zip(requests, needed, strict=True) if needs], options)
-        reserve = self._runtime().admission.capacity.reserve
+        reserve = self._runtimes.current.admission.capacity.reserve
         places = [reserve(request.work) if needs else None for request, needs in zip(requests, needed, strict=True)]
         futures = []
         for key, request, place in zip(keys, requests, places, strict=True):
@@ -87,4 +97,4 @@ class Intake:
     def _run(self, place: Place | None, request: InferenceRequest, options: RequestOptions) -> asyncio.Future[Outputs]:
         if place is not None:
             place.release()
-        return self._runtime().submit(request, options)
+        return self._runtimes.current.submit(request, options)

@@ -102,7 +102,7 @@ class ServedModel:
         if keeps:
             cache = AnswerCache(settings.cache, settings.cache_ttl, self._metrics.asked)
             self._cached = CachedRuns(model, engine, VERSION, cache, store)
-        self._intake = Intake(lambda: self._runtimes.current, self.require, self._cache_of_repeats)
+        self._intake = Intake(self._runtimes, self.require)
         self.on_shorter: Callable[[], None] | None = None
         """Called when its queue has become shorter."""
         self.parked: Callable[[], int] = int
@@ -112,9 +112,6 @@ class ServedModel:
     def _take_interface(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.inputs, self.outputs = inputs, outputs
         self._validator = InputValidator(inputs, allow_nonfinite=self._settings.allow_nonfinite)
-
-    def _cache_of_repeats(self) -> CachedRuns | None:
-        return self._cached if self.joining.repeats else None
 
     def _report_shorter(self) -> None:
         if self.on_shorter is not None:
@@ -185,6 +182,7 @@ class ServedModel:
     def _join(self, runtime: ModelRuntime, joining: Joining) -> None:
         """Follow a decision on how requests may share a run."""
         self.joining = joining
+        self._intake.cached = self._cached if joining.repeats else None
         self._tuning.join(runtime, rows=joining.rows, padding=joining.padding)
 
     async def load(self) -> None:
@@ -247,7 +245,7 @@ class ServedModel:
         if self.unloaded:
             self._metrics.rejected("not-ready", request_id())
             raise errors.NotReady(name=self.name, state=self.state)
-        self.runtime.require(demand, request_id)
+        self._runtimes.current.require(demand, request_id)
 
     def queue_full(self, arriving: int) -> QueueFull | None:
         """How long its queue is, where it takes no request; None where the request decides.
@@ -286,7 +284,7 @@ class ServedModel:
             NotReady, Overloaded: as `require`.
         """
         request = InferenceRequest.of_rows(tensors, wanted, joins=self.joining.rows)
-        return self._intake.submit((request,), options)[0]
+        return self._intake.submit_one(request, options)
 
     def submit_tokens(
         self, inputs: Sequence[TokenIds], options: RequestOptions = USUAL

@@ -19,7 +19,7 @@ from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.served import ServedModel
 from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols import priorities
-from airworthy.serve.scheduling.request_options import RequestOptions
+from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.tensors import (
     BYTE_WIDTH,
     BadTensor,
@@ -279,7 +279,7 @@ class OpenInference:
 
     def _options(self, request: Request, parameters: Mapping[str, Any]) -> RequestOptions:
         options = RequestOptions(
-            request.watch, request.principal.tenant, request.arrived, request_id=request.request_id
+            request.watch, request.principal.tenant, request.arrived, Priority.NORMAL, 0.0, request.request_id
         )
         if "priority" not in parameters and "timeout" not in parameters:
             return options
