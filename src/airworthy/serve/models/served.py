@@ -253,10 +253,8 @@ class ServedModel:
         Args:
             arriving: requests that were admitted and are not in the queue yet.
         """
-        if self.unloaded or not self.runtime.ready:
-            return None
-        decision = self.runtime.admission.decide(ANY_REQUEST, arriving)
-        return decision if isinstance(decision, QueueFull) else None
+        runtime = self._runtimes.current
+        return None if self.unloaded or not runtime.ready else runtime.admission.queue_full(arriving)
 
     def count_rejected(self) -> None:
         """Count a request that was refused because the queue is full."""
@@ -283,7 +281,7 @@ class ServedModel:
         Raises:
             NotReady, Overloaded: as `require`.
         """
-        request = InferenceRequest.of_rows(tensors, wanted, joins=self.joining.rows)
+        request = InferenceRequest.of_rows(tensors, wanted, self.joining.rows)
         return self._intake.submit_one(request, options)
 
     def submit_tokens(

@@ -52,17 +52,24 @@ class Admission:
         """What the queue takes; it keeps the places of inputs that were admitted and have not joined it yet."""
         self._is_accepting = is_accepting
 
-    def decide(self, demand: Demand = ANY_REQUEST, arriving: int = 0) -> Decision:
+    def queue_full(self, arriving: int) -> QueueFull | None:
+        """How long the queue is where it takes no request at all; None where it takes the smallest.
+
+        Args:
+            arriving: requests that were admitted and are not in the queue yet.
+        """
+        return self.capacity.check(1, 1, 0.0, arriving)
+
+    def decide(self, demand: Demand = ANY_REQUEST) -> Decision:
         """The decision on a request; nothing is reserved by it.
 
         Args:
             demand: what it asks for.
-            arriving: requests that were admitted in this turn of the event loop and are not in the queue yet.
         """
         if not self._is_accepting():
             return NOT_READY
         inputs, work, priority, patience = demand
-        full = self.capacity.check(inputs, work, patience, arriving)
+        full = self.capacity.check(inputs, work, patience, 0)
         if full is None and priority is Priority.LOW:
             full = self.capacity.check_low_priority(inputs)
         return ADMITTED if full is None else full

@@ -85,7 +85,8 @@ class BatchDispatcher:
     def put(self, request: QueuedRequest) -> None:
         """Put a request into the queue."""
         self.queue.append(request)
-        self._pump_soon()
+        if not self._pumping:
+            self._pump_soon()
 
     def join(self, limits: Limits) -> None:
         """Let requests share runs within these bounds from now on."""
@@ -185,8 +186,7 @@ class BatchDispatcher:
         self.estimator.learn(batch.sent, now, sum(request.work for request in requests), result.seconds)
         self._learn(batch, result.seconds)
         self._metrics.batch(batch.rows, result.seconds)
-        for request, own in zip(requests, outputs, strict=True):
-            self._outcomes.deliver(request, own, now)
+        self._outcomes.deliver(requests, outputs, now)
 
     def _learn(self, batch: InFlightBatch, seconds: float) -> None:
         """Correct what padding is worth. Runs that had all threads say nothing of those side by side."""

@@ -62,7 +62,7 @@ class QueueCapacity:
 
     def __init__(self, settings: ServeSettings, queue: Queue, estimator: WaitEstimator) -> None:
         self._max_requests = settings.max_queue
-        self._deadline = settings.deadline
+        self._longest = settings.deadline * MAX_WAIT_SHARE
         self._queue = queue
         self._estimator = estimator
         self.reserved = 0
@@ -87,15 +87,19 @@ class QueueCapacity:
             patience: seconds that its client waits; 0 for the service's deadline.
             arriving: requests that were admitted and are not in the queue yet.
         """
-        ahead = len(self._queue) + self.reserved + arriving
+        queue = self._queue
+        places = len(queue) + self.reserved
+        ahead = places + arriving
         if not ahead:
             return None
-        places = len(self._queue) + self.reserved
-        work_ahead = (self._queue.work + self.reserved_work) * ahead // max(1, places)
-        # The last input waits for the others as well.
-        last, last_work = ahead + inputs - 1, work_ahead + work - work // inputs
+        work_ahead = queue.work + self.reserved_work
+        if arriving:
+            work_ahead = work_ahead * ahead // max(1, places)
+        last, last_work = ahead, work_ahead
+        if inputs > 1:  # the last input waits for the others as well
+            last, last_work = ahead + inputs - 1, work_ahead + work - work // inputs
         wait = self._estimator.wait(last_work, last)
-        longest = MAX_WAIT_SHARE * (min(patience, self._deadline) if patience else self._deadline)
+        longest = min(self._longest, MAX_WAIT_SHARE * patience) if patience else self._longest
         if wait <= longest and self._has_places(ahead, last, work_ahead):
             return None
         return QueueFull(ahead, max(MIN_RETRY_S, wait))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airworthy.core.errors import AirworthyError
 from airworthy.serve import errors
 from airworthy.serve.metrics.metrics import ModelMetrics
@@ -15,11 +17,13 @@ class Outcomes:
     def __init__(self, metrics: ModelMetrics) -> None:
         self._metrics = metrics
 
-    def deliver(self, request: QueuedRequest, outputs: tuple[Tensor, ...], now: float) -> None:
-        """Give a request its outputs."""
-        if not request.future.done():
-            request.future.set_result(outputs)
-            self._metrics.answered(request.sent - request.arrived, now - request.arrived)
+    def deliver(self, requests: Sequence[QueuedRequest], outputs: Sequence[tuple[Tensor, ...]], now: float) -> None:
+        """Give the requests of a batch their outputs."""
+        answered = self._metrics.answered
+        for request, own in zip(requests, outputs, strict=True):
+            if not request.future.done():
+                request.future.set_result(own)
+                answered(request.sent - request.arrived, now - request.arrived)
 
     def refuse(self, request: QueuedRequest, error: AirworthyError) -> None:
         """End a request with an error."""

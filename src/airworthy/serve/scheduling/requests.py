@@ -25,7 +25,7 @@ class InferenceRequest(NamedTuple):
     """The outputs that are needed; empty for all."""
 
     @classmethod
-    def of_rows(cls, tensors: Sequence[Tensor], wanted: tuple[str, ...], *, joins: bool) -> InferenceRequest:
+    def of_rows(cls, tensors: Sequence[Tensor], wanted: tuple[str, ...], joins: bool) -> InferenceRequest:
         """The request for tensors.
 
         Args:

@@ -86,7 +86,7 @@ class WorkerPool:
     def ready(self) -> WorkerSupervisor | None:
         """The first worker that takes work; None where none does."""
         for worker in self.workers:
-            if worker.is_ready:
+            if worker.state is WorkerState.READY:
                 return worker
         return None
 
