@@ -69,17 +69,10 @@ class ServedModel:
         self._metrics = ModelMetrics(metrics, model.name, VERSION)
         self.joining = Joining()
         """How its requests may share a run; not at all before that is decided."""
-        self.codec: TextCodec | None = None
-        self.embedding: TensorSpec | None = None
-        self.score: TensorSpec | None = None
-        padding: dict[str, bytes] = {}
-        if model.task in TEXT_TASKS:
-            self.codec = load_codec(model)
-            padding = padding_of(model, self.codec)
-        if model.task == "embedding":
-            self.embedding = row_output(model.outputs)
-        elif model.task == "rerank":
-            self.score = row_output(model.outputs)
+        self.codec: TextCodec | None = load_codec(model) if model.task in TEXT_TASKS else None
+        self.embedding: TensorSpec | None = row_output(model.outputs) if model.task == "embedding" else None
+        self.score: TensorSpec | None = row_output(model.outputs) if model.task == "rerank" else None
+        padding = padding_of(model, self.codec) if self.codec is not None else {}
         self._take_interface(model.inputs, model.outputs)
         output = self.embedding or self.score
         texts = padded_texts(model, self.codec, output) if self.codec is not None and output is not None else None
