@@ -440,3 +440,53 @@ def _server_tls(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     return context
+
+
+def test_a_link_that_is_ended_fails_what_its_clients_wait_for() -> None:
+    async def test() -> None:
+        server = await FaultyUpstream().start()
+        linked = _Linked(_to(server, "hang-mid-stream"))
+        await linked.link.start(LOAD, 5)
+        wanted, unwanted = linked.begin(), linked.begin()
+        for number in (wanted, unwanted):
+            await linked.until(number, lambda each: isinstance(each, Chunk) and bool(each.events))
+        linked.link.cancel(unwanted)
+        linked.link.kill()
+        failed, cancelled = await linked.end(wanted), await linked.end(unwanted)
+        assert isinstance(failed, RunFailure)
+        assert failed.code == "upstream-unavailable"
+        assert isinstance(cancelled, Finished)
+        assert cancelled.reason == "cancelled"
+        await linked.link.stop(1)
+        await server.stop()
+
+    _run(test)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+def test_bytes_that_are_no_utf_8_are_an_answer_of_no_server(status: str) -> None:
+    async def test() -> None:
+        server = await FaultyUpstream("m").start()
+        server.bodies["m"] = answer(status, '{"error": {"message": "\u5185\u5b58\u4e0d\u8db3"}}'.encode("gbk"))
+        linked = _Linked(_to(server, "m"))
+        await linked.link.start(LOAD, 5)
+        failed = await linked.ask()
+        assert isinstance(failed, RunFailure)
+        assert failed.code == "upstream-failed"
+        await linked.link.stop(1)
+        await server.stop()
+
+    _run(test)
+
+
+def test_a_key_in_the_place_of_its_file_is_not_repeated() -> None:
+    async def test() -> None:
+        server = await FaultyUpstream("m").start()
+        linked = _Linked(_to(server, "m", key="sk-verysecret"))
+        with pytest.raises(UpstreamNotReady) as caught:
+            await linked.link.start(LOAD, 5)
+        assert "sk-verysecret" not in caught.value.text
+        assert server.url in caught.value.text
+        await server.stop()
+
+    _run(test)

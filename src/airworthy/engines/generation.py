@@ -16,6 +16,9 @@ from airworthy.core.errors import AirworthyError
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "cancelled"]
 """Why an answer ended, in OpenAI's terms; `cancelled` where the caller wanted no more of it."""
 
+BYTES_PER_TOKEN = 3.5
+"""Bytes of text in a token, where nothing better is known; English in common vocabularies."""
+
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the next token is chosen; None leaves a choice to the engine."""
@@ -69,6 +72,13 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """Further arguments of the chat template, `{"enable_thinking": false}`."""
     ignore_end: bool = False
     """Whether the token that ends an answer is passed over, so that its length is `max_tokens`: for measuring."""
+
+    def estimate_prompt(self) -> int:
+        """Tokens of the prompt by its length, before anything is tokenised; exact for token ids."""
+        if self.prompt_ids:
+            return len(self.prompt_ids)
+        size = len(self.prompt.encode()) + sum(len(str(m.get("content") or "").encode()) for m in self.messages)
+        return int(size / BYTES_PER_TOKEN) + 1
 
 
 class Event(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -23,7 +23,7 @@ async def unpack(body: bytes, encoding: bytes, limit: int) -> bytes:
         limit: the most bytes that the content may have.
 
     Raises:
-        Refusal: an unknown coding, damaged data, or more than the limit.
+        RequestError: an unknown coding, damaged data, or more than the limit.
     """
     window = ENCODINGS.get(encoding.strip().lower())
     if window is None:

@@ -58,7 +58,7 @@ class EarlyGate(Protocol):
     """What stands between the bytes that come and the requests that they are."""
 
     def park(self, connection: Connection, data: bytes) -> bool:
-        """Whether a request that begins so waits unread, until `come_in` is called."""
+        """Whether a request that begins so waits unread, until `resume` is called."""
 
     def reject(self, target: bytes) -> Optional[Response]:
         """The answer to a URL at which no request is let in now; None to inspect the request."""

@@ -22,7 +22,7 @@ Header = tuple[bytes, bytes]
 
 JSON: Header = (b"content-type", b"application/json")
 MAX_REQUEST_ID_BYTES = 128
-"""Bytes of a request id that are logged."""
+"""Bytes of a request id that are logged; a longer one is not echoed."""
 HIGH_WATER = 64 * 1024
 """Bytes of a body that may come before anyone asks for it."""
 
@@ -140,7 +140,7 @@ class Request:
         """A header that holds a number of bytes.
 
         Raises:
-            Refusal: it holds something else.
+            RequestError: it holds something else.
         """
         value = self.header(name)
         if value is None:
@@ -157,7 +157,7 @@ class Request:
             timeout: seconds for it to arrive.
 
         Raises:
-            Refusal: too large, too slow, or compressed in a way that can't be undone.
+            RequestError: too large, too slow, or compressed in a way that can't be undone.
             ClientGone: the client left; a `errors.ClientGone`.
         """
         self._limit = limit
@@ -264,7 +264,7 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
     """A JSON body as the decoder's type.
 
     Raises:
-        Refusal: not JSON, or not of that type; the message says where.
+        RequestError: not JSON, or not of that type; the message says where.
     """
     try:
         return decoder.decode(body)

@@ -37,8 +37,8 @@ class GenerationMetrics:
 class GeneratorMetrics:
     """One generator's counters."""
 
-    def __init__(self, metrics: GenerationMetrics, model: str) -> None:
-        self.model = ModelMetrics(metrics.metrics, model)
+    def __init__(self, metrics: GenerationMetrics, model: str, version: str = "") -> None:
+        self.model = ModelMetrics(metrics.metrics, model, version)
         """Those that it shares with every other model."""
         self._all = metrics
         self._name = model

@@ -10,6 +10,7 @@ from airworthy.serve.models.cached_runs import CachedRuns
 from airworthy.serve.models.runtimes import Runtimes
 from airworthy.serve.scheduling.admission import Demand
 from airworthy.serve.scheduling.capacity import Place
+from airworthy.serve.scheduling.model_runtime import ModelRuntime
 from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.tensors import Tensor
@@ -22,7 +23,7 @@ Require = Callable[[Demand, Callable[[], str]], None]
 class Intake:
     """Lets the inputs of one client's request in: all of them, or none."""
 
-    def __init__(self, runtimes: Runtimes, require: Require) -> None:
+    def __init__(self, runtimes: Runtimes[ModelRuntime], require: Require) -> None:
         """Let requests into a model.
 
         Args:
@@ -35,7 +36,7 @@ class Intake:
         """The model's cache; None where its answers may not be kept."""
 
     def submit_one(self, request: InferenceRequest, options: RequestOptions) -> asyncio.Future[Outputs]:
-        """The outputs of a request of one input, once they are there; its head was admitted.
+        """The outputs of a request of one input, once they are there; it was admitted in this turn of the event loop.
 
         Args:
             request: the input.

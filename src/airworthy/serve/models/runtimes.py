@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from airworthy.serve.scheduling.model_runtime import ModelRuntime
 from airworthy.serve.workers.link import STOP
 
+
+class Runtime(Protocol):
+    """What runs a model: batches, or generations."""
+
+    def start(self) -> None:
+        """Start the workers."""
+
+    async def drain(self, timeout: float) -> None:
+        """Admit nothing more, and wait for what is inside."""
+
+    async def stop(self, timeout: float) -> None:
+        """Stop the workers."""
+
+
+R = TypeVar("R", bound=Runtime)
 T = TypeVar("T")
 
 
-class Runtimes:
+class Runtimes(Generic[R]):
     """Switches a model from one runtime to the next."""
 
-    def __init__(self, make: Callable[[], ModelRuntime]) -> None:
+    def __init__(self, make: Callable[[], R]) -> None:
         self._make = make
-        self._others: set[ModelRuntime] = set()
+        self._others: set[R] = set()
         self.current = make()
         """The one that takes requests."""
 
-    async def start_next(self, wait: Callable[[ModelRuntime], Awaitable[T]]) -> tuple[ModelRuntime, T]:
+    async def start_next(self, wait: Callable[[R], Awaitable[T]]) -> tuple[R, T]:
         """Start another runtime and wait until it is ready.
 
         Args:
@@ -39,14 +53,14 @@ class Runtimes:
             await self.retire(runtime, 0.0)
             raise
 
-    def switch(self, runtime: ModelRuntime) -> ModelRuntime:
+    def switch(self, runtime: R) -> R:
         """Let a runtime that was started take the requests; the one before comes back, to be retired."""
         before, self.current = self.current, runtime
         self._others.discard(runtime)
         self._others.add(before)
         return before
 
-    async def retire(self, runtime: ModelRuntime, drain: float) -> None:
+    async def retire(self, runtime: R, drain: float) -> None:
         """End a runtime; requests inside get `drain` seconds for their outputs."""
         await runtime.drain(drain)
         await runtime.stop(STOP)

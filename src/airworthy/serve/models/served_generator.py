@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
@@ -18,11 +18,11 @@ from airworthy.serve.metrics.generation import GenerationMetrics, GeneratorMetri
 from airworthy.serve.metrics.statistics import ModelStatistics
 from airworthy.serve.models.events import ModelEvents
 from airworthy.serve.models.joining import Joining
+from airworthy.serve.models.runtimes import Runtimes
 from airworthy.serve.models.version import VERSION
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.stream_dispatcher import StreamDispatcher
 from airworthy.serve.scheduling.streams import GenerationStream
-from airworthy.serve.workers.link import STOP
 from airworthy.serve.workers.supervisor import MakeLink
 from airworthy.serve.workers.wire import Load, Ready
 
@@ -53,11 +53,9 @@ class ServedGenerator:
         self.engine = engine
         self._events = ModelEvents(model.name, engine)
         self._settings = settings
-        self._metrics = GeneratorMetrics(metrics, model.name)
+        self._metrics = GeneratorMetrics(metrics, model.name, VERSION)
         load = Load(engine, model, options, version=VERSION)
-        self._make: Callable[[], StreamDispatcher] = lambda: StreamDispatcher(load, settings, make_link, self._metrics)
-        self.dispatcher = self._make()
-        self._others: set[StreamDispatcher] = set()
+        self._runtimes = Runtimes(lambda: StreamDispatcher(load, settings, make_link, self._metrics))
         self._changing = asyncio.Lock()
         self.unloaded = False
         """Whether it was taken out of service by an administrator, until it is loaded again."""
@@ -65,9 +63,14 @@ class ServedGenerator:
 
     # --- life -------------------------------------------------------------------------------------------------------
 
+    @property
+    def dispatcher(self) -> StreamDispatcher:
+        """What takes its requests now."""
+        return self._runtimes.current
+
     def start(self) -> None:
         """Start its workers."""
-        self.dispatcher.begin()
+        self.dispatcher.start()
 
     async def drain(self, timeout: float) -> None:
         """Admit nothing more, and wait for the answers under way."""
@@ -76,7 +79,7 @@ class ServedGenerator:
     @property
     def words(self) -> str:
         """The last that its workers printed."""
-        return self.dispatcher.words
+        return self.dispatcher.pool.words
 
     async def loaded(self, keep: Any = None) -> Ready:
         """Wait for the first worker.
@@ -84,7 +87,7 @@ class ServedGenerator:
         Raises:
             AirworthyError: the model does not load.
         """
-        ready = await self.dispatcher.loaded()
+        ready = await self.dispatcher.pool.loaded()
         self._events.log("model_ready", seconds=ready.seconds)
         return ready
 
@@ -120,41 +123,27 @@ class ServedGenerator:
         async with self._changing:
             began = time.monotonic()
             self._events.log("model_load", replaces=self.state)
-            new = self._make()
-            self._others.add(new)
-            new.begin()
             try:
-                await new.loaded()
-            except BaseException as error:
-                await self._end(new, 0.0)
-                if isinstance(error, AirworthyError):
-                    self._events.load_refused(error.text, time.monotonic() - began)
-                    raise errors.LoadRefused(detail=error.text, way_out=error.way_out) from None
-                raise
-            old, self.dispatcher = self.dispatcher, new
-            self._others.discard(new)
-            self._others.add(old)
-            was_unloaded, self.unloaded = self.unloaded, False
+                new, _ = await self._runtimes.start_next(lambda dispatcher: dispatcher.pool.loaded())
+            except AirworthyError as error:
+                self._events.load_refused(error.text, time.monotonic() - began)
+                raise errors.LoadRefused(detail=error.text, way_out=error.way_out) from None
+            old = self._runtimes.switch(new)
+            self.unloaded = False
             self._events.log("model_reloaded", seconds=time.monotonic() - began)
-            if not was_unloaded:
-                await self._end(old, self._settings.drain)
+            await self._runtimes.retire(old, self._settings.drain)
 
     async def unload(self) -> None:
         """Take it out of service: answers under way are finished, its workers end."""
         async with self._changing:
             if not self.unloaded:
                 began, self.unloaded = time.monotonic(), True
-                await self._end(self.dispatcher, self._settings.drain)
+                await self._runtimes.retire(self.dispatcher, self._settings.drain)
                 self._events.log("model_unloaded", seconds=time.monotonic() - began)
-
-    async def _end(self, dispatcher: StreamDispatcher, drain: float) -> None:
-        await dispatcher.drain(drain)
-        await dispatcher.stop(STOP)
-        self._others.discard(dispatcher)
 
     async def stop(self, timeout: float) -> None:
         """End all its workers."""
-        await asyncio.gather(*(each.stop(timeout) for each in (self.dispatcher, *self._others)))
+        await self._runtimes.stop(timeout)
 
     def close(self) -> None:
         """Release what it holds beside its workers: nothing."""

@@ -16,7 +16,7 @@ from airworthy.serve.access.unparsed_queue import UnparsedQueues
 from airworthy.serve.http import compression
 from airworthy.serve.http.body_budget import BodyBudget
 from airworthy.serve.http.cors import Cors
-from airworthy.serve.http.messages import JSON, Header, Request, Response, headers_of, status_of
+from airworthy.serve.http.messages import JSON, MAX_REQUEST_ID_BYTES, Header, Request, Response, headers_of, status_of
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.catalogue import Models
@@ -27,9 +27,6 @@ from airworthy.serve.protocols.openapi import describe
 from airworthy.serve.protocols.registry import PROTOCOLS
 from airworthy.serve.protocols.routes import Route, Routes
 from airworthy.serve.scheduling.capacity import BASE_QUEUE_REQUESTS
-
-MAX_REQUEST_ID = 128
-"""Bytes of a request id that are echoed."""
 
 OTHER = "other"
 """The metrics' name for paths that don't exist; what clients make up must not become a label."""
@@ -102,7 +99,7 @@ class Application:
     def _common_headers(self, request: Request) -> Iterator[Header]:
         """What every response gets: the request's id, and what browsers ask for."""
         given = request.header(b"x-request-id")
-        if given is not None and len(given) <= MAX_REQUEST_ID:
+        if given is not None and len(given) <= MAX_REQUEST_ID_BYTES:
             yield (b"x-request-id", given)
         if self._cors is not None:
             yield from self._cors.headers(request)

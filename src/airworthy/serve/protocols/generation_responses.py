@@ -84,7 +84,7 @@ async def respond(
 
 def _submit(request: Request, served: ServedGenerator, asked: GenerationRequest, count: int) -> list[GenerationStream]:
     """Submit as many generations as there are to be answers; all are admitted, or none."""
-    options = RequestOptions(request.watch, request.principal.tenant)
+    options = RequestOptions(request.watch, request.principal.tenant, request_id=request.request_id)
     streams: list[GenerationStream] = []
     try:
         for index in range(count):

@@ -70,7 +70,7 @@ async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[i
     """The token ids of every input.
 
     Raises:
-        Refusal: nothing to embed, a mixture, or ids that the model doesn't have.
+        RequestError: nothing to embed, a mixture, or ids that the model doesn't have.
     """
     assert served.codec is not None
     if isinstance(given, str):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +22,9 @@ from airworthy.serve.scheduling.fair_queue import FairQueue
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.streams import GenerationStream
 from airworthy.serve.scheduling.token_rate import TokenRate
+from airworthy.serve.workers.pool import WorkerPool
 from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupervisor
-from airworthy.serve.workers.wire import Chunk, Generate, Load, Ready, RunFailure, Tokenize, Tokens
+from airworthy.serve.workers.wire import Chunk, Generate, Load, RunFailure, Tokenize, Tokens
 
 SWEEP_INTERVAL_S = 0.25
 """Seconds between two checks of the clocks."""
@@ -34,8 +34,6 @@ MAX_TRIES = 2
 """Workers that one request may see end before it is blamed."""
 MIN_RETRY_S = 1.0
 """The least time after which another try makes sense."""
-BYTES_PER_TOKEN = 3.5
-"""Bytes of text in a token, to estimate a prompt before it is tokenised; English in common vocabularies."""
 
 
 class StreamDispatcher:
@@ -45,7 +43,6 @@ class StreamDispatcher:
         self.name = load.model.name
         self._settings = serve.generation
         self._metrics = metrics
-        self._serve = serve
         self._loop = asyncio.get_running_loop()
         self._queue: FairQueue[GenerationStream] = FairQueue()
         self._running: dict[int, tuple[WorkerSupervisor, GenerationStream]] = {}
@@ -59,35 +56,24 @@ class StreamDispatcher:
         """How fast tokens are read and written."""
         self.info: GeneratorInfo | None = None
         """What the engine said of the loaded model; None before."""
-        self._loaded: asyncio.Future[Ready] = self._loop.create_future()
-        self.workers = [
-            WorkerSupervisor(make_link, load, serve.load_timeout, self._take, self._on_ready, self._on_end)
-            for _ in range(serve.workers)
-        ]
+        self.pool = WorkerPool(
+            load, serve.workers, serve.load_timeout, make_link, self._take, self._on_ready, self._on_end
+        )
         """Its workers."""
 
     # --- life -------------------------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start the workers."""
-        for worker in self.workers:
-            worker.start()
+        self.pool.start()
         self._sweeping = self._loop.create_task(self._sweep())
-
-    async def loaded(self) -> Ready:
-        """Wait until one worker has loaded the model.
-
-        Raises:
-            AirworthyError: it does not load.
-        """
-        return await asyncio.shield(self._loaded)
 
     @property
     def is_ready(self) -> bool:
         """Whether it takes requests."""
         if self._draining:
             return False
-        ready = (worker.link for worker in self.workers if worker.state is WorkerState.READY)
+        ready = (worker.link for worker in self.pool.workers if worker.is_ready)
         return any(link is not None and link.is_available for link in ready)
 
     @property
@@ -103,15 +89,7 @@ class StreamDispatcher:
     @property
     def state(self) -> str:
         """What it is doing, in one word."""
-        if self._draining:
-            return say("draining")
-        states = {worker.state for worker in self.workers}
-        return (WorkerState.READY if WorkerState.READY in states else self.workers[0].state).value
-
-    @property
-    def words(self) -> str:
-        """The last that its workers printed."""
-        return "\n".join(worker.link.words for worker in self.workers if worker.link is not None)
+        return say("draining") if self._draining else self.pool.state
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
@@ -119,24 +97,22 @@ class StreamDispatcher:
             "state": self.state,
             "waiting": self.waiting,
             "running": self.running,
-            "workers": [
-                {"state": worker.state.value, "starts": worker.starts, "pid": getattr(worker.link, "pid", 0)}
-                for worker in self.workers
-            ],
+            "workers": self.pool.describe(),
             "upstreams": [
-                each for worker in self.workers if worker.link is not None for each in worker.link.describe()
+                each for worker in self.pool.workers if worker.link is not None for each in worker.link.describe()
             ],
         }
 
     async def drain(self, timeout: float) -> None:
         """Take nothing more; wait for what is inside, for at most `timeout` seconds, and end the rest."""
         self._draining = True
+        self._idle.clear()
         self._note_idle()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout)
         gone = errors.NotReady(name=self.name, state=say("the service is going down"))
         for stream in (*self._queue, *(stream for _, stream in self._running.values())):
-            stream.fail(gone)
+            self._refuse(stream, gone)
         for stream in tuple(self._queue):
             self._queue.remove(stream)
 
@@ -145,7 +121,7 @@ class StreamDispatcher:
         self._draining = True
         if self._sweeping is not None:
             self._sweeping.cancel()
-        await asyncio.gather(*(worker.stop(grace) for worker in self.workers))
+        await self.pool.stop(grace)
 
     def _note_idle(self) -> None:
         if not self._running:
@@ -162,11 +138,14 @@ class StreamDispatcher:
             NotReady: no worker takes requests, and none is about to.
             Overloaded: what waits already would take longer than its first token may.
         """
-        self._check_ready()
-        cost = self._cost(request)
-        self._check_room()
+        try:
+            self._check_ready()
+            self._check_room()
+        except errors.RequestError as error:
+            self._metrics.model.rejected(error.code, options.request_id())
+            raise
         now = self._loop.time()
-        stream = GenerationStream(request, options.tenant, cost, now, self._on_cancel)
+        stream = GenerationStream(request, options, self._cost(request), now, self._on_cancel)
         if options.watch is not None:
             options.watch(stream.cancel)
         self._queue.append(stream)
@@ -175,16 +154,15 @@ class StreamDispatcher:
 
     def _cost(self, request: GenerationRequest) -> int:
         """Tokens of prompt and answer, before anything is tokenised."""
-        size = len(request.prompt) + sum(len(str(message.get("content") or "")) for message in request.messages)
-        prompt = len(request.prompt_ids) or int(size / BYTES_PER_TOKEN) + 1
+        prompt = request.estimate_prompt()
         context = self.info.context if self.info is not None else prompt
         return min(context, prompt + (request.max_tokens or context))
 
     def _check_ready(self) -> None:
         if self._draining:
             raise errors.NotReady(name=self.name, state=say("the service is going down"))
-        if all(worker.state in (WorkerState.FAILED, WorkerState.STOPPED) for worker in self.workers):
-            raise errors.NotReady(name=self.name, state=self.workers[0].state.value)
+        if all(worker.state in (WorkerState.FAILED, WorkerState.STOPPED) for worker in self.pool.workers):
+            raise errors.NotReady(name=self.name, state=self.pool.state)
 
     def _check_room(self) -> None:
         """Refuse what would wait longer than its first token may; and beyond a number that memory bears."""
@@ -192,7 +170,6 @@ class StreamDispatcher:
         too_many = len(self._queue) >= self._settings.max_queue
         too_long = wait > self._settings.first_token_timeout
         if too_many or too_long:
-            self._metrics.model.rejected("overloaded")
             raise errors.Overloaded(name=self.name, waiting=len(self._queue), retry_after=max(MIN_RETRY_S, wait))
 
     async def count(self, request: GenerationRequest) -> int:
@@ -213,19 +190,20 @@ class StreamDispatcher:
 
     async def _ask(self, question: Tokenize) -> Tokens:
         self._check_ready()
-        worker = next((worker for worker in self.workers if worker.state is WorkerState.READY), None)
+        worker = self.pool.ready
         if worker is None or worker.link is None:
-            raise errors.NotReady(name=self.name, state=self.workers[0].state.value)
+            raise errors.NotReady(name=self.name, state=self.pool.state)
         self._number += 1
+        number = self._number
         future: asyncio.Future[Tokens] = self._loop.create_future()
-        self._counting[self._number] = worker, future
-        worker.link.send(Tokenize(self._number, question.text, question.request), ())
+        self._counting[number] = worker, future
+        worker.link.send(Tokenize(number, question.text, question.request), ())
         try:
             return await asyncio.wait_for(future, self._settings.token_timeout)
         except asyncio.TimeoutError:
             raise errors.DeadlinePassed(deadline=self._settings.token_timeout) from None
         finally:
-            self._counting.pop(self._number, None)
+            self._counting.pop(number, None)
 
     # --- workers ----------------------------------------------------------------------------------------------------
 
@@ -252,7 +230,7 @@ class StreamDispatcher:
 
     def _free_worker(self) -> WorkerSupervisor | None:
         """The ready worker with the fewest requests, if it has a free slot."""
-        ready = [worker for worker in self.workers if worker.state is WorkerState.READY and worker.ready is not None]
+        ready = [worker for worker in self.pool.workers if worker.is_ready and worker.ready is not None]
         free = [w for w in ready if w.ready is not None and w.ready.generator and w.running < w.ready.generator.slots]
         return min(free, key=lambda worker: worker.running, default=None)
 
@@ -296,8 +274,14 @@ class StreamDispatcher:
             return
         running = self._running.get(message.id)
         if running is not None:
-            running[1].fail(error)
+            self._refuse(running[1], error)
         self._free(message.id)
+
+    def _refuse(self, stream: GenerationStream, error: AirworthyError) -> None:
+        """End a request with an error, which is counted once."""
+        if not stream.is_over:
+            self._metrics.model.rejected(error.code, stream.request_id())
+            stream.fail(error)
 
     def _learn(self, done: Finished) -> None:
         self._metrics.ended(done)
@@ -316,6 +300,7 @@ class StreamDispatcher:
     def _on_cancel(self, stream: GenerationStream) -> None:
         """No client wants the rest of an answer: take it out of the queue, or have its worker give it up."""
         if self._queue.remove(stream):
+            self._note_idle()
             return
         number = next((number for number, (_, each) in self._running.items() if each is stream), None)
         if number is None:
@@ -331,15 +316,11 @@ class StreamDispatcher:
             self._metrics.model.started(worker.ready.seconds)
         if worker.ready is not None and worker.ready.generator is not None:
             self.info = worker.ready.generator
-            if not self._loaded.done():
-                self._loaded.set_result(worker.ready)
         self._dispatch()
 
     def _on_end(self, worker: WorkerSupervisor, error: AirworthyError) -> None:
         """A worker ended: what it had is begun again where its reader has seen nothing, and fails elsewhere."""
         self._metrics.model.ended()
-        if not self._loaded.done() and worker.state is WorkerState.FAILED:
-            self._loaded.set_exception(error)
         for number, (owner, stream) in tuple(self._running.items()):
             if owner is worker:
                 del self._running[number]
@@ -355,7 +336,7 @@ class StreamDispatcher:
 
     def _recover(self, stream: GenerationStream, error: AirworthyError) -> None:
         if stream.has_output or stream.tries >= MAX_TRIES:
-            stream.fail(errors.WorkerLost(name=self.name, status=str(error.params.get("status", error.text))))
+            self._refuse(stream, errors.WorkerLost(name=self.name, status=str(error.params.get("status", error.text))))
         elif not stream.is_over:
             self._queue.put_back(stream)
 
@@ -371,12 +352,10 @@ class StreamDispatcher:
         for stream in (*self._queue, *(stream for _, stream in self._running.values())):
             limit = self._passed(stream, now)
             if limit:
-                stream.fail(errors.DeadlinePassed(deadline=limit))
+                self._refuse(stream, errors.DeadlinePassed(deadline=limit))
                 self._on_cancel(stream)
         for worker in {worker for worker, since in self._cancelled.values() if now - since > CANCEL_GRACE_S}:
-            worker.log("worker_replace", logging.WARNING, reason="ignores-cancel", seconds=CANCEL_GRACE_S)
-            if worker.link is not None:
-                worker.link.kill()
+            self.pool.replace(worker, "ignores-cancel", CANCEL_GRACE_S)
 
     def _passed(self, stream: GenerationStream, now: float) -> float:
         """The limit, in seconds, that a stream is over; 0 for none."""

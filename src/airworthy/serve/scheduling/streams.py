@@ -16,6 +16,7 @@ from airworthy.engines.generation import (
     TextDelta,
 )
 from airworthy.serve import errors
+from airworthy.serve.scheduling.request_options import RequestOptions
 
 MAX_UNREAD_CHARACTERS = 1 << 18
 """Characters of an answer that its reader has not taken; one more ends the answer."""
@@ -35,13 +36,15 @@ class GenerationStream:
     def __init__(
         self,
         request: GenerationRequest,
-        tenant: str,
+        options: RequestOptions,
         cost: int,
         now: float,
         on_cancel: Callable[[GenerationStream], None],
     ) -> None:
         self.request = request
-        self.tenant = tenant
+        self.tenant = options.tenant
+        self.request_id = options.request_id
+        """The client's own name for it, for the log."""
         self.cost = cost
         """Tokens of prompt and answer, as estimated before."""
         self.arrived = now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
@@ -78,9 +78,6 @@ class WorkerPool:
         worker.log("worker_replace", logging.WARNING, reason=reason, seconds=seconds)
         if worker.link is not None:
             worker.link.kill()
-
-    def __iter__(self) -> Iterator[WorkerSupervisor]:
-        return iter(self.workers)
 
     @property
     def ready(self) -> WorkerSupervisor | None:

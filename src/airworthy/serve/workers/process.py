@@ -113,7 +113,8 @@ class ProcessLink(asyncio.Protocol):
     def spawn(self, threads: int) -> socket.socket:
         """Start the process; the socket is our end."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with contextlib.ExitStack() as on_failure, theirs:
+            on_failure.callback(ours.close)
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
@@ -124,6 +125,7 @@ class ProcessLink(asyncio.Protocol):
                 # A group of its own: a Ctrl-C at the terminal reaches the gateway alone, which drains first.
                 start_new_session=True,
             )
+            on_failure.pop_all()
         ours.setblocking(False)
         return ours
 
@@ -131,19 +133,29 @@ class ProcessLink(asyncio.Protocol):
         """Start the process and load the model."""
         loop = asyncio.get_running_loop()
         self._load = load
-        ours = self.spawn(load.options.threads)
+        try:
+            ours = self.spawn(load.options.threads)
+        except OSError as error:
+            detail = say("no process could be started: {reason}", reason=error.strerror or type(error).__name__)
+            raise LoadFailed(engine=load.engine, path=load.model.entry, detail=detail) from None
         self._log_event("worker_start", logging.INFO, engine=load.engine)
         self._ready = loop.create_future()
         self._closed, self._ended = loop.create_future(), loop.create_future()
-        await loop.create_unix_connection(lambda: self, sock=ours)
+        # Watched from here on: a stop may come while it is being connected, and waits for its end.
         self._watch = loop.create_task(self._watch_process())
+        try:
+            await loop.create_unix_connection(lambda: self, sock=ours)
+        except BaseException:
+            self._kill(say("it was not loaded"))
+            self.connection_lost(None)
+            raise
         self._write(load)
         try:
-            return await asyncio.wait_for(asyncio.shield(self._ready), timeout)
-        except asyncio.TimeoutError:
-            await self._end_after_failure()
+            await asyncio.wait({self._ready}, timeout=timeout)
+            if self._ready.done():
+                return self._ready.result()
             detail = say("it was not loaded after {timeout:seconds}", timeout=timeout)
-            raise LoadFailed(engine=load.engine, path=load.model.entry, detail=detail) from None
+            raise LoadFailed(engine=load.engine, path=load.model.entry, detail=detail)
         except AirworthyError:
             await self._end_after_failure()
             raise
@@ -185,9 +197,8 @@ class ProcessLink(asyncio.Protocol):
         if self._ended is None:
             return
         self._write(Stop())
-        try:
-            await asyncio.wait_for(asyncio.shield(self._ended), timeout)
-        except asyncio.TimeoutError:
+        await asyncio.wait({self._ended}, timeout=timeout)
+        if not self._ended.done():
             self._kill(say("it did not end within {timeout:seconds}", timeout=timeout))
             await self._ended
 

@@ -75,7 +75,6 @@ class WorkerSupervisor:
         self.ready: Ready | None = None
         """What the worker said when it was last loaded; None before the first time."""
         self._ready_since = 0.0
-        self._stopping = False
         self.starts = 0
         """How often a worker was started."""
         self.next_start = 0.0
@@ -93,7 +92,6 @@ class WorkerSupervisor:
 
     async def stop(self, timeout: float) -> None:
         """Stop for good: the worker gets `timeout` seconds to end by itself."""
-        self._stopping = True
         began, was_stopped, self.state = time.monotonic(), self.state is WorkerState.STOPPED, WorkerState.STOPPED
         if self._task is not None:
             self._task.cancel()
@@ -119,6 +117,10 @@ class WorkerSupervisor:
     def is_ready(self) -> bool:
         """Whether it takes work."""
         return self.state is WorkerState.READY
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self.state is WorkerState.STOPPED
 
     def restarts_within(self, seconds: float, now: float) -> bool:
         """Whether a worker that was ready before is being started again, in so many seconds at the latest.
@@ -158,15 +160,16 @@ class WorkerSupervisor:
         try:
             self.ready = await self.link.start(self._load, self._load_timeout)
         except AirworthyError as error:
+            if self._is_stopped:
+                return
             self.failure = error
             if self.starts == 1:
                 self.state = WorkerState.FAILED
             self.log("worker_load_failed", logging.ERROR, reason=error.text, seconds=time.monotonic() - began)
             self._on_end(self, error)
             return
-        # A stop cancels this task, which is lost where the worker becomes ready in the same turn of the loop: before
-        # Python 3.12, `wait_for` returns the result then.
-        if self._stopping:
+        # A stop cancels this task; a link may lose that where it has its result in the same turn of the loop.
+        if self._is_stopped:
             return
         self.state = WorkerState.READY
         self._ready_since = time.monotonic()

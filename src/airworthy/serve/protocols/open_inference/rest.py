@@ -266,7 +266,10 @@ class OpenInference:
         """`POST /v2/models/{name}/infer`: one inference."""
         served = self._models.batches(request.model)
         served.require(request_id=request.request_id)
+        is_here = request.complete and request.header(b"content-encoding") is None
         body = await request.body(self._settings.max_body, self._settings.body_timeout)
+        if not is_here:  # others may have joined the queue while it came, or was unpacked
+            served.require(request_id=request.request_id)
         header = request.length(HEADER_LENGTH)
         if header == 0:
             wanted, given = _RAW, [raw_tensor(served.inputs, body)]

@@ -9,6 +9,7 @@ import msgspec
 
 from airworthy.core.messages import say
 from airworthy.engines.generation import (
+    BYTES_PER_TOKEN,
     AnyEvent,
     Finished,
     FinishReason,
@@ -21,8 +22,6 @@ from airworthy.engines.generation import (
 from airworthy.serve.workers.upstreams.event_stream import ServerEvent
 from airworthy.serve.workers.upstreams.failures import UpstreamError, of_error_event
 
-BYTES_PER_TOKEN = 3.5
-"""Bytes of text in a token, where nothing better is known."""
 MAX_CALLS = 128
 """Calls of one answer."""
 MAX_TOKENS_PER_PIECE = 4096
@@ -75,7 +74,7 @@ class AnswerReader:
             return []
         try:
             piece = msgspec.json.decode(event.data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamError(say("a piece of its answer is no JSON")) from None
         if isinstance(piece, dict) and piece.get("error"):
             raise of_error_event(piece["error"])
@@ -169,7 +168,7 @@ class AnswerReader:
     def estimate(self) -> UpstreamUsage:
         """The tokens by the length of the texts."""
         tokens = max(self.pieces, int(self._size / BYTES_PER_TOKEN))  # a piece stands for one token at least
-        return UpstreamUsage(estimate_prompt(self._request), tokens, 0, "estimated")
+        return UpstreamUsage(self._request.estimate_prompt(), tokens, 0, "estimated")
 
     def usage(self) -> UpstreamUsage | None:
         """The tokens as the upstream reports them; None where it reports none, or impossible ones."""
@@ -198,11 +197,3 @@ def _text(event: AnyEvent) -> str:
     if isinstance(event, (TextDelta, ReasoningDelta)):
         return event.text
     return event.arguments + event.name if isinstance(event, ToolCallDelta) else ""
-
-
-def estimate_prompt(request: GenerationRequest) -> int:
-    """Tokens of a prompt by its length."""
-    if request.prompt_ids:
-        return len(request.prompt_ids)
-    size = len(request.prompt.encode()) + sum(len(str(m.get("content") or "").encode()) for m in request.messages)
-    return int(size / BYTES_PER_TOKEN) + 1

@@ -94,7 +94,7 @@ def describe(body: bytes) -> tuple[str, dict[str, Any]]:
     """What an error's body says, with keys taken out; and the tokens, where it is that a prompt is too long."""
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _plain(body.decode(errors="replace")), {}
     error = document.get("error", document) if isinstance(document, dict) else document
     if not isinstance(error, dict):

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from airworthy.serve.workers.upstreams.time_limits import within
+
 READ_SIZE = 64 * 1024
 """Bytes that are read at a time."""
 MAX_HEADER_BYTES = 64 * 1024
@@ -193,7 +195,7 @@ async def send(
     name = target.host if target.secure else None
     try:
         connecting = asyncio.open_connection(target.host, target.port, ssl=context, server_hostname=name)
-        reader, writer = await asyncio.wait_for(connecting, timeout)
+        reader, writer = await within(connecting, timeout, lambda streams: streams[1].transport.abort())
     except asyncio.TimeoutError:
         raise ConnectFailed(f"no connection within {timeout:g} s") from None
     except ssl.SSLError as error:

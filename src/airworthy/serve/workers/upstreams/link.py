@@ -22,6 +22,7 @@ from airworthy.serve.workers.upstreams.breaker import BreakerState
 from airworthy.serve.workers.upstreams.failures import UNAVAILABLE, UpstreamError
 from airworthy.serve.workers.upstreams.requests import cache_salt, refusal
 from airworthy.serve.workers.upstreams.selection import RetryBudget, WeightedChoice
+from airworthy.serve.workers.upstreams.time_limits import within
 from airworthy.serve.workers.upstreams.upstream import Upstream, UpstreamKeyUnreadable, finished
 from airworthy.serve.workers.wire import Chunk, Generate, Load, Ready, RunFailure, Tokenize, Tokens
 
@@ -79,6 +80,7 @@ class UpstreamLink:
         self._choice, self._budget = WeightedChoice(), RetryBudget()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._readers: dict[int, AnswerReader] = {}
+        self._unwanted: set[int] = set()
         self._freed = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._model = ""
@@ -214,13 +216,18 @@ class UpstreamLink:
         """Close the connection of a request that no client waits for."""
         task = self._tasks.get(number)
         if task is not None:
+            self._unwanted.add(number)
             task.cancel()
 
     def _on_done(self, number: int, task: asyncio.Task[None]) -> None:
         del self._tasks[number]
-        reader = self._readers.pop(number, None)
+        reader, is_unwanted = self._readers.pop(number, None), number in self._unwanted
+        self._unwanted.discard(number)
         if task.cancelled():
-            if reader is not None:
+            if not is_unwanted:  # its client is there, and takes what came for a part
+                params = {"detail": say("the connection was closed"), "retry_after": 1.0}
+                self._on_reply(RunFailure(number, UNAVAILABLE, params), _NO_DATA)
+            elif reader is not None:
                 # What was read and delivered is what the tenant pays.
                 usage = reader.estimate()
                 done = Finished("cancelled", usage.prompt if reader.pieces else 0, usage.completion)
@@ -272,7 +279,7 @@ class UpstreamLink:
                 return chosen
             self._freed.clear()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._freed.wait(), until - now)
+                await within(self._freed.wait(), until - now)
 
     async def _try(self, run: Generate, upstream: Upstream) -> None:
         loop, breaker, reader = asyncio.get_running_loop(), upstream.breaker, self._readers[run.id]
@@ -295,7 +302,7 @@ class UpstreamLink:
             else:
                 breaker.succeed()
             raise
-        except asyncio.CancelledError:
+        except BaseException:
             breaker.abandon()
             raise
         else:

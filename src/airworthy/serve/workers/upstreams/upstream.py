@@ -28,6 +28,7 @@ from airworthy.serve.workers.upstreams.http_client import (
     send,
 )
 from airworthy.serve.workers.upstreams.requests import body_of
+from airworthy.serve.workers.upstreams.time_limits import within
 
 DEFAULT_CONTEXT = 8192
 """Tokens of a context where no source gives them."""
@@ -44,11 +45,15 @@ class UpstreamKeyUnreadable(Exception):
     """The key of an upstream can't be read."""
 
 
-def read_key(where: str) -> str:
+def read_key(where: str, upstream: str) -> str:
     """A key from a file, or from `env:NAME`; empty where none is set.
 
+    Args:
+        where: the setting, which may be the key itself by mistake.
+        upstream: what the upstream is called in messages.
+
     Raises:
-        KeyUnreadable: there is none; the text never holds a key.
+        UpstreamKeyUnreadable: there is none; the text never holds a key.
     """
     if not where:
         return ""
@@ -60,11 +65,13 @@ def read_key(where: str) -> str:
             key = Path(where).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             key = ""
-        problem = say("the key file {path} can't be read, or is empty", path=where)
+        problem = say("the file that `key` of {upstream} names can't be read, or is empty", upstream=upstream)
     if not key:
         raise UpstreamKeyUnreadable(problem)
     if not key.isascii() or not key.isprintable():
-        raise UpstreamKeyUnreadable(say("the key of {where} holds characters that no header takes", where=where))
+        raise UpstreamKeyUnreadable(
+            say("the key of {upstream} holds characters that no header takes", upstream=upstream)
+        )
     return key
 
 
@@ -75,7 +82,7 @@ class Upstream:
         """Read its key.
 
         Raises:
-            KeyUnreadable: the key can't be read.
+            UpstreamKeyUnreadable: the key can't be read.
         """
         self.settings = settings
         self.priority, self.weight = settings.priority, settings.weight
@@ -91,7 +98,7 @@ class Upstream:
         self.problem = say("it was not asked yet")
         """Why the model is not there, in words."""
         self._target = Target.of(settings.url)
-        key = read_key(settings.key)
+        key = read_key(settings.key, settings.url)
         self._headers = {"User-Agent": "airworthy", **({"Authorization": f"Bearer {key}"} if key else {})}
 
     @property
@@ -195,7 +202,7 @@ class Upstream:
 
     async def _json(self, method: str, path: str, body: Any, timeout: float) -> Any:
         try:
-            return await asyncio.wait_for(self._exchange(method, path, body), timeout)
+            return await within(self._exchange(method, path, body), timeout)
         except asyncio.TimeoutError:
             raise UpstreamError(say("no answer within {timeout:seconds}", timeout=timeout), retry=True) from None
 
@@ -212,7 +219,7 @@ class Upstream:
             raise of_status(response.status, data, _retry_after(response))
         try:
             return msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UpstreamError(say("its answer to {path} is no JSON", path=path)) from None
 
     async def _send(self, method: str, path: str, body: Any) -> HttpResponse:
@@ -298,7 +305,7 @@ class Upstream:
 
     async def _in_time(self, reading: Any, limit: float, *, is_first: bool) -> Any:
         try:
-            return await asyncio.wait_for(reading, max(0.0, limit - asyncio.get_running_loop().time()))
+            return await within(reading, max(0.0, limit - asyncio.get_running_loop().time()))
         except asyncio.TimeoutError:
             seconds = self.settings.first_chunk_timeout if is_first else self.settings.chunk_timeout
             detail = (
