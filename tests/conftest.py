@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ settings.register_profile(
     "airworthy", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("airworthy")
+
+# A run in the background of a shell inherits Ctrl-C as ignored, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     lines = [
         value
         for report in reports
-        if getattr(report, "when", None) == "call"
+        if getattr(report, "when", None) == "teardown"  # whose fixtures have added theirs
         for name, value in report.user_properties
         if name == "fault"
     ]

@@ -499,13 +499,6 @@ def _trees(build: Builder) -> Any:
     )
 
 
-def _ml(operator: str, **attributes: Any) -> Callable[[Builder], Any]:
-    def make(build: Builder) -> None:
-        build.add(operator, "x", domain="ai.onnx.ml", **attributes)
-
-    return make
-
-
 def _classifier(build: Builder) -> list[str]:
     return build.add(
         "LinearClassifier",
@@ -541,13 +534,6 @@ def _unknown_sizes(build: Builder) -> None:
     size = build.add("Cast", build.add("Floor", build.add("Sqrt", build.array(np.array([37.0], np.float32)))), to=INT64)
     target = build.add("Concat", build.numbers(-1), size, axis=0)
     build.add("Tanh", build.add("Reshape", "x", target))
-
-
-def _custom(operator: str, **attributes: Any) -> Callable[[Builder], Any]:
-    def make(build: Builder) -> None:
-        build.add(operator, "x", domain="com.microsoft", **attributes)
-
-    return make
 
 
 def _sequence_mean(build: Builder) -> None:
@@ -670,7 +656,13 @@ FAMILY: tuple[RowGraph, ...] = (
     RowGraph("sequence", UNDECIDED, _sequence, independent=True),
     RowGraph("reshape-to-unknown", UNDECIDED, _unknown_sizes, independent=True),
     RowGraph("max-unpool", UNDECIDED, _max_unpool, shape=(2, 6), independent=True),
-    RowGraph("unknown-operator", UNDECIDED, _custom("MurmurHash3"), gives=((UINT32, 2),), independent=True),
+    RowGraph(
+        "unknown-operator",
+        UNDECIDED,
+        _one("MurmurHash3", domain="com.microsoft"),
+        gives=((UINT32, 2),),
+        independent=True,
+    ),
     # Each row by itself.
     RowGraph("mlp", INDEPENDENT, _mlp),
     RowGraph("cnn", INDEPENDENT, _cnn, shape=(2, 6, 6)),
@@ -698,8 +690,8 @@ FAMILY: tuple[RowGraph, ...] = (
     RowGraph("unused-sum-over-rows", INDEPENDENT, _scan_unused),
     RowGraph("one-hot", INDEPENDENT, _one_hot, shape=(4,), element=INT64, high=7),
     RowGraph("tree-ensemble", INDEPENDENT, _trees),
-    RowGraph("normalizer", INDEPENDENT, _ml("Normalizer", norm="L2")),
-    RowGraph("scaler", INDEPENDENT, _ml("Scaler", offset=[0.5] * WIDTH, scale=[2.0] * WIDTH)),
+    RowGraph("normalizer", INDEPENDENT, _one("Normalizer", domain="ai.onnx.ml", norm="L2")),
+    RowGraph("scaler", INDEPENDENT, _one("Scaler", domain="ai.onnx.ml", offset=[0.5] * WIDTH, scale=[2.0] * WIDTH)),
     RowGraph("linear-classifier", INDEPENDENT, _classifier, gives=((INT64, 1), (FLOAT, 2))),
 )
 """All of them; `random-numbers` is apart, since no answer of it can be compared."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from airworthy.artifacts.formats.registry import STORED
 from airworthy.artifacts.identify import inspect
 from airworthy.cli.main import main
 from airworthy.core.keys import MODEL_DEFECTS
+from permissions import as_nobody, open_to_all
 
 HUGE = 20 << 30
 """Bytes of a sparse file."""
@@ -136,31 +136,17 @@ def test_ten_thousand_files_without_a_model_are_told_soon(tmp_path: Path, capsys
     assert len(capsys.readouterr().err) < 2000
 
 
-@contextlib.contextmanager
-def _as_nobody() -> Iterator[None]:
-    """Root may read everything, so for root the block runs as nobody."""
-    root = not os.geteuid()
-    if root:
-        os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
 @pytest.mark.parametrize("unreadable", ["model.onnx", "config.json", "tokenizer.json"])
 def test_an_unreadable_member_is_one_clear_error_or_a_finding(
     unreadable: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models.text_folder(tmp_path)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     assert main(["inspect", str(tmp_path), "--hash"]) == 0  # imports what it needs while that may be read
     capsys.readouterr()
     (tmp_path / unreadable).chmod(0)
-    with _as_nobody():
+    with as_nobody():
         status = main(["inspect", str(tmp_path), "--hash"])
     told = capsys.readouterr()
     assert status in (1, 2)

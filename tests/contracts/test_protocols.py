@@ -86,6 +86,7 @@ def _path(endpoint: RouteEndpoint) -> str:
 
 ROWS = _rows()
 IDS = [f"{endpoint.method} {endpoint.template}" for _, endpoint in ROWS]
+READS = [row for row in ROWS if row[1].method == "GET"]
 BODIES = [(protocol, endpoint) for protocol, endpoint in ROWS if endpoint.operation.takes is not None]
 BODY_IDS = [endpoint.template for _, endpoint in BODIES]
 NOT_ADMIN = [row for row in BODIES if row[1].operation.role is not Role.ADMIN]
@@ -181,12 +182,10 @@ def test_a_bad_body_is_refused_in_its_shape(
     _check_shape(protocol, answer)
 
 
-@pytest.mark.parametrize(("protocol", "endpoint"), ROWS, ids=IDS)
+@pytest.mark.parametrize(("protocol", "endpoint"), READS, ids=[endpoint.template for _, endpoint in READS])
 def test_reading_answers_and_names_the_request(
     service: Running, protocol: ServedProtocol, endpoint: RouteEndpoint
 ) -> None:
-    if endpoint.method != "GET":
-        return
     url = service.url + _path(endpoint)
     answer, head = (httpx.request(method, url, headers={"x-request-id": "r-4"}) for method in ("GET", "HEAD"))
     assert (answer.status_code, head.status_code) == (200, 200)

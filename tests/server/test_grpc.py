@@ -9,7 +9,6 @@ import queue
 import re
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from tritonclient.utils import InferenceServerException
 
 from airworthy.serve.protocols.open_inference.proto import messages, methods
 from models import LINEAR_BIAS, LINEAR_WEIGHT
-from server.running import Running, infer_body, running, standing_still
+from server.running import Running, infer_body, running, standing_still, until
 
 KEY = "a-key-of-more-than-sixteen-characters"
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
@@ -352,7 +351,8 @@ def test_health_checks(channel: grpc.Channel) -> None:
 def held(files: Path, **more: str) -> Iterator[tuple[Running, str, Any]]:
     """A service whose worker stands still for the length of the block, so that requests wait."""
     with (
-        grpc_running(files / "linear.onnx", **more) as (service, where),
+        # A trial run that stands still would hold the lane of the first request.
+        grpc_running(files / "linear.onnx", AIRWORTHY_SERVE_SEARCH="false", **more) as (service, where),
         grpc.insecure_channel(where) as channel,
         standing_still(service),
     ):
@@ -365,13 +365,6 @@ def request_of(rows: np.ndarray = ROWS) -> Any:
     return made
 
 
-def wait_for(condition: Any, seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def inside(service: Running) -> int:
     model = service.health()["models"]["linear"]
     return int(model["waiting"]) + int(model["running"])
@@ -380,26 +373,26 @@ def inside(service: Running) -> int:
 def test_who_leaves_makes_room(files: Path) -> None:
     with held(files) as (service, _, stub):
         calls = [stub.ModelInfer.future(request_of())]
-        wait_for(lambda: service.health()["models"]["linear"]["running"] == 1)
+        until(lambda: service.health()["models"]["linear"]["running"] == 1)
         calls += [stub.ModelInfer.future(request_of()) for _ in range(5)]
-        wait_for(lambda: inside(service) == 6)
+        until(lambda: inside(service) == 6)
         for call in calls[3:]:
             call.cancel()
         late = stub.ModelInfer.future(request_of(), timeout=0.3)
         with pytest.raises(grpc.RpcError) as caught:
             late.result()
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        wait_for(lambda: service.health()["models"]["linear"]["waiting"] == 2)
+        until(lambda: service.health()["models"]["linear"]["waiting"] == 2)
         os.kill(service.worker("linear"), signal.SIGCONT)
         for call in calls[:3]:
             assert np.allclose(np.frombuffer(call.result(10).raw_output_contents[0], np.float32), linear(ROWS).ravel())
-        wait_for(lambda: inside(service) == 0)
+        until(lambda: inside(service) == 0)
 
 
 def test_a_full_queue_is_told_with_a_pause(files: Path) -> None:
     with held(files, AIRWORTHY_SERVE_MAX_QUEUE="2") as (service, _, stub):
         calls = [stub.ModelInfer.future(request_of()) for _ in range(8)]
-        wait_for(lambda: sum(call.done() for call in calls) >= 4)
+        until(lambda: sum(call.done() for call in calls) >= 4)
         refused = [call for call in calls if call.done()]
         for call in refused:
             assert call.code() is grpc.StatusCode.UNAVAILABLE
@@ -421,7 +414,7 @@ def test_a_deadline_of_the_service_is_told(files: Path) -> None:
 def test_a_drain_answers_who_is_inside(files: Path) -> None:
     with held(files) as (service, where, stub):
         calls = [stub.ModelInfer.future(request_of()) for _ in range(4)]
-        wait_for(lambda: inside(service) == 4)
+        until(lambda: inside(service) == 4)
         with grpc.insecure_channel(where) as channel:
             watching = iter(
                 channel.unary_stream(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -18,7 +21,7 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from server.running import PATIENCE, Running, infer_body, running, standing_still
+from server.running import PATIENCE, Running, infer_body, running, standing_still, until
 
 INFER = "/v2/models/linear/infer"
 
@@ -30,14 +33,12 @@ def given(kind: Any) -> list[Any]:
 
 
 def wait_until(service: Running, waiting: int) -> None:
-    end = time.monotonic() + 5
-    while service.health()["models"]["linear"]["waiting"] != waiting:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: service.health()["models"]["linear"]["waiting"] == waiting)
 
 
 def test_what_has_no_hurry_leaves_room_in_the_queue(files: Path) -> None:
-    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_MAX_QUEUE": "4"}) as service:
+    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "4", "AIRWORTHY_SERVE_SEARCH": "false"}  # a stopped trial would hold the lane
+    with running("serve", files / "linear.onnx", env=env) as service:
         url = service.url.removeprefix("http://")
 
         def ask(priority: int) -> Any:
@@ -46,9 +47,7 @@ def test_what_has_no_hurry_leaves_room_in_the_queue(files: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool, standing_still(service):
             inside = [pool.submit(ask, 0)]
-            end = time.monotonic() + 5
-            while not service.health()["models"]["linear"]["running"] and time.monotonic() < end:
-                time.sleep(0.02)
+            until(lambda: service.health()["models"]["linear"]["running"])
             inside += [pool.submit(ask, 3) for _ in range(2)]
             wait_until(service, 2)
             with pytest.raises(InferenceServerException, match="already wait") as caught:
@@ -60,6 +59,29 @@ def test_what_has_no_hurry_leaves_room_in_the_queue(files: Path) -> None:
             answers = [each.result(10) for each in inside]
         assert len({tuple(answer.as_numpy("y").ravel()) for answer in answers}) == 1
         assert service.stop() == 0
+
+
+def test_bodies_that_come_behind_their_heads_join_no_queue_that_is_full(files: Path) -> None:
+    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "4", "AIRWORTHY_SERVE_SEARCH": "false"}
+    body = infer_body("x", "FP32", [[1, 2]])
+    head = f"POST /v2/models/linear/infer HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with running("serve", files / "linear.onnx", env=env) as service, contextlib.ExitStack() as closing:
+        with standing_still(service):
+            where = urlsplit(service.url)
+            clients = [
+                closing.enter_context(socket.create_connection((where.hostname, where.port), 20)) for _ in range(16)
+            ]
+            for client in clients:
+                client.sendall(head + body[:1])
+            # The gateway has read the heads before it answers this one.
+            assert httpx.get(f"{service.url}/health/live").status_code == 200
+            for client in clients:
+                client.sendall(body[1:])
+            refused = [client for client in clients if select.select([client], [], [], 0.5)[0]]
+            assert refused, "more than the queue's places and the worker's came"
+            assert {client.recv(12) for client in refused} == {b"HTTP/1.1 503"}
+            assert service.health()["models"]["linear"]["waiting"] <= 4
+        assert {client.recv(12) for client in clients if client not in refused} == {b"HTTP/1.1 200"}
 
 
 @pytest.mark.parametrize("binary", [False, True])

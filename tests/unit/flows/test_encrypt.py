@@ -22,13 +22,12 @@ from airworthy.artifacts.encryption import bech32, errors
 from airworthy.artifacts.encryption.age_header import CHUNK, TAG
 from airworthy.artifacts.encryption.describe import CannotEncrypt
 from airworthy.artifacts.encryption.models import AgeModel, described, read_header
-from airworthy.artifacts.encryption.registry import KEY_SERVICES
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import ExtraMissing, InputNotFound, UnknownName
 from airworthy.flows.answers.encryption import NewKey
 from airworthy.flows.encrypt import InTheWay, NoStreams, decrypt, encrypt, keygen
 from airworthy.flows.files import OutputExists, OutputFailed
-from key_vault import Vault
+from encrypted_folders import content, three_files, to_damage
 
 needs_age = pytest.mark.skipif(shutil.which("age") is None, reason="the program `age` is not installed")
 SEALED = CHUNK + TAG
@@ -47,11 +46,7 @@ class Sample(NamedTuple):
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     root = tmp_path_factory.mktemp("encrypted")
-    folder = root / "model"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "a.bin").write_bytes(bytes(range(256)) * 600)
-    (folder / "b.bin").write_bytes(bytes(reversed(range(256))) * 600)
-    (folder / "sub" / "empty").write_bytes(b"")
+    folder = three_files(root)
     key = keygen(root / "model.key")
     written = encrypt(folder, [str(key.public)])
     assert written.path.name == "model.tar.age"
@@ -62,13 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 @pytest.fixture
 def sample(made: Sample, tmp_path: Path) -> Sample:
     """The same, to be damaged."""
-    path = tmp_path / "model.tar.age"
-    shutil.copyfile(made.path, path)
-    return made._replace(path=path)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return made._replace(path=to_damage(made.path, tmp_path))
 
 
 def age(*arguments: object, data: bytes | None = None) -> bytes:
@@ -214,16 +203,24 @@ def test_a_key_that_a_passphrase_protects(tmp_path: Path, monkeypatch: pytest.Mo
         encrypt(tmp_path / "w", [str(key.private)], output=tmp_path / "out")
 
 
-def test_keys_of_before_and_ssh_keys_work(tmp_path: Path) -> None:
+def test_a_key_of_before_works(tmp_path: Path) -> None:
     """A PEM key is the same 32 bytes in another dress, so that nobody needs a new one."""
-    (tmp_path / "w").write_bytes(b"weights")
     old = awenc_writer.keygen(tmp_path / "old.pem")
+    there_and_back(tmp_path, old.public, old.private)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="the program `ssh-keygen` is not installed")
+def test_an_ssh_key_works(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "ssh"], check=True, timeout=30)
-    keys = {str(old.public): str(old.private), str(tmp_path / "ssh.pub"): str(tmp_path / "ssh")}
-    for number, (public, private) in enumerate(keys.items()):
-        path = encrypt(tmp_path / "w", [public], output=tmp_path / f"{number}.tar.age").path
-        decrypt(path, private, output=tmp_path / f"{number}")
-        assert (tmp_path / f"{number}").read_bytes() == b"weights"
+    there_and_back(tmp_path, tmp_path / "ssh.pub", tmp_path / "ssh")
+
+
+def there_and_back(folder: Path, public: Path, private: Path) -> None:
+    """Encrypt for a key and decrypt with it."""
+    (folder / "w").write_bytes(b"weights")
+    path = encrypt(folder / "w", [str(public)], output=folder / "w.tar.age").path
+    decrypt(path, str(private), output=folder / "again")
+    assert (folder / "again").read_bytes() == b"weights"
 
 
 def test_a_key_from_the_environment(made: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,12 +272,6 @@ def test_keys_of_another_kind_and_public_ones_do_not_decrypt(made: Sample, tmp_p
         decrypt(made.path, str(key_pair(tmp_path).private), output=tmp_path / "out")
     with pytest.raises(errors.KeyUnreadable, match="public"):
         decrypt(made.path, str(made.key.public), output=tmp_path / "out")
-
-
-@pytest.fixture
-def vault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KEY_SERVICES._targets, "vault", "")
-    monkeypatch.setitem(KEY_SERVICES._loaded, "vault", Vault())
 
 
 @pytest.mark.usefixtures("vault")

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import struct
 import sys
 from collections.abc import Callable
@@ -24,13 +23,12 @@ from airworthy.artifacts.encryption import errors
 from airworthy.artifacts.encryption.awenc import header, manifest, primitives
 from airworthy.artifacts.encryption.awenc.unseal import Container
 from airworthy.artifacts.encryption.models import described
-from airworthy.artifacts.encryption.registry import KEY_SERVICES
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import AirworthyError, ExtraMissing
 from airworthy.flows.encrypt import decrypt
 from awenc_writer import Key, encrypt, keygen, seal
 from awenc_writer import recipient as wrapped_for
-from key_vault import Vault
+from encrypted_folders import content, three_files, to_damage
 
 CHUNK = 64 * 1024
 VECTORS = Path(__file__).parents[1] / "artifacts" / "encryption-vectors.json"
@@ -51,11 +49,7 @@ class Sample(NamedTuple):
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     root = tmp_path_factory.mktemp("encrypted")
-    folder = root / "model"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "a.bin").write_bytes(bytes(range(256)) * 600)
-    (folder / "b.bin").write_bytes(bytes(reversed(range(256))) * 600)
-    (folder / "sub" / "empty").write_bytes(b"")
+    folder = three_files(root)
     key = keygen(root / "key.pem")
     path = encrypt(folder, [str(key.public)], chunk=CHUNK)
     head = header.read(path.read_bytes(), path)
@@ -65,13 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 @pytest.fixture
 def sample(made: Sample, tmp_path: Path) -> Sample:
     """The same, to be damaged."""
-    path = tmp_path / "model.awenc"
-    shutil.copyfile(made.path, path)
-    return made._replace(path=path)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return made._replace(path=to_damage(made.path, tmp_path))
 
 
 def read(path: Path, key: str, name: str) -> bytes:
@@ -174,12 +162,6 @@ def test_keys_of_another_kind_and_public_ones_do_not_decrypt(made: Sample, tmp_p
         decrypt(made.path, str(key_pair(tmp_path).private), output=tmp_path / "out")
     with pytest.raises(errors.KeyUnreadable, match="public"):
         decrypt(made.path, str(made.key.public), output=tmp_path / "out")
-
-
-@pytest.fixture
-def vault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KEY_SERVICES._targets, "vault", "")
-    monkeypatch.setitem(KEY_SERVICES._loaded, "vault", Vault())
 
 
 @pytest.mark.usefixtures("vault")

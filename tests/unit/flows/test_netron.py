@@ -64,6 +64,8 @@ def test_an_interrupt_ends_it_and_is_no_error(log: Path) -> None:
 
     thread = threading.Thread(target=interrupt)
     thread.start()
+    begun = time.monotonic()
     netron.view("m.onnx", browse=False, limit=30)
+    assert time.monotonic() - begun < 25, "the interrupt ended it, and not the limit"
     thread.join()
     assert log.exists()
