@@ -112,7 +112,7 @@ class Rerank:
         texts = [each if isinstance(each, str) else each.text for each in wanted.documents]
         most = served.model.max_length if wanted.truncate else None
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
-        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
         rows = await wait_for_all(served.submit_tokens([TokenIds(*pair) for pair in pairs], options))
         scores = [_score(row[0]) for row in rows]
