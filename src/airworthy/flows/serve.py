@@ -23,8 +23,8 @@ from airworthy.flows.upstreams import find, is_url, key_given
 from airworthy.flows.upstreams import plans as upstream_plans
 from airworthy.serve.service import InferenceService, Plan
 
-PROBES = ("cpu", "distributions")
-"""What choosing engines and thread counts needs to know."""
+PROBES = ("cpu", "memory", "distributions")
+"""What choosing engines, thread counts and the context of a language model needs to know."""
 
 
 class NameTwice(AirworthyError):
@@ -62,6 +62,7 @@ def serve(
         NotAModel: there is no model in it.
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
+        DoesNotFit: a language model needs more memory than there is.
     """
     from airworthy.flows.service import run_after
 
@@ -99,6 +100,7 @@ def prepare(
         NotAModel: there is no model in it.
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
+        DoesNotFit: a language model needs more memory than there is.
     """
     from airworthy.flows.facts import gather
     from airworthy.knowledge import Knowledge
