@@ -111,7 +111,7 @@ def prepare(
     results: list[CheckResult] = []
     plans: dict[str, Plan] = {}
     for argument in arguments:
-        name, path = _split(argument)
+        name, path = split_argument(argument)
         if is_url(path):
             _add(plans, upstream_plans(find(path, name, settings, key_given())))
             continue
@@ -143,8 +143,8 @@ def _report(arguments: Sequence[str], results: Sequence[CheckResult]) -> Report[
     return Report(verb="serve", subject=subject, results=tuple(results), answer=ServingAnswer())
 
 
-def _split(argument: str) -> tuple[str | None, str]:
-    """`NAME=PATH` apart; a path that exists as it stands is a path, whatever is in it."""
+def split_argument(argument: str) -> tuple[str | None, str]:
+    """The name, if one is given, and the path of `PATH` or `NAME=PATH`; an argument that exists is a path as it stands."""
     name, separator, path = argument.partition("=")
     if not separator or not name or served_name(name) != name or Path(argument).exists():
         return None, argument
