@@ -24,9 +24,9 @@ one, the settings' [[serve.upstreams]] are served. The files are checked, the ho
 def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve: object) -> int:
     """Serve models."""
     from airworthy.flows.catalogue import catalogue_for
-    from airworthy.flows.serve import prepare
+    from airworthy.flows.serve import prepare, split_argument
 
-    first = (models[0].partition("=")[2] or models[0]) if models and "://" not in models[0] else "."
+    first = split_argument(models[0])[1] if models and "://" not in models[0] else "."
     settings, catalogue = settings_of(chosen, first, **serve), catalogue_for(first)
     if not models and not settings.serve.upstreams:
         raise click.UsageError(say("name a model, or set [[serve.upstreams]]"))
