@@ -7,6 +7,7 @@ import random
 from typing import Any, ClassVar
 
 from airworthy.core.errors import AirworthyError
+from airworthy.core.messages import say
 
 LEAST_SPREAD = 2.0
 """Seconds at least over which those who were refused at the same time are spread."""
@@ -229,6 +230,11 @@ class InferenceFailed(RequestError):
     code = "run-failed"
     message = "{detail}"
     http_status = 500
+
+
+def internal_error() -> InferenceFailed:
+    """What a client gets where the service itself broke."""
+    return InferenceFailed(detail=say("the service failed on this request; its log says more"))
 
 
 class NotANumber(RequestError):

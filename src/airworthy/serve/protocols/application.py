@@ -32,7 +32,6 @@ OTHER = "other"
 """The metrics' name for paths that don't exist; what clients make up must not become a label."""
 
 _log = logging.getLogger("airworthy.serve")
-_INTERNAL = "the service failed on this request; its log says more"
 
 
 class Application:
@@ -123,7 +122,7 @@ class Application:
             raise
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer in its protocol's shape
             _log.exception("a handler failed")
-            return Response(500, error_body(errors.InferenceFailed(detail=_INTERNAL)), (JSON,))
+            return Response(500, error_body(errors.internal_error()), (JSON,))
 
     async def _compressed(self, request: Request, body: bytes, headers: list[Header]) -> bytes:
         """The body as the client asks for it; the headers say what was done."""

@@ -86,7 +86,6 @@ _ROLES = {
 }
 """The least role that may call each method; a method that is missing here can't be registered."""
 _WISHES = ("priority", "timeout")
-_INTERNAL = "the service failed on this request; its log says more"
 _log = logging.getLogger("airworthy.serve")
 _m: dict[str, Any] = messages()
 
@@ -162,7 +161,7 @@ class GrpcServer:
                 await self._refuse(name, context, error)
             except Exception:  # noqa: BLE001 - whatever breaks, the client gets a status
                 _log.exception("a handler failed")
-                await self._refuse(name, context, errors.InferenceFailed(detail=_INTERNAL))
+                await self._refuse(name, context, errors.internal_error())
             self._metrics.calls.add(name, grpc.StatusCode.OK.name)
             return response
 
@@ -281,7 +280,7 @@ class GrpcServer:
             made.error_message = message_of(error)
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the stream goes on
             _log.exception("a handler failed")
-            made.error_message = _INTERNAL
+            made.error_message = message_of(errors.internal_error())
         if made.error_message:
             made.infer_response.id, made.infer_response.model_name = request.id, request.model_name
         if request.parameters["triton_enable_empty_final_response"].bool_param:

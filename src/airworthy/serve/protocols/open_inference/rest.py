@@ -321,7 +321,7 @@ def check_declared(name: str, datatype: str, shape: Sequence[int]) -> None:
     if datatype not in DATATYPES:
         problem = say("there is no datatype {datatype}; known: {known}", datatype=datatype, known=DATATYPES)
         raise BadTensor(name=name, problem=problem)
-    if len(shape) > MOST_AXES or any(size < 0 for size in shape):
+    if len(shape) > MOST_AXES or any(not 0 <= size < 1 << 63 for size in shape):
         raise BadTensor(name=name, problem=say("{shape} is no shape", shape=shape_text(shape[: MOST_AXES + 1])))
 
 

@@ -11,7 +11,7 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.protocols import priorities
@@ -99,8 +99,7 @@ class Rerank:
 
     async def rerank(self, request: Request) -> Response:
         """`POST /v1/rerank`: documents in the order of their relevance to a query."""
-        body = await request.body(self._settings.max_body, self._settings.body_timeout)
-        wanted: RerankRequest = decode(_decoder, body)
+        wanted: RerankRequest = await read_json(request, _decoder, self._settings)
         served = self._models.batches(wanted.model)
         if served.codec is None or served.score is None:
             path = "/v1/embeddings" if served.embedding is not None else f"/v2/models/{served.name}/infer"
