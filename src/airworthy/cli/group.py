@@ -22,6 +22,17 @@ class State:
     """Whether an internal error shows its traceback."""
 
 
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del parameter
+    ctx.ensure_object(State).debug |= value
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks of internal errors."
+)
+"""The option of `airworthy` and of every verb; here, because `airworthy --help` imports no option of a verb."""
+
+
 class Verbs(click.Group):
     """The verbs of `airworthy`, from the list in `verbs.py`."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from airworthy.cli.options import Chosen
-from airworthy.cli.output import show
+from airworthy.cli.output import show, tell
 from airworthy.core.errors import AirworthyError, Exit, ExtraMissing
 from airworthy.core.facts import Facts
 from airworthy.core.messages import say
@@ -76,7 +75,7 @@ def run(
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
-        _tell(
+        tell(
             say(
                 "warning: every client that reaches {host} may use the service; it asks for no key",
                 host=settings.serve.host,
@@ -111,7 +110,7 @@ def run(
         show(merged(checked, ended.failed) if is_document else ended.failed, chosen.format, options)
         return Exit.FINDINGS
     show_once(checked)
-    _tell(say("stopped"))
+    tell(say("stopped"))
     return Exit.OK
 
 
@@ -162,15 +161,10 @@ def _announce(service: InferenceService) -> None:
     if first is not None:
         rows += ["", say("try it:"), "  " + first.curl(service.url)]
     rows += ["", say("Ctrl-C stops it.")]
-    _tell(*map(printable, rows))
+    tell(*map(printable, rows))
 
 
 def _tensors(specs: Sequence[TensorSpec]) -> str:
     from airworthy.serve.tensors import shape_text
 
     return ", ".join(say("{s.name} {s.datatype}{shape}", s=spec, shape=shape_text(spec.shape)) for spec in specs)
-
-
-def _tell(*rows: str) -> None:
-    sys.stderr.write("".join(f"{row}\n" for row in rows))
-    sys.stderr.flush()

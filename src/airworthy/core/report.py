@@ -51,6 +51,9 @@ class Crashed(msgspec.Struct, frozen=True, tag="crashed", tag_field="outcome"):
     """The traceback."""
 
 
+CRASHED = "the check crashed: internal error of airworthy"
+"""What a report says of a crashed check."""
+
 CheckResult = Union[Passed, Failed, Skipped, Crashed]
 
 

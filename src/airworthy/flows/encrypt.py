@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
@@ -80,8 +82,9 @@ def keygen(path: str | Path, *, password: str = "", service: str = "", force: bo
 
 def encrypt(
     path: str | Path,
-    recipients: Sequence[str],
+    recipients: Sequence[str] = (),
     *,
+    new_key: str | Path | None = None,
     output: str | Path | None = None,
     force: bool = False,
     progress: Progress = SILENT,
@@ -91,6 +94,7 @@ def encrypt(
     Args:
         path: a file or a folder.
         recipients: keys of those who may decrypt: a public key, a file with such, or `env:NAME`.
+        new_key: a file for a key that is made now and may decrypt too; it is gone again where nothing was encrypted.
         output: the file to write; the model's name with `.tar.age` by default.
         force: whether a file that is there is replaced.
         progress: receives the stages.
@@ -102,6 +106,11 @@ def encrypt(
         KeyUnreadable: a key can't be read.
         ExtraMissing: the `crypt` extra is not installed.
     """
+    if new_key is not None:
+        with _made_key(new_key) as made:
+            to = (*recipients, made.recipient)
+            written = encrypt(path, to, output=output, force=force, progress=progress)
+            return msgspec.structs.replace(written, new_key=made)
     from airworthy.artifacts.encryption.format import SUFFIX
     from airworthy.artifacts.encryption.models import seal
 
@@ -121,6 +130,19 @@ def encrypt(
         with _written(place) as stream:
             plain = seal(model, stream, recipients)
     return EncryptedModel(place, plain, 1)
+
+
+@contextlib.contextmanager
+def _made_key(path: str | Path) -> Iterator[NewKey]:
+    """A new key, which is removed where the block fails: it decrypts nothing."""
+    made = keygen(path)
+    try:
+        yield made
+    except BaseException:
+        for each in (made.private, made.public):
+            with contextlib.suppress(OSError):
+                each.unlink()
+        raise
 
 
 def decrypt(

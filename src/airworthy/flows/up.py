@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from airworthy.causes.catalogue import Catalogue
+from airworthy.core.cores import usable_cores
 from airworthy.core.errors import Exit
 from airworthy.core.facts import Facts
-from airworthy.core.keys import CPU_AFFINITY, CPU_CORES, CPU_QUOTA
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
@@ -138,7 +138,8 @@ def plan(
 
     refuse_unopened(model)
     chosen = select(model, facts, engine or "")
-    threads = settings.serve.workers.threads or max(1, usable_cores(facts) // settings.serve.workers.count)
+    cores = int(usable_cores(facts) or 1)
+    threads = settings.serve.workers.threads or max(1, cores // settings.serve.workers.count)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
     if chosen.generates:
         return plan_generator(model, chosen.name, facts, settings, threads)
@@ -146,16 +147,6 @@ def plan(
     key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.batching.search else ""
     profile = profiles.load(state_directory(settings), key, Profile) if key else None
     return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key)
-
-
-def usable_cores(facts: Facts) -> int:
-    """Whole cores that this process can keep busy: the least of what there are, may be run on and are paid for.
-
-    The affinity mask does not show a cgroup's quota; threads beyond the quota stall each other.
-    """
-    quota = facts.get_value(CPU_QUOTA, None)
-    known = (facts.get_value(CPU_CORES, None), facts.get_value(CPU_AFFINITY, None), int(quota) if quota else None)
-    return max(1, min((count for count in known if count is not None), default=1))
 
 
 def served_name(name: str) -> str:

@@ -9,7 +9,7 @@ import airworthy
 from airworthy.core.errors import UnknownName
 from airworthy.core.finding import Finding, Severity
 from airworthy.core.messages import say
-from airworthy.core.report import AnyReport, Crashed, Skipped
+from airworthy.core.report import CRASHED, AnyReport, Crashed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.json import finding_data
 from airworthy.report.location import is_path, path_uri
@@ -99,7 +99,7 @@ def _invocation(report: AnyReport, numbers: dict[str, int]) -> dict[str, Any]:
     notifications = []
     for result in report.results:
         if isinstance(result, Crashed):
-            text, level = say("the check broke, a fault of airworthy: {trace}", trace=result.trace), "error"
+            text, level = f"{say(CRASHED)}: {result.trace}", "error"
         elif isinstance(result, Skipped):
             text, level = say("not checked: {reason}", reason=result.reason), "note"
         else:

@@ -139,7 +139,7 @@ def _crashed(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     crashed = [result for result in report.results if isinstance(result, Crashed)]
     if not crashed:
         return
-    yield line((say("Checks that broke"), "error"))
+    yield line((say("Checks that crashed"), "error"))
     yield line(
         say("This is an internal error of airworthy, not a fault of what it inspected; please report it."), indent=2
     )
@@ -175,5 +175,5 @@ def _summary(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     if counts[Skipped] and not options.verbose:
         pieces.append((say(" (-v names them)"), "dim"))
     if counts[Crashed]:
-        pieces += [", ", (say("{count} broke", count=counts[Crashed]), "error")]
+        pieces += [", ", (say("{count} crashed", count=counts[Crashed]), "error")]
     yield line(*pieces)
