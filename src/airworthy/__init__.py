@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airworthy.flows.causes import causes
     from airworthy.flows.chat import chat
     from airworthy.flows.check import check
+    from airworthy.flows.deps import deps
     from airworthy.flows.diagnose import diagnose
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
@@ -30,6 +31,7 @@ __all__ = [
     "chat",
     "check",
     "decrypt",
+    "deps",
     "diagnose",
     "encrypt",
     "explain",

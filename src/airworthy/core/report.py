@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, Union
+from collections.abc import Iterable
+from typing import Any, Generic, Literal, TypeVar, Union
 
 import msgspec
 
@@ -55,6 +56,7 @@ CRASHED = "the check crashed: internal error of airworthy"
 """What a report says of a crashed check."""
 
 CheckResult = Union[Passed, Failed, Skipped, Crashed]
+Verdict = Literal["works", "fails", "unknown"]
 
 
 class VerbAnswer(msgspec.Struct, frozen=True):
@@ -112,3 +114,13 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
 
 AnyReport = Report[Any]
 """A report with any answer, as renderers and exit statuses take it."""
+
+
+def verdict(results: Iterable[CheckResult]) -> Verdict:
+    """`fails` with an error among the findings, `unknown` where a check could not be made, else `works`."""
+    results = tuple(results)
+    found = [finding for result in results if isinstance(result, Failed) for finding in result.findings]
+    if any(finding.severity is Severity.ERROR for finding in found):
+        return "fails"
+    open_ = (isinstance(r, Crashed) or (isinstance(r, Skipped) and not r.chosen) for r in results)
+    return "unknown" if any(open_) else "works"

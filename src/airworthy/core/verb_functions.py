@@ -12,6 +12,7 @@ VERB_FUNCTIONS = {
     "chat": "airworthy.flows.chat:chat",
     "check": "airworthy.flows.check:check",
     "decrypt": "airworthy.flows.encrypt:decrypt",
+    "deps": "airworthy.flows.deps:deps",
     "diagnose": "airworthy.flows.diagnose:diagnose",
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "explain": "airworthy.flows.explain:explain",

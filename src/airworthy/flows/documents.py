@@ -18,6 +18,7 @@ from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.answers.causes import Draft, RecordedCauses
 from airworthy.flows.answers.chat import ChatAnswer
 from airworthy.flows.answers.check import CheckAnswer
+from airworthy.flows.answers.deps import DepsAnswer
 from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
@@ -46,6 +47,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "explain": (Explanation, CauseList),
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
+    "deps": (DepsAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

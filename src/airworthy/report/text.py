@@ -20,6 +20,7 @@ VIEWS: Registry[View] = Registry(
         "causes": "airworthy.report.views.causes:view",
         "check": "airworthy.report.views.check:view",
         "decrypt": "airworthy.report.views.model_files:decrypt",
+        "deps": "airworthy.report.views.deps:view",
         "diagnose": "airworthy.report.views.diagnose:view",
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
