@@ -16,6 +16,8 @@ import msgspec
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.finding import Severity
 from airworthy.core.messages import say
+from airworthy.core.release_settings import ReleaseSettings, problems_of
+from airworthy.core.section import Section
 from airworthy.core.upstreams import UpstreamSettings, problem_of
 
 if sys.version_info >= (3, 11):
@@ -35,12 +37,8 @@ DRIVER = re.compile(
     r"(?:(?P<maker>[A-Za-z]{2,20})\s+)?(?P<compare>[<>]=?|==?)?\s*(?P<version>\d{1,6}(?:\.\d{1,6}){0,5})(?:\.[x*])?"
 )
 """How `policy.drivers` names a version."""
-_LISTS = frozenset({"ignore", "cors_origins", "accelerators", "drivers"})
+_LISTS = frozenset({"ignore", "cors_origins", "accelerators", "drivers", "require", "licences"})
 """Settings that are lists; their variables hold them with commas between."""
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base of a table of settings."""
 
 
 class CheckSettings(Section, frozen=True):
@@ -224,6 +222,8 @@ class Settings(Section, frozen=True):
     """`[policy]`."""
     state: StateSettings = StateSettings()
     """`[state]`."""
+    release: ReleaseSettings = ReleaseSettings()
+    """`[release]`."""
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -342,6 +342,8 @@ def _check_ranges(settings: Settings, source: str) -> None:
     if problem:
         raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
     _check_demands(settings, source)
+    for problem, suggestion in problems_of(settings.release):
+        raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
 
 
 def _check_generation(generation: GenerationSettings, source: str) -> None:
