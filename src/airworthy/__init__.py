@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
     from airworthy.flows.up import up
@@ -38,6 +39,7 @@ __all__ = [
     "facts",
     "inspect",
     "keygen",
+    "release",
     "serve",
     "sign",
     "up",

@@ -18,6 +18,7 @@ VERBS = {
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),
     "decrypt": ("airworthy.cli.decrypt:command", "Get a model's files back from an encrypted one."),
     "keygen": ("airworthy.cli.keygen:command", "Make a key that models can be encrypted for."),
+    "release": ("airworthy.cli.release:command", "Keep versions of models, serve one, and take it back."),
     "serve": ("airworthy.cli.serve:command", "Serve models over HTTP, without checking the host."),
 }
 """All verbs in the order of `--help`. The line is also the first line of the verb's own help."""

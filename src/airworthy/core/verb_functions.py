@@ -19,6 +19,7 @@ VERB_FUNCTIONS = {
     "facts": "airworthy.flows.facts:gather",
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
+    "release": "airworthy.flows.releases.reading:release",
     "serve": "airworthy.flows.serve:serve",
     "sign": "airworthy.flows.sign:sign",
     "up": "airworthy.flows.up:up",

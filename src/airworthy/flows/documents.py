@@ -24,6 +24,15 @@ from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, N
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
+from airworthy.flows.answers.releases import (
+    ReleaseAdded,
+    ReleaseAliases,
+    ReleaseDifferences,
+    ReleaseList,
+    ReleasesCollected,
+    ReleaseShown,
+    RolloutEnded,
+)
 from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.answers.signing import Signed, Verified
 
@@ -53,6 +62,15 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "encrypt": (EncryptedModel,),
     "decrypt": (DecryptedModel,),
     "keygen": (NewKey,),
+    "release": (
+        ReleaseList,
+        ReleaseAdded,
+        ReleaseShown,
+        ReleaseDifferences,
+        ReleasesCollected,
+        ReleaseAliases,
+        RolloutEnded,
+    ),
     "serve": (ServingAnswer,),
 }
 """The types that a verb answers with."""

@@ -27,6 +27,7 @@ VIEWS: Registry[View] = Registry(
         "facts": "airworthy.report.views.facts:view",
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
+        "release": "airworthy.report.views.releases:view",
         "serve": "airworthy.report.views.load_failure:view",
         "sign": "airworthy.report.views.model_files:sign",
         "up": "airworthy.report.views.load_failure:view",

@@ -93,7 +93,7 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
             Path(temporary).unlink()
         raise
     if durable:
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def _open(path: Path) -> int:
@@ -111,7 +111,7 @@ def _open(path: Path) -> int:
     return descriptor
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Make a rename durable: until the directory is written, a loss of power may undo it."""
     if sys.platform == "win32":
         return

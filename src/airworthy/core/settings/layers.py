@@ -109,7 +109,7 @@ def _leaves(struct: type[Section], above: tuple[str, ...]) -> Iterator[tuple[tup
 
 def _from_text(field: msgspec.structs.FieldInfo) -> bool:
     """Whether a variable can set it: a plain value, or a list of texts; not a list of tables."""
-    return not isinstance(field.default, tuple) or field.type == tuple[str, ...]
+    return not isinstance(field.default, tuple) or not is_table(typing.get_args(field.type)[0])
 
 
 def _named_by(given: str, text: str) -> tuple[tuple[str, ...], Any]:

@@ -22,14 +22,14 @@ MOST_INPUTS = 2048
 """Texts in one request, OpenAI's own limit."""
 
 
-def embedding_model(models: Models, name: str) -> ServedModel:
-    """A model that makes vectors of texts.
+def embedding_model(models: Models, name: str, request: Request) -> ServedModel:
+    """A model that makes vectors of texts, in the version that a request gets.
 
     Raises:
         UnknownModel: no such model.
         NotThisTask: it does something else; the message says where.
     """
-    served = models.batches(name)
+    served = models.batches(name, "", request.sticky_key)
     if served.codec is None or served.embedding is None:
         path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
         raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)

@@ -77,7 +77,7 @@ class Embeddings:
         wanted = await read_json(request, _decoder, self._settings)
         priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         as_text = wanted.encoding_format == "base64"
-        served = embedding_model(self._models, wanted.model)
+        served = embedding_model(self._models, wanted.model, request)
         vectors, tokens = await embed(request, served, wanted.input, wanted.dimensions, priority, as_text=as_text)
         data = [Embedding("embedding", i, vector) for i, vector in enumerate(vectors)]
         return Response(200, _encode(EmbeddingResponse("list", data, served.name, EmbeddingUsage(tokens, tokens))))

@@ -100,7 +100,7 @@ class Rerank:
     async def rerank(self, request: Request) -> Response:
         """`POST /v1/rerank`: documents in the order of their relevance to a query."""
         wanted: RerankRequest = await read_json(request, _decoder, self._settings)
-        served = self._models.batches(wanted.model)
+        served = self._models.batches(wanted.model, "", request.sticky_key)
         if served.codec is None or served.score is None:
             path = "/v1/embeddings" if served.embedding is not None else f"/v2/models/{served.name}/infer"
             raise errors.NotThisTask(name=served.name, task=say("reranking"), path=path)
