@@ -62,6 +62,11 @@ Verdict = Literal["works", "fails", "unknown"]
 class VerbAnswer(msgspec.Struct, frozen=True):
     """A verb's own answer, beside what checks found. The base of all of them, and the answer of a verb without one."""
 
+    @property
+    def unexplained(self) -> bool:
+        """Whether it reports a failure whose cause is not known."""
+        return False
+
 
 A = TypeVar("A", bound=VerbAnswer)
 
@@ -103,7 +108,7 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
 
     def exit_status(self, fail_on: Severity = Severity.ERROR, strict: bool = False) -> Exit:
         """The exit status: findings before incompleteness, incompleteness before success."""
-        if self.blocks(fail_on):
+        if self.blocks(fail_on) or (strict and self.answer.unexplained):
             return Exit.FINDINGS
         if any(isinstance(result, Crashed) for result in self.results):
             return Exit.INCOMPLETE
