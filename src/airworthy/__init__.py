@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.gate import gate
     from airworthy.flows.inspect import inspect
     from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
@@ -37,6 +38,7 @@ __all__ = [
     "encrypt",
     "explain",
     "facts",
+    "gate",
     "inspect",
     "keygen",
     "release",

@@ -17,6 +17,7 @@ VERB_FUNCTIONS = {
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "explain": "airworthy.flows.explain:explain",
     "facts": "airworthy.flows.facts:gather",
+    "gate": "airworthy.flows.gate:gate",
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
     "release": "airworthy.flows.releases.reading:release",

@@ -23,6 +23,7 @@ from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
+from airworthy.flows.answers.gate import GateAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
 from airworthy.flows.answers.releases import (
     ReleaseAdded,
@@ -56,6 +57,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "explain": (Explanation, CauseList),
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
+    "gate": (GateAnswer,),
     "deps": (DepsAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),

@@ -25,6 +25,7 @@ VIEWS: Registry[View] = Registry(
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
+        "gate": "airworthy.report.views.gate:view",
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
         "release": "airworthy.report.views.releases:view",
