@@ -164,6 +164,11 @@ def test_the_models_list_says_what_it_can_do(service: Running) -> None:
         ({"stop": [""]}, "`stop`"),
         ({"stop": ["x"] * 100}, "`stop`"),
         ({"messages": []}, "`messages`"),
+        ({"max_completion_tokens": 0}, "`max_completion_tokens`"),
+        ({"logit_bias": {"²": 1}}, "`logit_bias`"),
+        ({"logit_bias": {"1" * 5000: 1}}, "`logit_bias`"),
+        ({"chat_template_kwargs": {"x": [1 << 70]}}, "a number of the request is too large"),
+        ({"messages": [{**HELLO[0], "tool_calls": [{"x": -(1 << 64)}]}]}, "a number of the request is too large"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"messages": [{"role": "user", "content": "x", "odd": 1}]}, "messages[0].odd"),
@@ -196,6 +201,25 @@ def test_what_can_not_be_done_is_refused_by_its_name(
     error = answer.json()["error"]
     assert part in error["message"]
     assert error["type"] == "invalid_request_error"
+
+
+def test_numbers_that_no_message_holds_cost_no_caller_an_answer(service: Running, client: openai.OpenAI) -> None:
+    workers = _state(service)["workers"]
+    beside = client.chat.completions.create(
+        model="tiny", messages=[{"role": "user", "content": "[[pace 0.05]] [[say a b c d e f g h i j]]"}], stream=True
+    )
+    text = next(beside).choices[0].delta.content or ""
+    for body in (
+        {"prompt": [1 << 70]},
+        {"prompt": [1, -(1 << 64)]},
+        {"prompt": "[[say x]]", "max_tokens": 1 << 70},
+    ):
+        answer = httpx.post(f"{service.url}/v1/completions", json={"model": "tiny", **body})
+        assert answer.status_code == (200 if "max_tokens" in body else 400), answer.text
+    text += "".join(chunk.choices[0].delta.content or "" for chunk in beside if chunk.choices)
+    assert text == "a b c d e f g h i j"
+    _until(lambda: _state(service)["running"] == 0)
+    assert _state(service)["workers"] == workers
 
 
 def test_a_prompt_that_does_not_fit_names_both_counts(client: openai.OpenAI) -> None:
@@ -365,7 +389,7 @@ def test_a_full_queue_is_a_503_with_a_time_to_come_back(folder: Path) -> None:
 
 
 def test_callers_limits_last_as_long_as_the_stream(folder: Path) -> None:
-    env = {**_settings(), "AIRWORTHY_SERVE_CALLER_REQUESTS": "1"}
+    env = {**_settings(), "AIRWORTHY_SERVE_CALLERS_REQUESTS": "1"}
     with running("serve", folder / "tiny.gguf", "--engine", "null-generator", env=env) as service:
         url = f"{service.url}/v1/chat/completions"
         body = {"model": "tiny", "messages": [{"role": "user", "content": "[[pace 0.05]]"}], "max_tokens": 20}

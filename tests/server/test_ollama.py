@@ -49,6 +49,14 @@ def test_a_conversation_with_its_own_client(client: ollama.Client) -> None:
     assert answer.total_duration >= (answer.eval_duration or 0) + (answer.prompt_eval_duration or 0) > 0
 
 
+def test_a_whole_answer_has_the_time_of_its_tokens(client: ollama.Client) -> None:
+    paced = [{"role": "user", "content": "[[pace 0.05]] [[say one two three four]]"}]
+    answer = client.chat(model="tiny", messages=paced)
+    assert answer.eval_duration is not None
+    assert answer.total_duration is not None
+    assert 0.1e9 < answer.eval_duration < answer.total_duration
+
+
 def test_a_stream_with_its_own_client(client: ollama.Client) -> None:
     *pieces, last = client.chat(model="tiny:latest", messages=_say("a b 🛫"), stream=True)
     assert "".join(piece.message.content or "" for piece in pieces) == "a b 🛫"

@@ -135,6 +135,8 @@ def test_log_probabilities(client: openai.OpenAI) -> None:
         ({"text": {"format": {"type": "json_object"}}}, "`text.format`"),
         ({"text": {"format": {"type": "odd"}}}, "`text.format`"),
         ({"reasoning": {"effort": "high"}}, "`reasoning.effort`"),
+        ({"input": [{"type": "reasoning", "content": 5}]}, "`input[0].content`"),
+        ({"input": [{"type": "reasoning", "summary": []}]}, "`input`"),
         ({"nonsense": 1}, "`nonsense`"),
         ({"input": []}, "`input`"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type"),

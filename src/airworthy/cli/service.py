@@ -42,9 +42,9 @@ def service_options(function: F) -> F:
     return result
 
 
-def settings_of(chosen: Chosen, beside: str, **serve: Any) -> Settings:
+def settings_of(chosen: Chosen, beside: str, *, workers: Any = None, threads: Any = None, **serve: Any) -> Settings:
     """The settings with those of the command line on top."""
-    chosen.flags["serve"] = serve
+    chosen.flags["serve"] = {**serve, "workers": {"count": workers, "threads": threads}}
     return chosen.settings(beside)
 
 

@@ -165,6 +165,8 @@ class LlamaCppRunner:
         body: dict[str, Any] = {"messages": list(request.messages)}
         if request.tools:
             body["tools"] = list(request.tools)
+        if request.template_arguments:
+            body["chat_template_kwargs"] = request.template_arguments
         return len(self._tokens(self._ask("POST", "/apply-template", body)["prompt"], special=True))
 
     def tokenize(self, text: str) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ DISTRIBUTIONS = (
 """The distributions that hold the library, one for each kind of accelerator."""
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CONVERSIONS = {
-    "encrypted": "give its key: `[serve] decryption_key`",
+    "encrypted": "give its key: `[serve.decryption] key`",
     "safetensors": "export it: `pip install 'optimum[onnx]'`, then `optimum-cli export onnx --model {path} OUT`",
     "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
 }

@@ -138,12 +138,12 @@ def plan(
 
     refuse_unopened(model)
     chosen = select(model, facts, engine or "")
-    threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
+    threads = settings.serve.workers.threads or max(1, usable_cores(facts) // settings.serve.workers.count)
     model = msgspec.structs.replace(model, name=served_name(name or model.name))
     if chosen.generates:
         return plan_generator(model, chosen.name, facts, settings, threads)
     options = RunnerOptions(threads=threads, lanes=threads)
-    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.search else ""
+    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.batching.search else ""
     profile = profiles.load(state_directory(settings), key, Profile) if key else None
     return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key)
 

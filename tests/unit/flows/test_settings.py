@@ -85,6 +85,6 @@ def test_a_model_brings_no_settings_that_admit_it(tmp_path: Path) -> None:
         (model / "airworthy.toml").write_text(f"[serve]\n{theirs}\nworkers = 2\n")
         found = load(str(model), environment={}).serve
         # All else is as the nearest file says, and as if there were no other.
-        assert (found.require_signature, found.workers, found.port) == ("ours.pem", 2, 8000)
+        assert (found.require_signature, found.workers.count, found.port) == ("ours.pem", 2, 8000)
     environment = {"AIRWORTHY_SERVE_REQUIRE_SIGNATURE": "mine.pem"}
     assert load(str(model), environment=environment).serve.require_signature == "mine.pem"

@@ -20,13 +20,14 @@ from airworthy.serve.protocols import generation_fields
 from airworthy.serve.protocols.anthropic import answers as anthropic_answers
 from airworthy.serve.protocols.anthropic import requests as anthropic_requests
 from airworthy.serve.protocols.generation_responses import AnswerForm
+from airworthy.serve.protocols.generations import Usage
 from airworthy.serve.protocols.ollama import generation_answers as ollama_answers
 from airworthy.serve.protocols.ollama import generation_requests as ollama_requests
 from airworthy.serve.protocols.responses import answers as responses_answers
 from airworthy.serve.protocols.responses import requests as responses_requests
 
 ABLE = GeneratorInfo(slots=1, context=100, tools=True, schemas=True)
-USED = (5, 7)
+USED = Usage(5, 7)
 THINKING = "{% if enable_thinking %}"
 EVENTS: list[AnyEvent] = [
     ReasoningDelta("hm"),
@@ -36,7 +37,7 @@ EVENTS: list[AnyEvent] = [
     ToolCallDelta(0, '{"at":'),
     ToolCallDelta(0, '"sky"}'),
     ToolCallDelta(1, id="call_b", name="wait"),
-    Finished("tool_calls", *USED),
+    Finished("tool_calls", USED.prompt, USED.completion),
 ]
 WEATHER = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 
@@ -122,7 +123,7 @@ def test_anthropics_silence_is_a_ping() -> None:
 
 
 def test_an_empty_answer_of_anthropics_has_one_empty_block() -> None:
-    events = _sse(_streamed(anthropic_answers.MessageForm("m"), [Finished("stop", *USED)]))
+    events = _sse(_streamed(anthropic_answers.MessageForm("m"), [Finished("stop", USED.prompt, USED.completion)]))
     assert [each["type"] for each in events][1:3] == ["content_block_start", "content_block_stop"]
 
 

@@ -18,7 +18,7 @@ from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.stream_dispatcher import StreamDispatcher
 from airworthy.serve.workers.link import OnEnd, OnReply
-from airworthy.serve.workers.wire import Chunk, Load, Ready, RunFailure, Tokens
+from airworthy.serve.workers.wire import Chunk, Load, Ready, RunFailure, Tokens, encode
 
 LOAD = Load("fake", ModelInfo(name="m", path="m", format="gguf", entry="m"), RunnerOptions())
 ASKED = GenerationRequest(prompt="hello")
@@ -154,3 +154,27 @@ def refusals(dispatcher: StreamDispatcher) -> dict[str, float]:
     """What was counted, by reason."""
     (family,) = dispatcher._metrics.model._metrics.refused.collect()
     return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
+
+
+def test_a_request_that_cannot_be_sent_is_refused_and_takes_no_slot() -> None:
+    async def test(dispatcher: StreamDispatcher, link: ObedientLink) -> None:
+        send, refusing = link.send, True
+
+        def refuse(run: Any, data: Sequence[Any]) -> None:
+            if refusing:
+                encode(run, data)
+            send(run, data)
+
+        link.send = refuse  # type: ignore[method-assign]
+        wide = GenerationRequest(prompt="x", template_arguments={"x": 1 << 70})
+        stream = dispatcher.submit(wide, RequestOptions())
+        with pytest.raises(errors.InvalidRequest):
+            await stream.next(1)
+        with pytest.raises(errors.InvalidRequest):
+            await dispatcher.count(wide)
+        assert (dispatcher.running, dispatcher.pool.workers[0].running, dispatcher._counting) == (0, 0, {})
+        refusing = False
+        dispatcher.submit(ASKED, RequestOptions())
+        assert dispatcher.running == 1
+
+    run(test)

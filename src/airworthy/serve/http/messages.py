@@ -11,6 +11,7 @@ import msgspec
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
+from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.http import compression
 from airworthy.serve.http.body_budget import BodyBudget
@@ -277,6 +278,15 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes | memoryview) -> Any:
         raise errors.InvalidRequest(detail=detail) from None
     except RecursionError:
         raise errors.InvalidRequest(detail=say("the body is nested too deeply")) from None
+
+
+async def read_json(request: Request, decoder: msgspec.json.Decoder[Any], settings: ServeSettings) -> Any:
+    """A request's body as the decoder's type, within the service's bounds of a body.
+
+    Raises:
+        RequestError: too large, too slow, not JSON, or not of that type.
+    """
+    return decode(decoder, await request.body(settings.limits.max_body, settings.limits.body_timeout))
 
 
 def status_of(error: AirworthyError) -> int:

@@ -76,7 +76,9 @@ class ServedModel:
         self._take_interface(model.inputs, model.outputs)
         output = self.embedding or self.score
         texts = padded_texts(model, self.codec, output) if self.codec is not None and output is not None else None
-        limits = Limits(rows=1, tokens=settings.max_batch_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batch_wait)
+        limits = Limits(
+            rows=1, tokens=settings.batching.max_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batching.max_wait
+        )
         is_text = self.codec is not None
         self._tuning = ModelTuning(settings, limits, profile, is_text=is_text, longest=model.max_length)
         load = Load(engine, model, options, texts, VERSION)
@@ -90,10 +92,10 @@ class ServedModel:
         self.unloaded = False
         """Whether it was taken out of service by an administrator, until it is loaded again."""
         self._cached: CachedRuns | None = None
-        keeps = bool(settings.cache) or store is not None
+        keeps = bool(settings.cache.bytes) or store is not None
         self._rules = JoiningRules(model, engine, options, settings, texts, trial_store, caches=keeps)
         if keeps:
-            cache = AnswerCache(settings.cache, settings.cache_ttl, self._metrics.asked)
+            cache = AnswerCache(settings.cache.bytes, settings.cache.ttl, self._metrics.asked)
             self._cached = CachedRuns(model, engine, VERSION, cache, store)
         self._intake = Intake(self._runtimes, self.require)
         self.on_shorter: Callable[[], None] | None = None

@@ -32,7 +32,6 @@ OTHER = "other"
 """The metrics' name for paths that don't exist; what clients make up must not become a label."""
 
 _log = logging.getLogger("airworthy.serve")
-_INTERNAL = "the service failed on this request; its log says more"
 
 
 class Application:
@@ -44,7 +43,7 @@ class Application:
         self._models = models
         self._access = access
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
-        self._bodies = BodyBudget(settings.max_bodies)
+        self._bodies = BodyBudget(settings.limits.max_bodies)
         self._description = b""
         context = ProtocolContext(models, settings, metrics, self._describe)
         self._protocols = tuple(make(context) for make in PROTOCOLS)
@@ -123,7 +122,7 @@ class Application:
             raise
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer in its protocol's shape
             _log.exception("a handler failed")
-            return Response(500, error_body(errors.InferenceFailed(detail=_INTERNAL)), (JSON,))
+            return Response(500, error_body(errors.internal_error()), (JSON,))
 
     async def _compressed(self, request: Request, body: bytes, headers: list[Header]) -> bytes:
         """The body as the client asks for it; the headers say what was done."""

@@ -5,7 +5,7 @@ Each check raises `InvalidRequest` with the name of the field, so that nothing a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -22,6 +22,8 @@ MAX_SCHEMA_DEPTH = 64
 """Levels of a JSON schema."""
 MAX_SCHEMA_SIZE = 64 * 1024
 """Bytes of a JSON schema."""
+MAX_ANSWER_TOKENS = 1 << 30
+"""Tokens of an answer that an engine's counters hold, more than any context has."""
 MAX_TOOLS = 128
 """Functions that a request may offer."""
 
@@ -50,7 +52,8 @@ def limit(asked: int | None, most: int, field: str = "max_tokens") -> int:
     """The limit of an answer's tokens: the client's, within the service's own; 0 for none."""
     if asked is not None and asked < 1:
         refuse(field, say("at least 1"))
-    return min(asked or most, most) if most else asked or 0
+    bound = most or MAX_ANSWER_TOKENS
+    return min(asked, bound) if asked is not None else most
 
 
 def stops(given: str | Sequence[str] | None, field: str = "stop") -> tuple[str, ...]:
@@ -103,7 +106,10 @@ def sampling(
         if value is not None and not low <= value <= high:
             refuse(prefix + name, say("{low} to {high}", low=low, high=high))
     bias = dict(logit_bias or {})
-    if not all(token.isdigit() and -100 <= value <= 100 for token, value in bias.items()):
+    if not all(
+        token.isascii() and token.isdigit() and len(token) < 10 and -100 <= value <= 100
+        for token, value in bias.items()
+    ):
         refuse(f"{prefix}logit_bias", say("token ids with numbers from -100 to 100"))
     return Sampling(
         temperature=temperature,
@@ -175,6 +181,28 @@ def check_conversation(count: int, info: GeneratorInfo, field: str = "messages")
         refuse(field, say("a conversation has 1 to {most} messages", most=MAX_MESSAGES))
 
 
+def check_not_empty(messages: Sequence[Any], field: str = "messages") -> None:
+    """Refuse a conversation of which nothing is left for the model, such as one of hidden thoughts alone."""
+    if not messages:
+        refuse(field, say("nothing in it is for the model to read"))
+
+
+def check_known(where: str, message: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse a field that no message has."""
+    unknown = set(message).difference(known)
+    if unknown:
+        refuse(f"{where}.{min(unknown)}", say("no message has this"))
+
+
+def chat_logprobs(logprobs: bool | None, top_logprobs: int | None, info: GeneratorInfo) -> int | None:
+    """Alternatives to report with each token of a conversation; None for no log-probabilities."""
+    if not logprobs and not top_logprobs:
+        return None
+    if not logprobs:
+        refuse("top_logprobs", say("it needs `logprobs`"))
+    return alternatives("top_logprobs", top_logprobs or 0, info)
+
+
 def text_of(where: str, content: Any, kinds: Sequence[str] = ("text", "input_text")) -> str | None:
     """A message's content as one text; None where it has none."""
     if isinstance(content, list):
@@ -204,6 +232,6 @@ def thinking(field: str, asked: bool | str | None, template: str) -> dict[str, A
     switch, effort = "enable_thinking" in template, "reasoning_effort" in template
     if isinstance(asked, str) and effort:
         return {"reasoning_effort": asked}
-    if asked and not switch:
+    if asked not in (False, "none", "") and not switch:
         refuse(field, say("this model's chat template takes none"))
-    return {"enable_thinking": bool(asked)} if switch else {}
+    return {"enable_thinking": asked not in (False, "none", "")} if switch else {}

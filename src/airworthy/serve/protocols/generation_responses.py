@@ -14,18 +14,17 @@ from airworthy.serve import errors
 from airworthy.serve.http.messages import JSON, Header, Request, Response
 from airworthy.serve.http.streaming import EVENT_STREAM, UNBUFFERED, StreamingResponse
 from airworthy.serve.models.served_generator import ServedGenerator
-from airworthy.serve.protocols.generations import Generations
+from airworthy.serve.protocols.generations import Generations, Usage
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.scheduling.streams import GenerationStream
 
 _log = logging.getLogger("airworthy.serve")
-_INTERNAL = "the service failed on this request; its log says more"
 
 
 class AnswerForm(Protocol):
     """How a dialect writes an answer."""
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """A whole answer; `used` are the tokens of the prompt and of the answers."""
 
     def first(self, prompt_tokens: int) -> bytes:
@@ -37,7 +36,7 @@ class AnswerForm(Protocol):
     def silence(self) -> bytes:
         """What is sent where nothing happens, for proxies that close what is silent."""
 
-    def last(self, used: tuple[int, int]) -> bytes:
+    def last(self, used: Usage) -> bytes:
         """What a stream ends with, once all generations have."""
 
     def error(self, error: AirworthyError) -> bytes:
@@ -116,7 +115,7 @@ async def stream(generations: Generations, form: AnswerForm) -> AsyncGenerator[b
         yield form.error(error)
     except Exception:  # noqa: BLE001 - whatever breaks, the client learns of it
         _log.exception("a stream failed")
-        yield form.error(errors.InferenceFailed(detail=_INTERNAL))
+        yield form.error(errors.internal_error())
     finally:
         generations.cancel()
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
-from typing import Union
+from typing import NamedTuple, Union
 
 from airworthy.engines.generation import AnyEvent, Finished, PromptProgress
+from airworthy.serve import errors
 from airworthy.serve.scheduling.streams import GenerationStream
 
 FIRST_EVENT_S = 15.0
@@ -22,6 +24,17 @@ MAX_AHEAD = 64
 """Events of several generations that wait to be sent."""
 
 Indexed = tuple[int, AnyEvent]
+
+
+class Usage(NamedTuple):
+    """What the answers to a request used."""
+
+    prompt: int
+    """Tokens of the prompt, counted once."""
+    completion: int
+    """Tokens of all answers."""
+    first_event_ns: int = 0
+    """When the first event of an answer came, on the clock `time.monotonic_ns`; 0 where none did."""
 
 
 class Generations:
@@ -35,19 +48,24 @@ class Generations:
         self._queue: asyncio.Queue[Union[tuple[int, AnyEvent], Exception, None]] = asyncio.Queue(MAX_AHEAD)
         self._pumps: list[asyncio.Task[None]] = []
         self._first: Indexed | None = None
+        self._first_event_ns = 0
 
     async def begin(self) -> None:
         """Wait for the first event of an answer, for a while.
 
         Raises:
             RequestError: what ended a generation before any of it came.
+            ClientGone: its client left.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + FIRST_EVENT_S
         if len(self.streams) > 1:
             self._pumps = [loop.create_task(self._pump(index, each)) for index, each in enumerate(self.streams)]
-        while self._first is None and (left := until - loop.time()) > 0:
-            self._first = await self._next(left)
+        try:
+            while self._first is None and (left := until - loop.time()) > 0:
+                self._first = await self._next(left)
+        except StopAsyncIteration:  # cancelled before anything came, as its client has left
+            raise errors.ClientGone from None
 
     async def next(self) -> Indexed | None:
         """The next event with the number of its generation; None after a silence.
@@ -62,30 +80,35 @@ class Generations:
         return await self._next(KEEP_ALIVE_S)
 
     async def _next(self, timeout: float) -> Indexed | None:
-        while True:
-            found = await self._one(timeout) if len(self.streams) == 1 else await self._any(timeout)
-            # Progress keeps clocks from ending a long prompt; no dialect shows it.
-            if found is None or not isinstance(found[1], PromptProgress):
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        while (left := until - loop.time()) > 0:
+            found = await self._one(left) if len(self.streams) == 1 else await self._any(left)
+            if found is None:
+                break
+            if not isinstance(found[1], PromptProgress):
+                self._first_event_ns = self._first_event_ns or time.monotonic_ns()
                 return found
+            # Progress keeps clocks from ending a long prompt; no dialect shows it, so to a client it is silence.
             self.prompt_tokens = found[1].total
+        return None
 
     async def _one(self, timeout: float) -> Indexed | None:
         event = await self.streams[0].next(timeout)
         return None if event is None else (0, event)
 
     async def _any(self, timeout: float) -> Indexed | None:
-        if not self._open:
-            raise StopAsyncIteration
-        try:
-            found = await asyncio.wait_for(self._queue.get(), timeout)
-        except asyncio.TimeoutError:
-            return None
-        if isinstance(found, Exception):
-            raise found
-        if found is None:
+        while self._open:
+            try:
+                found = await asyncio.wait_for(self._queue.get(), timeout)
+            except asyncio.TimeoutError:
+                return None
+            if isinstance(found, Exception):
+                raise found
+            if found is not None:
+                return found
             self._open -= 1
-            return await self._any(timeout)
-        return found
+        raise StopAsyncIteration
 
     async def _pump(self, index: int, stream: GenerationStream) -> None:
         try:
@@ -101,6 +124,7 @@ class Generations:
 
         Raises:
             RequestError: what ended one of them.
+            ClientGone: its client left before all had ended.
         """
         found: list[list[AnyEvent]] = [[] for _ in self.streams]
         with contextlib.suppress(StopAsyncIteration):
@@ -108,6 +132,8 @@ class Generations:
                 each = await self.next()
                 if each is not None:
                     found[each[0]].append(each[1])
+        if any(stream.finished is None for stream in self.streams):
+            raise errors.ClientGone
         return found
 
     def cancel(self) -> None:
@@ -118,7 +144,11 @@ class Generations:
             stream.cancel()
 
     @property
-    def usage(self) -> tuple[int, int]:
-        """Tokens of the prompt, counted once, and of all answers so far."""
+    def usage(self) -> Usage:
+        """What was used so far."""
         done = [stream.finished for stream in self.streams if isinstance(stream.finished, Finished)]
-        return max((each.prompt_tokens for each in done), default=0), sum(each.completion_tokens for each in done)
+        return Usage(
+            max((each.prompt_tokens for each in done), default=0),
+            sum(each.completion_tokens for each in done),
+            self._first_event_ns,
+        )

@@ -20,6 +20,8 @@ BODY = (errors.InvalidRequest, errors.BodyTooSlow, errors.BodyTooLarge, errors.U
 """What a path that takes a body may answer."""
 RUN = (errors.Overloaded, errors.NotReady, errors.WorkerLost, errors.DeadlinePassed)
 """What a path that runs a model may answer."""
+MODEL_RUN = (errors.UnknownModel, errors.NotThisTask, *BODY, *RUN)
+"""What a path that runs the model that its body or its path names may answer."""
 ADMIN = (errors.Unauthorized, errors.AdminOff)
 """What a path for the administrator may answer."""
 

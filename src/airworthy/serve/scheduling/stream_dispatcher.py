@@ -24,7 +24,7 @@ from airworthy.serve.scheduling.streams import GenerationStream
 from airworthy.serve.scheduling.token_rate import TokenRate
 from airworthy.serve.workers.pool import WorkerPool
 from airworthy.serve.workers.supervisor import MakeLink, WorkerState, WorkerSupervisor
-from airworthy.serve.workers.wire import Chunk, Generate, Load, RunFailure, Tokenize, Tokens
+from airworthy.serve.workers.wire import Chunk, Generate, Load, RunFailure, Tokenize, Tokens, WireError
 
 SWEEP_INTERVAL_S = 0.25
 """Seconds between two checks of the clocks."""
@@ -57,7 +57,7 @@ class StreamDispatcher:
         self.info: GeneratorInfo | None = None
         """What the engine said of the loaded model; None before."""
         self.pool = WorkerPool(
-            load, serve.workers, serve.load_timeout, make_link, self._take, self._on_ready, self._on_end
+            load, serve.workers.count, serve.workers.load_timeout, make_link, self._take, self._on_ready, self._on_end
         )
         """Its workers."""
 
@@ -195,9 +195,9 @@ class StreamDispatcher:
             raise errors.NotReady(name=self.name, state=self.pool.state)
         self._number += 1
         number = self._number
+        self._send(worker, Tokenize(number, question.text, question.request))
         future: asyncio.Future[Tokens] = self._loop.create_future()
         self._counting[number] = worker, future
-        worker.link.send(Tokenize(number, question.text, question.request), ())
         try:
             return await asyncio.wait_for(future, self._settings.token_timeout)
         except asyncio.TimeoutError:
@@ -218,15 +218,32 @@ class StreamDispatcher:
                 return
             if stream.is_over:
                 continue
+            now = self._loop.time()
             self._number += 1
+            budget = self._settings.timeout - (now - stream.arrived)
+            try:
+                self._send(worker, Generate(self._number, stream.request, budget, stream.tenant))
+            except errors.InvalidRequest as error:
+                self._refuse(stream, error)
+                continue
             stream.tries += 1
-            stream.began = self._loop.time()
-            stream.queued = stream.began - stream.arrived
+            stream.began, stream.queued = now, now - stream.arrived
             self._running[self._number] = worker, stream
             worker.running += 1
-            self.rate.is_busy(True, stream.began)
-            budget = self._settings.timeout - (stream.began - stream.arrived)
-            worker.link.send(Generate(self._number, stream.request, budget, stream.tenant), ())
+            self.rate.is_busy(True, now)
+
+    def _send(self, worker: WorkerSupervisor, order: Generate | Tokenize) -> None:
+        """Send a worker an order; replies come in a later turn of the event loop.
+
+        Raises:
+            InvalidRequest: a client's request holds what can't be sent.
+        """
+        assert worker.link is not None
+        try:
+            worker.link.send(order, ())
+        except WireError:
+            detail = say("a number of the request is too large, or the request is")
+            raise errors.InvalidRequest(detail=detail) from None
 
     def _free_worker(self) -> WorkerSupervisor | None:
         """The ready worker with the fewest requests, if it has a free slot."""

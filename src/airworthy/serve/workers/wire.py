@@ -183,8 +183,15 @@ class WireError(Exception):
 
 
 def encode(message: AnyMessage, data: Sequence[Buffer] = ()) -> list[Buffer]:
-    """A frame as parts to write one after the other; the data is not copied."""
-    header = _encoder.encode(message)
+    """A frame as parts to write one after the other; the data is not copied.
+
+    Raises:
+        WireError: it is too large, or holds an integer of more than 64 bits.
+    """
+    try:
+        header = _encoder.encode(message)
+    except (OverflowError, RecursionError) as error:  # what a client sent has no bounds of its own
+        raise WireError(f"a message can't be encoded: {error}") from None
     rest = 4 + len(header) + sum(map(len, data))
     if rest > MOST_FRAME:
         raise WireError(f"a frame of {rest} bytes is over the limit")

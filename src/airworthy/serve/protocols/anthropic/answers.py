@@ -13,6 +13,7 @@ from airworthy.engines.generation import AnyEvent, Finished, ReasoningDelta, Tex
 from airworthy.serve.protocols.answers import WholeAnswer
 from airworthy.serve.protocols.anthropic.bodies import error_of
 from airworthy.serve.protocols.generation_responses import server_event
+from airworthy.serve.protocols.generations import Usage
 
 _REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 
@@ -64,7 +65,7 @@ class MessageForm:
         self._kind: Any = None
         self._reason: str | None = None
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """The message."""
         answer = WholeAnswer(generations[0])
         blocks: list[dict[str, Any]] = []
@@ -77,14 +78,18 @@ class MessageForm:
         ]
         return msgspec.json.encode(self._message(blocks, _REASONS.get(answer.reason), used))
 
-    def _message(self, blocks: list[dict[str, Any]], reason: str | None, used: tuple[int, int]) -> AnthropicMessage:
+    def _message(self, blocks: list[dict[str, Any]], reason: str | None, used: Usage) -> AnthropicMessage:
         return AnthropicMessage(
-            id=self._id, model=self._model, content=blocks, stop_reason=reason, usage=AnthropicUsage(*used)
+            id=self._id,
+            model=self._model,
+            content=blocks,
+            stop_reason=reason,
+            usage=AnthropicUsage(used.prompt, used.completion),
         )
 
     def first(self, prompt_tokens: int) -> bytes:
         """`message_start`."""
-        return _event("message_start", message=self._message([], None, (prompt_tokens, 0)))
+        return _event("message_start", message=self._message([], None, Usage(prompt_tokens, 0)))
 
     def piece(self, index: int, event: AnyEvent) -> bytes:
         """The events that one of an engine becomes; a block begins where its kind changes."""
@@ -124,11 +129,13 @@ class MessageForm:
         """`ping`."""
         return _event("ping")
 
-    def last(self, used: tuple[int, int]) -> bytes:
+    def last(self, used: Usage) -> bytes:
         """The end of the last block, why the answer ended, and `message_stop`."""
         opened = b"".join(self._enter("text", {"type": "text", "text": ""})) if self._kind is None else b""
         delta = {"stop_reason": self._reason, "stop_sequence": None}
-        end = _event("message_delta", delta=delta, usage=AnthropicUsage(*used)) + _event("message_stop")
+        end = _event("message_delta", delta=delta, usage=AnthropicUsage(used.prompt, used.completion)) + _event(
+            "message_stop"
+        )
         return opened + self._leave() + end
 
     def error(self, error: AirworthyError) -> bytes:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Union
 
 import msgspec
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.serve.access.principal import Role
-from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.protocols.anthropic.answers import AnthropicMessage, MessageForm, TokenCount
 from airworthy.serve.protocols.anthropic.bodies import AnthropicError, error_body
 from airworthy.serve.protocols.anthropic.requests import CountRequest, MessagesRequest, of_count, of_messages
 from airworthy.serve.protocols.generation_responses import respond
-from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
+from airworthy.serve.protocols.interface import MODEL_RUN, Operation, ProtocolContext, RouteEndpoint
 
 _messages = msgspec.json.Decoder(MessagesRequest)
 _count = msgspec.json.Decoder(CountRequest)
-_REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
 _MESSAGES = Operation(
-    Role.USER, gives=AnthropicMessage, takes=MessagesRequest, refuses=_REFUSES, streams="text/event-stream"
+    Role.USER, gives=AnthropicMessage, takes=MessagesRequest, refuses=MODEL_RUN, streams="text/event-stream"
 )
-_COUNT = Operation(Role.USER, gives=TokenCount, takes=CountRequest, refuses=_REFUSES)
+_COUNT = Operation(Role.USER, gives=TokenCount, takes=CountRequest, refuses=MODEL_RUN)
 
 
 class AnthropicProtocol:
@@ -52,7 +50,7 @@ class AnthropicProtocol:
 
     async def messages(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/messages`: the next message of a conversation."""
-        given: MessagesRequest = await self._decoded(request, _messages)
+        given: MessagesRequest = await read_json(request, _messages, self._settings)
         served = self._models.generator(given.model, say("messages"))
         most, template = self._settings.generation.max_tokens, served.model.chat_template
         asked = of_messages(given, served.known_info(), most, template)
@@ -60,10 +58,7 @@ class AnthropicProtocol:
 
     async def count_tokens(self, request: Request) -> Response:
         """`POST /v1/messages/count_tokens`: the tokens of a conversation."""
-        given: CountRequest = await self._decoded(request, _count)
+        given: CountRequest = await read_json(request, _count, self._settings)
         served = self._models.generator(given.model, say("messages"))
         asked = of_count(given, served.known_info(), served.model.chat_template)
         return Response(200, msgspec.json.encode(TokenCount(await served.count(asked))))
-
-    async def _decoded(self, request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
-        return decode(decoder, await request.body(self._settings.max_body, self._settings.body_timeout))

@@ -91,6 +91,7 @@ def of_count(given: CountRequest, info: GeneratorInfo, template: str) -> Generat
     messages = [{"role": "system", "content": system}] if system else []
     for index, message in enumerate(given.messages):
         messages.extend(_messages(f"messages[{index}]", message))
+    fields.check_not_empty(messages)
     choice, parallel = _choice(given.tool_choice)
     tools = [_tool(f"tools[{index}]", tool) for index, tool in enumerate(given.tools or ())]
     return GenerationRequest(
@@ -120,9 +121,9 @@ def _thinking(asked: Mapping[str, Any] | None, template: str) -> dict[str, Any]:
     kind = (asked or {}).get("type")
     if kind in (None, "adaptive"):
         return {}
-    if kind not in _THINKS:
+    if not isinstance(kind, str) or kind not in _THINKS:
         refuse("thinking.type", say("one of {kinds}", kinds=("enabled", "disabled", "adaptive")))
-    return fields.thinking("thinking", _THINKS[str(kind)], template)
+    return fields.thinking("thinking", _THINKS[kind], template)
 
 
 def _choice(asked: Mapping[str, Any] | None) -> tuple[str | dict[str, Any], bool]:
@@ -131,9 +132,9 @@ def _choice(asked: Mapping[str, Any] | None) -> tuple[str | dict[str, Any], bool
     kind, parallel = asked.get("type"), not asked.get("disable_parallel_tool_use")
     if kind == "tool" and isinstance(asked.get("name"), str):
         return {"type": "function", "function": {"name": asked["name"]}}, parallel
-    if kind not in _CHOICES:
+    if not isinstance(kind, str) or kind not in _CHOICES:
         refuse("tool_choice", say("`auto`, `any`, `none`, or `tool` with a name"))
-    return _CHOICES[str(kind)], parallel
+    return _CHOICES[kind], parallel
 
 
 def _tool(where: str, tool: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,9 +154,7 @@ def _messages(where: str, message: Mapping[str, Any]) -> Iterator[dict[str, Any]
     role, content = message.get("role"), message.get("content")
     if role not in ("user", "assistant", "system"):
         refuse(f"{where}.role", say("one of {roles}", roles=("user", "assistant")))
-    for field in message:
-        if field not in ("role", "content"):
-            refuse(f"{where}.{field}", say("no message has this"))
+    fields.check_known(where, message, ("role", "content"))
     if isinstance(content, str):
         yield {"role": role, "content": content}
         return

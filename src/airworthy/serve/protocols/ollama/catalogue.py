@@ -9,7 +9,7 @@ import msgspec
 
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.served_generator import ServedGenerator
 from airworthy.serve.protocols.ollama.bodies import (
@@ -67,7 +67,7 @@ class OllamaCatalogue:
 
     async def show(self, request: Request) -> Response:
         """`POST /api/show`: one model."""
-        given: ShowRequest = decode(_show, await request.body(self._settings.max_body, self._settings.body_timeout))
+        given: ShowRequest = await read_json(request, _show, self._settings)
         served = self._models.find(named(self._models, given.model or given.name))
         model = served.model
         shown = Shown(
@@ -128,7 +128,8 @@ def _short(count: int) -> str:
 
 def _model_info(model: ModelInfo, context: int) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: int(value) if value.isdigit() and len(value) < 18 else value for name, value in model.metadata.items()
+        name: int(value) if value.isascii() and value.isdigit() and len(value) < 18 else value
+        for name, value in model.metadata.items()
     }
     if model.architecture:
         found["general.architecture"] = model.architecture

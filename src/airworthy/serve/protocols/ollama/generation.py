@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Union, cast
+from typing import Union, cast
 
 import msgspec
 
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.generation import GenerationRequest
-from airworthy.serve.http.messages import Header, Request, Response, decode
+from airworthy.serve.http.messages import Header, Request, Response, read_json
 from airworthy.serve.http.streaming import NDJSON, StreamingResponse
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served_generator import ServedGenerator
@@ -46,7 +46,7 @@ class OllamaGeneration:
 
     async def chat(self, request: Request) -> Answer:
         """`POST /api/chat`: the next message of a conversation."""
-        given: OllamaChatRequest = await self._decoded(request, _chat)
+        given: OllamaChatRequest = await read_json(request, _chat, self._settings)
         served = self._models.generator(named(self._models, given.model), say("chat"))
         form = OllamaForm(given.model, "chat")
         if not given.messages:
@@ -56,7 +56,7 @@ class OllamaGeneration:
 
     async def generate(self, request: Request) -> Answer:
         """`POST /api/generate`: the answer to a prompt."""
-        given: GenerateRequest = await self._decoded(request, _generate)
+        given: GenerateRequest = await read_json(request, _generate, self._settings)
         served = self._models.generator(named(self._models, given.model), say("completions"))
         form = OllamaForm(given.model, "generate")
         if not given.prompt:
@@ -69,7 +69,7 @@ class OllamaGeneration:
     async def embed(self, request: Request) -> Response:
         """`POST /api/embed`: the vectors of texts."""
         began = time.monotonic_ns()
-        given: EmbedRequest = await self._decoded(request, _embed)
+        given: EmbedRequest = await read_json(request, _embed, self._settings)
         refuse_given(
             {f"options.{name}": value for name, value in (given.options or {}).items()}, say("not for embeddings")
         )
@@ -77,9 +77,6 @@ class OllamaGeneration:
         vectors, tokens = await embed(request, served, given.input, given.dimensions)
         told = Embedded(given.model, cast("list[list[float]]", vectors), time.monotonic_ns() - began, 0, tokens)
         return Response(200, _encode(told))
-
-    async def _decoded(self, request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
-        return decode(decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
 
     async def _answer(
         self,

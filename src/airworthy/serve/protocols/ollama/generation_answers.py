@@ -11,6 +11,7 @@ import msgspec
 from airworthy.core.errors import AirworthyError
 from airworthy.engines.generation import AnyEvent, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from airworthy.serve.protocols.answers import WholeAnswer, logprobs_of
+from airworthy.serve.protocols.generations import Usage
 from airworthy.serve.protocols.ollama.bodies import error_body, timestamp
 
 _encode = msgspec.json.Encoder().encode
@@ -77,11 +78,10 @@ class OllamaForm:
         self._model = model
         self._kind = kind
         self._began = time.monotonic_ns()
-        self._first_token = 0
         self._calls = WholeAnswer()
         self._finished: Finished | None = None
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """The answer as one object."""
         answer = WholeAnswer(generations[0])
         more = self._end(answer.reason, used)
@@ -99,7 +99,6 @@ class OllamaForm:
 
     def piece(self, index: int, event: AnyEvent) -> bytes:
         """The line of an event; calls are collected, since their arguments are an object."""
-        self._first_token = self._first_token or time.monotonic_ns()
         if isinstance(event, TextDelta):
             return self._line(event.text, logprobs=logprobs_of(event.logprobs))
         if isinstance(event, ReasoningDelta):
@@ -114,7 +113,7 @@ class OllamaForm:
         """A piece that adds nothing."""
         return self._line()
 
-    def last(self, used: tuple[int, int]) -> bytes:
+    def last(self, used: Usage) -> bytes:
         """The calls, and the object with durations and counts."""
         calls = _calls(self._calls)
         end = self._line(**self._end(self._finished.reason if self._finished else "stop", used))
@@ -124,17 +123,17 @@ class OllamaForm:
         """A line with the error, and none with `done` behind it."""
         return error_body(error) + b"\n"
 
-    def _end(self, reason: str, used: tuple[int, int]) -> dict[str, Any]:
+    def _end(self, reason: str, used: Usage) -> dict[str, Any]:
         now = time.monotonic_ns()
-        first = self._first_token or now
+        first = used.first_event_ns or now
         return {
             "done": True,
             "done_reason": "length" if reason == "length" else "stop",
             "total_duration": now - self._began,
             "load_duration": 0,
-            "prompt_eval_count": used[0],
+            "prompt_eval_count": used.prompt,
             "prompt_eval_duration": first - self._began,
-            "eval_count": used[1],
+            "eval_count": used.completion,
             "eval_duration": now - first,
         }
 

@@ -158,11 +158,6 @@ def of_generate(given: GenerateRequest, info: GeneratorInfo, most: int, template
 def _common(given: _OllamaGeneration, info: GeneratorInfo, most: int, template: str) -> dict[str, Any]:
     options = _options(given.options, info)
     predicted = None if options.num_predict in _FILLS_CONTEXT else options.num_predict
-    top: int | None = None
-    if given.logprobs or given.top_logprobs:
-        if not given.logprobs:
-            refuse("top_logprobs", say("it needs `logprobs`"))
-        top = fields.alternatives("top_logprobs", given.top_logprobs or 0, info)
     return {
         "max_tokens": fields.limit(predicted, most, "options.num_predict"),
         "stop": fields.stops(options.stop, "options.stop"),
@@ -178,7 +173,7 @@ def _common(given: _OllamaGeneration, info: GeneratorInfo, most: int, template: 
             repeat_penalty=options.repeat_penalty,
             seed=options.seed,
         ),
-        "top_logprobs": top,
+        "top_logprobs": fields.chat_logprobs(given.logprobs, given.top_logprobs, info),
         "schema": _schema(given.format, info),
         "template_arguments": fields.thinking("think", given.think, template),
     }
@@ -242,9 +237,7 @@ def _message(index: int, message: Mapping[str, Any]) -> dict[str, Any]:
     if message.get("tool_call_id"):
         made["tool_call_id"] = str(message["tool_call_id"])
     known = ("role", "content", "images", "thinking", "tool_calls", "tool_name", "name", "tool_call_id")
-    for field in message:
-        if field not in known:
-            refuse(f"{where}.{field}", say("no message has this"))
+    fields.check_known(where, message, known)
     return made
 
 

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 
 from airworthy.core.errors import AirworthyError
 from airworthy.serve.access.principal import Role
-from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
+from airworthy.serve.errors import UnknownModel
+from airworthy.serve.protocols.interface import BODY, MODEL_RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.ollama import bodies, catalogue, generation, generation_answers, generation_requests
 
-_REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
 _CHAT = Operation(
     Role.USER,
     gives=generation_answers.OllamaChatAnswer,
     takes=generation_requests.OllamaChatRequest,
-    refuses=_REFUSES,
+    refuses=MODEL_RUN,
     streams="application/x-ndjson",
 )
 _GENERATE = _CHAT._replace(gives=generation_answers.GenerateAnswer, takes=generation_requests.GenerateRequest)
-_EMBED = Operation(Role.USER, gives=bodies.Embedded, takes=bodies.EmbedRequest, refuses=_REFUSES)
+_EMBED = Operation(Role.USER, gives=bodies.Embedded, takes=bodies.EmbedRequest, refuses=MODEL_RUN)
 _SHOW = Operation(Role.USER, gives=bodies.Shown, takes=bodies.ShowRequest, refuses=(UnknownModel, *BODY))
 
 

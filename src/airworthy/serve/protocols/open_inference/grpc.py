@@ -86,7 +86,6 @@ _ROLES = {
 }
 """The least role that may call each method; a method that is missing here can't be registered."""
 _WISHES = ("priority", "timeout")
-_INTERNAL = "the service failed on this request; its log says more"
 _log = logging.getLogger("airworthy.serve")
 _m: dict[str, Any] = messages()
 
@@ -98,16 +97,16 @@ class GrpcServer:
         self._models = models
         self._metrics = metrics
         self._access = access
-        self._may_be_high = settings.allow_high_priority
+        self._may_be_high = settings.callers.high_priority
         self._stopping = asyncio.Event()
         options = (
-            ("grpc.max_receive_message_length", settings.max_body),
+            ("grpc.max_receive_message_length", settings.limits.max_body),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", MOST_METADATA),
             ("grpc.max_concurrent_streams", MOST_STREAMS),
             ("grpc.so_reuseport", 0),
         )
-        most = max(MOST_STREAMS, 2 * (settings.max_queue or BASE_QUEUE_REQUESTS) * len(models))
+        most = max(MOST_STREAMS, 2 * (settings.batching.max_queue or BASE_QUEUE_REQUESTS) * len(models))
         self._server = aio.server(options=options, maximum_concurrent_rpcs=most)
         handlers = [
             grpc.method_handlers_generic_handler(name, {each: self._handler(name, each) for each in methods(name)})
@@ -162,7 +161,7 @@ class GrpcServer:
                 await self._refuse(name, context, error)
             except Exception:  # noqa: BLE001 - whatever breaks, the client gets a status
                 _log.exception("a handler failed")
-                await self._refuse(name, context, errors.InferenceFailed(detail=_INTERNAL))
+                await self._refuse(name, context, errors.internal_error())
             self._metrics.calls.add(name, grpc.StatusCode.OK.name)
             return response
 
@@ -281,7 +280,7 @@ class GrpcServer:
             made.error_message = message_of(error)
         except Exception:  # noqa: BLE001 - whatever breaks, the client gets an answer and the stream goes on
             _log.exception("a handler failed")
-            made.error_message = _INTERNAL
+            made.error_message = message_of(errors.internal_error())
         if made.error_message:
             made.infer_response.id, made.infer_response.model_name = request.id, request.model_name
         if request.parameters["triton_enable_empty_final_response"].bool_param:

@@ -9,7 +9,7 @@ from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import LoadRefused, UnknownModel
 from airworthy.serve.metrics.statistics import ModelsStatistics
 from airworthy.serve.models.catalogue import ModelState
-from airworthy.serve.protocols.interface import ADMIN, BODY, RUN, Operation, ProtocolContext, RouteEndpoint
+from airworthy.serve.protocols.interface import ADMIN, BODY, MODEL_RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.open_inference import repository, rest
 
 _READ = Operation(Role.USER)
@@ -21,7 +21,7 @@ _INFER = Operation(
     Role.USER,
     gives=rest.InferResponse,
     takes=rest.InferRequest,
-    refuses=(UnknownModel, *BODY, *RUN),
+    refuses=MODEL_RUN,
     binary=True,
     parks=True,
 )

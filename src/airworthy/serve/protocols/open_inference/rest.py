@@ -240,7 +240,7 @@ class OpenInference:
         config = ModelConfig(
             name=served.name,
             platform=model_metadata(served).platform,
-            max_batch_size=self._settings.max_batch if joining.rows else 0,
+            max_batch_size=self._settings.batching.max_rows if joining.rows else 0,
             batches_rows=joining.text,
             keeps_answers=joining.keeps_text,
             input=[_tensor_config(spec, batched=joining.rows) for spec in served.inputs],
@@ -267,7 +267,7 @@ class OpenInference:
         served = self._models.batches(request.model)
         served.require(request_id=request.request_id)
         is_here = request.complete and request.header(b"content-encoding") is None
-        body = await request.body(self._settings.max_body, self._settings.body_timeout)
+        body = await request.body(self._settings.limits.max_body, self._settings.limits.body_timeout)
         if not is_here:  # others may have joined the queue while it came, or was unpacked
             served.require(request_id=request.request_id)
         header = request.length(HEADER_LENGTH)
@@ -286,7 +286,7 @@ class OpenInference:
         )
         if "priority" not in parameters and "timeout" not in parameters:
             return options
-        may_be_high = self._settings.allow_high_priority
+        may_be_high = self._settings.callers.high_priority
         priority = priorities.by_level(parameters.get("priority", 0), may_be_high=may_be_high)
         return options._replace(priority=priority, timeout=priorities.timeout(parameters))
 
@@ -321,7 +321,7 @@ def check_declared(name: str, datatype: str, shape: Sequence[int]) -> None:
     if datatype not in DATATYPES:
         problem = say("there is no datatype {datatype}; known: {known}", datatype=datatype, known=DATATYPES)
         raise BadTensor(name=name, problem=problem)
-    if len(shape) > MOST_AXES or any(size < 0 for size in shape):
+    if len(shape) > MOST_AXES or any(not 0 <= size < 1 << 63 for size in shape):
         raise BadTensor(name=name, problem=say("{shape} is no shape", shape=shape_text(shape[: MOST_AXES + 1])))
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Union
 import msgspec
 
 from airworthy.core.settings import ServeSettings
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.text_vectors import embed, embedding_model
@@ -74,8 +74,8 @@ class Embeddings:
 
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
-        wanted = decode(_decoder, await request.body(self._settings.max_body, self._settings.body_timeout))
-        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        wanted = await read_json(request, _decoder, self._settings)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         as_text = wanted.encoding_format == "base64"
         served = embedding_model(self._models, wanted.model)
         vectors, tokens = await embed(request, served, wanted.input, wanted.dimensions, priority, as_text=as_text)

@@ -9,7 +9,7 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.engines.generation import GenerationRequest
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served_generator import ServedGenerator
@@ -36,20 +36,17 @@ class TextGeneration:
 
     async def chat(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/chat/completions`: the next message of a conversation."""
-        given: ChatRequest = decode(_chat, await self._body(request))
+        given: ChatRequest = await read_json(request, _chat, self._settings)
         served = self._models.generator(given.model, say("chat"))
         asked = of_chat(given, served.known_info(), self._settings.generation.max_tokens)
         return await self._answer(request, served, given, asked, ChatForm(served.name))
 
     async def complete(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/completions`: the continuation of a prompt."""
-        given: CompletionRequest = decode(_completion, await self._body(request))
+        given: CompletionRequest = await read_json(request, _completion, self._settings)
         served = self._models.generator(given.model, say("completions"))
         asked = of_completion(given, served.known_info(), self._settings.generation.max_tokens)
         return await self._answer(request, served, given, asked, TextForm(served.name))
-
-    async def _body(self, request: Request) -> bytes:
-        return await request.body(self._settings.max_body, self._settings.body_timeout)
 
     async def _answer(
         self,

@@ -20,6 +20,7 @@ from airworthy.engines.generation import (
 )
 from airworthy.serve.protocols.answers import WholeAnswer, logprobs_of
 from airworthy.serve.protocols.generation_responses import server_event
+from airworthy.serve.protocols.generations import Usage
 from airworthy.serve.protocols.openai.bodies import error_body
 
 DONE = b"data: [DONE]\n\n"
@@ -113,8 +114,8 @@ class Completion(msgspec.Struct, kw_only=True):
     """What was used."""
 
 
-def _usage(used: tuple[int, int]) -> GenerationUsage:
-    return GenerationUsage(*used, sum(used))
+def _usage(used: Usage) -> GenerationUsage:
+    return GenerationUsage(used.prompt, used.completion, used.prompt + used.completion)
 
 
 class _ChunkForm:
@@ -142,7 +143,7 @@ class _ChunkForm:
         """The chunks of an event."""
         return b"".join(self._frame([choice]) for choice in self.chunks(index, event))
 
-    def last(self, used: tuple[int, int]) -> bytes:
+    def last(self, used: Usage) -> bytes:
         """The end of the stream."""
         return (self._frame([], _usage(used)) if self.reports_usage else b"") + DONE
 
@@ -167,7 +168,7 @@ class ChatForm(_ChunkForm):
         super().__init__(f"chatcmpl-{uuid.uuid4().hex}", model)
         self._begun: set[int] = set()
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """The answers of all generations."""
         choices = [_choice(index, events) for index, events in enumerate(generations)]
         made = ChatCompletion(
@@ -203,7 +204,7 @@ class TextForm(_ChunkForm):
         super().__init__(f"cmpl-{uuid.uuid4().hex}", model)
         self._offsets: dict[int, int] = {}
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """The continuations of all generations."""
         choices = []
         for index, events in enumerate(generations):

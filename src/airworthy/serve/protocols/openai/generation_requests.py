@@ -136,18 +136,13 @@ def of_chat(given: ChatRequest, info: GeneratorInfo, most: int) -> GenerationReq
         InvalidRequest: a field holds what can't be done; the message names it.
     """
     fields.check_conversation(len(given.messages), info)
-    top: int | None = None
-    if given.logprobs or given.top_logprobs:
-        if not given.logprobs:
-            refuse("top_logprobs", say("it needs `logprobs`"))
-        top = fields.alternatives("top_logprobs", given.top_logprobs or 0, info)
     tools = fields.tools(given.tools if given.tool_choice != "none" else None, info)
     return GenerationRequest(
         messages=tuple(_message(index, message) for index, message in enumerate(given.messages)),
-        max_tokens=fields.limit(given.max_completion_tokens or given.max_tokens, most),
+        max_tokens=_limit(given, most),
         stop=fields.stops(given.stop),
         sampling=_sampling(given),
-        top_logprobs=top,
+        top_logprobs=fields.chat_logprobs(given.logprobs, given.top_logprobs, info),
         schema=_schema(given.response_format, info),
         tools=tools,
         tool_choice=given.tool_choice or "auto",
@@ -177,6 +172,12 @@ def of_completion(given: CompletionRequest, info: GeneratorInfo, most: int) -> G
         top_logprobs=None if given.logprobs is None else fields.alternatives("logprobs", given.logprobs, info),
         ignore_end=given.ignore_eos,
     )
+
+
+def _limit(given: ChatRequest, most: int) -> int:
+    if given.max_completion_tokens is not None:
+        return fields.limit(given.max_completion_tokens, most, "max_completion_tokens")
+    return fields.limit(given.max_tokens, most)
 
 
 def choices_of(given: _Generation) -> int:
@@ -237,7 +238,5 @@ def _message(index: int, message: Mapping[str, Any]) -> dict[str, Any]:
     for field in ("tool_calls", "tool_call_id", "name"):
         if message.get(field) is not None:
             made[field] = message[field]
-    unknown = set(message).difference(made, _PASSED_OVER)
-    if unknown:
-        refuse(f"{where}.{min(unknown)}", say("no message has this"))
+    fields.check_known(where, message, {*made, *_PASSED_OVER})
     return made

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from airworthy.core.errors import AirworthyError
 from airworthy.serve.access.principal import Role
-from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
+from airworthy.serve.errors import UnknownModel
+from airworthy.serve.protocols.interface import MODEL_RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.openai import (
     bodies,
     embeddings,
@@ -20,14 +20,13 @@ from airworthy.serve.protocols.openai import (
 
 RERANK_PATHS = ("/v1/rerank", "/v2/rerank", "/rerank")
 """Where the clients of Jina, Cohere and TEI expect it."""
-_REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
-_EMBED = Operation(Role.USER, gives=embeddings.EmbeddingResponse, takes=embeddings.EmbeddingRequest, refuses=_REFUSES)
-_RERANK = Operation(Role.USER, gives=rerank.RerankResponse, takes=rerank.RerankRequest, refuses=_REFUSES)
+_EMBED = Operation(Role.USER, gives=embeddings.EmbeddingResponse, takes=embeddings.EmbeddingRequest, refuses=MODEL_RUN)
+_RERANK = Operation(Role.USER, gives=rerank.RerankResponse, takes=rerank.RerankRequest, refuses=MODEL_RUN)
 _CHAT = Operation(
     Role.USER,
     gives=generation_answers.ChatCompletion,
     takes=generation_requests.ChatRequest,
-    refuses=_REFUSES,
+    refuses=MODEL_RUN,
     streams="text/event-stream",
 )
 _COMPLETE = _CHAT._replace(gives=generation_answers.Completion, takes=generation_requests.CompletionRequest)

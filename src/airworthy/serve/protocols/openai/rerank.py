@@ -11,7 +11,7 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.protocols import priorities
@@ -99,8 +99,7 @@ class Rerank:
 
     async def rerank(self, request: Request) -> Response:
         """`POST /v1/rerank`: documents in the order of their relevance to a query."""
-        body = await request.body(self._settings.max_body, self._settings.body_timeout)
-        wanted: RerankRequest = decode(_decoder, body)
+        wanted: RerankRequest = await read_json(request, _decoder, self._settings)
         served = self._models.batches(wanted.model)
         if served.codec is None or served.score is None:
             path = "/v1/embeddings" if served.embedding is not None else f"/v2/models/{served.name}/infer"
@@ -113,7 +112,7 @@ class Rerank:
         texts = [each if isinstance(each, str) else each.text for each in wanted.documents]
         most = served.model.max_length if wanted.truncate else None
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
-        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
         rows = await wait_for_all(served.submit_tokens([TokenIds(*pair) for pair in pairs], options))
         scores = [_score(row[0]) for row in rows]

@@ -11,14 +11,14 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.engines.generation import AnyEvent, GenerationRequest
 from airworthy.serve.access.principal import Role
-from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.models.served_generator import ServedGenerator
 from airworthy.serve.protocols.answers import WholeAnswer
 from airworthy.serve.protocols.generation_fields import limit, refuse, refuse_given
 from airworthy.serve.protocols.generation_responses import respond
-from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
+from airworthy.serve.protocols.generations import Usage
+from airworthy.serve.protocols.interface import MODEL_RUN, Operation, ProtocolContext, RouteEndpoint
 from airworthy.serve.protocols.open_inference import rest
 
 
@@ -67,13 +67,12 @@ class Tokenized(msgspec.Struct):
 _chat = msgspec.json.Decoder(PlainChatRequest)
 _tokenize = msgspec.json.Decoder(TokenizeRequest)
 _encode = msgspec.json.Encoder().encode
-_REFUSES = (UnknownModel, NotThisTask, *BODY, *RUN)
 
 
 class PlainForm:
     """An answer as `{"reply": …}`; it never comes in pieces."""
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """The answer."""
         return _encode(PlainReply(WholeAnswer(generations[0]).text))
 
@@ -89,7 +88,7 @@ class PlainForm:
         """Nothing."""
         return b""
 
-    def last(self, used: tuple[int, int]) -> bytes:
+    def last(self, used: Usage) -> bytes:
         """Nothing."""
         return b""
 
@@ -111,7 +110,7 @@ class PlainProtocol:
 
     def endpoints(self) -> Sequence[RouteEndpoint]:
         """Its part of the table of paths."""
-        chat = Operation(Role.USER, gives=PlainReply, takes=PlainChatRequest, refuses=_REFUSES)
+        chat = Operation(Role.USER, gives=PlainReply, takes=PlainChatRequest, refuses=MODEL_RUN)
         tokenize = chat._replace(gives=Tokenized, takes=TokenizeRequest)
         return (
             RouteEndpoint("/chat", "POST", self.chat, chat),
@@ -124,7 +123,7 @@ class PlainProtocol:
 
     async def chat(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /chat`: the answer to a text."""
-        given: PlainChatRequest = await self._decoded(request, _chat)
+        given: PlainChatRequest = await read_json(request, _chat, self._settings)
         served = self._served(given.model)
         if not given.input_text:
             refuse("input_text", say("it is empty"))
@@ -136,7 +135,7 @@ class PlainProtocol:
 
     async def tokenize(self, request: Request) -> Response:
         """`POST /tokenize`: the tokens of a text."""
-        given: TokenizeRequest = await self._decoded(request, _tokenize)
+        given: TokenizeRequest = await read_json(request, _tokenize, self._settings)
         served = self._served(given.model)
         unable = {name: getattr(given, name) for name in ("add_special_tokens", "return_token_strs")}
         refuse_given(unable, say("it is not supported"))
@@ -151,6 +150,3 @@ class PlainProtocol:
                 refuse("model", say("it names one of {served}", served=tuple(self._models)))
             name = names[0]
         return self._models.generator(name, say("chat"))
-
-    async def _decoded(self, request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
-        return decode(decoder, await request.body(self._settings.max_body, self._settings.body_timeout))

@@ -14,6 +14,7 @@ from airworthy.engines.generation import AnyEvent, Finished, ReasoningDelta, Tex
 from airworthy.serve.http.messages import message_of
 from airworthy.serve.protocols.answers import logprobs_of
 from airworthy.serve.protocols.generation_responses import server_event
+from airworthy.serve.protocols.generations import Usage
 from airworthy.serve.protocols.responses.requests import ResponsesRequest
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -106,7 +107,7 @@ class ResponseForm:
         self._logprobs: list[dict[str, Any]] = []
         self._reason = "stop"
 
-    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: tuple[int, int]) -> bytes:
+    def whole(self, generations: Sequence[Sequence[AnyEvent]], used: Usage) -> bytes:
         """The object: what the events of a stream add up to."""
         for event in generations[0]:
             self.piece(0, event)
@@ -126,7 +127,7 @@ class ResponseForm:
         """`response.in_progress` again, which adds nothing."""
         return self._event("response.in_progress", response=self._response())
 
-    def last(self, used: tuple[int, int]) -> bytes:
+    def last(self, used: Usage) -> bytes:
         """The end of the last item, and `response.completed` or `response.incomplete`."""
         ended = self._finish()
         response = self._response(used)
@@ -220,7 +221,7 @@ class ResponseForm:
         self._number += 1
         return frame
 
-    def _response(self, used: tuple[int, int] | None = None) -> ResponseObject:
+    def _response(self, used: Usage | None = None) -> ResponseObject:
         given, why = self._given, _INCOMPLETE.get(self._reason)
         status = "in_progress" if used is None else "incomplete" if why else "completed"
         reasoning = given.reasoning or {}
@@ -244,7 +245,7 @@ class ResponseForm:
             text={"format": {"type": "text"}, **(given.text or {})},
             tool_choice=given.tool_choice or "auto",
             tools=given.tools or [],
-            usage=None if used is None else _usage(*used),
+            usage=None if used is None else _usage(used.prompt, used.completion),
             metadata=given.metadata or {},
         )
 

@@ -11,7 +11,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import NotThisTask, UnknownModel
-from airworthy.serve.http.messages import Request, Response, decode
+from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.http.streaming import StreamingResponse
 from airworthy.serve.protocols.generation_responses import respond
 from airworthy.serve.protocols.interface import BODY, RUN, Operation, ProtocolContext, RouteEndpoint
@@ -50,8 +50,7 @@ class ResponsesProtocol:
 
     async def respond(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/responses`: the answer to a text or a conversation."""
-        body = await request.body(self._settings.max_body, self._settings.body_timeout)
-        given: ResponsesRequest = decode(_decoder, body)
+        given: ResponsesRequest = await read_json(request, _decoder, self._settings)
         served = self._models.generator(given.model, say("responses"))
         most, template = self._settings.generation.max_tokens, served.model.chat_template
         asked = of_responses(given, served.known_info(), most, template)

@@ -103,8 +103,10 @@ def of_responses(given: ResponsesRequest, info: GeneratorInfo, most: int, templa
     fields.check_conversation(len(items), info, "input")
     choice = given.tool_choice or "auto"
     tools = [_tool(f"tools[{index}]", tool) for index, tool in enumerate(given.tools or ())]
+    messages = (*_instructions(given.instructions), *_messages(items))
+    fields.check_not_empty(messages, "input")
     return GenerationRequest(
-        messages=(*_instructions(given.instructions), *_messages(items)),
+        messages=messages,
         max_tokens=fields.limit(given.max_output_tokens, most, "max_output_tokens"),
         sampling=fields.sampling(
             temperature=given.temperature,
@@ -168,8 +170,10 @@ def _messages(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for index, item in enumerate(items):
         where, kind = f"input[{index}]", item.get("type", "message")
         if kind == "reasoning":
-            parts = (*(item.get("content") or ()), *(item.get("summary") or ()))
-            thoughts += fields.text_of(where, list(parts), ("reasoning_text", "summary_text")) or ""
+            for field in ("content", "summary"):
+                thoughts += (
+                    fields.text_of(f"{where}.{field}", item.get(field), ("reasoning_text", "summary_text")) or ""
+                )
             continue
         if kind == "message":
             message = _message(where, item)
@@ -194,9 +198,7 @@ def _message(where: str, item: Mapping[str, Any]) -> dict[str, Any]:
     role = item.get("role")
     if role not in ("system", "developer", "user", "assistant"):
         refuse(f"{where}.role", say("one of {roles}", roles=("system", "developer", "user", "assistant")))
-    for field in item:
-        if field not in ("type", "role", "content", "id", "status", "phase"):
-            refuse(f"{where}.{field}", say("no message has this"))
+    fields.check_known(where, item, ("type", "role", "content", "id", "status", "phase"))
     text = fields.text_of(f"{where}.content", item.get("content"), _TEXTS)
     if text is None:
         refuse(f"{where}.content", say("it is missing"))
