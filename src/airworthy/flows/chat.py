@@ -13,7 +13,7 @@ from airworthy.core.messages import say
 from airworthy.core.report import Report
 from airworthy.flows.answers.chat import ChatAnswer
 from airworthy.observe.addresses import parse
-from airworthy.observe.chat_client import ChatServer, AnswerChunk
+from airworthy.observe.chat_client import AnswerChunk, ChatServer
 
 
 class Stats(msgspec.Struct):
