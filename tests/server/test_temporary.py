@@ -13,7 +13,7 @@ import pytest
 
 import models
 from airworthy.core.errors import Exit, SettingInvalid
-from airworthy.core.settings import ServeSettings, Settings
+from airworthy.core.settings import ServeSettings, Settings, WorkerSettings
 from airworthy.flows.temporary import NotServed, checked_serving, serving
 from server.running import environment, until
 
@@ -85,9 +85,9 @@ def test_a_service_that_ends_is_reported_with_its_words(tmp_path: Path) -> None:
 
 def test_a_service_that_takes_too_long_is_ended(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airworthy.flows.temporary.CHECKS_S", 0.0)
-    settings = Settings(serve=ServeSettings(load_timeout=0.05))
+    settings = Settings(serve=ServeSettings(workers=WorkerSettings(load_timeout=0.05)))
     with (
-        pytest.raises(NotServed, match=r"not ready within 50 ms \(`serve.load_timeout`\)"),
+        pytest.raises(NotServed, match=r"not ready within 50 ms \(`serve.workers.load_timeout`\)"),
         serving(str(model), settings),
     ):
         pass

@@ -83,7 +83,7 @@ def serving(model: str, settings: Settings | None = None) -> Iterator[str]:
     Raises:
         NotServed: it did not become ready.
     """
-    limit = CHECKS_S + (settings or load(model)).serve.load_timeout
+    limit = CHECKS_S + (settings or load(model)).serve.workers.load_timeout
     command = [sys.executable, "-m", "airworthy.flows.tied", "up", model, "--host", "127.0.0.1", "--port", "0"]
     with subprocess.Popen(
         command,
@@ -125,7 +125,7 @@ def _wait(model: str, process: subprocess.Popen[str], lines: queue.Queue[str | N
         try:
             line = lines.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
-            problem = say("it was not ready within {limit:seconds} (`serve.load_timeout`)", limit=limit)
+            problem = say("it was not ready within {limit:seconds} (`serve.workers.load_timeout`)", limit=limit)
             raise _failed(model, problem, said) from None
         if line is None:
             status = process.wait(STOP_S)
