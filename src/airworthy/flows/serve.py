@@ -144,7 +144,7 @@ def _report(arguments: Sequence[str], results: Sequence[CheckResult]) -> Report[
 
 
 def split_argument(argument: str) -> tuple[str | None, str]:
-    """The name, if given, and the path of `PATH` or `NAME=PATH`; an argument that exists is a path as it stands."""
+    """The name, if one is given, and the path of `PATH` or `NAME=PATH`; an existing file or folder is all path."""
     name, separator, path = argument.partition("=")
     if not separator or not name or served_name(name) != name or Path(argument).exists():
         return None, argument
