@@ -166,6 +166,8 @@ class ServeSettings(Section, frozen=True):
     """`[serve.generation]`."""
     upstreams: tuple[UpstreamSettings, ...] = ()
     """`[[serve.upstreams]]`: servers whose language models are served through this one."""
+    pooling: str = ""
+    """How token vectors become one vector a text, for folders that don't say it: `mean`, `cls`, `max`, `lasttoken`."""
     require_signature: str = ""
     """The publisher's public key or root certificate, a PEM file: models that it has not signed are not served."""
 
