@@ -16,7 +16,7 @@ VERBS = {
     "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),
     "decrypt": ("airworthy.cli.decrypt:command", "Get a model's files back from an encrypted one."),
-    "keygen": ("airworthy.cli.keygen:command", "Make a key that models can be encrypted for."),
+    "keygen": ("airworthy.cli.keygen:command", "Make a key that models can be encrypted for, or signed with."),
     "serve": ("airworthy.cli.serve:command", "Serve models over HTTP, without checking the host."),
 }
 """All verbs in the order of `--help`. The line is also the first line of the verb's own help."""

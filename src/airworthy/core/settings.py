@@ -242,6 +242,10 @@ def parse(text: str, source: str) -> dict[str, Any]:
     return data
 
 
+ENVIRONMENT = "the environment"
+"""What the layer of the environment's variables is called."""
+
+
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """The settings among the environment's variables, as plain data.
 
@@ -282,9 +286,20 @@ def resolve(*layers: Mapping[str, Any], source: str = "settings") -> Settings:
     try:
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingInvalid(source=source, problem=str(error), suggestion="give a value of that type") from None
+        problem, _, place = str(error).partition(" - at `$.")
+        name = place.rstrip("`")
+        if name:
+            problem = say("`{name}`: {problem}", name=name, problem=problem)
+        if name and source == ENVIRONMENT:
+            source = say("environment variable {name}", name=_variable(name))
+        raise SettingInvalid(source=source, problem=problem, suggestion="give a value of that type") from None
     _check_ranges(settings, source)
     return settings
+
+
+def _variable(name: str) -> str:
+    """The variable of a setting, `serve.port`."""
+    return ENVIRONMENT_PREFIX + re.sub(r"\W", "_", name.partition("[")[0]).upper()
 
 
 def _check_names(data: Mapping[str, Any], struct: type[Section], source: str, prefix: str) -> None:
