@@ -52,6 +52,11 @@ _PACKAGES = ("causes", "serve")
 """Verbs that share their name with a package, which is then what is called."""
 
 
+def __dir__() -> list[str]:
+    """All that is here, verbs that were not called yet included."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

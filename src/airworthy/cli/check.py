@@ -87,6 +87,8 @@ def command(
     if probe_seconds is not None and not probe:
         raise click.UsageError(say("--probe-seconds says how long --probe may take; give --probe too"))
     files = [text for text in given if not _PAIR.match(text)]
+    for text in files:
+        _needs_value(text)
     only_one_reads_standard_input(path, facts, chosen.config, *files)
     described = _described([text for text in given if _PAIR.match(text)] + pairs, files) if given else None
     settings, catalogue = chosen.settings(path), catalogue_for(path)
@@ -119,6 +121,18 @@ def _divide(arguments: tuple[str, ...], given: bool) -> tuple[str | None, list[s
     if len(models) > 1:
         raise click.UsageError(say("got unexpected extra argument ({text})", text=models[1]))
     return (models[0] if models else None), pairs
+
+
+def _needs_value(text: str) -> None:
+    """Refuse a key of `--given` without its value, which would be taken for a file.
+
+    Raises:
+        UsageError: it is one.
+    """
+    from airworthy.flows.given import KEYS
+
+    if text in KEYS:
+        raise click.UsageError(say("--given {key} has no value: write {key}=VALUE", key=text))
 
 
 def _described(pairs: Iterable[str], files: Iterable[str]) -> dict[str, Any]:

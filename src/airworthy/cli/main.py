@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = cli.main(args=arguments, prog_name="airworthy", standalone_mode=False, obj=state)
     except AirworthyError as error:
         _tell(error.text, error.way_out)
+        if state.format != "text":
+            _show_error(error, state)
         return error.exit
     except click.UsageError as error:
         _tell(error.format_message(), _usage_hint(error))
@@ -56,6 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell_bug(state)
         return Exit.BUG
     return int(status or Exit.OK)
+
+
+def _show_error(error: AirworthyError, state: State) -> None:
+    """The error as a document, for the program that was promised one."""
+    from airworthy.cli.output import render_options, show
+    from airworthy.core.report import error_report
+
+    try:
+        show(error_report(state.verb, error), state.format, render_options())
+    except AirworthyError:
+        return  # standard output can't be written; standard error has the message
 
 
 def _usage_hint(error: click.UsageError) -> str:

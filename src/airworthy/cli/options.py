@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from airworthy.cli.group import debug_option
+from airworthy.cli.group import State, debug_option
 from airworthy.core.finding import Severity
 from airworthy.core.messages import say
 from airworthy.core.settings import Settings
@@ -38,8 +38,11 @@ class OutputFormat(_ParamType):
         Raises:
             UnknownName: there is no such format; the way out names the nearest.
         """
-        del param, ctx
+        del param
         FORMATS.get(value)
+        if ctx is not None:
+            state = ctx.ensure_object(State)
+            state.format, state.verb = value, ctx.info_name or ""
         return value
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:

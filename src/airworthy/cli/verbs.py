@@ -18,7 +18,7 @@ VERBS = {
     "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),
     "decrypt": ("airworthy.cli.decrypt:command", "Get a model's files back from an encrypted one."),
-    "keygen": ("airworthy.cli.keygen:command", "Make a key that models can be encrypted for."),
+    "keygen": ("airworthy.cli.keygen:command", "Make a key that models can be encrypted for, or signed with."),
     "release": ("airworthy.cli.release:command", "Keep versions of models, serve one, and take it back."),
     "serve": ("airworthy.cli.serve:command", "Serve models over HTTP, without checking the host."),
 }

@@ -7,8 +7,8 @@ from typing import Any, Generic, Literal, TypeVar, Union
 
 import msgspec
 
-from airworthy.core.errors import Exit
-from airworthy.core.finding import Finding, Severity, most_important
+from airworthy.core.errors import AirworthyError, Exit
+from airworthy.core.finding import Confidence, Finding, Remedy, Severity, most_important
 
 SCHEMA = 1
 """The number that a JSON report carries; it grows when an old reader would misread a new report."""
@@ -115,6 +115,28 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
         if strict and any(isinstance(result, Skipped) and not result.chosen for result in self.results):
             return Exit.INCOMPLETE
         return Exit.OK
+
+
+class ErrorAnswer(VerbAnswer, frozen=True):
+    """The answer of a verb that an error ended."""
+
+    error: dict[str, str]
+    """`code`, `message` and `hint`."""
+
+
+def error_report(verb: str, error: AirworthyError) -> Report[ErrorAnswer]:
+    """An error that ended a verb as a report: its code stands where a cause's name does."""
+    finding = Finding(
+        cause=error.code,
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        subject=str(error.params.get("path", "")),
+        message=error.text,
+        params=dict(error.params),
+        remedies=(Remedy(why=error.way_out),) if error.way_out else (),
+    )
+    answer = ErrorAnswer({"code": error.code, "message": error.text, "hint": error.way_out})
+    return Report(verb=verb, subject=finding.subject, results=(Failed(error.code, (finding,)),), answer=answer)
 
 
 AnyReport = Report[Any]

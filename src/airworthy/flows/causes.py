@@ -37,11 +37,14 @@ def causes(settings: Settings | None = None, *, resolve: str = "") -> RecordedCa
         resolve: a cause whose open diagnoses are marked as resolved first.
 
     Raises:
+        UnknownName: there is no cause of that name to resolve.
         StateUnusable: the database can't be used.
     """
     from airworthy.state import diagnoses
     from airworthy.state.directory import state_directory
 
+    if resolve:
+        catalogue_for().get(resolve)
     directory = state_directory(settings or Settings())
     resolved = diagnoses.resolve(directory, resolve) if resolve else None
     return RecordedCauses(causes=list(diagnoses.stats(directory)), resolved=resolved)

@@ -48,13 +48,16 @@ class InTheWay(AirworthyError):
     hint = "choose an --output elsewhere"
 
 
-def keygen(path: str | Path, *, password: str = "", service: str = "", force: bool = False) -> NewKey:
+def keygen(
+    path: str | Path, *, password: str = "", service: str = "", signing: bool = False, force: bool = False
+) -> NewKey:
     """Make a key: the private half in a file that only its owner reads, the public one beside it.
 
     Args:
         path: the file with the private key; the public one has `.pub` added.
         password: where a passphrase stands that protects the private key: a file or `env:NAME`.
         service: a key of a key service that wraps the private key instead: `service:NAME:KEY`.
+        signing: whether it is a key to sign with, PEM on the curve P-256, in place of one to encrypt for.
         force: whether a key that is there is replaced.
 
     Raises:
@@ -70,6 +73,8 @@ def keygen(path: str | Path, *, password: str = "", service: str = "", force: bo
     for each in (private, public):
         if os.path.lexists(each) and not force:
             raise OutputExists(path=each)
+    if signing:
+        return _signing_key(private, public, keys.secret(password) if password else "")
     with age.needed():
         made = age.new_secret()
         recipient = age.public_of(made)
@@ -78,6 +83,16 @@ def keygen(path: str | Path, *, password: str = "", service: str = "", force: bo
         write_private(public, f"{recipient}\n".encode())
     public.chmod(0o644)
     return NewKey(private, public, recipient)
+
+
+def _signing_key(private: Path, public: Path, password: str) -> NewKey:
+    from airworthy.artifacts.signing.model_signing import new_key
+
+    secret_half, public_half = new_key(password)
+    write_private(private, secret_half)
+    write_private(public, public_half)
+    public.chmod(0o644)
+    return NewKey(private, public, "")
 
 
 def encrypt(

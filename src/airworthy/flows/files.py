@@ -79,7 +79,9 @@ def model_path(path: str | Path) -> Iterator[Path]:
         try:
             Path(path).stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise InputNotFound(path=path, cwd=Path.cwd()) from None
+            from airworthy.artifacts.remote_names import not_found
+
+            raise not_found(path) from None
         except (OSError, ValueError) as error:
             raise InputUnreadable(path=path, reason=reason(error)) from None
         yield Path(path)

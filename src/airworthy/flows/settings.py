@@ -10,7 +10,7 @@ from typing import Any
 
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.messages import say
-from airworthy.core.settings import Settings, from_environment, parse, resolve
+from airworthy.core.settings import ENVIRONMENT, Settings, from_environment, parse, resolve
 from airworthy.flows.files import nearest, read
 
 FILE_NAME = "airworthy.toml"
@@ -42,7 +42,7 @@ def load(
         layers.append((path, parse(_decode(read(path), path), path)))
         if file is None:
             layers += _demanded_above(path)
-    layers.append((say("the environment"), from_environment(os.environ if environment is None else environment)))
+    layers.append((ENVIRONMENT, from_environment(os.environ if environment is None else environment)))
     layers.append((say("the command line"), _given(flags or {})))
     settings = Settings()
     for count, (source, _) in enumerate(layers, 1):

@@ -11,7 +11,7 @@ import msgspec
 
 from airworthy.causes.catalogue import Catalogue
 from airworthy.core.cores import usable_cores
-from airworthy.core.errors import Exit
+from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.facts import Facts
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
@@ -140,7 +140,7 @@ def plan(
     chosen = select(model, facts, engine or "")
     cores = int(usable_cores(facts) or 1)
     threads = settings.serve.workers.threads or max(1, cores // settings.serve.workers.count)
-    model = msgspec.structs.replace(model, name=served_name(name or model.name))
+    model = msgspec.structs.replace(model, name=served_name(model.name, name))
     if chosen.generates:
         return plan_generator(model, chosen.name, facts, settings, threads)
     options = RunnerOptions(threads=threads, lanes=threads)
@@ -149,6 +149,25 @@ def plan(
     return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key)
 
 
-def served_name(name: str) -> str:
-    """A name that can stand in a URL's path as it is."""
-    return _NOT_IN_NAMES.sub("-", name).strip("-.") or "model"
+class NameInvalid(AirworthyError):
+    """A name to serve a model under that can't stand in a URL."""
+
+    code = "name-invalid"
+    message = "{name!r} cannot be the name of a served model: it stands in URLs"
+    hint = "letters, digits, `.`, `_` and `-`: `{near}`"
+
+
+def served_name(name: str, given: str | None = None) -> str:
+    """A name that can stand in a URL's path as it is.
+
+    Args:
+        name: the file's or folder's own, which is changed where it has other characters.
+        given: the name from the caller, which must do as it is.
+
+    Raises:
+        NameInvalid: the given name has other characters.
+    """
+    near = _NOT_IN_NAMES.sub("-", name if given is None else given).strip("-.") or "model"
+    if given is not None and near != given:
+        raise NameInvalid(name=given, near=near)
+    return near

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 """Where OASIS publishes the schema that a rendered document follows."""
-HOME = "https://github.com/airworthy/airworthy"
-"""Where the program can be read about."""
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -40,7 +38,6 @@ def log(report: AnyReport, catalogue: Catalogue) -> dict[str, Any]:
     driver = {
         "name": "airworthy",
         "version": airworthy.__version__,
-        "informationUri": HOME,
         "rules": [_rule(slug, catalogue) for slug in slugs],
     }
     run = {

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from airworthy.artifacts.configuration.companions import Companions, find_companions
+from airworthy.artifacts.configuration.companions import find_companions
+from airworthy.artifacts.configuration.text_tasks import with_task
 from airworthy.artifacts.encodings.datatypes import ONNX, ElementType
 from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire, signed
 from airworthy.artifacts.encodings.source import Source
@@ -384,7 +385,6 @@ def _build_inspection(path: Path, graph: OnnxContents, by_content: bool) -> Insp
         entry=str(path.absolute()),
         files=files_of(path.parent, files) + companions.files(path.parent),
         architecture=companions.architecture,
-        task=_task(inputs, outputs, companions),
         producer=graph.producer,
         parameters=graph.parameters if graph.graphs and not graph.defects else None,
         datatypes=dict(graph.weights),
@@ -406,7 +406,7 @@ def _build_inspection(path: Path, graph: OnnxContents, by_content: bool) -> Insp
         metadata=graph.metadata,
     )
     return build_inspection(
-        model,
+        with_task(model, companions),
         defects=defects,
         pointers=pointers,
         code=companions.code,
@@ -444,20 +444,6 @@ def _escapes(location: str) -> bool:
         or ".." in posix.parts
         or ".." in windows.parts
     )
-
-
-def _task(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], companions: Companions) -> str:
-    if not inputs or not outputs:
-        return ""
-    named = {spec.name for spec in inputs}
-    text = companions.tokenizer and {"input_ids", "attention_mask"} <= named
-    first = outputs[0]
-    flat = len(first.shape) == 2 and first.shape[1] > 0 and first.datatype in ("FP32", "FP16", "FP64", "BF16")
-    if not text or not flat:
-        return "tensors"
-    if companions.architecture.endswith("ForSequenceClassification"):
-        return "rerank" if first.shape[1] == 1 else "tensors"
-    return "embedding"
 
 
 def stored(path: Path) -> Iterator[Stored]:

@@ -35,6 +35,10 @@ _SECRET = frozenset({"key", "password", "url"})
 """Settings whose value is not repeated."""
 
 
+ENVIRONMENT = "the environment"
+"""What the layer of the environment's variables is called."""
+
+
 def parse(text: str, source: str) -> dict[str, Any]:
     """A settings file as plain data, its names checked, old names under their new ones.
 
@@ -163,6 +167,9 @@ def _invalid(error: msgspec.ValidationError, merged: Mapping[str, Any], source: 
     """A refusal in our words: the setting, its value, and what it must be."""
     found = _REFUSAL.fullmatch(str(error))
     place = (found and found["place"]) or ""
+    if place and source == ENVIRONMENT:
+        name = ENVIRONMENT_PREFIX + re.sub(r"\W", "_", place.partition("[")[0]).upper()
+        source = say("environment variable {name}", name=name)
     if isinstance(error.__cause__, ValueRefused):
         cause = error.__cause__
         return SettingInvalid(source=source, problem=cause.problem, suggestion=cause.suggestion)

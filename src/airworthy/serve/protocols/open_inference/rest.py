@@ -386,10 +386,29 @@ def _read_request(body: bytes, header: int | None) -> tuple[InferRequest, list[T
             detail = say("the header {name} is larger than the body", name=HEADER_LENGTH.decode())
             raise errors.InvalidRequest(detail=detail)
         binary = memoryview(body)[header:]
-    wanted: InferRequest = decode(_decoder, body if header is None else memoryview(body)[:header])
+    wanted = _decoded(body if header is None else memoryview(body)[:header])
     if len(wanted.inputs) > MOST_TENSORS or len(wanted.outputs or ()) > MOST_TENSORS:
         raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
     return wanted, _read_inputs(wanted.inputs, binary)
+
+
+_SHAPE = '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 1.5]}]}'
+
+
+def _decoded(body: bytes | memoryview) -> InferRequest:
+    """The request; an error about what it lacks shows one that is whole.
+
+    Raises:
+        InvalidRequest: not JSON, or not a request.
+    """
+    try:
+        wanted: InferRequest = decode(_decoder, body)
+    except errors.InvalidRequest as error:
+        detail = error.params["detail"]
+        if "missing required field" in detail:
+            detail = say("{detail}; a request is {shape}", detail=detail, shape=_SHAPE)
+        raise errors.InvalidRequest(detail=detail) from None
+    return wanted
 
 
 def _read_inputs(inputs: Sequence[InferInput], binary: memoryview) -> list[Tensor]:
