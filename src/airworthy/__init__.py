@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.lock import lock
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
+    from airworthy.flows.sync import sync
     from airworthy.flows.up import up
 
 __version__ = "0.1.0"
@@ -38,8 +40,10 @@ __all__ = [
     "facts",
     "inspect",
     "keygen",
+    "lock",
     "serve",
     "sign",
+    "sync",
     "up",
     "verify",
 ]

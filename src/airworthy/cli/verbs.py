@@ -13,6 +13,8 @@ VERBS = {
     "facts": ("airworthy.cli.facts:command", "Show or save what is known about this host and environment."),
     "inspect": ("airworthy.cli.inspect:command", "Say what is in a model file or folder, without loading it."),
     "deps": ("airworthy.cli.deps:command", "Say what is installed, why, and what contradicts."),
+    "lock": ("airworthy.cli.lock:command", "Lock an environment for all platforms, or compare it with its lock."),
+    "sync": ("airworthy.cli.sync:command", "Restore an environment from its lock: all of it, or as it was."),
     "sign": ("airworthy.cli.sign:command", "Sign a model, so that others can prove it is what you published."),
     "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),

@@ -19,8 +19,10 @@ VERB_FUNCTIONS = {
     "facts": "airworthy.flows.facts:gather",
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
+    "lock": "airworthy.flows.lock:lock",
     "serve": "airworthy.flows.serve:serve",
     "sign": "airworthy.flows.sign:sign",
+    "sync": "airworthy.flows.sync:sync",
     "up": "airworthy.flows.up:up",
     "verify": "airworthy.flows.sign:verify",
 }

@@ -24,6 +24,7 @@ from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, N
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
+from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference, SyncAnswer
 from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.answers.signing import Signed, Verified
 
@@ -48,6 +49,8 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
     "deps": (DepsAnswer,),
+    "lock": (LockAnswer, LockCheck, LockDifference),
+    "sync": (SyncAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),
