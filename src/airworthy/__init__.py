@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
     from airworthy.flows.lock import lock
     from airworthy.flows.serve import serve
@@ -38,6 +39,7 @@ __all__ = [
     "encrypt",
     "explain",
     "facts",
+    "graph",
     "inspect",
     "keygen",
     "lock",

@@ -15,6 +15,7 @@ VERBS = {
     "deps": ("airworthy.cli.deps:command", "Say what is installed, why, and what contradicts."),
     "lock": ("airworthy.cli.lock:command", "Lock an environment for all platforms, or compare it with its lock."),
     "sync": ("airworthy.cli.sync:command", "Restore an environment from its lock: all of it, or as it was."),
+    "graph": ("airworthy.cli.graph:command", "Draw the dependency graph, ask it, or send it to a database."),
     "sign": ("airworthy.cli.sign:command", "Sign a model, so that others can prove it is what you published."),
     "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),

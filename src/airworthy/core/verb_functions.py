@@ -17,6 +17,7 @@ VERB_FUNCTIONS = {
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "explain": "airworthy.flows.explain:explain",
     "facts": "airworthy.flows.facts:gather",
+    "graph": "airworthy.flows.graph:graph",
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
     "lock": "airworthy.flows.lock:lock",

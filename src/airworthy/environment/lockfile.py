@@ -64,7 +64,7 @@ class LockedPackage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Its source distribution."""
 
 
-class Platform(NamedTuple):
+class LockPlatform(NamedTuple):
     """A platform that locks are made for."""
 
     name: str
@@ -78,10 +78,10 @@ class Platform(NamedTuple):
 
 
 PLATFORMS = (
-    Platform("linux-x86_64", "Linux", "x86_64", (r"(many)?linux\w*_x86_64",)),
-    Platform("linux-aarch64", "Linux", "aarch64", (r"(many)?linux\w*_aarch64",)),
-    Platform("macos-arm64", "Darwin", "aarch64", (r"macosx_\w+_(arm64|universal2)",)),
-    Platform("windows-x86_64", "Windows", "x86_64", (r"win_amd64",)),
+    LockPlatform("linux-x86_64", "Linux", "x86_64", (r"(many)?linux\w*_x86_64",)),
+    LockPlatform("linux-aarch64", "Linux", "aarch64", (r"(many)?linux\w*_aarch64",)),
+    LockPlatform("macos-arm64", "Darwin", "aarch64", (r"macosx_\w+_(arm64|universal2)",)),
+    LockPlatform("windows-x86_64", "Windows", "x86_64", (r"win_amd64",)),
 )
 """The platforms of a lock, as `--help` lists them."""
 
@@ -193,7 +193,7 @@ def with_dependencies(pylock: str, edges: Mapping[str, Iterable[str]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def installed_there(packages: Iterable[LockedPackage], platform: Platform, python: str) -> list[LockedPackage]:
+def installed_there(packages: Iterable[LockedPackage], platform: LockPlatform, python: str) -> list[LockedPackage]:
     """The packages whose markers hold on a platform."""
     full = python if python.count(".") > 1 else f"{python}.0"
     environment = marker_environment(full, platform.system, "", platform.machine)
@@ -220,7 +220,7 @@ def coverage(packages: Iterable[LockedPackage], pythons: Iterable[str]) -> tuple
     return tuple(found)
 
 
-def _fits(wheel: str, platform: Platform, python: str) -> bool:
+def _fits(wheel: str, platform: LockPlatform, python: str) -> bool:
     """Whether a wheel's tags take a platform and a version of Python (CPython)."""
     parts = wheel.removesuffix(".whl").split("-")
     if len(parts) < 5:

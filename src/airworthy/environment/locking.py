@@ -12,7 +12,7 @@ from airworthy.core.messages import say
 from airworthy.environment import uv
 from airworthy.environment.lockfile import edges_of_requirements, with_dependencies
 from airworthy.environment.relaxations import Contradiction, contradiction
-from airworthy.environment.requirement_files import Requirements
+from airworthy.environment.requirement_files import WantedRequirements
 
 ACCELERATORS = {
     "cpu": "cpu",
@@ -42,7 +42,7 @@ class Locked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lock(
-    wanted: Requirements,
+    wanted: WantedRequirements,
     indexes: uv.Indexes,
     *,
     python: str,
@@ -102,7 +102,7 @@ def lock(
         return Locked(pylock=with_dependencies(pylock, edges_of_requirements(text)), requirements=text)
 
 
-def _why(wanted: Requirements, explanation: str, compile_list: object, place: Path) -> Contradiction:
+def _why(wanted: WantedRequirements, explanation: str, compile_list: object, place: Path) -> Contradiction:
     """The smallest contradicting set, by resolving parts of the requirements."""
     output = place / "attempt.txt"
 

@@ -25,7 +25,7 @@ class RequirementsUnreadable(AirworthyError):
     hint = "give a pyproject.toml with a [project] table, or a file with one requirement a line"
 
 
-class Requirements(msgspec.Struct, frozen=True, kw_only=True):
+class WantedRequirements(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be installed."""
 
     source: str
@@ -40,7 +40,7 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     """The oldest Python that it takes, `3.10`; empty where it does not say."""
 
 
-def parse_project(data: bytes, path: str, extras: tuple[str, ...], groups: tuple[str, ...]) -> Requirements:
+def parse_project(data: bytes, path: str, extras: tuple[str, ...], groups: tuple[str, ...]) -> WantedRequirements:
     """The requirements of a project with some of its extras and groups.
 
     Raises:
@@ -78,7 +78,7 @@ def parse_project(data: bytes, path: str, extras: tuple[str, ...], groups: tuple
     for clause in str(project.get("requires-python", "")).split(","):
         if clause.strip().startswith(">="):
             python = clause.strip()[2:].strip()
-    return Requirements(source=path, lines=tuple(lines), project=name, python=python)
+    return WantedRequirements(source=path, lines=tuple(lines), project=name, python=python)
 
 
 def _texts(value: Any, path: str) -> list[str]:
@@ -87,7 +87,7 @@ def _texts(value: Any, path: str) -> list[str]:
     return value
 
 
-def parse_list(data: bytes, path: str) -> Requirements:
+def parse_list(data: bytes, path: str) -> WantedRequirements:
     """The requirements of a list, one a line; options keep their place beside them.
 
     Raises:
@@ -112,4 +112,4 @@ def parse_list(data: bytes, path: str) -> Requirements:
                 path=path,
                 problem=say("line {number} is no requirement: {content}", number=number, content=content[:80]),
             )
-    return Requirements(source=path, lines=tuple(lines), options=tuple(options))
+    return WantedRequirements(source=path, lines=tuple(lines), options=tuple(options))

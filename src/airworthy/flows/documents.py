@@ -23,6 +23,7 @@ from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
+from airworthy.flows.answers.graph import GraphAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
 from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference, SyncAnswer
 from airworthy.flows.answers.serving import ServingAnswer
@@ -51,6 +52,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "deps": (DepsAnswer,),
     "lock": (LockAnswer, LockCheck, LockDifference),
     "sync": (SyncAnswer,),
+    "graph": (GraphAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

@@ -22,14 +22,14 @@ from airworthy.environment import locking, uv, wheelhouse
 from airworthy.environment.drift import Drift, drifts
 from airworthy.environment.lockfile import (
     LockedPackage,
+    LockPlatform,
     LockUnreadable,
-    Platform,
     coverage,
     difference,
     installed_there,
     parse_lock,
 )
-from airworthy.environment.requirement_files import Requirements, parse_list, parse_project
+from airworthy.environment.requirement_files import WantedRequirements, parse_list, parse_project
 from airworthy.environment.restore import CannotRestore, beside, put_in_place
 from airworthy.environment.system import system_of
 from airworthy.environment.toml import toml_text
@@ -71,7 +71,7 @@ class LockSource(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
     project: str = ""
     """The project that requires the packages, which the lock does not hold."""
     extras: tuple[str, ...] = ()
-    """The project's extras that were asked for."""
+    """The project's extras that it was made with."""
     groups: tuple[str, ...] = ()
     """Its groups."""
     accelerator: str = ""
@@ -146,7 +146,7 @@ def lock(
     if made.contradiction is not None:
         return _no_solution(wanted, folder, made.contradiction)
     packages = parse_lock(made.pylock.encode())
-    old = _packages_of(folder) if (folder / "pylock.toml").is_file() else packages
+    old = packages_of(folder) if (folder / "pylock.toml").is_file() else packages
     described = LockSource(
         source="environment" if from_environment else _relative(wanted.source, folder),
         source_sha256=digest,
@@ -191,10 +191,10 @@ def _wanted(
     extras: Sequence[str],
     groups: Sequence[str],
     from_environment: bool,
-) -> tuple[Requirements, str]:
+) -> tuple[WantedRequirements, str]:
     if from_environment:
         lines = tuple(f"{p.name}=={p.version}" for p in installed.packages if not p.editable)
-        return Requirements(source=installed.prefix, lines=lines), ""
+        return WantedRequirements(source=installed.prefix, lines=lines), ""
     path = str(source if source is not None else "pyproject.toml")
     data = read(path)
     digest = hashlib.sha256(data).hexdigest()
@@ -257,10 +257,16 @@ def chosen_files(packages: Sequence[LockedPackage], installed: InstalledSet) -> 
 
 def here(packages: Sequence[LockedPackage], installed: InstalledSet) -> list[LockedPackage]:
     """The packages of a lock whose markers hold for an environment."""
-    return installed_there(packages, Platform("here", installed.system, installed.machine, ()), installed.python)
+    return installed_there(packages, LockPlatform("here", installed.system, installed.machine, ()), installed.python)
 
 
-def _packages_of(folder: Path) -> tuple[LockedPackage, ...]:
+def packages_of(folder: Path) -> tuple[LockedPackage, ...]:
+    """The packages of a lock: of its folder, or of a `pylock.toml`.
+
+    Raises:
+        InputNotFound: there is no such lock.
+        LockUnreadable: it is no lock.
+    """
     path = folder / "pylock.toml" if folder.is_dir() else folder
     return parse_lock(read(str(path)), str(path))
 
@@ -280,7 +286,7 @@ def source_of(folder: Path) -> LockSource:
         raise LockUnreadable(path=path, reason=error) from None
 
 
-def _no_solution(wanted: Requirements, folder: Path, found: Any) -> Report[LockAnswer]:
+def _no_solution(wanted: WantedRequirements, folder: Path, found: Any) -> Report[LockAnswer]:
     remedies = [
         Remedy(
             why=say("Replace `{old}`: then it is resolved, with {version}.", old=each.requirement, version=each.version)
@@ -330,7 +336,7 @@ def check_lock(
     from airworthy.probes.python.records import check_records
 
     folder = Path(path)
-    packages = _packages_of(folder)
+    packages = packages_of(folder)
     described = source_of(folder) if folder.is_dir() else LockSource()
     host = host_of(python)
     installed, _ = read_graph(host, python)
@@ -415,6 +421,6 @@ def diff_locks(old: str | Path, new: str | Path) -> Report[LockDifference]:
         InputNotFound: there is no such lock.
         LockUnreadable: it is no lock.
     """
-    found = difference(_packages_of(Path(old)), _packages_of(Path(new)))
+    found = difference(packages_of(Path(old)), packages_of(Path(new)))
     answer = LockDifference(old=str(old), new=str(new), differences=found)
     return Report(verb="lock", subject=f"{old} {new}", answer=answer)

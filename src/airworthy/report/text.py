@@ -25,6 +25,7 @@ VIEWS: Registry[View] = Registry(
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
+        "graph": "airworthy.report.views.graph:view",
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
         "lock": "airworthy.report.views.lock:view",
