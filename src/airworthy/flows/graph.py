@@ -13,7 +13,7 @@ from airworthy.core.report import Report
 from airworthy.environment.graphs.folding import MOST_NODES, fold
 from airworthy.environment.graphs.model import (
     DependencyGraph,
-    GraphNode,
+    DependencyNode,
     blast_radius,
     broken_edges,
     graph_of,
@@ -141,7 +141,7 @@ def make_graph(
     return graph_of(installed.prefix, packages, libraries, above)
 
 
-def _node(made: DependencyGraph, name: str) -> GraphNode:
+def _node(made: DependencyGraph, name: str) -> DependencyNode:
     node = made.node(name) or made.node(name.lower().replace("_", "-"))
     if node is None:
         raise _unknown(made, name)

@@ -17,9 +17,9 @@ from airworthy.environment.graphs.cypher import BLAST_RADIUS, CONFLICTS, SHORTES
 from airworthy.environment.graphs.drawing import png, svg
 from airworthy.environment.graphs.folding import fold
 from airworthy.environment.graphs.model import (
+    DependencyEdge,
     DependencyGraph,
-    GraphEdge,
-    GraphNode,
+    DependencyNode,
     blast_radius,
     graph_of,
     paths_to,
@@ -110,10 +110,10 @@ def test_hostile_names_end_nothing(form: str) -> None:
     made = DependencyGraph(
         name=name,
         nodes=(
-            GraphNode(id="package:x", label="Package", name=name, version=name),
-            GraphNode(id=name, label="Missing", name="y"),
+            DependencyNode(id="package:x", label="Package", name=name, version=name),
+            DependencyNode(id=name, label="Missing", name="y"),
         ),
-        edges=(GraphEdge(source="package:x", target=name, requires=name, met=False, conflict=True),),
+        edges=(DependencyEdge(source="package:x", target=name, requires=name, met=False, conflict=True),),
     )
     text = FORMS[form](made) if form in FORMS else page(made) if form == ".html" else svg(made)
     if form == ".json":

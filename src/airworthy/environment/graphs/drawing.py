@@ -12,7 +12,7 @@ from typing import Any
 
 from airworthy.core.errors import ExtraMissing
 from airworthy.core.messages import say
-from airworthy.environment.graphs.model import DependencyGraph, GraphNode
+from airworthy.environment.graphs.model import DependencyGraph, DependencyNode
 
 FONT = 12.0
 """Height of the text in pixels."""
@@ -126,7 +126,7 @@ def _title(graph: DependencyGraph) -> str:
     return text + (say("; requirements not satisfied (red): {count}", count=broken) if broken else "")
 
 
-def _lines(node: GraphNode) -> list[str]:
+def _lines(node: DependencyNode) -> list[str]:
     lines = [_short(node.name, LONGEST + 12 if node.label == "Fold" else LONGEST)]
     if node.version and node.version != node.name:
         lines.append(_short(node.version))
@@ -148,7 +148,7 @@ def _arrow(name: str, colour: str) -> str:
     return f'<marker id="{name}" {size}><path d="M0 0L8 4L0 8z" fill="{colour}"/></marker>'
 
 
-def _box(node: GraphNode, box: Mapping[str, Any]) -> str:
+def _box(node: DependencyNode, box: Mapping[str, Any]) -> str:
     x, y, width, height = box["center"]["x"], box["center"]["y"], box["size"]["width"], box["size"]["height"]
     fill, line = _FILLS.get(node.label, _FILLS["Package"])
     if node.conflict:

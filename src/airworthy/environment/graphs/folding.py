@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from airworthy.core.messages import say
-from airworthy.environment.graphs.model import DependencyGraph, GraphEdge, GraphNode
+from airworthy.environment.graphs.model import DependencyEdge, DependencyGraph, DependencyNode
 
 MOST_NODES = 60
 """Nodes of a picture that can be read on one page."""
@@ -89,7 +89,9 @@ def _homes(below: dict[str, list[str]], kept: set[str]) -> dict[str, str]:
     return home
 
 
-def _drawn(graph: DependencyGraph, nodes: dict[str, GraphNode], kept: set[str], groups: dict[str, list[str]]) -> Folded:
+def _drawn(
+    graph: DependencyGraph, nodes: dict[str, DependencyNode], kept: set[str], groups: dict[str, list[str]]
+) -> Folded:
     folds, shown = [], [nodes[key] for key in sorted(kept)]
     edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
     for below, members in sorted(groups.items()):
@@ -99,8 +101,8 @@ def _drawn(graph: DependencyGraph, nodes: dict[str, GraphNode], kept: set[str], 
         text = say(
             "+{count}: {names}", count=len(names), names=", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
         )
-        shown.append(GraphNode(id=key, label="Fold", name=text))
+        shown.append(DependencyNode(id=key, label="Fold", name=text))
         if below:
-            edges.append(GraphEdge(source=below, target=key))
+            edges.append(DependencyEdge(source=below, target=key))
     folded = DependencyGraph(name=graph.name, nodes=tuple(shown), edges=tuple(edges))
     return Folded(graph=folded, folds=tuple(folds))

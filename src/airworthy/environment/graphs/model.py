@@ -20,7 +20,7 @@ LABELS = ("Package", "Library", "System", "Driver", "Device", "Missing")
 """Kinds of nodes, which are labels in a graph database."""
 
 
-class GraphNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DependencyNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One node."""
 
     id: str
@@ -37,7 +37,7 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether it lies on a chain of a conflict."""
 
 
-class GraphEdge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DependencyEdge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One requirement."""
 
     source: str
@@ -59,12 +59,12 @@ class DependencyGraph(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """What it is of: a folder."""
-    nodes: tuple[GraphNode, ...]
+    nodes: tuple[DependencyNode, ...]
     """By their keys, sorted."""
-    edges: tuple[GraphEdge, ...]
+    edges: tuple[DependencyEdge, ...]
     """Sorted, each pair of nodes once."""
 
-    def node(self, name: str) -> GraphNode | None:
+    def node(self, name: str) -> DependencyNode | None:
         """The node of a key, a name or a soname; a package before other kinds."""
         fitting = [
             each for each in self.nodes if name in (each.id, each.name) or (each.version == name and ".so" in name)
@@ -83,20 +83,22 @@ def graph_of(
         libraries: their native libraries.
         above: drivers and chips by what they are.
     """
-    nodes: dict[str, GraphNode] = {}
-    edges: dict[tuple[str, str], GraphEdge] = {}
+    nodes: dict[str, DependencyNode] = {}
+    edges: dict[tuple[str, str], DependencyEdge] = {}
     roots = frozenset(packages.roots)
     for each in packages.packages.values():
         key = f"package:{each.name}"
-        nodes[key] = GraphNode(id=key, label="Package", name=each.name, version=each.version, root=each.name in roots)
+        nodes[key] = DependencyNode(
+            id=key, label="Package", name=each.name, version=each.version, root=each.name in roots
+        )
     for edge in packages.edges:
         met = packages.satisfied(edge)
         target = f"package:{edge.name}"
         if target not in nodes:
-            nodes[target] = GraphNode(id=target, label="Missing", name=edge.name)
+            nodes[target] = DependencyNode(id=target, label="Missing", name=edge.name)
         pair = (f"package:{edge.by}", target)
         if pair not in edges or (edges[pair].met and not met):
-            edges[pair] = GraphEdge(source=pair[0], target=target, requires=edge.text, met=met)
+            edges[pair] = DependencyEdge(source=pair[0], target=target, requires=edge.text, met=met)
     _add_libraries(nodes, edges, libraries, above or {})
     return _marked(name, nodes, edges)
 
@@ -109,7 +111,7 @@ def graph_of_lock(name: str, locked: Iterable[LockedPackage]) -> DependencyGraph
         versions.setdefault(each.name, []).append(each.version)
     required = {other for each in locked for other in each.dependencies if other != each.name}
     nodes = {
-        f"package:{key}": GraphNode(
+        f"package:{key}": DependencyNode(
             id=f"package:{key}", label="Package", name=key, version=" | ".join(all_), root=key not in required
         )
         for key, all_ in versions.items()
@@ -119,13 +121,13 @@ def graph_of_lock(name: str, locked: Iterable[LockedPackage]) -> DependencyGraph
         for other in each.dependencies:
             pair = (f"package:{each.name}", f"package:{other}")
             if pair[1] in nodes:
-                edges[pair] = GraphEdge(source=pair[0], target=pair[1], evidence="lock")
+                edges[pair] = DependencyEdge(source=pair[0], target=pair[1], evidence="lock")
     return _marked(name, nodes, edges)
 
 
 def _add_libraries(
-    nodes: dict[str, GraphNode],
-    edges: dict[tuple[str, str], GraphEdge],
+    nodes: dict[str, DependencyNode],
+    edges: dict[tuple[str, str], DependencyEdge],
     libraries: Iterable[Library],
     above: Mapping[str, str],
 ) -> None:
@@ -139,9 +141,9 @@ def _add_libraries(
         else:
             stem, version = re.split(r"\.so\b", each.soname)[0], each.soname
             key = f"library:{each.soname}"
-        nodes.setdefault(key, GraphNode(id=key, label="Library", name=stem, version=version))
+        nodes.setdefault(key, DependencyNode(id=key, label="Library", name=stem, version=version))
         met = each.provider != "missing"
-        edges[source, key] = GraphEdge(source=source, target=key, met=met, evidence=each.evidence)
+        edges[source, key] = DependencyEdge(source=source, target=key, met=met, evidence=each.evidence)
         if each.evidence == "sbom":
             continue
         label = {"system": "System", "driver": "Driver", "package": "Package"}.get(each.provider, "Missing")
@@ -150,18 +152,20 @@ def _add_libraries(
             continue
         below = f"{label.lower()}:{owner}"
         if below not in nodes:
-            nodes[below] = GraphNode(id=below, label=label, name=owner, version=above.get(owner, ""))
-        edges[key, below] = GraphEdge(source=key, target=below, met=met, evidence="elf")
+            nodes[below] = DependencyNode(id=below, label=label, name=owner, version=above.get(owner, ""))
+        edges[key, below] = DependencyEdge(source=key, target=below, met=met, evidence="elf")
     driver = nodes.get("driver:nvidia-driver")
     for name, what in above.items():
         if "devices" in name:
             key = f"device:{name}"
-            nodes[key] = GraphNode(id=key, label="Device", name=what)
+            nodes[key] = DependencyNode(id=key, label="Device", name=what)
             if driver is not None and name.startswith("nvidia"):
-                edges[driver.id, key] = GraphEdge(source=driver.id, target=key, evidence="elf")
+                edges[driver.id, key] = DependencyEdge(source=driver.id, target=key, evidence="elf")
 
 
-def _marked(name: str, nodes: dict[str, GraphNode], edges: dict[tuple[str, str], GraphEdge]) -> DependencyGraph:
+def _marked(
+    name: str, nodes: dict[str, DependencyNode], edges: dict[tuple[str, str], DependencyEdge]
+) -> DependencyGraph:
     """The graph with what lies on the chains of conflicts marked: the shortest way from a root to each side."""
     came = _shortest([key for key, node in nodes.items() if node.root], edges)
     broken = {edge.target for edge in edges.values() if not edge.met}
@@ -182,7 +186,7 @@ def _marked(name: str, nodes: dict[str, GraphNode], edges: dict[tuple[str, str],
     )
 
 
-def _shortest(roots: Iterable[str], edges: Mapping[tuple[str, str], GraphEdge]) -> dict[str, str | None]:
+def _shortest(roots: Iterable[str], edges: Mapping[tuple[str, str], DependencyEdge]) -> dict[str, str | None]:
     below: dict[str, list[str]] = {}
     for source, target in sorted(edges):
         below.setdefault(source, []).append(target)
@@ -217,7 +221,7 @@ def paths_to(graph: DependencyGraph, target: str) -> tuple[tuple[str, ...], ...]
     return tuple(found)
 
 
-def blast_radius(graph: DependencyGraph, target: str) -> tuple[GraphNode, ...]:
+def blast_radius(graph: DependencyGraph, target: str) -> tuple[DependencyNode, ...]:
     """Every node from which one can be reached: what breaks when it does."""
     above: dict[str, list[str]] = {}
     for edge in graph.edges:
@@ -231,6 +235,6 @@ def blast_radius(graph: DependencyGraph, target: str) -> tuple[GraphNode, ...]:
     return tuple(node for node in graph.nodes if node.id in seen and node.id != target)
 
 
-def broken_edges(graph: DependencyGraph) -> tuple[GraphEdge, ...]:
+def broken_edges(graph: DependencyGraph) -> tuple[DependencyEdge, ...]:
     """The requirements that are not satisfied."""
     return tuple(edge for edge in graph.edges if not edge.met)

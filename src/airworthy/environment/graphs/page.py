@@ -29,7 +29,7 @@ def page(graph: DependencyGraph) -> str:
     # `<` would end the script element; JSON has a way to write it.
     data = msgspec.json.encode(graph).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028")
     own = f"style-src {_source(style)}; script-src {_source(script)}"
-    policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; img-src data:; {own}; base-uri 'none'; form-action 'none'"
     title = html.escape(say("{name}: dependencies", name=graph.name))
     broken = sum(not edge.met for edge in graph.edges)
     conflicts = say("requirements not satisfied: {count}", count=broken)

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
-from airworthy.environment.graphs.model import DependencyGraph, GraphNode
+from airworthy.environment.graphs.model import DependencyGraph, DependencyNode
 
 
 def as_json(graph: DependencyGraph) -> str:
@@ -24,7 +24,7 @@ def from_json(data: bytes) -> DependencyGraph:
     return msgspec.json.decode(data, type=DependencyGraph)
 
 
-def _caption(node: GraphNode) -> str:
+def _caption(node: DependencyNode) -> str:
     return f"{node.name} {node.version}".strip() if node.version != node.name else node.name
 
 
