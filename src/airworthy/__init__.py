@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
     from airworthy.flows.gate import gate
+    from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.lock import lock
     from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
+    from airworthy.flows.sync import sync
     from airworthy.flows.up import up
 
 __version__ = "0.1.0"
@@ -39,11 +42,14 @@ __all__ = [
     "explain",
     "facts",
     "gate",
+    "graph",
     "inspect",
     "keygen",
+    "lock",
     "release",
     "serve",
     "sign",
+    "sync",
     "up",
     "verify",
 ]

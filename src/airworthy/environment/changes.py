@@ -17,7 +17,7 @@ MOST_TRIALS = 24
 """Resolutions that are made at the most."""
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     """What a resolver is asked."""
 
     requirements: tuple[str, ...]
@@ -41,7 +41,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """What resolved, `uv 0.13.9, offline`."""
 
 
-Resolver = Callable[[Question], Resolved]
+Resolver = Callable[[Resolution], Resolved]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ def smallest_change(graph: PackageGraph, resolve: Resolver) -> Solution:
         trials += 1
         required = tuple(f"{name}=={installed[name]}" if name in held else name for name in graph.roots)
         others = tuple(f"{name}=={installed[name]}" for name in sorted(held) if name not in graph.roots)
-        return resolve(Question(requirements=required, constraints=others, preferences=pins))
+        return resolve(Resolution(requirements=required, constraints=others, preferences=pins))
 
     first = attempt(frozenset())
     if first.unavailable:

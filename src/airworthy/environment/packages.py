@@ -128,7 +128,7 @@ def build_graph(installed: InstalledSet) -> PackageGraph:
                 continue
             if written.marker and not holds(written.marker, extra):
                 continue
-            # Requirements of an extra that hold without it were counted with the package itself.
+            # WantedRequirements of an extra that hold without it were counted with the package itself.
             if extra and holds(written.marker, ""):
                 continue
             for other in written.extras:

@@ -12,7 +12,7 @@ MOST_ROWS = 500
 """Rows of a tree; a package that stood before is not unfolded again."""
 
 
-class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+class TreeRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One row of the tree upwards."""
 
     depth: int
@@ -33,7 +33,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether its own reasons stand further up already."""
 
 
-def reasons(graph: PackageGraph, name: str) -> tuple[Reason, ...]:
+def reasons(graph: PackageGraph, name: str) -> tuple[TreeRow, ...]:
     """The tree of packages that require one, nearest first.
 
     Raises:
@@ -41,7 +41,7 @@ def reasons(graph: PackageGraph, name: str) -> tuple[Reason, ...]:
     """
     if name not in graph.packages and name not in graph.required:
         raise _no_such(graph, name)
-    rows: list[Reason] = []
+    rows: list[TreeRow] = []
     seen: set[str] = set()
     roots = frozenset(graph.roots)
 
@@ -53,7 +53,7 @@ def reasons(graph: PackageGraph, name: str) -> tuple[Reason, ...]:
         above = [each for each in above if each.by != package]
         folded = package in seen and bool(above)
         rows.append(
-            Reason(
+            TreeRow(
                 depth,
                 package,
                 installed.version if installed else "",

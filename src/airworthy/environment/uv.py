@@ -22,7 +22,7 @@ import msgspec
 from airworthy.core.errors import AirworthyError, ExtraMissing
 from airworthy.core.messages import say
 from airworthy.core.packages import InstalledPackage
-from airworthy.environment.changes import Question, Resolved
+from airworthy.environment.changes import Resolution, Resolved
 from airworthy.probes.python.distributions import normalise_name
 
 LIMIT = 120.0
@@ -65,7 +65,7 @@ class Indexes(msgspec.Struct, frozen=True, kw_only=True):
         return words + (["--torch-backend", self.torch_backend] if self.torch_backend else [])
 
 
-class Ran(msgspec.Struct, frozen=True):
+class UvRun(msgspec.Struct, frozen=True):
     """A run of uv."""
 
     status: int
@@ -104,7 +104,7 @@ def version() -> str:
     return ([*run(["--version"], limit=20).output.split(), "", ""])[1]
 
 
-def run(words: Sequence[str], *, given: str = "", limit: float = LIMIT, cwd: str | None = None) -> Ran:
+def run(words: Sequence[str], *, given: str = "", limit: float = LIMIT, cwd: str | None = None) -> UvRun:
     """Run uv and wait for it.
 
     Raises:
@@ -131,7 +131,7 @@ def run(words: Sequence[str], *, given: str = "", limit: float = LIMIT, cwd: str
         raise ResolverFailed(job=" ".join(words[:2]), reason=reason) from None
     except OSError as error:
         raise ResolverFailed(job=" ".join(words[:2]), reason=error.strerror or str(error)) from None
-    return Ran(
+    return UvRun(
         done.returncode, done.stdout[:MOST_OUTPUT] if done.returncode else done.stdout, done.stderr[:MOST_OUTPUT]
     )
 
@@ -141,6 +141,23 @@ def explanation_of(errors: str) -> str:
     text = errors.partition(_NO_SOLUTION)[2].partition("\nhint:")[0].partition("\n")[2]
     text = re.sub(r"^\s*(?:cause:|╰─▶|hint:)\s*", "", text.strip())
     return " ".join(text.split())
+
+
+def is_no_solution(done: UvRun) -> bool:
+    """Whether uv found that there is no solution, and not that it could not ask."""
+    return _NO_SOLUTION in done.errors and _OFFLINE not in done.errors
+
+
+def last_words(done: UvRun) -> str:
+    """Why uv stopped, as one line."""
+    if _NO_SOLUTION in done.errors:
+        return explanation_of(done.errors)[:400]
+    return " ".join(line.strip() for line in done.errors.splitlines() if line.strip())[:400]
+
+
+def pins(text: str) -> dict[str, str]:
+    """The versions in a compiled list, by normalised name."""
+    return {normalise_name(name): number for name, number in _PIN.findall(text)}
 
 
 @contextmanager
@@ -183,7 +200,7 @@ class Resolver:
     def __init__(self, folder: Path, indexes: Indexes, python: str, python_version: str) -> None:
         self._folder, self._indexes, self._python, self._python_version = folder, indexes, python, python_version
 
-    def __call__(self, question: Question) -> Resolved:
+    def __call__(self, question: Resolution) -> Resolved:
         """Resolve; what keeps uv from answering is `unavailable` and not `no solution`."""
         try:
             answer = self._ask(question, msgspec.structs.replace(self._indexes, offline=True))
@@ -195,7 +212,7 @@ class Resolver:
             return Resolved(unavailable=error.text)
         return answer
 
-    def _ask(self, question: Question, indexes: Indexes) -> Resolved:
+    def _ask(self, question: Resolution, indexes: Indexes) -> Resolved:
         wanted, held, kept = (self._folder / name for name in ("wanted.in", "held.txt", "kept.txt"))
         wanted.write_text("\n".join(question.requirements) + "\n", encoding="utf-8")
         held.write_text("\n".join(question.constraints) + "\n", encoding="utf-8")
@@ -207,10 +224,7 @@ class Resolver:
         done = run(words)
         how = say("uv {version}", version=version()) + (say(", offline") if indexes.offline else "")
         if done.status == 0:
-            found = _PIN.findall(kept.read_text(encoding="utf-8"))
-            return Resolved(versions={normalise_name(name): number for name, number in found}, how=how)
-        if _NO_SOLUTION in done.errors and _OFFLINE not in done.errors:
+            return Resolved(versions=pins(kept.read_text(encoding="utf-8")), how=how)
+        if is_no_solution(done):
             return Resolved(explanation=explanation_of(done.errors), how=how)
-        last = [line.strip() for line in done.errors.splitlines() if line.strip()]
-        reason = explanation_of(done.errors) if _NO_SOLUTION in done.errors else " ".join(last)
-        return Resolved(unavailable=say("uv could not resolve: {reason}", reason=reason[:400]), how=how)
+        return Resolved(unavailable=say("uv could not resolve: {reason}", reason=last_words(done)), how=how)

@@ -126,7 +126,7 @@ def deps(
     results = [*_predicted(facts, ("conflicting-package-variants",))]
     if native:
         progress.stage(say("reading native libraries"))
-        libraries, drivers, more = _native(host, installed, progress)
+        libraries, drivers, more = read_native(host, installed, progress)
         results += more
     results = _merged(results, findings, checked=("resolution-impossible", "package-missing", "installation-damaged"))
     answer = DepsAnswer(
@@ -203,9 +203,10 @@ def _predicted(facts: Facts, slugs: Iterable[str]) -> list[CheckResult]:
     return [predict_one(facts, catalogue.get(slug), known) for slug in slugs]
 
 
-def _native(
+def read_native(
     host: LocalHost, installed: InstalledSet, progress: Progress
 ) -> tuple[tuple[Library, ...], dict[str, str], list[CheckResult]]:
+    """Native libraries of an environment, what stands above them, and the checks of the catalogue about them."""
     from airworthy.probes.linker.native import read_libraries
     from airworthy.probes.registry import PROBES
     from airworthy.probes.runner import gather

@@ -24,7 +24,9 @@ from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, N
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
 from airworthy.flows.answers.gate import GateAnswer
+from airworthy.flows.answers.graph import GraphAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
+from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference, SyncAnswer
 from airworthy.flows.answers.releases import (
     ReleaseAdded,
     ReleaseAliases,
@@ -59,6 +61,9 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "inspect": (InspectAnswer,),
     "gate": (GateAnswer,),
     "deps": (DepsAnswer,),
+    "lock": (LockAnswer, LockCheck, LockDifference),
+    "sync": (SyncAnswer,),
+    "graph": (GraphAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

@@ -26,6 +26,7 @@ VERBS: dict[str, list[str]] = {
     "encrypt": ["linear.onnx", "--to", "public.pem", "--output", "out.age", "--force"],
     "decrypt": ["model.age", "--key", "private.pem", "--output", "again.onnx", "--force"],
     "deps": ["--python", "site", "--no-index"],
+    "graph": ["--python", "site", "--conflicts", "--query", "MATCH (n) RETURN n.name ORDER BY n.name"],
     "serve": ["pointer.onnx"],
 }
 

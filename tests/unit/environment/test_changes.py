@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airworthy.core.packages import InstalledPackage
-from airworthy.environment.changes import Change, Question, Resolved, Solution, smallest_change
+from airworthy.environment.changes import Change, Resolution, Resolved, Solution, smallest_change
 from airworthy.environment.packages import build_graph
 from airworthy.environment.uv import Indexes, explanation_of, resolver, write_stub
 from environments import CONFLICT, installed, package
@@ -57,9 +57,9 @@ def test_an_index_that_does_not_answer_is_not_no_solution() -> None:
 
 def test_trials_are_bounded() -> None:
     present = (*(package(f"p{number}", "1") for number in range(200)), package("x", "1", "p0>=2"))
-    asked: list[Question] = []
+    asked: list[Resolution] = []
 
-    def move_all(question: Question) -> Resolved:
+    def move_all(question: Resolution) -> Resolved:
         asked.append(question)
         return Resolved(versions={f"p{number}": "2" for number in range(200)}, how="a fake")
 

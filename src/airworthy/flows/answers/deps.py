@@ -10,7 +10,7 @@ from airworthy.core.packages import Library, RecordsChecked
 from airworthy.core.report import VerbAnswer
 from airworthy.environment.changes import Solution
 from airworthy.environment.conflicts import Conflict
-from airworthy.environment.reasons import Reason
+from airworthy.environment.reasons import TreeRow
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class DepsAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     """Requirements that are not satisfied, with the chains from a root to both sides."""
     solution: Optional[Solution] = None
     """The smallest change that ends the conflicts."""
-    why: Optional[tuple[Reason, ...]] = None
+    why: Optional[tuple[TreeRow, ...]] = None
     """The tree of packages that require one, with `--why`."""
     origins: tuple[Origin, ...] = ()
     """Packages that came from elsewhere than an index."""

@@ -109,7 +109,7 @@ def _describe(host: Host, path: str, name: str) -> InstalledPackage:
     )
 
 
-class Description(NamedTuple):
+class PackageMetadata(NamedTuple):
     """What a METADATA file says of a package."""
 
     name: str
@@ -126,7 +126,7 @@ class Description(NamedTuple):
     """Its licence: the expression, else the field, else the classifiers."""
 
 
-def parse_description(text: str) -> Description:
+def parse_description(text: str) -> PackageMetadata:
     """The fields of METADATA or PKG-INFO that matter to an environment; empty ones where it has none."""
     header = text.replace("\r\n", "\n").partition("\n\n")[0]
     fields: dict[str, list[str]] = {}
@@ -134,7 +134,7 @@ def parse_description(text: str) -> Description:
         fields.setdefault(field, []).append(value)
     classifiers = [each.rpartition("::")[2].strip() for each in fields.get("Classifier", ()) if "License ::" in each]
     license_ = fields.get("License-Expression", [""])[0] or ", ".join(classifiers)
-    return Description(
+    return PackageMetadata(
         name=fields.get("Name", [""])[0],
         version=fields.get("Version", [""])[0],
         requires=tuple(fields.get("Requires-Dist", ())[:MOST_REQUIREMENTS]),
