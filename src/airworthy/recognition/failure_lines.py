@@ -50,8 +50,8 @@ _STRONG = re.compile(
 _WEAK = re.compile(
     r"(?i)\b(?:invalid|unsupported|not supported|unknown|missing|not found|no such|not available|unavailable|"
     r"timed? ?out|mismatch|exceed(?:s|ed)?|insufficient|overloaded|must (?:be|match|not)|expected|illegal|"
-    r"corrupt(?:ed)?|terminated|unrecogni[sz]ed|requires?|incompatible|"
-    r"not (?:initiali[sz]ed|implemented|allowed|exist|match)|"
+    r"corrupt(?:ed)?|terminated|unrecogni[sz]ed|requires?|incompatible|not (?:initiali[sz]ed|implemented|allowed|"
+    r"exist|match)|"
     r"does not|doesn't|nothing provides|errors?|fails?|magic)\b"
 )
 _COUNTS = re.compile(
