@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from airworthy.artifacts.formats.onnx import FORMAT
+from airworthy.artifacts.formats.onnx import FORMAT, stored
 from airworthy.artifacts.identify import inspect
 from airworthy.core.facts import Unknown
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_FORMAT_VERSIONS, MODEL_LFS_POINTERS
@@ -168,6 +169,70 @@ def test_external_data_outside_of_the_folder_is_told_and_not_opened(tmp_path: Pa
                 entry.value = location
     path.write_bytes(made.SerializeToString())
     assert [each.kind for each in defects(path)] == ["path"]
+
+
+def linked(folder: Path, target: str, location: str = "weights.bin") -> Path:
+    """A model whose data is a link to a target."""
+    path = models.external(folder)
+    (path.parent / "weights.bin").rename(folder.parent / "weights.bin")
+    (path.parent / location).symlink_to(target)
+    return path
+
+
+@pytest.mark.parametrize("target", ["../weights.bin", "/proc/self/environ", "hop"])
+def test_external_data_behind_a_link_out_of_the_folder_is_an_error(tmp_path: Path, target: str) -> None:
+    """ONNX Runtime and onnx refuse them; older releases gave what lies there to whoever asked the model."""
+    path = linked(tmp_path / "m", target)
+    (path.parent / "hop").symlink_to("../weights.bin")
+    assert [each.kind for each in defects(path)] == ["path"]
+    assert not [each for each in stored(path) if each.path != path]
+
+
+def test_external_data_behind_a_link_to_a_folder_is_an_error(tmp_path: Path) -> None:
+    path = models.external(tmp_path / "m")
+    (path.parent / "weights.bin").rename(tmp_path / "weights.bin")
+    (path.parent / "data").symlink_to("..")
+    path.write_bytes(located(path, "data/weights.bin"))
+    assert [each.kind for each in defects(path)] == ["path"]
+
+
+def located(path: Path, location: str) -> bytes:
+    """A model with its data at another location."""
+    made = onnx.load(path, load_external_data=False)
+    for tensor in made.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def test_external_data_within_the_folder_is_whole_by_whatever_way(tmp_path: Path) -> None:
+    path = models.external(tmp_path / "m")
+    (path.parent / "weights.bin").rename(path.parent / "real")
+    (path.parent / "weights.bin").symlink_to("real")
+    assert defects(path) == ()
+    (path.parent / "sub").mkdir()
+    path.write_bytes(located(path, "sub/../real"))
+    assert defects(path) == ()
+
+
+def test_external_data_of_a_hubs_cache_is_whole(tmp_path: Path) -> None:
+    """Model and data are links to blobs that lie beside each other elsewhere."""
+    made = models.external(tmp_path / "blobs")
+    snapshot = tmp_path / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.onnx").symlink_to(made)
+    (snapshot / "weights.bin").symlink_to(made.parent / "weights.bin")
+    assert defects(snapshot / "model.onnx") == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_in_the_place_of_data_does_not_hang(tmp_path: Path) -> None:
+    path = models.external(tmp_path / "m")
+    (path.parent / "weights.bin").unlink()
+    os.mkfifo(path.parent / "weights.bin")
+    assert [each.kind for each in defects(path)] == ["missing"]
 
 
 def test_a_file_cut_before_its_versions_does_not_claim_any(tmp_path: Path) -> None:

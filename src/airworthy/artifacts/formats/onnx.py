@@ -9,19 +9,20 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from airworthy.artifacts.configuration.companions import Companions, find_companions
 from airworthy.artifacts.encodings.datatypes import ONNX, ElementType
 from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire, signed
 from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.formats.onnx_external import external_file, why_outside
 from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in, pointer_in
+from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
 from airworthy.core.model import ANY_RANK, Inspection, ModelInfo, Operator, TensorSpec
-from airworthy.core.values import Defect, FormatVersion, LfsPointer
+from airworthy.core.values import Defect, FormatVersion
 
 MOST_RANK = 64
 """Axes of one tensor."""
@@ -363,7 +364,7 @@ def _build_inspection(path: Path, graph: OnnxContents, by_content: bool) -> Insp
     defects = [*graph.defects, *companions.defects]
     pointers = list(companions.pointers)
     for location, needed in graph.external.items():
-        found, defect, pointer = _external_file(path, location, needed)
+        found, defect, pointer = external_file(path, location, needed)
         if found is not None:
             files.append((found, "onnx-data"))
         if defect is not None:
@@ -415,37 +416,6 @@ def _build_inspection(path: Path, graph: OnnxContents, by_content: bool) -> Insp
     )
 
 
-def _external_file(path: Path, location: str, needed: int) -> tuple[Path | None, Defect | None, LfsPointer | None]:
-    """The file that tensors lie in, what is wrong with it, and the Git LFS pointer that it may be."""
-    if _escapes(location):
-        detail = say("its data lies at {location!r}, outside of the model's folder", location=location[:200])
-        return None, Defect(member=path.name, kind="path", detail=detail), None
-    data = path.parent / location
-    try:
-        with Source(data) as source:
-            size, head = source.size, source.read(0, POINTER_LIMIT)
-    except (OSError, ValueError):
-        detail = say("{file} keeps weights in {location}, which is not there", file=path.name, location=location[:200])
-        return None, Defect(member=location[:200], kind="missing", detail=detail), None
-    if size < POINTER_LIMIT and (pointer := pointer_in(data.absolute(), head)):
-        return data, None, pointer
-    if size < needed:
-        detail = say("weights go on to {needed}, the file ends at {size}", needed=needed, size=size)
-        return data, Defect(member=location, kind="truncated", detail=detail, offset=size), None
-    return data, None, None
-
-
-def _escapes(location: str) -> bool:
-    posix, windows = PurePosixPath(location), PureWindowsPath(location)
-    return (
-        "\0" in location
-        or posix.is_absolute()
-        or bool(windows.drive or windows.root)
-        or ".." in posix.parts
-        or ".." in windows.parts
-    )
-
-
 def _task(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], companions: Companions) -> str:
     if not inputs or not outputs:
         return ""
@@ -470,11 +440,10 @@ def stored(path: Path) -> Iterator[Stored]:
         place, at = path, tensor.at
         if tensor.external:
             location, offset = tensor.external["location"], _number(tensor.external.get("offset", "0"))
-            if _escapes(location) or offset is None:
+            place = path.parent / location
+            if offset is None or why_outside(path, location) or not place.is_file():
                 continue
-            place, at = path.parent / location, offset
-            if not place.is_file():
-                continue
+            at = offset
         elif size not in (tensor.stored, tensor.packed):
             continue  # kept as numbers of varying length
         yield Stored(tensor.name, element.name, tuple(tensor.shape), place, at, size)
