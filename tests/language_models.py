@@ -28,7 +28,7 @@ def byte_tokens() -> list[str]:
     return [names[byte] for byte in range(256)]
 
 
-def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE) -> Path:
+def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE, seed: int = 7) -> Path:
     """A Llama of two layers with random weights, whose tokens are bytes; it answers nonsense, always the same."""
     import gguf
 
@@ -54,7 +54,7 @@ def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE) -> Pat
     writer.add_pad_token_id(2)
     writer.add_add_bos_token(False)
     writer.add_chat_template(template)
-    for name, array in _weights(tokens):
+    for name, array in _weights(tokens, seed):
         writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -63,9 +63,9 @@ def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE) -> Pat
     return path
 
 
-def _weights(tokens: list[str]) -> list[tuple[str, NDArray[Any]]]:
+def _weights(tokens: list[str], seed: int) -> list[tuple[str, NDArray[Any]]]:
     """The first number of the stream stays as embedded, and keeps all but printable ASCII unlikely."""
-    chance = np.random.default_rng(7)
+    chance = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int, *, keeps_first: bool = False) -> NDArray[Any]:
         made = (chance.standard_normal((rows, columns)) / np.sqrt(columns)).astype(np.float32)

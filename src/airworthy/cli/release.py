@@ -123,7 +123,7 @@ def collect(keep: int | None, dry_run: bool, config: str | None, format_: str, n
     return _show("", answer, format_, no_color)
 
 
-class Share(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+class RequestShare(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A share of requests, `5%`."""
 
     name = "share"
@@ -141,7 +141,7 @@ class Share(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 @command.command("promote")
 @click.argument("release")
-@click.option("--canary", type=Share(), metavar="SHARE", help="Serve so many requests first, `5%`, then judge.")
+@click.option("--canary", type=RequestShare(), metavar="SHARE", help="Serve so many requests first, `5%`, then judge.")
 @click.option("--shadow", is_flag=True, help="Answer copies of requests; clients never get these answers.")
 @click.option("--samples", type=click.IntRange(1), help="Answers of each version before that is judged.")
 @click.option("--max-difference", type=float, help="The largest difference between answers that passes.")

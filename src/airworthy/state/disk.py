@@ -16,7 +16,7 @@ _NO_CLONE = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EN
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)
 
 
-class Disk:
+class DiskOperations:
     """The file system."""
 
     def make_directory(self, path: Path) -> None:
@@ -89,7 +89,7 @@ class Disk:
         getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
-DISK = Disk()
+DISK = DiskOperations()
 """The file system as it is."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, Optional
 import msgspec
 
 from airworthy.core.report import VerbAnswer
-from airworthy.state.releases.manifest import Manifest
+from airworthy.state.releases.manifest import ReleaseManifest
 
 
 class ReleaseRow(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class ReleaseList(VerbAnswer, frozen=True, kw_only=True):
 class ReleaseAdded(VerbAnswer, frozen=True, kw_only=True):
     """The answer of `release add`."""
 
-    added: Manifest
+    added: ReleaseManifest
     """The release."""
     methods: dict[str, int]
     """How its files came into the store, and how many each way: `clone`, `link`, `copy`, or `kept` there before."""
@@ -75,7 +75,7 @@ class ReleaseAdded(VerbAnswer, frozen=True, kw_only=True):
 class ReleaseShown(VerbAnswer, frozen=True, kw_only=True):
     """The answer of `release show`."""
 
-    manifest: Manifest
+    manifest: ReleaseManifest
     """The release."""
     state: str
     """`serving`, `previous` or `kept`."""

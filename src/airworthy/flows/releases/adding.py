@@ -27,8 +27,8 @@ from airworthy.state.operations import local_principal, operation
 from airworthy.state.releases.manifest import (
     GateResult,
     InspectionResult,
-    Manifest,
     ReleaseFile,
+    ReleaseManifest,
     ScanResult,
     SignatureResult,
     check_name,
@@ -118,12 +118,12 @@ def _manifest(
     settings: Settings,
     progress: Progress,
     licence: str,
-) -> Manifest:
+) -> ReleaseManifest:
     """What the files in the store are: those that will be served, not those that lay elsewhere a moment ago."""
     served = built if files.served == "." else built / files.served
     inspection = inspect_for_serving(served, settings, progress)
     model = inspection.model
-    return Manifest(
+    return ReleaseManifest(
         name="",
         version=0,
         at="",

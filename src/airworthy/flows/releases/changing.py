@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from airworthy.core.errors import AirworthyError, Exit, UnknownName
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
@@ -17,7 +19,7 @@ from airworthy.state.directory import state_directory
 from airworthy.state.operations import local_principal, operation
 from airworthy.state.releases import rollouts, services
 from airworthy.state.releases.errors import BadReleaseName, ReleaseDamaged
-from airworthy.state.releases.manifest import Manifest, parse_reference
+from airworthy.state.releases.manifest import parse_reference
 from airworthy.state.releases.policy import check_policy
 from airworthy.state.releases.rollouts import Rollout, RolloutOptions
 from airworthy.state.releases.table import Releases
@@ -119,8 +121,6 @@ def promote(
 
 
 def _options(options: RolloutOptions, share: float) -> RolloutOptions:
-    import msgspec
-
     return msgspec.structs.replace(options, share=share)
 
 
@@ -193,6 +193,9 @@ def end_abandoned(directory: Path, name: str) -> None:
     if found is None or not found.service:
         return
     if found.service not in {service.id for service in services.running(directory)}:
+        if found.state == "switching":  # it was decided, and the next start serves it
+            rollouts.end(directory, found.id, "serving", found.detail)
+            return
         reason = say("the service that brought it into service ended before it was done")
         rollouts.end(directory, found.id, "failed", {**found.detail, "reason": reason})
 
@@ -230,16 +233,3 @@ def _answer(directory: Path, rollout: Rollout, urls: Sequence[str]) -> RolloutEn
     deployed = Releases(directory).deployment(rollout.name)
     active = deployed.active if deployed is not None else None
     return RolloutEnded(name=rollout.name, rollout=shown(rollout), active=active, services=tuple(urls))
-
-
-def served_manifest(directory: Path, reference: str) -> Manifest:
-    """The release that a service is to serve: its manifest, once its files are as they were added.
-
-    Raises:
-        UnknownRelease: there is none.
-        ReleaseDamaged: a file is missing or has another size.
-    """
-    releases = Releases(directory)
-    manifest = releases.find(reference)
-    releases.store.ensure(manifest)
-    return manifest

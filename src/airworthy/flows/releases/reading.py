@@ -16,7 +16,7 @@ from airworthy.flows.answers.releases import (
 from airworthy.state.directory import state_directory
 from airworthy.state.operations import local_principal, operation
 from airworthy.state.releases import rollouts
-from airworthy.state.releases.manifest import Manifest, check_name, differences
+from airworthy.state.releases.manifest import ReleaseManifest, check_name, differences
 from airworthy.state.releases.policy import shortfalls
 from airworthy.state.releases.rollouts import Rollout
 from airworthy.state.releases.table import Deployment, Releases
@@ -54,7 +54,9 @@ def release(name: str = "", *, settings: Settings | None = None) -> ReleaseList:
     return ReleaseList(releases=rows)
 
 
-def _row(manifest: Manifest, deployed: Deployment | None, aliases: dict[str, int], settings: Settings) -> ReleaseRow:
+def _row(
+    manifest: ReleaseManifest, deployed: Deployment | None, aliases: dict[str, int], settings: Settings
+) -> ReleaseRow:
     return ReleaseRow(
         name=manifest.name,
         version=manifest.version,

@@ -85,7 +85,7 @@ class InspectionResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """What it gives."""
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseManifest(msgspec.Struct, frozen=True, kw_only=True):
     """One release: written once, never changed."""
 
     schema: Literal[1] = 1
@@ -196,13 +196,13 @@ def is_inside(path: str) -> bool:
     return plain and bool(path) and not any(part in ("", ".", "..") for part in parts)
 
 
-def load_manifest(text: str | bytes) -> Manifest:
+def load_manifest(text: str | bytes) -> ReleaseManifest:
     """Read a manifest that was kept.
 
     Raises:
         ValueError: it is damaged, or names a file outside the release.
     """
-    manifest = msgspec.json.decode(text, type=Manifest)
+    manifest = msgspec.json.decode(text, type=ReleaseManifest)
     for file in manifest.files:
         if not is_inside(file.path) or not is_digest(file.digest):
             raise ValueError(say("the manifest names the file {path!r}", path=file.path))
@@ -211,7 +211,7 @@ def load_manifest(text: str | bytes) -> Manifest:
     return manifest
 
 
-def differences(old: Manifest, new: Manifest) -> list[tuple[str, str, str]]:
+def differences(old: ReleaseManifest, new: ReleaseManifest) -> list[tuple[str, str, str]]:
     """What differs between two releases: what it is, its old and its new value; empty for none."""
     rows: list[tuple[str, str, str]] = []
     before = {file.path: file for file in old.files}
@@ -230,7 +230,7 @@ def _file(file: ReleaseFile | None) -> str:
     return "" if file is None else say("{digest}, {size:bytes}", digest=file.digest[:12], size=file.size)
 
 
-def _fields(old: Manifest, new: Manifest) -> list[tuple[str, str, str]]:
+def _fields(old: ReleaseManifest, new: ReleaseManifest) -> list[tuple[str, str, str]]:
     labels = ("format", "task", "architecture", "quantization", "parameters")
     rows = [(label, _text(getattr(old.inspection, label)), _text(getattr(new.inspection, label))) for label in labels]
     rows += [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from airworthy.core.messages import say
 from airworthy.core.settings.release import ReleaseSettings
 from airworthy.state.releases.errors import PolicyRefused
-from airworthy.state.releases.manifest import Manifest
+from airworthy.state.releases.manifest import ReleaseManifest
 
 _WAYS_OUT = {
     "scanned": "`airworthy check` on its file names what to do; then add it again",
@@ -17,12 +17,12 @@ _WAYS_OUT = {
 }
 
 
-def shortfalls(manifest: Manifest, settings: ReleaseSettings) -> dict[str, str]:
+def shortfalls(manifest: ReleaseManifest, settings: ReleaseSettings) -> dict[str, str]:
     """What a release lacks: the demand, and why it is not met. Whatever is unknown is not met."""
     return {demand: why for demand in settings.require if (why := _why(demand, manifest, settings))}
 
 
-def _why(demand: str, manifest: Manifest, settings: ReleaseSettings) -> str:
+def _why(demand: str, manifest: ReleaseManifest, settings: ReleaseSettings) -> str:
     if demand == "scanned" and manifest.scan.verdict != "passed":
         found = manifest.scan.findings or manifest.scan.skipped
         return say("the checks of its file: {verdict} ({found})", verdict=manifest.scan.verdict, found=found)
@@ -39,7 +39,7 @@ def _why(demand: str, manifest: Manifest, settings: ReleaseSettings) -> str:
     return ""
 
 
-def check_policy(manifest: Manifest, settings: ReleaseSettings, excepted: Sequence[str] = ()) -> tuple[str, ...]:
+def check_policy(manifest: ReleaseManifest, settings: ReleaseSettings, excepted: Sequence[str] = ()) -> tuple[str, ...]:
     """Refuse a release that lacks what the policy demands.
 
     Args:

@@ -13,8 +13,10 @@ from airworthy.state.releases.errors import NothingToRollBack, NothingUnderWay, 
 from airworthy.state.releases.table import Deployment, deployment_of, utc_now
 
 RolloutKind = Literal["promote", "rollback", "canary", "shadow"]
-RolloutState = Literal["waiting", "preparing", "observing", "serving", "passed", "failed", "undecided", "aborted"]
-OPEN = ("waiting", "preparing", "observing")
+RolloutState = Literal[
+    "waiting", "preparing", "observing", "switching", "serving", "passed", "failed", "undecided", "aborted"
+]
+OPEN = ("waiting", "preparing", "observing", "switching")
 """States of a rollout that has not ended."""
 
 
@@ -55,7 +57,7 @@ class Rollout(msgspec.Struct, frozen=True):
     principal: str
     """Who requested it."""
     state: str
-    """`waiting`, `preparing`, `observing`; or how it ended."""
+    """`waiting`, `preparing`, `observing`, `switching`; or how it ended."""
     service: str
     """The service that carries it out; empty while none does."""
     detail: dict[str, Any]
@@ -151,8 +153,14 @@ def _text(detail: dict[str, Any]) -> str:
     return msgspec.json.encode(detail).decode()
 
 
-def switch(directory: Path, number: int, detail: dict[str, Any]) -> Deployment | None:
-    """Make a rollout's version the one that is served, and end it, in one step.
+def switch(directory: Path, number: int, detail: dict[str, Any], *, is_served: bool = True) -> Deployment | None:
+    """Make a rollout's version the one that is to be served, in one step.
+
+    Args:
+        directory: the state directory.
+        number: the rollout's.
+        detail: what was found.
+        is_served: whether the rollout ends with it; else it is `switching` until a service answers with the version.
 
     Returns:
         What is served from now on; None where the rollout was ended meanwhile, and nothing has changed.
@@ -168,8 +176,17 @@ def switch(directory: Path, number: int, detail: dict[str, Any]) -> Deployment |
         generation = (deployed.generation if deployed is not None else 0) + 1
         row = (rollout.name, generation, rollout.version, previous, utc_now(), rollout.principal)
         database.execute("INSERT OR REPLACE INTO deployment VALUES (?, ?, ?, ?, ?, ?)", row)
-        _end(database, number, "serving", detail)
+        if is_served:
+            _end(database, number, "serving", detail)
+        else:
+            database.execute("UPDATE rollout SET state = 'switching' WHERE id = ?", (number,))
         return Deployment(*row)
+
+
+def all_under_way(directory: Path) -> list[Rollout]:
+    """The rollouts of all names that have not ended."""
+    with transaction(directory, write=False) as database:
+        return [_rollout(row) for row in database.execute(_SELECT + " WHERE ended IS NULL ORDER BY id").fetchall()]
 
 
 def under_way(directory: Path, name: str) -> Rollout | None:
@@ -186,7 +203,7 @@ def abort(directory: Path, name: str, principal: str) -> Rollout:
     """
     with transaction(directory) as database:
         found = _open(database, name)
-        if found is None:
+        if found is None or found.state == "switching":
             raise NothingUnderWay(name=name)
         _end(database, found.id, "aborted", {**found.detail, "aborted_by": principal})
         return _read(database, found.id)

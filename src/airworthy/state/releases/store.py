@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from airworthy.core.messages import say
-from airworthy.state.disk import DISK, Disk
+from airworthy.state.disk import DISK, DiskOperations
 from airworthy.state.errors import StateBusy
 from airworthy.state.files import private_directory, private_file
 from airworthy.state.releases.errors import ReleaseDamaged, SourceChanged, SourceUnusable
-from airworthy.state.releases.manifest import Manifest, ReleaseFile, is_digest, top_parts
+from airworthy.state.releases.manifest import ReleaseFile, ReleaseManifest, is_digest, top_parts
 
 LOCK_TIMEOUT_S = 30.0
 """Seconds that an addition waits for a clean-up, or a clean-up for additions."""
@@ -29,7 +29,7 @@ _MAKING = ".making-"
 class ReleaseStore:
     """The store in one state directory."""
 
-    def __init__(self, directory: Path, disk: Disk = DISK) -> None:
+    def __init__(self, directory: Path, disk: DiskOperations = DISK) -> None:
         """Name it; nothing is made.
 
         Args:
@@ -87,10 +87,10 @@ class ReleaseStore:
         temporary = self._incoming / secrets.token_hex(16)
         try:
             method = disk.take(source, temporary)
-            digest, size = digest_of(temporary)
+            digest, size = file_digest(temporary)
             disk.sync(temporary)
             target = self._blob(digest)
-            if target.exists() and (target.samefile(temporary) or digest_of(target) == (digest, size)):
+            if target.exists() and (target.samefile(temporary) or file_digest(target) == (digest, size)):
                 return ReleaseFile(path, digest, size), "kept"
             disk.make_directory(target.parent)
             disk.rename(temporary, target)
@@ -110,7 +110,7 @@ class ReleaseStore:
         """The folder of a release."""
         return self._trees / name / str(version)
 
-    def served_path(self, manifest: Manifest) -> Path:
+    def served_path(self, manifest: ReleaseManifest) -> Path:
         """The file or folder of a release that is served."""
         tree = self.tree(manifest.name, manifest.version)
         return tree if manifest.path == "." else tree / manifest.path
@@ -144,7 +144,7 @@ class ReleaseStore:
         self._disk.sync_directory(self._trees)
         self._disk.sync_directory(self.root)
 
-    def ensure(self, manifest: Manifest) -> Path:
+    def ensure(self, manifest: ReleaseManifest) -> Path:
         """The file or folder to serve; a folder that is missing is made again from the store.
 
         Raises:
@@ -159,7 +159,7 @@ class ReleaseStore:
             raise ReleaseDamaged(name=manifest.title, problem=problems[0])
         return self.served_path(manifest)
 
-    def problems(self, manifest: Manifest, *, deep: bool = False) -> list[str]:
+    def problems(self, manifest: ReleaseManifest, *, deep: bool = False) -> list[str]:
         """What of a release is not as it was added.
 
         Args:
@@ -171,7 +171,7 @@ class ReleaseStore:
 
     # --- clean-up ---------------------------------------------------------------------------------------------------
 
-    def collect(self, live: Sequence[Manifest], *, dry_run: bool = False) -> tuple[int, int]:
+    def collect(self, live: Sequence[ReleaseManifest], *, dry_run: bool = False) -> tuple[int, int]:
         """Remove what no release needs: contents, folders, and what additions left that never ended.
 
         Args:
@@ -207,14 +207,14 @@ def _problem(path: Path, file: ReleaseFile, *, deep: bool) -> str:
             return say("{path} is no regular file", path=file.path)
         if status.st_size != file.size:
             return say("{path} has {size} bytes, not {was}", path=file.path, size=status.st_size, was=file.size)
-        if deep and digest_of(path)[0] != file.digest:
+        if deep and file_digest(path)[0] != file.digest:
             return say("{path} has another content", path=file.path)
     except OSError as error:
         return say("{path}: {reason}", path=file.path, reason=error.strerror)
     return ""
 
 
-def digest_of(path: Path) -> tuple[str, int]:
+def file_digest(path: Path) -> tuple[str, int]:
     """SHA-256 and size of a file.
 
     Raises:

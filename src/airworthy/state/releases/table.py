@@ -12,11 +12,11 @@ import msgspec
 
 from airworthy.core.messages import say
 from airworthy.state.database import transaction
-from airworthy.state.disk import DISK, Disk
+from airworthy.state.disk import DISK, DiskOperations
 from airworthy.state.errors import StateCorrupted
 from airworthy.state.releases.errors import UnknownRelease
 from airworthy.state.releases.manifest import (
-    Manifest,
+    ReleaseManifest,
     ReleaseReference,
     check_alias,
     check_name,
@@ -51,7 +51,7 @@ def utc_now() -> str:
 class Releases:
     """The releases in one state directory."""
 
-    def __init__(self, directory: Path, disk: Disk = DISK) -> None:
+    def __init__(self, directory: Path, disk: DiskOperations = DISK) -> None:
         """Name them; nothing is made.
 
         Args:
@@ -64,7 +64,7 @@ class Releases:
 
     # --- adding ---------------------------------------------------------------------------------------------------
 
-    def add(self, draft: Manifest, made: Path) -> Manifest:
+    def add(self, draft: ReleaseManifest, made: Path) -> ReleaseManifest:
         """Add a release whose files are in the store; it is there as a whole, or not at all.
 
         Args:
@@ -99,14 +99,14 @@ class Releases:
             rows = database.execute("SELECT DISTINCT name FROM release WHERE removed IS NULL ORDER BY name")
             return [row[0] for row in rows]
 
-    def manifests(self, name: str = "") -> list[Manifest]:
+    def manifests(self, name: str = "") -> list[ReleaseManifest]:
         """The releases of a name, or all, the newest of each name first."""
         query = "SELECT name, version, manifest FROM release WHERE removed IS NULL AND (name = ? OR ? = '')"
         with transaction(self.directory, write=False) as database:
             rows = database.execute(f"{query} ORDER BY name, version DESC", (name, name)).fetchall()
         return [self._load(*row) for row in rows]
 
-    def manifest(self, name: str, version: int) -> Manifest:
+    def manifest(self, name: str, version: int) -> ReleaseManifest:
         """One release.
 
         Raises:
@@ -121,7 +121,7 @@ class Releases:
             raise self._unknown(name, f"{name}@{version}")
         return self._load(name, version, row[0])
 
-    def find(self, reference: ReleaseReference | str) -> Manifest:
+    def find(self, reference: ReleaseReference | str) -> ReleaseManifest:
         """The release that a reference names: a name alone is the version that is served, else the newest.
 
         Raises:
@@ -155,7 +155,7 @@ class Releases:
             rows = database.execute("SELECT alias, version FROM release_alias WHERE name = ? ORDER BY alias", (name,))
             return dict(rows.fetchall())
 
-    def _load(self, name: str, version: int, text: str) -> Manifest:
+    def _load(self, name: str, version: int, text: str) -> ReleaseManifest:
         try:
             manifest = load_manifest(text)
             if (manifest.name, manifest.version) != (name, version):

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airworthy.state.disk import Disk
+from airworthy.state.disk import DiskOperations
 from airworthy.state.errors import StateBusy
 from airworthy.state.releases import store as store_module
 from airworthy.state.releases.errors import BadReleaseName, ReleaseDamaged, SourceChanged
 from airworthy.state.releases.manifest import (
     GateResult,
     InspectionResult,
-    Manifest,
     ReleaseFile,
+    ReleaseManifest,
     ScanResult,
     SignatureResult,
     differences,
@@ -28,14 +28,14 @@ from airworthy.state.releases.manifest import (
     load_manifest,
     parse_reference,
 )
-from airworthy.state.releases.store import ReleaseStore, digest_of
+from airworthy.state.releases.store import ReleaseStore, file_digest
 from airworthy.state.releases.table import Releases
 
 OPERATIONS = ("make_directory", "take", "link", "rename", "remove", "remove_tree", "sync", "sync_directory")
 
 
-def draft(name: str, files: tuple[ReleaseFile, ...]) -> Manifest:
-    return Manifest(
+def draft(name: str, files: tuple[ReleaseFile, ...]) -> ReleaseManifest:
+    return ReleaseManifest(
         name=name,
         version=0,
         at="2026-12-01T00:00:00.000+00:00",
@@ -57,7 +57,7 @@ def folder(path: Path, **contents: bytes) -> Path:
     return path
 
 
-def add(releases: Releases, name: str, source: Path) -> Manifest:
+def add(releases: Releases, name: str, source: Path) -> ReleaseManifest:
     paths = sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
     with releases.store.locked():
         files = tuple(releases.store.put(source / path, path)[0] for path in paths)
@@ -120,7 +120,7 @@ def test_a_file_that_was_written_to_is_found(directory: Path, source: Path) -> N
 def test_a_damaged_content_is_replaced_when_it_is_added_again(directory: Path, source: Path) -> None:
     releases = Releases(directory)
     add(releases, "m", source)
-    blob = directory / "store" / "sha256" / (digest := digest_of(source / "weights")[0])[:2] / digest
+    blob = directory / "store" / "sha256" / (digest := file_digest(source / "weights")[0])[:2] / digest
     blob.unlink()
     blob.write_bytes(b"?" * 4096)
     again = add(releases, "m", source)
@@ -130,9 +130,9 @@ def test_a_damaged_content_is_replaced_when_it_is_added_again(directory: Path, s
 def test_a_folder_that_was_removed_is_made_again(directory: Path, source: Path) -> None:
     releases = Releases(directory)
     kept = add(releases, "m", source)
-    Disk().remove_tree(releases.store.tree("m", 1))
+    DiskOperations().remove_tree(releases.store.tree("m", 1))
     assert (releases.store.ensure(kept) / "parts/one").read_bytes() == b"1"
-    Disk().remove_tree(releases.store.tree("m", 1))
+    DiskOperations().remove_tree(releases.store.tree("m", 1))
     for blob in blobs(directory):
         blob.unlink()
     with pytest.raises(ReleaseDamaged, match="is not in the store"):
@@ -140,7 +140,7 @@ def test_a_folder_that_was_removed_is_made_again(directory: Path, source: Path) 
 
 
 def test_a_source_that_is_written_to_meanwhile_is_refused(directory: Path, source: Path) -> None:
-    class Writing(Disk):
+    class Writing(DiskOperations):
         def take(self, given: Path, target: Path) -> str:
             method = super().take(given, target)
             original = store_module.hashlib.sha256
@@ -182,7 +182,7 @@ def test_a_clean_up_waits_for_additions(directory: Path, source: Path, monkeypat
     assert len(blobs(directory)) == 2
 
 
-class Crashing(Disk):
+class Crashing(DiskOperations):
     """Ends the process before its operation of a number."""
 
     def __init__(self, last: int) -> None:
@@ -190,7 +190,7 @@ class Crashing(Disk):
 
 
 def _crash_before(name: str) -> None:
-    plain = getattr(Disk, name)
+    plain = getattr(DiskOperations, name)
 
     def method(self: Crashing, *arguments: Path) -> object:
         if self.left == 0:
