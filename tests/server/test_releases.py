@@ -16,7 +16,7 @@ import pytest
 
 import language_models
 import models
-from airworthy.core.release_settings import ReleaseSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.core.settings import Settings, StateSettings
 from airworthy.flows.releases.adding import add
 from airworthy.flows.releases.changing import RolloutFailed, abort, promote, rollback
