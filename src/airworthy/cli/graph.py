@@ -42,8 +42,8 @@ The suffix of --output says the form: .svg, .png, .html (a page with search, fol
 @answer_options
 def command(password_file: str | None, password_env: str | None, format_: str, no_color: bool, **options: Any) -> int:
     """Make the dependency graph."""
-    from airworthy.flows.graph import graph
     from airworthy.artifacts.encryption.keys import secret
+    from airworthy.flows.graph import graph
 
     if options["lock"] is not None and (options["native"] or options["python"] is not None):
         raise click.UsageError(say("--lock is about a lock; --python and --native are about an environment"))

@@ -9,7 +9,7 @@ not supported - hint: if this is unexpected, you may need to provide the mmproj`
 ## Why
 
 Tool calls, embeddings, reranking, adapters, images and metrics each cost memory or need a parser of the model's own
-format, so that servers turn them on only when told. The client cannot turn them on.
+format, so that servers turn them on only where an option says so. The client cannot turn them on.
 
 ## How to end it
 

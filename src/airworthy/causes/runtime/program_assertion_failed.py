@@ -7,9 +7,9 @@ at … please report a bug to PyTorch`, `RuntimeException: … internal error, p
 
 ## Why
 
-Programs check what they believe about themselves. When such a check fails, an input or a device met a case that
-nobody wrote for. It may be set off by a damaged model, a rare shape or an odd combination of options, and the fault
-is the program's all the same.
+Programs check what they believe about themselves. When such a check fails, an input or a device met a case that its
+authors did not write for. It may be set off by a damaged model, a rare shape or an odd combination of options, and the
+fault is the program's all the same.
 
 ## How to end it
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from airworthy.core.errors import AirworthyError
 from airworthy.core.log_events import log_event
 from airworthy.core.messages import say
-from airworthy.core.settings.release import ReleaseSettings
 from airworthy.core.settings import ServeSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.releases.judge import TrialVerdict, judge
 from airworthy.serve.models.releases.trial import Trial
