@@ -238,7 +238,7 @@ class OnnxReader(ValueReader):
             self.defect("bounds", detail)
 
     def add(self, error: ProtobufError) -> None:
-        """Note what is not a message of the format."""
+        """Note a field that the format does not define."""
         self.defect(error.kind, error.detail, error.offset)
 
     def defect(self, kind: str, detail: str, offset: int | None = None) -> None:
