@@ -90,10 +90,7 @@ def gate(
         MetricUnfit: the metric doesn't suit the output or the right answers.
         ComparisonFailed: a model could not be run.
     """
-    if metric not in METRICS:
-        raise UnknownName(
-            kind=say("metric"), name=metric, suggestion=say("the metrics are {names}", names=tuple(METRICS))
-        )
+    known_metric(metric)
     host = gather(progress=progress)
     sides = (open_side(before, engine, host, progress), open_side(after, engine, host, progress))
     check_interfaces(*sides)
@@ -103,6 +100,18 @@ def gate(
     how = ComparisonOptions(options, batch, most, seconds, seed)
     answer = judge(sides, rows, how, metric, output, tier, progress)
     return Report(verb="gate", subject=sides[1].path, answer=answer)
+
+
+def known_metric(name: str) -> None:
+    """Refuse a metric that there is not.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    if name not in METRICS:
+        raise UnknownName(
+            kind=say("metric"), name=name, suggestion=say("the metrics are {names}", names=tuple(METRICS))
+        )
 
 
 def judge(
