@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
     from airworthy.flows.lock import lock
+    from airworthy.flows.optimise import optimise
     from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
@@ -46,6 +47,7 @@ __all__ = [
     "inspect",
     "keygen",
     "lock",
+    "optimise",
     "release",
     "serve",
     "sign",

@@ -14,6 +14,7 @@ VERBS = {
     "inspect": ("airworthy.cli.inspect:command", "Say what is in a model file or folder, without loading it."),
     "deps": ("airworthy.cli.deps:command", "Say what is installed, why, and what contradicts."),
     "gate": ("airworthy.cli.gate:command", "Prove that a model is no worse and no slower than the one in use."),
+    "optimise": ("airworthy.cli.optimise:command", "Make a model smaller, proven on quality and on speed."),
     "lock": ("airworthy.cli.lock:command", "Lock an environment for all platforms, or compare it with its lock."),
     "sync": ("airworthy.cli.sync:command", "Restore an environment from its lock: all of it, or as it was."),
     "graph": ("airworthy.cli.graph:command", "Draw the dependency graph, ask it, or send it to a database."),

@@ -22,6 +22,7 @@ VERB_FUNCTIONS = {
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
     "lock": "airworthy.flows.lock:lock",
+    "optimise": "airworthy.flows.optimise:optimise",
     "release": "airworthy.flows.releases.reading:release",
     "serve": "airworthy.flows.serve:serve",
     "sign": "airworthy.flows.sign:sign",

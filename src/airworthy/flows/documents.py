@@ -27,6 +27,7 @@ from airworthy.flows.answers.gate import GateAnswer
 from airworthy.flows.answers.graph import GraphAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
 from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference, SyncAnswer
+from airworthy.flows.answers.optimise import OptimiseAnswer
 from airworthy.flows.answers.releases import (
     ReleaseAdded,
     ReleaseAliases,
@@ -60,6 +61,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
     "gate": (GateAnswer,),
+    "optimise": (OptimiseAnswer,),
     "deps": (DepsAnswer,),
     "lock": (LockAnswer, LockCheck, LockDifference),
     "sync": (SyncAnswer,),

@@ -30,6 +30,7 @@ VIEWS: Registry[View] = Registry(
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
         "lock": "airworthy.report.views.lock:view",
+        "optimise": "airworthy.report.views.optimise:view",
         "release": "airworthy.report.views.releases:view",
         "serve": "airworthy.report.views.load_failure:view",
         "sign": "airworthy.report.views.model_files:sign",
