@@ -29,7 +29,13 @@ def byte_tokens() -> list[str]:
 
 
 def tiny(
-    path: Path, *, context: int = CONTEXT, template: str = TEMPLATE, matrices: str = "F32", merged: bool = False
+    path: Path,
+    *,
+    context: int = CONTEXT,
+    template: str = TEMPLATE,
+    seed: int = 7,
+    matrices: str = "F32",
+    merged: bool = False,
 ) -> Path:
     """A Llama of two layers with random weights, whose tokens are bytes; it answers nonsense, always the same.
 
@@ -37,6 +43,7 @@ def tiny(
         path: the file to write.
         context: tokens that it says it was made for.
         template: its chat template.
+        seed: of its weights.
         matrices: the block type of its matrices; all other weights are float32.
         merged: whether it has the token that its one merge makes, which some tokenizers insist on.
     """
@@ -64,7 +71,7 @@ def tiny(
     writer.add_pad_token_id(2)
     writer.add_add_bos_token(False)
     writer.add_chat_template(template)
-    for name, array in _weights(tokens):
+    for name, array in _weights(tokens, seed):
         kind = gguf.GGMLQuantizationType[matrices if array.ndim > 1 else "F32"]
         writer.add_tensor(name, gguf.quantize(array, kind), raw_dtype=kind)
     writer.write_header_to_file()
@@ -74,9 +81,9 @@ def tiny(
     return path
 
 
-def _weights(tokens: list[str]) -> list[tuple[str, NDArray[Any]]]:
+def _weights(tokens: list[str], seed: int) -> list[tuple[str, NDArray[Any]]]:
     """The first number of the stream stays as embedded, and keeps all but printable ASCII unlikely."""
-    chance = np.random.default_rng(7)
+    chance = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int, *, keeps_first: bool = False) -> NDArray[Any]:
         made = (chance.standard_normal((rows, columns)) / np.sqrt(columns)).astype(np.float32)

@@ -74,7 +74,9 @@ def _bounds(meta: msgspec.Meta) -> str:
     """The bounds of a number in words."""
     if meta.ge is not None and meta.le is not None and meta.le < 1e6:
         return f"{meta.ge:g} to {meta.le:,.0f}"
-    return f"above {meta.gt:g}" if meta.gt is not None else f"{meta.ge:g} or more"
+    if meta.gt is not None:
+        return f"above {meta.gt:g}"
+    return "of any size" if meta.ge is not None and meta.ge < -1e6 else f"{meta.ge:g} or more"
 
 
 def cell(text: str) -> str:
@@ -115,7 +117,7 @@ def _table_of_settings(name: str, struct: type[settings.Section]) -> list[str]:
             continue
         default = msgspec.json.encode(field.default).decode()
         variable = f"{settings.ENVIRONMENT_PREFIX}{name}_{field.name}".replace(".", "_").upper()
-        named = "none" if field.type == tuple[settings.UpstreamSettings, ...] else f"`{variable}`"
+        named = "none" if field.name == "upstreams" else f"`{variable}`"
         parts = (f"`{field.name}`", type_name(field.type), f"`{default}`", told[field.name], named)
         rows.append(f"| {' | '.join(cell(part) for part in parts)} |")
     rows.append("")

@@ -65,6 +65,8 @@ ROLES = {
     "POST /api/embed": Role.USER,
     "POST /v1/messages": Role.USER,
     "POST /v1/messages/count_tokens": Role.USER,
+    "POST /embed": Role.USER,
+    "POST /predict": Role.USER,
     "POST /chat": Role.USER,
     "POST /tokenize": Role.USER,
 }

@@ -188,6 +188,8 @@ OPEN = {
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
     ("POST", "/v1/embeddings"),
+    ("POST", "/embed"),
+    ("POST", "/predict"),
     ("POST", "/v1/rerank"),
     ("POST", "/v2/rerank"),
     ("POST", "/rerank"),

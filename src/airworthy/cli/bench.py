@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from airworthy.cli.options import debug_option, format_option, no_color_option
+from airworthy.cli.group import debug_option
+from airworthy.cli.options import format_option, no_color_option
 from airworthy.cli.output import render_options, show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS

@@ -17,6 +17,7 @@ from airworthy.core.settings import Settings
 from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
+from airworthy.flows.releases.serving import ReleaseServing, release_argument
 from airworthy.flows.serving_inspection import inspect_for_serving
 from airworthy.flows.up import plan, served_name
 from airworthy.flows.upstreams import find, is_url, key_given
@@ -47,7 +48,7 @@ def serve(
     """Serve models, their files checked and the host taken as it is. Returns when a signal ends the service.
 
     Args:
-        models: `PATH` or `NAME=PATH`, one a model.
+        models: `PATH` or `NAME=PATH`, one a model; or a release: `NAME` for the one promoted, `NAME@VERSION`.
         engine: the engine to take for all; the first that can load each by default.
         settings: how findings are judged and how the service runs.
         on_ready: called once the service answers; its `url` says where.
@@ -71,7 +72,15 @@ def serve(
     if not plans:
         return report
     causes = catalogue or catalogue_for("." if plans[0].upstreams else plans[0].model.path)
-    return run_after(plans, settings, facts, causes, report, on_ready=on_ready)
+    releases = releases_of(models, settings, engine)
+    return run_after(plans, settings, facts, causes, report, on_ready=on_ready, releases=releases)
+
+
+def releases_of(arguments: Sequence[str], settings: Settings, engine: str | None) -> ReleaseServing | None:
+    """What a service needs to follow what is promoted; None where no argument is the name of releases."""
+    found = [release_argument(argument, settings) for argument in arguments if not is_url(argument)]
+    names = [each.manifest.name for each in found if each is not None and each.follows]
+    return ReleaseServing(settings, names, engine) if names else None
 
 
 def prepare(
@@ -115,6 +124,10 @@ def prepare(
         if is_url(path):
             _add(plans, upstream_plans(find(path, name, settings, key_given())))
             continue
+        version = ""
+        release = release_argument(argument, settings)
+        if release is not None:
+            name, path, version = release.manifest.name, str(release.path), str(release.manifest.version)
         with model_path(path) as file:
             inspection = inspect_for_serving(file, settings, progress)
         known = facts.merged(inspection.facts)
@@ -122,7 +135,7 @@ def prepare(
         results += predict(known, causes, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)
         if _report(arguments, results).blocks(settings.check.fail_on):
             continue
-        planned = plan(inspection.model, known, settings, name=name, engine=engine)
+        planned = plan(inspection.model, known, settings, name=name, engine=engine, version=version)
         _add(plans, (planned,))
     _add(plans, upstream_plans(settings.serve.upstreams))
     report = _report(arguments, results)

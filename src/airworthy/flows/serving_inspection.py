@@ -38,6 +38,8 @@ def inspect_for_serving(path: Path, settings: Settings, progress: Progress) -> I
     inspection = inspect(path)
     if settings.serve.decryption.key and inspection.model.format == "encrypted":
         inspection = _opened(path, settings, inspection)
+    if settings.serve.pooling and not inspection.model.pooling:
+        inspection = _pooled(inspection, settings.serve.pooling)
     if settings.serve.require_signature:
         signature = _proven(path, settings.serve.require_signature, progress)
         if signature.state == "valid" and (other := _beside(path, inspection.model)):
@@ -47,6 +49,16 @@ def inspect_for_serving(path: Path, settings: Settings, progress: Progress) -> I
         facts = inspection.facts.merged({MODEL_SIGNATURE.name: Known(signature, signature.path)})
         model = msgspec.structs.replace(inspection.model, signer=signature.signer if signature.state == "valid" else "")
         inspection = Inspection(model, facts)
+    return inspection
+
+
+def _pooled(inspection: Inspection, mode: str) -> Inspection:
+    """The inspection of a model whose token vectors are pooled as the settings say."""
+    from airworthy.artifacts.configuration.text_tasks import pooled, takes_texts
+
+    model = inspection.model
+    if model.task == "tensors" and takes_texts(model):
+        inspection = msgspec.structs.replace(inspection, model=pooled(model, (mode,)))
     return inspection
 
 

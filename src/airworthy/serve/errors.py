@@ -136,7 +136,7 @@ class NotThisTask(RequestError):
     """The model is served, and does something else."""
 
     code = "task-mismatch"
-    message = "{name!r} does not support {task}; use {path}"
+    message = "{name!r} does not support {task}{because}; use {path}"
     http_status = 400
 
 

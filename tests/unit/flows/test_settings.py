@@ -50,7 +50,7 @@ def test_a_byte_order_mark_is_taken(tmp_path: Path) -> None:
         ("[serve]\nprot = 1\n", {}, {}, "airworthy.toml", "serve.prot"),
         ("[serve]\nport = 'x'\n", {}, {}, "airworthy.toml", "int"),
         ("[serve\n", {}, {}, "airworthy.toml", "not TOML"),
-        ("", {"AIRWORTHY_SERVE_PORT": "x"}, {}, "the environment", "int"),
+        ("", {"AIRWORTHY_SERVE_PORT": "x"}, {}, "environment variable AIRWORTHY_SERVE_PORT", "int"),
         ("", {"AIRWORTHY_SERVE_PROT": "1"}, {}, "AIRWORTHY_SERVE_PROT", "serve.prot"),
         ("", {}, {"serve": {"port": 70000}}, "the command line", "70000"),
     ],

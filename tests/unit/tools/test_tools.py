@@ -69,7 +69,7 @@ def test_make_help_names_every_target() -> None:
         ["make", "--no-print-directory", "help"], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
     )
     shown = [row.split()[1] for row in done.stdout.splitlines()]
-    first = ["help", "demo", "test", "test-all", "test-newest", "coverage", "check"]
+    first = ["help", "demo", "wheel", "test", "test-all", "test-newest", "coverage", "check"]
     assert shown == [*first, "lock", "bench", "docs", "changelog", "clean"]
 
 

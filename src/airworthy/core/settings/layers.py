@@ -35,6 +35,10 @@ _SECRET = frozenset({"key", "password", "url"})
 """Settings whose value is not repeated."""
 
 
+ENVIRONMENT = "the environment"
+"""What the layer of the environment's variables is called."""
+
+
 def parse(text: str, source: str) -> dict[str, Any]:
     """A settings file as plain data, its names checked, old names under their new ones.
 
@@ -109,7 +113,7 @@ def _leaves(struct: type[Section], above: tuple[str, ...]) -> Iterator[tuple[tup
 
 def _from_text(field: msgspec.structs.FieldInfo) -> bool:
     """Whether a variable can set it: a plain value, or a list of texts; not a list of tables."""
-    return not isinstance(field.default, tuple) or field.type == tuple[str, ...]
+    return not isinstance(field.default, tuple) or not is_table(typing.get_args(field.type)[0])
 
 
 def _named_by(given: str, text: str) -> tuple[tuple[str, ...], Any]:
@@ -163,6 +167,9 @@ def _invalid(error: msgspec.ValidationError, merged: Mapping[str, Any], source: 
     """A refusal in our words: the setting, its value, and what it must be."""
     found = _REFUSAL.fullmatch(str(error))
     place = (found and found["place"]) or ""
+    if place and source == ENVIRONMENT:
+        name = ENVIRONMENT_PREFIX + re.sub(r"\W", "_", place.partition("[")[0]).upper()
+        source = say("environment variable {name}", name=name)
     if isinstance(error.__cause__, ValueRefused):
         cause = error.__cause__
         return SettingInvalid(source=source, problem=cause.problem, suggestion=cause.suggestion)

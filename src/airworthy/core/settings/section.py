@@ -16,6 +16,10 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 """A time in seconds, above 0; neither NaN nor infinite, as are all of these."""
 SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 """A time in seconds, 0 or more."""
+Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+"""Any number."""
+Share = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+"""A share of something, 1 for all of it."""
 Rate = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 """So many a second; 0 sets no limit."""
 

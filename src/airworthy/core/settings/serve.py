@@ -150,6 +150,8 @@ class ServeSettings(Section, frozen=True):
     """Origins whose web pages may call the service, `https://app.example.com`; `*` is any, none turns it off."""
     allow_nonfinite: bool = False
     """Whether inputs may hold NaN or infinity."""
+    pooling: str = ""
+    """How token vectors become one vector a text, for folders that don't say it: `mean`, `cls`, `max`, `lasttoken`."""
     require_signature: str = ""
     """The publisher's public key or root certificate, a PEM file: models that it has not signed are not served."""
     limits: LimitSettings = LimitSettings()

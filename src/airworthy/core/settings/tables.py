@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airworthy.core.finding import Severity
 from airworthy.core.settings.machine import PolicySettings, RequirementSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.core.settings.section import Section
 from airworthy.core.settings.serve import ServeSettings
 
@@ -39,3 +40,5 @@ class Settings(Section, frozen=True):
     """`[policy]`."""
     state: StateSettings = StateSettings()
     """`[state]`."""
+    release: ReleaseSettings = ReleaseSettings()
+    """`[release]`."""

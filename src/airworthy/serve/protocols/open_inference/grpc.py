@@ -19,7 +19,6 @@ from airworthy.serve.http.messages import message_of, status_of
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.metrics.statistics import Duration
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.open_inference.grpc_tensors import read_inputs, write_outputs
 from airworthy.serve.protocols.open_inference.proto import messages, methods
@@ -219,14 +218,16 @@ class GrpcServer:
 
     async def ModelInfer(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """One inference. A client that leaves, or whose deadline passes, takes its request out of the queue."""
-        served = self._models.batches(request.model_name, request.model_version)
+        served = self._models.batches(request.model_name, request.model_version, principal.name.encode)
         served.require()
         if len(request.inputs) > MOST_TENSORS or len(request.outputs) > MOST_TENSORS:
             raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
         tensors = served.validate(read_inputs(request))
         names = wanted_outputs(served, [each.name for each in request.outputs]) if request.outputs else ()
         outputs = await served.submit(tensors, names, self._options(request, principal))
-        response = _m["inference.ModelInferResponse"](model_name=served.name, model_version=VERSION, id=request.id)
+        response = _m["inference.ModelInferResponse"](
+            model_name=served.name, model_version=served.version, id=request.id
+        )
         write_outputs(response, in_order(outputs, names) if names else outputs, raw=bool(request.raw_input_contents))
         return response
 
