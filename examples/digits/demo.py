@@ -85,9 +85,8 @@ def ask(url: str, held_back: dict[str, Any]) -> None:
     same = sum(a == b for a, b in zip(answers, alone, strict=True))
     wrong = next(n for n, (a, b) in enumerate(zip(answers, truth, strict=True)) if a != b)
     print("\n" + side_by_side(*(picture(held_back["x"][n], truth[n], answers[n]) for n in (0, 1, 2, wrong))))
-    print(
-        f"\n  {len(truth)} held-back digits over HTTP: {right} right ({right / len(truth):.1%}), as in process: {same}"
-    )
+    print(f"\n  {len(truth)} held-back digits over HTTP: {right} right ({right / len(truth):.1%})")
+    print(f"  as in process: {same}")
     print(f"  one client: median {cuts[49] * 1000:.2f} ms, 99th percentile {cuts[98] * 1000:.2f} ms")
     if same != len(truth):
         raise SystemExit("error: the service answers otherwise than the model")
@@ -107,9 +106,8 @@ def picture(row: list[float], truth: int, answer: int) -> list[str]:
 
 def side_by_side(*pictures: list[str]) -> str:
     """Pictures of the same height beside each other."""
-    return "\n".join(
-        "  " + "   ".join(line.ljust(18) for line in lines).rstrip() for lines in zip(*pictures, strict=True)
-    )
+    rows = zip(*pictures, strict=True)
+    return "\n".join("  " + "   ".join(line.ljust(18) for line in lines).rstrip() for lines in rows)
 
 
 def in_process(rows: list[list[float]]) -> list[int]:

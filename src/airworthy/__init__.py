@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from airworthy.flows.causes import causes
     from airworthy.flows.chat import chat
     from airworthy.flows.check import check
+    from airworthy.flows.deps import deps
     from airworthy.flows.diagnose import diagnose
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.gate import gate
+    from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.lock import lock
+    from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
+    from airworthy.flows.sync import sync
     from airworthy.flows.up import up
 
 __version__ = "0.1.0"
@@ -30,14 +36,20 @@ __all__ = [
     "chat",
     "check",
     "decrypt",
+    "deps",
     "diagnose",
     "encrypt",
     "explain",
     "facts",
+    "gate",
+    "graph",
     "inspect",
     "keygen",
+    "lock",
+    "release",
     "serve",
     "sign",
+    "sync",
     "up",
     "verify",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +14,10 @@ from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.messages import say
-from airworthy.flows.chat import Conversation
-from airworthy.flows.files import STANDARD_INPUT, read
 from airworthy.report.plain import printable
+
+if TYPE_CHECKING:
+    from airworthy.flows.chat import Conversation
 
 _HELP = """
 
@@ -38,20 +40,17 @@ _COMMANDS = """\
 @debug_option
 def command(target: str, question: str | None, model: str, system: str, max_tokens: int | None) -> int:
     """Talk to a language model."""
-    with contextlib.ExitStack() as stack:
-        url = target
-        if "://" not in target:
-            from airworthy.flows.temporary import serving
-            from airworthy.flows.up import prepare
+    from airworthy.flows.chat import Conversation
+    from airworthy.flows.files import STANDARD_INPUT, read
+    from airworthy.flows.temporary import checked_serving
 
-            with LateProgress() as progress:
-                prepared = prepare(target, check_port=False, progress=progress)
-                if prepared.plan is None:
-                    show(prepared.report, "text", render_options())
-                    return prepared.report.exit_status()
-                progress.stage(say("loading the model"))
-                url = stack.enter_context(serving(target))
-        conversation = Conversation(url, model, max_tokens)
+    with contextlib.ExitStack() as stack:
+        with LateProgress() as progress:
+            service = stack.enter_context(checked_serving(target, progress))
+        if service.report is not None and not service.url:
+            show(service.report, "text", render_options())
+            return service.status
+        conversation = Conversation(service.url, model, max_tokens)
         conversation.system(system)
         if question is None and not (sys.stdin and sys.stdin.isatty()):
             question = read(STANDARD_INPUT).decode(errors="replace").strip()

@@ -21,7 +21,7 @@ from airworthy.core.settings import Settings
 if TYPE_CHECKING:
     from airworthy.causes.catalogue import Catalogue
     from airworthy.flows.answers.serving import ServingAnswer
-    from airworthy.serve.service import InferenceService, Plan
+    from airworthy.serve.service import InferenceService, Plan, ReleaseService
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,9 +48,9 @@ def service_options(function: F) -> F:
     return result
 
 
-def settings_of(chosen: Chosen, beside: str, **serve: Any) -> Settings:
+def settings_of(chosen: Chosen, beside: str, *, workers: Any = None, threads: Any = None, **serve: Any) -> Settings:
     """The settings with those of the command line on top."""
-    chosen.flags["serve"] = serve
+    chosen.flags["serve"] = {**serve, "workers": {"count": workers, "threads": threads}}
     return chosen.settings(beside)
 
 
@@ -61,6 +61,7 @@ def run(
     chosen: Chosen,
     checked: Report[ServingAnswer],
     catalogue: Catalogue,
+    releases: ReleaseService | None = None,
 ) -> int:
     """Serve until a signal, and say why where that can't be.
 
@@ -72,6 +73,7 @@ def run(
         checked: the report of the checks. As text it is shown before the models load; a document for programs is one
             object, so it is written when they have loaded, or together with why one did not.
         catalogue: the causes that are looked for where a model does not load.
+        releases: what is needed to serve releases; None where none is served.
 
     Raises:
         ExtraMissing: the libraries of the service are not installed.
@@ -107,7 +109,7 @@ def run(
     if not is_document:
         show_once(checked)
     try:
-        ended = flow.run(plans, settings, facts, catalogue, checked, on_ready=announce)
+        ended = flow.run(plans, settings, facts, catalogue, checked, on_ready=announce, releases=releases)
     except AirworthyError:
         show_once(checked)
         raise
@@ -157,7 +159,8 @@ def _announce(service: InferenceService) -> None:
     for plan in service.plans:
         model = plan.model
         seconds = service.load_seconds.get(model.name, 0.0)
-        rows.append(say("  model    {name}: {what}", name=model.name, what=describe(model)))
+        title = model.name if not plan.version else f"{model.name}@{plan.version}"
+        rows.append(say("  model    {name}: {what}", name=title, what=describe(model)))
         if not plan.generates:
             arrow = say("{inputs} -> {outputs}", inputs=_tensors(model.inputs), outputs=_tensors(model.outputs))
             rows.append(say("  tensors  {arrow}", arrow=arrow))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, Union
+from collections.abc import Iterable
+from typing import Any, Generic, Literal, TypeVar, Union
 
 import msgspec
 
@@ -55,10 +56,16 @@ CRASHED = "the check crashed: internal error of airworthy"
 """What a report says of a crashed check."""
 
 CheckResult = Union[Passed, Failed, Skipped, Crashed]
+Verdict = Literal["works", "fails", "unknown"]
 
 
 class VerbAnswer(msgspec.Struct, frozen=True):
     """A verb's own answer, beside what checks found. The base of all of them, and the answer of a verb without one."""
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it reports a failure whose cause is not known."""
+        return False
 
 
 A = TypeVar("A", bound=VerbAnswer)
@@ -101,7 +108,7 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
 
     def exit_status(self, fail_on: Severity = Severity.ERROR, strict: bool = False) -> Exit:
         """The exit status: findings before incompleteness, incompleteness before success."""
-        if self.blocks(fail_on):
+        if self.blocks(fail_on) or (strict and self.answer.unexplained):
             return Exit.FINDINGS
         if any(isinstance(result, Crashed) for result in self.results):
             return Exit.INCOMPLETE
@@ -134,3 +141,13 @@ def error_report(verb: str, error: AirworthyError) -> Report[ErrorAnswer]:
 
 AnyReport = Report[Any]
 """A report with any answer, as renderers and exit statuses take it."""
+
+
+def verdict(results: Iterable[CheckResult]) -> Verdict:
+    """`fails` with an error among the findings, `unknown` where a check could not be made, else `works`."""
+    results = tuple(results)
+    found = [finding for result in results if isinstance(result, Failed) for finding in result.findings]
+    if any(finding.severity is Severity.ERROR for finding in found):
+        return "fails"
+    open_ = (isinstance(r, Crashed) or (isinstance(r, Skipped) and not r.chosen) for r in results)
+    return "unknown" if any(open_) else "works"

@@ -44,7 +44,7 @@ DISTRIBUTIONS = (
 """The distributions that hold the library, one for each kind of accelerator."""
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CONVERSIONS = {
-    "encrypted": "give its key: `[serve] decryption_key`",
+    "encrypted": "give its key: `[serve.decryption] key`",
     "safetensors": "export it: `pip install 'optimum[onnx]'`, then `optimum-cli export onnx --model {path} OUT`",
     "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
 }
@@ -71,9 +71,10 @@ class OnnxRuntime:
             way = _CONVERSIONS.get(model.entry_format)
             return f"{told}; {say(way, path=model.path)}" if way else told
         for spec in (*model.inputs, *model.outputs):
-            if spec.datatype in ("SEQUENCE", "MAP"):
+            kind = spec.datatype.partition("(")[0]
+            if kind in ("SEQUENCE", "MAP"):
                 template = "{name!r} is no tensor but a {kind}; export the model again, with `zipmap=False` in skl2onnx"
-                return say(template, name=spec.name, kind=spec.datatype.lower())
+                return say(template, name=spec.name, kind=kind.lower())
             if spec.datatype not in DATATYPES:
                 return say("{name!r} has element type {type}, which no array has", name=spec.name, type=spec.datatype)
         installed = facts.fact(keys.DISTRIBUTIONS)

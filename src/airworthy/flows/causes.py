@@ -67,8 +67,9 @@ def new(slug: str, log: str, *, line: int | None = None) -> Draft:
     from airworthy.causes.local import LEAST_LITERAL, SLUG, draft
     from airworthy.flows.logs import pieces
     from airworthy.recognition import gone_through
+    from airworthy.recognition.failure_lines import failure_line
     from airworthy.recognition.lines import read_line
-    from airworthy.recognition.templates import signature_of, unrecognised
+    from airworthy.recognition.templates import signature_of
     from airworthy.recognition.text_index import text_index
 
     if SLUG.match(slug) is None:
@@ -78,7 +79,7 @@ def new(slug: str, log: str, *, line: int | None = None) -> Draft:
         raise SlugTaken(slug=slug, where="")
     if line is None:
         scan = gone_through(pieces(log), text_index(catalogue))
-        found = unrecognised(scan.alarms, scan.ready)
+        found = failure_line(scan)
         known = tuple(scan.hits)
         if found is None and scan.hits:
             # The log is recognised as something else; the line that did that is what the new entry is about.

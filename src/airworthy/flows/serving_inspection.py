@@ -36,7 +36,7 @@ def inspect_for_serving(path: Path, settings: Settings, progress: Progress) -> I
 
     progress.stage(say("reading {model}", model=path))
     inspection = inspect(path)
-    if settings.serve.decryption_key and inspection.model.format == "encrypted":
+    if settings.serve.decryption.key and inspection.model.format == "encrypted":
         inspection = _opened(path, settings, inspection)
     if settings.serve.pooling and not inspection.model.pooling:
         inspection = _pooled(inspection, settings.serve.pooling)
@@ -89,7 +89,7 @@ def _opened(path: Path, settings: Settings, inspection: Inspection) -> Inspectio
     if inspection.facts.get_value(MODEL_DEFECTS, ()):
         return inspection  # its finding says more than an error would
     try:
-        found = described(path, settings.serve.decryption_key, settings.serve.decryption_password)
+        found = described(path, settings.serve.decryption.key, settings.serve.decryption.password)
     except OSError as error:
         raise InputUnreadable(path=path, reason=reason(error)) from None
     if found is None:

@@ -78,7 +78,10 @@ def _decode(data: bytes, path: str) -> str:
         raise SettingInvalid(source=path, problem=problem, suggestion=say("save it as UTF-8")) from None
 
 
-def _given(flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the flags, without those that were not given."""
     return {
-        table: {name: value for name, value in values.items() if value is not None} for table, values in flags.items()
+        name: _given(value) if isinstance(value, Mapping) else value
+        for name, value in flags.items()
+        if value is not None
     }

@@ -125,9 +125,15 @@ def prepare(
 
 
 def plan(
-    model: ModelInfo, facts: Facts, settings: Settings, *, name: str | None = None, engine: str | None = None
+    model: ModelInfo,
+    facts: Facts,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    engine: str | None = None,
+    version: str = "",
 ) -> Plan:
-    """How to serve a model that was checked.
+    """How to serve a model that was checked, as a version of a name.
 
     Raises:
         KeyMissing: it is encrypted, and no key was given.
@@ -138,14 +144,16 @@ def plan(
 
     refuse_unopened(model)
     chosen = select(model, facts, engine or "")
-    threads = settings.serve.threads or max(1, int(usable_cores(facts) or 1) // settings.serve.workers)
+    cores = int(usable_cores(facts) or 1)
+    threads = settings.serve.workers.threads or max(1, cores // settings.serve.workers.count)
     model = msgspec.structs.replace(model, name=served_name(model.name, name))
     if chosen.generates:
-        return plan_generator(model, chosen.name, facts, settings, threads)
+        made = plan_generator(model, chosen.name, facts, settings, threads)
+        return msgspec.structs.replace(made, version=version)
     options = RunnerOptions(threads=threads, lanes=threads)
-    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.search else ""
+    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.batching.search else ""
     profile = profiles.load(state_directory(settings), key, Profile) if key else None
-    return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key)
+    return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key, version=version)
 
 
 class NameInvalid(AirworthyError):

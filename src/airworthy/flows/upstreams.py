@@ -13,7 +13,7 @@ from airworthy.core.errors import AirworthyError, Exit, SettingInvalid
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import Settings
-from airworthy.core.upstreams import UpstreamSettings, problem_of
+from airworthy.core.settings.upstreams import UpstreamSettings, problem_of
 from airworthy.serve.service import Plan
 from airworthy.serve.workers.upstreams.failures import UpstreamError
 from airworthy.serve.workers.upstreams.upstream import Upstream, UpstreamKeyUnreadable

@@ -13,7 +13,7 @@ import msgspec
 
 from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, ProtobufError, signed
 from airworthy.artifacts.encodings.source import Held, Source
-from airworthy.artifacts.formats.onnx import _element, _OnnxReader
+from airworthy.artifacts.formats.onnx_values import ValueReader, element_of
 from airworthy.core.errors import AirworthyError
 from airworthy.core.graph import Attribute, Graph, GraphValue, Node, Program
 
@@ -107,7 +107,7 @@ def program_of(source: Source, path: str, more: bytes = b"") -> Program:
     return Program(inlined, reader.opsets)
 
 
-class _GraphReader(_OnnxReader):
+class _GraphReader(ValueReader):
     """Walks as the reader of the interface does, and keeps nodes and values."""
 
     def __init__(self, source: Source) -> None:
@@ -158,7 +158,7 @@ class _GraphReader(_OnnxReader):
         tensor = self.read_tensor(message, depth)
         name = name or tensor.name
         making.weights.add(name)
-        making.values[name] = GraphValue(_element(tensor.type).name, tuple(tensor.shape))
+        making.values[name] = GraphValue(element_of(tensor.type).name, tuple(tensor.shape))
         if tensor.type in _INTEGERS and tensor.elements <= MOST_NUMBERS and not tensor.external:
             numbers = self.numbers(message, tensor.type, depth)
             if len(numbers) == tensor.elements:
@@ -218,7 +218,7 @@ class _GraphReader(_OnnxReader):
             elif entry.number == 5:
                 name, value = self.attribute(entry, depth + 1, graphs, tensors)
                 if name in _TYPED and isinstance(value, int):
-                    value = _element(value).name
+                    value = element_of(value).name
                 if value is not None:
                     attributes[name] = value
         domain = "" if texts[7] == "ai.onnx" else texts[7]
@@ -231,7 +231,7 @@ class _GraphReader(_OnnxReader):
     def filler(self, message: Field, depth: int) -> dict[str, Attribute]:
         """What a `ConstantOfShape` fills with: the element type, and the number where it can be read."""
         tensor = self.read_tensor(message, depth)
-        found: dict[str, Attribute] = {"value": _element(tensor.type).name}
+        found: dict[str, Attribute] = {"value": element_of(tensor.type).name}
         told: tuple[float, ...] = ()
         if tensor.type in _INTEGERS:
             told = self.numbers(message, tensor.type, depth)

@@ -66,6 +66,10 @@ class TextCodec:
             return self._encode(texts)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode, texts)
 
+    def encode_inline(self, text: str) -> list[int]:
+        """The token ids of one short text, at once."""
+        return self._encode((text,))[0]
+
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         if len(texts) == 1:
             return [self._tokenizer.encode(texts[0]).ids]

@@ -38,14 +38,14 @@ def not_this_task(served: ServedModel, task: str) -> errors.NotThisTask:
     )
 
 
-def embedding_model(models: Models, name: str) -> ServedModel:
-    """A model that makes vectors of texts.
+def embedding_model(models: Models, name: str, request: Request) -> ServedModel:
+    """A model that makes vectors of texts, in the version that a request gets.
 
     Raises:
         UnknownModel: no such model.
         NotThisTask: it does something else; the message says where.
     """
-    served = models.batches(name)
+    served = models.batches(name, "", request.sticky_key)
     if served.codec is None or served.embedding is None:
         raise not_this_task(served, say("embeddings"))
     return served

@@ -82,9 +82,9 @@ class Embeddings:
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
         wanted = await read_json(request, _decoder, self._settings)
-        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         as_text = wanted.encoding_format == "base64"
-        served = embedding_model(self._models, wanted.model)
+        served = embedding_model(self._models, wanted.model, request)
         vectors, tokens = await embed(
             request,
             served,

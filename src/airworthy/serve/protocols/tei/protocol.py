@@ -55,7 +55,7 @@ class TeiProtocol:
         """`POST /embed`: the vectors of texts."""
         wanted: bodies.EmbedTexts = await read_json(request, _embed, self._settings)
         name = wanted.model or self._only(lambda each: each.embedding is not None, say("embeddings"))
-        served = embedding_model(self._models, name)
+        served = embedding_model(self._models, name, request)
         cut = _cut(wanted.truncate, wanted.truncation_direction)
         vectors, _ = await embed(request, served, wanted.inputs, wanted.dimensions, cut=cut, prompt=wanted.prompt_name)
         rows = [vector for vector in vectors if not isinstance(vector, str)]
@@ -65,7 +65,7 @@ class TeiProtocol:
         """`POST /predict`: the classes of texts, the most likely first."""
         wanted: bodies.PredictTexts = await read_json(request, _predict, self._settings)
         name = wanted.model or self._only(lambda each: each.classes is not None, say("text classification"))
-        served = self._models.batches(name)
+        served = self._models.batches(name, "", request.sticky_key)
         if served.codec is None or served.classes is None:
             raise not_this_task(served, say("text classification"))
         served.require(request_id=request.request_id)
