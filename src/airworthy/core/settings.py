@@ -35,7 +35,9 @@ DRIVER = re.compile(
     r"(?:(?P<maker>[A-Za-z]{2,20})\s+)?(?P<compare>[<>]=?|==?)?\s*(?P<version>\d{1,6}(?:\.\d{1,6}){0,5})(?:\.[x*])?"
 )
 """How `policy.drivers` names a version."""
-_LISTS = frozenset({"ignore", "cors_origins", "accelerators", "drivers"})
+_LISTS = frozenset(
+    {"ignore", "cors_origins", "accelerators", "drivers", "licenses_allowed", "licenses_denied", "suppress"}
+)
 """Settings that are lists; their variables hold them with commas between."""
 
 
@@ -204,6 +206,21 @@ class PolicySettings(Section, frozen=True):
     """Drivers that are allowed: `535`, `>=550`; with a maker before it, `ascend 24.1`, only for that maker's."""
 
 
+class AuditSettings(Section, frozen=True):
+    """`[audit]`: what `airworthy audit-deps` compares packages with."""
+
+    snapshot: str = ""
+    """Advisories on disk: OSV's `all.zip` of PyPI, or a folder of such files. Empty asks a service."""
+    max_age_days: float = 7.0
+    """Days after which a snapshot is too old to say that nothing is known."""
+    licenses_allowed: tuple[str, ...] = ()
+    """Licences that are allowed, by SPDX identifier; empty allows all that are not denied."""
+    licenses_denied: tuple[str, ...] = ()
+    """Licences that are not."""
+    suppress: tuple[str, ...] = ()
+    """Advisories that are accepted: `GHSA-xxxx-xxxx-xxxx@package until 2027-01-31: reason`."""
+
+
 class StateSettings(Section, frozen=True):
     """`[state]`: what is kept between runs."""
 
@@ -222,6 +239,8 @@ class Settings(Section, frozen=True):
     """`[requirements]`."""
     policy: PolicySettings = PolicySettings()
     """`[policy]`."""
+    audit: AuditSettings = AuditSettings()
+    """`[audit]`."""
     state: StateSettings = StateSettings()
     """`[state]`."""
 

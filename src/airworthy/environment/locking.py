@@ -50,6 +50,8 @@ def lock(
     universal: bool = True,
     previous: str = "",
     upgrade: Sequence[str] = (),
+    constraints: Sequence[str] = (),
+    explain: bool = True,
 ) -> Locked:
     """Resolve requirements to a lock.
 
@@ -61,6 +63,8 @@ def lock(
         universal: whether it is for all platforms; else for the interpreter's own.
         previous: the hashed list of the lock that is there, whose versions are kept where they fit.
         upgrade: packages whose newest version is taken all the same; `all` for everything.
+        constraints: versions that hold beside the requirements, `jinja2==3.1.6`.
+        explain: whether the smallest contradicting set is worked out where there is no solution.
 
     Raises:
         ExtraMissing: uv is not installed.
@@ -73,6 +77,10 @@ def lock(
             listed.write_text(previous, encoding="utf-8")
         common = ["pip", "compile", str(given), "--quiet", "--no-header", "--python", python, *indexes.words()]
         common += ["--python-version", python_version, *(["--universal"] if universal else [])]
+        if constraints:
+            limits = place / "constraints.txt"
+            limits.write_text("\n".join(constraints) + "\n", encoding="utf-8")
+            common += ["--constraint", str(limits)]
         fresh = (
             ["--upgrade"] if "all" in upgrade else [word for each in upgrade for word in ("--upgrade-package", each)]
         )
@@ -88,6 +96,8 @@ def lock(
         if done.status != 0:
             if not uv.is_no_solution(done):
                 raise uv.ResolverFailed(job=say("lock"), reason=uv.last_words(done))
+            if not explain:
+                return Locked(contradiction=Contradiction(explanation=uv.explanation_of(done.errors)))
             return Locked(contradiction=_why(wanted, uv.explanation_of(done.errors), compile_list, place))
         text = listed.read_text(encoding="utf-8")
         pins = place / "pins.txt"

@@ -157,7 +157,7 @@ def lock(
         python=oldest,
         made_by=f"airworthy {airworthy.__version__}, uv {uv.version()}",
     )
-    _write(
+    write_lock(
         folder,
         {
             "pylock.toml": made.pylock,
@@ -212,8 +212,12 @@ def _relative(source: str, folder: Path) -> str:
         return source
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
-    """All files of the lock, or none."""
+def write_lock(folder: Path, files: dict[str, str]) -> None:
+    """Replace all files of a lock, or none.
+
+    Raises:
+        OutputFailed: they could not be written; what was there before is still there.
+    """
     new = beside(folder.absolute(), "new")
     try:
         if folder.exists() and not (folder / "lock.toml").is_file() and any(folder.iterdir()):
