@@ -15,7 +15,7 @@ import airworthy
 from airworthy.core.errors import AirworthyError
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.messages import say
-from airworthy.core.packages import InstalledSet
+from airworthy.core.packages import InstalledSet, Library
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Failed, Passed, Report
 from airworthy.environment import locking, uv, wheelhouse
@@ -37,6 +37,7 @@ from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference
 from airworthy.flows.files import OutputFailed, read, reason
 from airworthy.probes.python.descriptions import read_installed
 from airworthy.probes.python.elsewhere import host_of
+from airworthy.probes.seam.host import HostError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -147,6 +148,7 @@ def lock(
         return _no_solution(wanted, folder, made.contradiction)
     packages = parse_lock(made.pylock.encode())
     old = packages_of(folder) if (folder / "pylock.toml").is_file() else packages
+    libraries = _libraries(python, installed, progress) if from_environment else ()
     described = LockSource(
         source="environment" if from_environment else _relative(wanted.source, folder),
         source_sha256=digest,
@@ -162,7 +164,7 @@ def lock(
         {
             "pylock.toml": made.pylock,
             "requirements.txt": made.requirements,
-            "system.toml": toml_text(system_of(packages, oldest, accelerator)),
+            "system.toml": toml_text(system_of(packages, oldest, accelerator, libraries)),
             "lock.toml": toml_text(msgspec.to_builtins(described)),
         },
     )
@@ -183,6 +185,20 @@ def lock(
         fetched=fetched,
     )
     return Report(verb="lock", subject=str(folder), results=(Passed("resolution-impossible"),), answer=answer)
+
+
+def _libraries(python: str | Path | None, installed: InstalledSet, progress: Progress) -> tuple[Library, ...]:
+    """The native libraries of the environment that is locked; none where the loader's paths can't be read."""
+    from airworthy.probes.linker.native import read_libraries
+    from airworthy.probes.seam.sharing import sharing
+
+    progress.stage(say("reading native libraries"))
+    host = host_of(python)
+    try:
+        with sharing(host):
+            return read_libraries(host, installed.packages)
+    except HostError:
+        return ()
 
 
 def _wanted(

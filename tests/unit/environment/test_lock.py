@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -205,3 +206,75 @@ def test_bad_input_is_one_message(
 ) -> None:
     assert main(words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_twenty_planted_drifts_are_all_named(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    index = tmp_path_factory.mktemp("many")
+    for number in range(22):
+        make_wheel(index, package(f"p{number}", "1.0"))
+    (place / "r.in").write_text("".join(f"p{number}\n" for number in range(22)))
+    lock("r.in", indexes=indexes(index), wheels="house")
+    sync(python="env", wheels="house")
+    assert check_lock(python="env").answer.verdict == "same"
+    site = next((place / "env/lib").glob("python*")) / "site-packages"
+    planted = set()
+    for number in range(4):
+        (site / f"p{number}.py").write_text("patched\n")
+        planted.add(("changed", f"p{number}"))
+        (site / f"p{number + 4}.py").unlink()
+        planted.add(("file-missing", f"p{number + 4}"))
+        shutil.rmtree(next(site.glob(f"p{number + 8}-*.dist-info")))
+        planted.add(("missing", f"p{number + 8}"))
+        info = next(site.glob(f"p{number + 12}-*.dist-info"))
+        (info / "METADATA").write_text(f"Name: p{number + 12}\nVersion: 2.0\n")
+        planted.add(("version", f"p{number + 12}"))
+    write(site, package("more"))
+    planted.add(("extra", "more"))
+    write(site, package("p16", "3.0"))
+    planted.add(("twice", "p16"))
+    (next(site.glob("p17-*.dist-info")) / "RECORD").unlink()
+    planted.add(("no-record", "p17"))
+    (place / "r.in").write_text("p0\n")
+    found = check_lock(python="env").answer
+    assert {(each.kind, each.package) for each in found.drifts} == planted
+    assert "r.in has changed" in found.stale
+
+
+def another_python() -> str:
+    """An interpreter of another version that runs; empty if there is none."""
+    for minor in (12, 10, 13, 14):
+        path = shutil.which(f"python3.{minor}")
+        if path and minor != sys.version_info[1]:
+            done = subprocess.run([path, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+            if done.returncode == 0:
+                return done.stdout.strip()
+    return ""
+
+
+@pytest.mark.slow
+def test_restored_on_another_python_offline_and_the_model_answers_the_same(place: Path) -> None:
+    """Needs an index: ONNX Runtime and NumPy are fetched once, then everything is offline."""
+    import models
+
+    other = another_python()
+    if not other:
+        pytest.skip("there is no other Python here")
+
+    models.linear(place / "linear.onnx")
+    program = (
+        "import numpy, onnxruntime as o; s = o.InferenceSession('linear.onnx', providers=['CPUExecutionProvider']);"
+        "i = s.get_inputs()[0]; n = [d if isinstance(d, int) else 2 for d in i.shape];"
+        "print(s.run(None, {i.name: numpy.arange(numpy.prod(n), dtype='float32').reshape(n)})[0].tolist())"
+    )
+    (place / "r.in").write_text("onnxruntime\nnumpy\n")
+    lock("r.in", python_version="3.10")
+    answers = []
+    for name, python in (("here", sys.executable), ("there", other)):
+        lock("r.in", python_version="3.10", python=python, wheels=f"{name}-wheels")
+        restored = sync(python=name, base=python, wheels=f"{name}-wheels").answer
+        assert restored.proof is not None
+        assert not restored.proof.unproven
+        assert check_lock(python=name).answer.verdict == "same"
+        done = subprocess.run([f"{name}/bin/python", "-c", program], capture_output=True, text=True, check=True)
+        answers.append(done.stdout)
+    assert answers[0] == answers[1] != ""
