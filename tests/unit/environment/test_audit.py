@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -95,6 +95,7 @@ def test_ranges_against_comparing_one_by_one(version: str, pairs: list[tuple[str
     assert is_affected(version, entry) is (expected if spans else None)
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -374,3 +375,43 @@ def test_the_bill_follows_the_schema_of_cyclonedx(site: Path, tmp_path: Path) ->
     assert schema is not None
     problems = jsonschema.Draft7Validator(schema, registry=registry).iter_errors(json.loads(bill.read_text()))
     assert [error.message for error in problems] == []
+
+
+def test_an_index_that_knows_of_withdrawn_releases(site: Path) -> None:
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    answers = {
+        "/pypi/jinja2/2.10/json": {
+            "vulnerabilities": [{"id": "PYSEC-1", "aliases": ["CVE-1"], "summary": "x", "fixed_in": ["2.10.1"]}],
+            "urls": [{"yanked": True, "yanked_reason": "broken"}],
+        },
+        "/pypi/fine/1.0/json": {"vulnerabilities": [], "urls": [{"yanked": False}]},
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            return
+
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path in answers else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(answers.get(self.path, {})).encode())
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        report = audit_deps(site, services=["pypi"], service_url=url, now=NOW)
+        environment(site, [package("private", "1.0")])
+        unknown = audit_deps(site, services=["pypi"], service_url=url, now=NOW).answer.unknown
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [(each.cause, each.subject) for each in report.findings] == [
+        ("known-vulnerability", "jinja2==2.10"),
+        ("release-yanked", "jinja2==2.10"),
+    ]
+    assert report.answer.vulnerabilities[0].fixed == "2.10.1"
+    assert report.answer.yanked[0].reason == "broken"
+    assert [each.package for each in unknown] == ["private"]

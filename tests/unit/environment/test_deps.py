@@ -6,11 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airworthy.cli.main import main
 from airworthy.environment.uv import Indexes, write_stub
 from airworthy.flows.deps import deps
+from airworthy.probes.linker.native import bundled
+from airworthy.probes.python.descriptions import parse_description, read_installed
 from airworthy.probes.python.elsewhere import NotAnEnvironment
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
 from environments import CONFLICT, environment, package, write
 
 NOWHERE = Indexes(no_index=True)
@@ -97,3 +103,44 @@ def test_this_environment_with_native_libraries() -> None:
     evidence = {each.evidence for each in answer.libraries}
     assert evidence == {"sbom", "elf"}
     assert all(each.provider in {"package", "system", "driver", "missing"} for each in answer.libraries)
+
+
+@given(st.text(max_size=400))
+def test_any_metadata_is_read(text: str) -> None:
+    found = parse_description(text)
+    assert all(len(each) <= 1000 for each in found.requires)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_any_files_of_a_description(metadata: bytes, origin: bytes) -> None:
+    info = "/site/x-1.0.dist-info"
+    files: dict[str, bytes | str] = {
+        f"{info}/METADATA": b"Name: x\nVersion: 1.0\n" + metadata,
+        f"{info}/direct_url.json": origin,
+    }
+    files[f"{info}/sboms/a.json"] = origin
+    host = FakeHost(files, interpreter=Interpreter("3.11.9", "/v/bin/python", "/v", ("/site",)))
+    found = read_installed(host)
+    assert len(found.packages) + len(found.unread) == 1
+    for package_ in found.packages:
+        assert all(each.evidence == "sbom" for each in bundled(host, package_))
+
+
+def test_a_list_of_what_a_wheel_bundles() -> None:
+    bill = {
+        "components": [
+            {"name": "libgomp", "purl": "pkg:rpm/almalinux/libgomp@8.5.0"},
+            {"name": 7},
+            "x",
+            {"name": "zlib"},
+        ]
+    }
+    info = "/site/x-1.0.dist-info"
+    files = {f"{info}/METADATA": "Name: x\nVersion: 1.0\n", f"{info}/sboms/auditwheel.cdx.json": json.dumps(bill)}
+    host = FakeHost(files, interpreter=Interpreter("3.11.9", "/v/bin/python", "/v", ("/site",)))
+    (found,) = read_installed(host).packages
+    libraries = list(bundled(host, found))
+    assert [(each.soname, each.component) for each in libraries] == [
+        ("libgomp", "pkg:rpm/almalinux/libgomp@8.5.0"),
+        ("zlib", ""),
+    ]

@@ -198,12 +198,15 @@ def test_a_folder_that_is_no_lock_is_left_alone(place: Path, wheels: Path) -> No
         (["lock", "--check", "--diff", "a", "b"], "give one"),
         (["lock", "--all-platforms"], "goes with --wheelhouse"),
         (["sync", "none.lock"], "does not exist"),
+        (["lock", "--index", "http://127.0.0.1:9/simple"], "uv could not lock"),
+        (["lock", "pyproject.toml", "--extra", "gpu"], "no extra named 'gpu'"),
         (["lock", "--check", "--python", sys.executable], "does not exist"),
     ],
 )
 def test_bad_input_is_one_message(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     assert main(words) == 2
     assert message in capsys.readouterr().err
 
