@@ -15,6 +15,7 @@ _HOST = (
     "disk-full",
     "driver-library-mismatch",
     "driver-too-old",
+    "fabric-manager-not-running",
     "file-limit",
     "forward-compat-misused",
     "gpu-hardware-fault",
@@ -75,7 +76,9 @@ _ARTIFACT = (
     "hub-unreachable",
     "keys-mismatch",
     "lfs-pointer",
+    "model-graph-invalid",
     "model-not-found",
+    "protobuf-size-limit",
     "quant-backend-missing",
     "remote-code-refused",
     "serialized-code-incompatible",
@@ -85,6 +88,7 @@ _ARTIFACT = (
     "tokenizer-broken",
     "unsafe-embedded-code",
     "unsafe-pickle",
+    "weights-left-on-meta",
     "wrong-format",
 )
 
@@ -100,6 +104,7 @@ _OPERATORS = (
 
 _RUNTIME = (
     "cause-not-in-log",
+    "chat-template-invalid",
     "chat-template-missing",
     "collective-failed",
     "context-too-long",
@@ -108,6 +113,8 @@ _RUNTIME = (
     "device-assert",
     "device-mismatch",
     "dtype-mismatch",
+    "feature-not-enabled",
+    "feature-unsupported-by-model",
     "gpu-oom",
     "gpu-oom-fragmentation",
     "illegal-memory-access",
@@ -116,8 +123,10 @@ _RUNTIME = (
     "memory-budget-misconfigured",
     "nan-in-output",
     "network-interface-misconfigured",
+    "options-incompatible",
     "overload",
     "parallelism-indivisible",
+    "program-assertion-failed",
     "serving-config-mismatch",
     "shape-mismatch",
     "worker-died",
@@ -135,10 +144,13 @@ _PLATFORM = (
     "auth-failure",
     "container-oomkilled",
     "image-pull-failed",
+    "kubernetes-object-rejected",
     "probe-failed",
     "probe-misconfigured",
+    "request-too-large",
     "tls-failure",
     "unschedulable",
+    "upstream-unreachable",
     "volume-not-mounted",
 )
 

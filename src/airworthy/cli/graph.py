@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from airworthy.cli.deps import python_option
-from airworthy.cli.options import answer_options
+from airworthy.cli.options import answer_options, password_reference
 from airworthy.cli.output import render_options, show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -42,14 +42,13 @@ The suffix of --output says the form: .svg, .png, .html (a page with search, fol
 @answer_options
 def command(password_file: str | None, password_env: str | None, format_: str, no_color: bool, **options: Any) -> int:
     """Make the dependency graph."""
+    from airworthy.artifacts.encryption.keys import secret
     from airworthy.flows.graph import graph
-    from airworthy.flows.sign import secret
 
-    if password_file is not None and password_env is not None:
-        raise click.UsageError(say("--password-file and --password-env are two ways to say one thing; give one"))
     if options["lock"] is not None and (options["native"] or options["python"] is not None):
         raise click.UsageError(say("--lock is about a lock; --python and --native are about an environment"))
+    reference = password_reference(password_file, password_env)
     with LateProgress() as progress:
-        report = graph(password=secret(password_file, password_env) or "", progress=progress, **options)
+        report = graph(password=secret(reference) if reference else "", progress=progress, **options)
     show(report, format_, render_options(no_color=no_color))
     return 0

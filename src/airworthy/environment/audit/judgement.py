@@ -66,7 +66,7 @@ class Yanked(msgspec.Struct, frozen=True, omit_defaults=True):
     """The publisher's reason."""
 
 
-class UnknownRelease(msgspec.Struct, frozen=True):
+class UnansweredRelease(msgspec.Struct, frozen=True):
     """A release about which nothing is known."""
 
     package: str
@@ -86,7 +86,7 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """By package."""
     yanked: tuple[Yanked, ...]
     """By package."""
-    unknown: tuple[UnknownRelease, ...]
+    unknown: tuple[UnansweredRelease, ...]
     """By package."""
 
 
@@ -103,7 +103,7 @@ def audit(
     """Compare releases with what sources said; a source that did not answer about one leaves it unknown."""
     answers, suppressions = tuple(answers), tuple(suppressions)
     found: list[Vulnerability] = []
-    unknown: list[UnknownRelease] = []
+    unknown: list[UnansweredRelease] = []
     yanked: list[Yanked] = []
     for release in releases:
         reasons = []
@@ -129,7 +129,7 @@ def audit(
             names = tuple(dict.fromkeys(by_source[id(each)] for each in group))
             found.append(_vulnerability(release, group, everything, names, suppressions, today))
         if reasons:
-            unknown.append(UnknownRelease(release.name, release.version, reasons[0]))
+            unknown.append(UnansweredRelease(release.name, release.version, reasons[0]))
     return Audited(
         vulnerabilities=tuple(sorted(found, key=lambda each: (each.package, each.id))),
         licenses=_licenses(licenses or {}, allowed, denied),
