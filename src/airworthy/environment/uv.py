@@ -143,6 +143,11 @@ def explanation_of(errors: str) -> str:
     return " ".join(text.split())
 
 
+def interpreter(path: str) -> str:
+    """The interpreter that uv asks about the platform: one that has a path, else this program's own."""
+    return path if Path(path).is_absolute() else sys.executable
+
+
 def is_no_solution(done: UvRun) -> bool:
     """Whether uv found that there is no solution, and not that it could not ask."""
     return _NO_SOLUTION in done.errors and _OFFLINE not in done.errors
@@ -178,7 +183,7 @@ def resolver(
         stubs.mkdir()
         for package in known:
             write_stub(stubs, package)
-        yield Resolver(place, indexes, python or sys.executable, python_version)
+        yield Resolver(place, indexes, interpreter(python), python_version)
 
 
 def write_stub(folder: Path, package: InstalledPackage) -> None:

@@ -138,7 +138,7 @@ def lock(
     made = locking.lock(
         wanted,
         indexes,
-        python=installed.executable or sys.executable,
+        python=uv.interpreter(installed.executable),
         python_version=oldest,
         universal=not from_environment,
         previous=previous.read_text(encoding="utf-8") if previous.is_file() else "",

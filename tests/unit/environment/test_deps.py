@@ -17,6 +17,7 @@ from airworthy.probes.python.descriptions import parse_description, read_install
 from airworthy.probes.python.elsewhere import NotAnEnvironment
 from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.seam.host import Interpreter
+from elf_files import make_elf
 from environments import CONFLICT, environment, package, write
 
 NOWHERE = Indexes(no_index=True)
@@ -144,3 +145,24 @@ def test_a_list_of_what_a_wheel_bundles() -> None:
         ("libgomp", "pkg:rpm/almalinux/libgomp@8.5.0"),
         ("zlib", ""),
     ]
+
+
+def test_where_each_native_library_comes_from(tmp_path: Path) -> None:
+    needs = ("libcudart.so.12", "libcublas.so.12", "libown-1a.so.1", "libc.so.6")
+    files = {"big/_c.abi3.so": make_elf(needs, runpath="$ORIGIN/../big.libs"), "big.libs/libown-1a.so.1": make_elf(())}
+    write(tmp_path, package("big"), files)
+    runtime = {"nvidia/cuda_runtime/lib/libcudart.so.12": make_elf((), soname="libcudart.so.12")}
+    write(tmp_path, package("nvidia-cuda-runtime-cu12", "12.6"), runtime)
+    answer = deps(tmp_path, native=True, solve=False).answer
+    assert answer.libraries is not None
+    found = {each.soname: (each.provider, each.owner, each.found) for each in answer.libraries if each.by == "big"}
+    assert found["libcudart.so.12"] == ("package", "nvidia-cuda-runtime-cu12", False)
+    assert found["libcublas.so.12"] == ("missing", "", True)
+    assert found["libc.so.6"][0] == "system"
+    assert "libown-1a.so.1" not in found
+
+
+def test_commands_for_a_folder_name_a_program(tmp_path: Path) -> None:
+    environment(tmp_path, [package("a", "1", "b>=2"), package("b", "1")])
+    (finding,) = deps(tmp_path, solve=False).findings
+    assert finding.remedies[0].commands == ("python -m pip install 'b>=2'",)

@@ -142,7 +142,7 @@ def _add_libraries(
             stem, version = re.split(r"\.so\b", each.soname)[0], each.soname
             key = f"library:{each.soname}"
         nodes.setdefault(key, DependencyNode(id=key, label="Library", name=stem, version=version))
-        met = each.provider != "missing"
+        met = each.provider != "missing" and each.found
         edges[source, key] = DependencyEdge(source=source, target=key, met=met, evidence=each.evidence)
         if each.evidence == "sbom":
             continue
@@ -153,7 +153,7 @@ def _add_libraries(
         below = f"{label.lower()}:{owner}"
         if below not in nodes:
             nodes[below] = DependencyNode(id=below, label=label, name=owner, version=above.get(owner, ""))
-        edges[key, below] = DependencyEdge(source=key, target=below, met=met, evidence="elf")
+        edges[key, below] = DependencyEdge(source=key, target=below, met=each.provider != "missing", evidence="elf")
     driver = nodes.get("driver:nvidia-driver")
     for name, what in above.items():
         if "devices" in name:
