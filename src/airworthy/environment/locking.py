@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from airworthy.environment.lockfile import edges_of_requirements, with_dependenc
 from airworthy.environment.relaxations import Contradiction, contradiction
 from airworthy.environment.requirement_files import WantedRequirements
 
+EXPLAIN_LIMIT = 60.0
+"""Seconds for which a contradiction is made smaller."""
 ACCELERATORS = {
     "cpu": "cpu",
     "cuda118": "cu118",
@@ -126,4 +129,5 @@ def _why(wanted: WantedRequirements, explanation: str, compile_list: object, pla
             raise uv.ResolverFailed(job=say("lock"), reason=uv.last_words(done))
         return None
 
-    return contradiction(wanted.lines, explanation, attempt)
+    end = time.monotonic() + EXPLAIN_LIMIT
+    return contradiction(wanted.lines, explanation, attempt, stop=lambda: time.monotonic() > end)

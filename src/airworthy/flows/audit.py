@@ -18,7 +18,7 @@ from airworthy.core.packages import InstalledSet
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import CheckResult, Failed, Passed, Report, Skipped
 from airworthy.core.settings import AuditSettings
-from airworthy.environment.audit.judgement import Audited, Vulnerability, audit
+from airworthy.environment.audit.judgement import Audited, Unmaintained, Vulnerability, audit
 from airworthy.environment.audit.policy import parse_suppression
 from airworthy.environment.audit.sources import (
     AdvisorySource,
@@ -106,7 +106,8 @@ def audit_deps(
     if fix and lock is None:
         raise NothingToFix
     suppressions = [parse_suppression(text) for text in settings.suppress]
-    sources = chosen_sources(snapshot or settings.snapshot or None, services, service_url)
+    dates = settings.unmaintained_days > 0
+    sources = chosen_sources(snapshot or settings.snapshot or None, services, service_url, dates=dates)
 
     def ask() -> tuple[Subject, tuple[SourceAnswer, ...], Audited]:
         subject = _subject(python, lock)
@@ -132,6 +133,9 @@ def audit_deps(
         if repair.written:
             subject, answers, found = ask()
     results = judged(found, answers, settings, now, repair)
+    old = unmaintained(answers, settings.unmaintained_days, now)
+    if old:
+        results = _with_policy(results, [_old(each) for each in old])
     written = ""
     if sbom is not None:
         progress.stage(say("writing {path}", path=sbom))
@@ -145,6 +149,7 @@ def audit_deps(
         vulnerabilities=found.vulnerabilities,
         licenses=found.licenses,
         yanked=found.yanked,
+        unmaintained=old,
         unknown=found.unknown,
         repair=repair,
         sbom=written,
@@ -152,16 +157,18 @@ def audit_deps(
     return Report(verb="audit-deps", subject=subject.name, results=tuple(results), answer=answer)
 
 
-def chosen_sources(snapshot: str | Path | None, services: Sequence[str], url: str) -> list[AdvisorySource]:
+def chosen_sources(
+    snapshot: str | Path | None, services: Sequence[str], url: str, *, dates: bool = False
+) -> list[AdvisorySource]:
     """The sources to ask; a snapshot that is named never falls back to the network."""
     disk: list[AdvisorySource] = [Snapshot(snapshot)] if snapshot is not None else []
     named = services or (() if disk else ("osv",))
-    return [*disk, *(PypiService(url) if name == "pypi" else OsvService(url) for name in named)]
+    return [*disk, *(PypiService(url, dates=dates) if name == "pypi" else OsvService(url) for name in named)]
 
 
 def _subject(python: str | Path | None, lock: str | Path | None) -> Subject:
     if lock is not None:
-        from airworthy.flows.lock import packages_of
+        from airworthy.flows.locks import packages_of
 
         packages = packages_of(Path(lock))
         return Subject(str(lock), tuple(Release(each.name, each.version) for each in packages if each.version), {})
@@ -241,6 +248,36 @@ def judged(
     return results
 
 
+def unmaintained(answers: Sequence[SourceAnswer], most: float, now: datetime) -> tuple[Unmaintained, ...]:
+    """Packages whose newest release is older than a number of days; 0 asks for none."""
+    found = []
+    for name, newest in sorted({name: at for answer in answers for name, at in answer.newest.items()}.items()):
+        age = age_days(newest, now)
+        if most and age is not None and age > most:
+            found.append(Unmaintained(name, newest, int(age)))
+    return tuple(found)
+
+
+def _with_policy(results: list[CheckResult], findings: list[Finding]) -> list[CheckResult]:
+    policy = [result for result in results if result.check == "policy-violation"]
+    there = [each for result in policy if isinstance(result, Failed) for each in result.findings]
+    rest = [result for result in results if result.check != "policy-violation"]
+    return [*rest, Failed("policy-violation", (*there, *findings))]
+
+
+def _old(each: Unmaintained) -> Finding:
+    return Finding(
+        cause="policy-violation",
+        severity=Severity.WARNING,
+        confidence=Confidence.HIGH,
+        subject=each.package,
+        message=say("{package} had no release for {days} days", package=each.package, days=each.days),
+        params={"package": each.package, "newest": each.newest, "days": each.days},
+        evidence=(Evidence(fact="newest release", value=each.newest),),
+        remedies=(Remedy(why=say("See whether it is still kept, and what has taken its place.")),),
+    )
+
+
 def _verdict(results: Sequence[CheckResult]) -> Literal["clean", "affected", "unknown"]:
     if any(isinstance(each, Failed) for each in results):
         return "affected"
@@ -306,7 +343,7 @@ def _write_sbom(
 ) -> None:
     from airworthy.environment.audit.sbom import sbom
     from airworthy.flows.graph import make_graph
-    from airworthy.flows.lock import packages_of, source_of
+    from airworthy.flows.locks import packages_of, source_of
 
     made = make_graph(python, lock, native, progress)
     locked = packages_of(Path(lock)) if lock is not None else ()

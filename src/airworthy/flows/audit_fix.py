@@ -22,7 +22,7 @@ from airworthy.environment.system import system_of
 from airworthy.environment.toml import toml_text
 from airworthy.flows.answers.audit import Blocked, Raised, Repair
 from airworthy.flows.files import read
-from airworthy.flows.lock import source_of, write_lock
+from airworthy.flows.locks import source_of, write_lock
 
 MOST_CANDIDATES = 6
 """Fixed versions of one package that are tried, the lowest first."""

@@ -386,6 +386,8 @@ def test_an_index_that_knows_of_withdrawn_releases(site: Path) -> None:
             "vulnerabilities": [{"id": "PYSEC-1", "aliases": ["CVE-1"], "summary": "x", "fixed_in": ["2.10.1"]}],
             "urls": [{"yanked": True, "yanked_reason": "broken"}],
         },
+        "/pypi/jinja2/json": {"releases": {"2.10": [{"upload_time": "2019-04-06T17:00:00"}], "0": []}},
+        "/pypi/fine/json": {"releases": {"1.0": [{"upload_time": "2026-11-01T00:00:00"}]}},
         "/pypi/fine/1.0/json": {"vulnerabilities": [], "urls": [{"yanked": False}]},
     }
 
@@ -403,6 +405,8 @@ def test_an_index_that_knows_of_withdrawn_releases(site: Path) -> None:
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}"
         report = audit_deps(site, services=["pypi"], service_url=url, now=NOW)
+        settled = AuditSettings(unmaintained_days=700)
+        old = audit_deps(site, services=["pypi"], service_url=url, now=NOW, settings=settled)
         environment(site, [package("private", "1.0")])
         unknown = audit_deps(site, services=["pypi"], service_url=url, now=NOW).answer.unknown
     finally:
@@ -415,3 +419,5 @@ def test_an_index_that_knows_of_withdrawn_releases(site: Path) -> None:
     assert report.answer.vulnerabilities[0].fixed == "2.10.1"
     assert report.answer.yanked[0].reason == "broken"
     assert [each.package for each in unknown] == ["private"]
+    assert [(each.package, each.days) for each in old.answer.unmaintained] == [("jinja2", 2795)]
+    assert ("policy-violation", "jinja2") in [(each.cause, each.subject) for each in old.findings]

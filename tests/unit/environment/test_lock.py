@@ -18,7 +18,8 @@ from airworthy.environment.restore import CannotRestore, beside
 from airworthy.environment.uv import Indexes
 from airworthy.environment.wheelhouse import FileUnavailable
 from airworthy.flows.files import OutputFailed
-from airworthy.flows.lock import check_lock, diff_locks, lock
+from airworthy.flows.lock import lock
+from airworthy.flows.lock_check import check_lock, diff_locks
 from airworthy.flows.sync import sync
 from environments import package, write
 

@@ -16,5 +16,7 @@ class AuditSettings(Section, frozen=True):
     """Licences that are allowed, by SPDX identifier; empty allows all that are not denied."""
     licenses_denied: tuple[str, ...] = ()
     """Licences that are not."""
+    unmaintained_days: NotNegative = 0
+    """Days without a release after which a package counts as unmaintained; 0 does not ask. Needs `--service pypi`."""
     suppress: tuple[str, ...] = ()
     """Advisories that are accepted: `GHSA-xxxx-xxxx-xxxx@package until 2027-01-31: reason`."""

@@ -77,6 +77,17 @@ class UnansweredRelease(msgspec.Struct, frozen=True):
     """Why."""
 
 
+class Unmaintained(msgspec.Struct, frozen=True):
+    """A package that had no release for long."""
+
+    package: str
+    """The package."""
+    newest: str
+    """When it was released last, ISO 8601."""
+    days: int
+    """How long ago that is."""
+
+
 class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """What an audit found."""
 

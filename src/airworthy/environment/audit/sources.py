@@ -53,6 +53,8 @@ class SourceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Packages that it could not be asked about, with the reason."""
     yanked: dict[str, str]
     """Withdrawn releases with the publisher's reason, where the source knows of them."""
+    newest: dict[str, str] = {}
+    """When each package was released last, ISO 8601, where that was asked."""
     taken: str = ""
     """When its data is from, ISO 8601; empty for a service, which answers as of now."""
     broken: int = 0
@@ -200,8 +202,20 @@ class OsvService(_Service):
 class PypiService(_Service):
     """The JSON interface of a package index: advisories of one release, and whether it was withdrawn."""
 
-    def __init__(self, url: str = "") -> None:
+    def __init__(self, url: str = "", *, dates: bool = False) -> None:
+        """Describe it.
+
+        Args:
+            url: its address, if not the public one.
+            dates: whether it is asked when each package was released last.
+        """
         self.url = (url or PYPI_SERVICE).rstrip("/")
+        self._dates = dates
+        self._newest: dict[str, str] = {}
+
+    def ask(self, releases: Iterable[Release]) -> SourceAnswer:
+        """Ask about releases; failures are part of the answer."""
+        return msgspec.structs.replace(super().ask(releases), newest=self._newest)
 
     def _one(self, release: Release) -> tuple[tuple[Advisory, ...], str | None]:
         name, version = urllib.parse.quote(release.name), urllib.parse.quote(release.version)
@@ -218,6 +232,10 @@ class PypiService(_Service):
             found.append(parse_advisory(document))
         files = answer.get("urls") or []
         yanked = bool(files) and all(each.get("yanked") for each in files)
+        if self._dates:
+            project = _fetch(f"{self.url}/pypi/{name}/json")
+            times = [str(file["upload_time"]) for each in project["releases"].values() for file in each]
+            self._newest[release.name] = max(times, default="")
         reason = next((str(each.get("yanked_reason") or "") for each in files), "")
         return tuple(found), reason if yanked else None
 

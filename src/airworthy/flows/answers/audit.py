@@ -7,7 +7,7 @@ from typing import Literal, Optional
 import msgspec
 
 from airworthy.core.report import VerbAnswer
-from airworthy.environment.audit.judgement import LicenseProblem, UnansweredRelease, Vulnerability, Yanked
+from airworthy.environment.audit.judgement import LicenseProblem, UnansweredRelease, Unmaintained, Vulnerability, Yanked
 
 
 class AskedSource(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,6 +81,8 @@ class AuditAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     """Licences that the policy does not take, or does not know."""
     yanked: tuple[Yanked, ...] = ()
     """Withdrawn releases."""
+    unmaintained: tuple[Unmaintained, ...] = ()
+    """Packages without a release for longer than the settings allow."""
     unknown: tuple[UnansweredRelease, ...] = ()
     """Releases about which nothing is known, with the reason."""
     repair: Optional[Repair] = None
