@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import recorded_hosts
 from airworthy.cli.main import main
 from airworthy.environment.uv import Indexes, write_stub
-from airworthy.flows.deps import deps
+from airworthy.flows.deps import above, deps
 from airworthy.probes.linker.native import bundled
 from airworthy.probes.python.descriptions import parse_description, read_installed
 from airworthy.probes.python.elsewhere import NotAnEnvironment
+from airworthy.probes.registry import PROBES
+from airworthy.probes.runner import gather
 from airworthy.probes.seam.fake import FakeHost
 from airworthy.probes.seam.host import Interpreter
 from elf_files import make_elf
@@ -166,3 +169,18 @@ def test_commands_for_a_folder_name_a_program(tmp_path: Path) -> None:
     environment(tmp_path, [package("a", "1", "b>=2"), package("b", "1")])
     (finding,) = deps(tmp_path, solve=False).findings
     assert finding.remedies[0].commands == ("python -m pip install 'b>=2'",)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("h100-server", {"nvidia-driver", "cuda-of-driver", "nvidia.devices.0"}),
+        ("ascend-910b-openeuler", {"npu-driver", "cann", "ascend.devices.0"}),
+        ("driver-library-mismatch", {"nvidia-driver"}),
+    ],
+)
+def test_what_stands_above_the_libraries_of_recorded_machines(name: str, wanted: set[str]) -> None:
+    probes = [PROBES.get(each) for each in ("nvidia", "amd", "ascend", "cuda-toolkit")]
+    found = above(gather(recorded_hosts.host(name), probes))
+    assert wanted <= found.keys()
+    assert all(found.values())
