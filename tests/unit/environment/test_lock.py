@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -282,3 +283,27 @@ def test_restored_on_another_python_offline_and_the_model_answers_the_same(place
         done = subprocess.run([f"{name}/bin/python", "-c", program], capture_output=True, text=True, check=True)
         answers.append(done.stdout)
     assert answers[0] == answers[1] != ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="groups of processes as POSIX has them")
+def test_killed_at_any_moment_what_was_there_is_there(place: Path, wheels: Path) -> None:
+    import signal
+    import time
+
+    lock(indexes=indexes(wheels), wheels="house")
+    began = time.monotonic()
+    sync(python="env", wheels="house")
+    whole = 2 * (time.monotonic() - began)
+    command = [sys.executable, "-m", "airworthy", "sync", "--python", "env", "--wheelhouse", "house"]
+    for step in range(8):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(whole * step / 8)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL if step % 2 else signal.SIGINT)
+        process.wait(60)
+        assert check_lock(python="env").answer.verdict == "same", step
+    sync(python="env", wheels="house")
+    assert [path.name for path in place.iterdir() if "airworthy-" in path.name] == []
