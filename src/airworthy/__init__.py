@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airworthy.flows.audit import audit_deps
     from airworthy.flows.bench import bench
     from airworthy.flows.causes import causes
     from airworthy.flows.chat import chat
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "audit_deps",
     "bench",
     "causes",
     "chat",

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 VERB_FUNCTIONS = {
+    "audit_deps": "airworthy.flows.audit:audit_deps",
     "bench": "airworthy.flows.bench:bench",
     "causes": "airworthy.flows.causes:causes",
     "chat": "airworthy.flows.chat:chat",
@@ -30,7 +31,7 @@ VERB_FUNCTIONS = {
     "up": "airworthy.flows.up:up",
     "verify": "airworthy.flows.sign:verify",
 }
-"""All verbs."""
+"""All verbs; a hyphen in a verb is an underscore here."""
 
 
 def verb_function(name: str) -> Any:

@@ -14,6 +14,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.finding import Finding
 from airworthy.core.messages import say
 from airworthy.core.report import SCHEMA, Crashed, Passed, Skipped, VerbAnswer
+from airworthy.flows.answers.audit import AuditAnswer
 from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.answers.causes import Draft, RecordedCauses
 from airworthy.flows.answers.chat import ChatAnswer
@@ -66,6 +67,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "lock": (LockAnswer, LockCheck, LockDifference),
     "sync": (SyncAnswer,),
     "graph": (GraphAnswer,),
+    "audit-deps": (AuditAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

@@ -16,6 +16,7 @@ from airworthy.report.views.interface import View
 VIEWS: Registry[View] = Registry(
     "view",
     {
+        "audit-deps": "airworthy.report.views.audit:view",
         "bench": "airworthy.report.views.bench:view",
         "causes": "airworthy.report.views.causes:view",
         "check": "airworthy.report.views.check:view",
