@@ -109,7 +109,7 @@ def _static(request: QuantisingRequest, prepared: Path) -> None:
     quantize_static(
         prepared,
         request.target,
-        _Rows(request.rows),
+        _CalibrationRows(request.rows),
         quant_format=QuantFormat.QDQ,
         per_channel=request.per_channel,
         reduce_range=request.reduce_range,
@@ -131,7 +131,7 @@ def _weights(request: QuantisingRequest, prepared: Path) -> None:
     quantiser.model.save_model_to_file(request.target, use_external_data_format=False)
 
 
-class _Rows:
+class _CalibrationRows:
     """The rows that ranges are taken from, a batch at a time, as the quantiser asks for them."""
 
     def __init__(self, path: str) -> None:
