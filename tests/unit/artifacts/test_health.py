@@ -66,7 +66,7 @@ def test_figures_are_those_of_numpy(tmp_path: Path, dtype: str, shape: tuple[int
     assert sum(tensor.histogram) == pytest.approx(array.size / max(1, array.size // 16384), rel=0.01, abs=1)
 
 
-EXTREMES = {
+EXTREMES: dict[str, tuple[str, np.ndarray]] = {
     "far from zero": ("F32", (1000 + 0.001 * RANDOM.standard_normal(CHUNK + 77)).astype(np.float32)),
     "very far": ("F64", 1e9 + RANDOM.standard_normal(5000)),
     "large": ("F64", np.array([1e200, 1.0])),

@@ -15,6 +15,7 @@ import msgspec
 from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
+from airworthy.artifacts.formats.coreml_weights import WeightCount
 from airworthy.artifacts.formats.interface import HEAD
 from airworthy.artifacts.inspection import build_inspection, files_of, name_of
 from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, inspect_stand_in, pointer_in
@@ -82,6 +83,7 @@ class _CoremlModel:
         self.inputs: list[TensorSpec] = []
         self.outputs: list[TensorSpec] = []
         self.operators: Counter[str] = Counter()
+        self.weights = WeightCount(self.wire)
         self.error: ProtobufError | None = None
         described = False
         try:
@@ -95,6 +97,7 @@ class _CoremlModel:
                     self.describe(entry)
                 elif entry.number != 10:
                     self.kind = _KINDS[entry.number]
+                    self.weights.kind(entry, 1)
                     if entry.number == 502:
                         self.program(entry)
             if not (self.version and described and self.kind):
@@ -125,7 +128,7 @@ class _CoremlModel:
         shape: tuple[int, ...] = ()
         for entry in self.messages(message, 2):
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 3:
                 for kind in self.messages(entry, 3):
                     datatype = _FEATURES.get(kind.number, datatype)
@@ -154,9 +157,10 @@ class _CoremlModel:
 
     def block(self, message: Field, depth: int) -> None:
         for operation in (e for e in self.messages(message, depth) if e.number == 3):
+            self.weights.operation(operation, depth + 1)
             for entry in self.messages(operation, depth + 1):
                 if entry.number == 1:
-                    self.operators[self.wire.text(entry)[:100]] += 1
+                    self.operators[self.wire.text(entry)] += 1
                 elif entry.number == 4:
                     self.block(entry, depth + 2)
 
@@ -304,6 +308,9 @@ def _build_inspection(
             "producer": found.metadata.get("com.github.apple.coremltools.version", ""),
             "inputs": tuple(found.inputs),
             "outputs": tuple(found.outputs),
+            "parameters": found.weights.parameters if found.weights.tensors and not found.error else None,
+            "tensors": found.weights.tensors or None,
+            "datatypes": dict(found.weights.datatypes),
             "operators": tuple(Operator("coreml", name, count) for name, count in found.operators.most_common()),
             "versions": {"coreml": found.version} if found.version else {},
             "license": found.metadata.get("license", ""),

@@ -157,11 +157,11 @@ class OnnxReader(ValueReader):
             if entry.number == 2:
                 output = output or self.wire.text(entry)
             elif entry.number == 3:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 4:
-                operator = self.wire.text(entry)[:200]
+                operator = self.wire.text(entry)
             elif entry.number == 7:
-                domain = self.wire.text(entry)[:200]
+                domain = self.wire.text(entry)
             elif entry.number == 5:
                 held += self.read_attribute(entry, depth + 1, f"{prefix}{name or operator or output}/")
         domain = "" if domain == "ai.onnx" else domain
@@ -181,7 +181,7 @@ class OnnxReader(ValueReader):
             if entry.wire != BYTES:
                 continue
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number in (6, 11):
                 self.read_graph(entry, depth + 1, main=False, prefix=f"{prefix}{name}/")
             elif entry.number in (5, 10):
@@ -238,7 +238,7 @@ class OnnxReader(ValueReader):
             self.defect("bounds", detail)
 
     def add(self, error: ProtobufError) -> None:
-        """Note what is no message of the format."""
+        """Note bytes that are not a message of the format."""
         self.defect(error.kind, error.detail, error.offset)
 
     def defect(self, kind: str, detail: str, offset: int | None = None) -> None:

@@ -159,7 +159,7 @@ class ValueReader:
                 if entry.number == 1 and entry.wire == VARINT:
                     size, symbol = max(signed(entry.value), -1), ""
                 elif entry.number == 2 and entry.wire == BYTES:
-                    size, symbol = -1, self.wire.text(entry)[:200]
+                    size, symbol = -1, self.wire.text(entry)
             yield size, symbol
 
 

@@ -108,7 +108,7 @@ class _Graph:
     def node(self, message: Field, depth: int) -> None:
         for entry in self.messages(message, depth):
             if entry.number == 2:
-                self.operators[self.wire.text(entry)[:200]] += 1
+                self.operators[self.wire.text(entry)] += 1
                 return
 
     def signature(self, message: Field) -> None:
@@ -117,7 +117,7 @@ class _Graph:
         outputs: list[TensorSpec] = []
         for entry in self.messages(message, 2):
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 2:
                 for part in self.messages(entry, 3):
                     if part.number in (1, 2) and len(inputs) + len(outputs) < MOST_ENTRIES:
@@ -128,7 +128,7 @@ class _Graph:
         name, kind, shape = "", 0, None
         for entry in self.messages(message, 4):
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 2:
                 for part in self.wire.fields(entry.start, entry.end, 5):
                     if part.number == 2 and part.wire == VARINT:

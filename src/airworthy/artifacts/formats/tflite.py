@@ -99,7 +99,7 @@ class _TfliteModel:
     def _tensor(self, table: Table, buffers: list[tuple[int, int]]) -> TensorSpec:
         shape = tuple(table.numbers(0, 4, MOST_RANK, signed=True))
         signature = tuple(table.numbers(7, 4, MOST_RANK, signed=True))
-        kind, index, name = table.number(1, 1), table.number(2, 4), table.text(3)[:200]
+        kind, index, name = table.number(1, 1), table.number(2, 4), table.text(3)
         element = TFLITE.get(kind, ElementType(f"TFLITE-{kind}", 0))
         if index >= len(buffers):
             raise Damaged(
@@ -127,7 +127,7 @@ class _TfliteModel:
 def _operator(table: Table) -> tuple[str, str]:
     code = max(table.number(0, 1), table.number(3, 4))
     if code == _CUSTOM:
-        return "custom", table.text(1)[:200]
+        return "custom", table.text(1)
     return "", _OPERATORS[code] if code < len(_OPERATORS) else say("operator {code}", code=code)
 
 

@@ -94,9 +94,7 @@ def _read_graph(document: dict[str, Any], program: ExportedProgram) -> None:
         name = target.removeprefix("torch.ops.")
         domain, _, rest = name.partition(".")
         counts[(domain, rest) if target != name else ("", name)] += 1
-    program.operators = tuple(
-        Operator(domain[:100], name[:200], count) for (domain, name), count in counts.most_common()
-    )
+    program.operators = tuple(Operator(domain, name, count) for (domain, name), count in counts.most_common())
     version = document.get("torch_version")
     if isinstance(version, str):
         program.metadata["torch"] = version[:50]
@@ -148,7 +146,7 @@ def _read_weights(document: dict[str, Any], members: dict[str, ZipMember], progr
                 detail = say("{needed} bytes are needed and {found} are there", needed=needed, found=member.size)
                 _damaged(program, member.name, Damaged("bounds", detail, member.header))
             else:
-                program.weights.append((f"{name[:500]}\0{place}", element.name, sizes, needed))
+                program.weights.append((f"{name}\0{place}", element.name, sizes, needed))
 
 
 def _product(sizes: tuple[int, ...]) -> int:
