@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import ONNX
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.onnx_values import OnnxTensor, ValueReader, element_of, number_of
 from airworthy.core.messages import say
@@ -53,11 +54,12 @@ def read_graph(source: Source) -> OnnxContents:
     return reader.graph
 
 
-def is_model(wire: Wire, size: int) -> bool:
+def is_model(source: Source) -> bool:
     """Whether a file begins as an ONNX model does: an IR version, and only fields of its own up to a graph."""
+    wire = Wire(source)
     ir = seen = 0
     try:
-        for entry in wire.fields(0, size):
+        for entry in wire.fields(0, source.size):
             seen += 1
             if _MODEL_FIELDS.get(entry.number) != entry.wire or seen > 1000:
                 return False
@@ -67,7 +69,7 @@ def is_model(wire: Wire, size: int) -> bool:
                 return False
             if entry.number in (7, 8):
                 return 0 < ir < _NEWEST_IR
-    except ProtobufError as error:
+    except Damaged as error:
         # A file cut within its graph is an ONNX model that was cut.
         return 0 < ir < _NEWEST_IR and seen >= 2 and error.kind == "truncated"
     return False
@@ -86,12 +88,12 @@ class OnnxReader(ValueReader):
         try:
             for entry in self.wire.fields(0, self.source.size):
                 if entry.number in _MODEL_FIELDS and _MODEL_FIELDS[entry.number] != entry.wire:
-                    raise ProtobufError("structure", f"field {entry.number} has wire type {entry.wire}", entry.start)
+                    raise Damaged("structure", f"field {entry.number} has wire type {entry.wire}", entry.start)
                 try:
                     self.read_model_field(entry)
-                except ProtobufError as error:
+                except Damaged as error:
                     self.add(error)
-        except ProtobufError as error:
+        except Damaged as error:
             self.add(error)
         if not graph.defects:
             for present, what in ((graph.ir, "IR version"), (graph.graphs, "graph"), (graph.opsets, "operator set")):
@@ -237,7 +239,7 @@ class OnnxReader(ValueReader):
             )
             self.defect("bounds", detail)
 
-    def add(self, error: ProtobufError) -> None:
+    def add(self, error: Damaged) -> None:
         """Note bytes that are not a message of the format."""
         self.defect(error.kind, error.detail, error.offset)
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.formats.file_format import FileFormat
 from airworthy.artifacts.formats.openvino_graph import OpenVinoGraph
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, inspect_stand_in, pointer_in
+from airworthy.artifacts.inspection import build_inspection, files_of
+from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo, Operator
+from airworthy.core.model import Inspection, Operator
 from airworthy.core.values import Defect, FormatVersion, LfsPointer
 
 _NET = re.compile(
@@ -25,30 +26,27 @@ _NET = re.compile(
 )
 
 
-class OpenVino:
+class OpenVino(FileFormat):
     """The format."""
 
     name = "openvino"
     suffixes: tuple[str, ...] = ()
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is XML whose first element is a net with a version."""
         return _NET.match(head[:8192]) is not None
 
-    def inspect(self, path: Path) -> Inspection:
+    def is_own(self, path: Path, head: bytes) -> bool:
+        """Whether it is a graph: XML, as a saved error page may be."""
+        return self.recognises(path, head)
+
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the graph; of the weights only their size."""
-        with Source(path) as source:
-            head = source.read(0, POINTER_LIMIT * 8)
-            # A graph is XML, as a saved error page may be.
-            stand_in = None if self.recognises(path, head) else inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            net = OpenVinoGraph(source)
+        net = OpenVinoGraph(source)
         defects = []
         if net.problem:
             problem = net.problem
-            defects.append(Defect(member=path.name, kind=problem.kind, detail=problem.detail, offset=problem.offset))
+            defects.append(problem.of(path.name))
         pointers: list[LfsPointer] = []
         needed = max((offset + size for _, _, _, offset, size in net.constants), default=0)
         data = path.with_suffix(".bin")
@@ -58,11 +56,8 @@ class OpenVino:
         for _, datatype, _, _, size in net.constants:
             weights[datatype] += size
         files = [(path, self.name)] + ([(data, "openvino-weights")] if needed and data.is_file() else [])
-        model = ModelInfo(
-            name=name_of(path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
+        model = self.model(
+            path,
             files=files_of(path.parent, files),
             architecture=net.name,
             task="tensors" if net.inputs and net.outputs else "",

@@ -10,9 +10,9 @@ from collections import Counter
 from typing import NamedTuple
 from xml.parsers import expat
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import ElementType
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.core.messages import say
 from airworthy.core.model import TensorSpec
 

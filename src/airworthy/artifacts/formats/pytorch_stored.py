@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import TORCH_DTYPES, TORCH_STORAGES, ElementType
 from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive
-from airworthy.artifacts.formats.pytorch import PyTorchContents, member_of, read_contents
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, place, read_archive
+from airworthy.artifacts.formats.pytorch_contents import PyTorchContents, member_of, read_contents
 from airworthy.artifacts.formats.stored import Stored
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import ElementType
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Archive, Damaged, ZipMember, read_member
+from airworthy.artifacts.encodings.zips import Archive, ZipMember, read_member
 from airworthy.core.messages import say
 from airworthy.core.model import Operator
 from airworthy.core.values import Defect
@@ -70,7 +71,7 @@ def read_exported(source: Source, archive: Archive, root: str) -> ExportedProgra
 
 
 def _damaged(program: ExportedProgram, member: str, error: Damaged) -> None:
-    program.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+    program.defects.append(error.of(member))
 
 
 def _json(source: Source, member: ZipMember, program: ExportedProgram) -> dict[str, Any]:
