@@ -207,24 +207,31 @@ def _build_inspection(path: Path, format_: FileFormat, contents: _Contents, by_c
 
 
 def stored(path: Path) -> Iterator[Stored]:
-    """Where contiguous datasets lie; chunked ones are packed, and left out."""
+    """Where contiguous datasets lie; of chunked and packed ones it is said that they are."""
     with Source(path) as source:
-        base, file = 0, None
+        base, file, note = 0, None, ""
         if source.read(0, 4) == LOCAL_MAGIC:
-            for member in read_archive(source).members:
-                if member.name == _WEIGHTS and member.method == 0:
-                    try:
-                        base = place(source, member)
-                    except Damaged:
-                        return
-                    file = Hdf5File(Slice(source, base, member.size, member.name))
+            member = next((each for each in read_archive(source).members if each.name == _WEIGHTS), None)
+            if member is None:
+                return
+            try:
+                base = place(source, member)
+                note = say("it is packed within an archive that is packed") if member.method else ""
+                file = Hdf5File(_opened(source, member))
+            except Damaged:
+                return
         else:
             file = Hdf5File(source)
-        for each in file.datasets if file else ():
-            if each.address is not None and each.type.kind in ("int", "uint", "float"):
-                size = math.prod(each.shape) * each.type.size
-                at = base + each.address
-                yield Stored(each.path[1:], each.type.element.name, each.shape, path, at, size, each.type.big_endian)
+        for each in file.datasets:
+            if each.type.kind not in ("int", "uint", "float"):
+                continue
+            size = math.prod(each.shape) * each.type.size
+            name, element = each.path[1:], each.type.element.name
+            if each.address is None or note:
+                why = note or say("its elements lie in chunks, or were never written")
+                yield Stored(name, element, each.shape, path, 0, size, note=why)
+            else:
+                yield Stored(name, element, each.shape, path, base + each.address, size, each.type.big_endian)
 
 
 HDF5 = Hdf5()

@@ -280,6 +280,9 @@ def _placed(name: str, header: NpyHeader, path: Path, at: int, packed: int = 0, 
     if element is not None and header.needed is not None:
         shape = header.shape[::-1] if header.column_major else header.shape
         yield Stored(name, element.name, shape, path, at, header.needed, header.descr[0] == ">", packed, skip)
+    else:
+        note = say("values of type {datatype} are not worked out", datatype=header.descr)
+        yield Stored(name, header.descr, header.shape, path, at, header.needed or 0, note=note)
 
 
 FORMAT = Numpy()

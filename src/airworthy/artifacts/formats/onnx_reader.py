@@ -151,46 +151,53 @@ class OnnxReader(ValueReader):
 
     def read_node(self, message: Field, depth: int, prefix: str) -> None:
         """A node with the graphs within it; what a `Constant` holds is a weight like any other."""
-        domain = operator = name = output = ""
+        domain = operator = ""
+        name = output = None
         held: list[OnnxTensor] = []
+        graphs: list[tuple[str, Field]] = []
         for entry in self.wire.fields(message.start, message.end, depth):
             if entry.wire != BYTES:
                 continue
-            if entry.number == 2:
-                output = output or self.wire.text(entry)
-            elif entry.number == 3:
-                name = self.wire.text(entry)
+            if entry.number == 5:
+                self.read_attribute(entry, depth + 1, held, graphs)
             elif entry.number == 4:
                 operator = self.wire.text(entry)
+            elif entry.number == 2:
+                output = output or entry
+            elif entry.number == 3:
+                name = entry
             elif entry.number == 7:
                 domain = self.wire.text(entry)
-            elif entry.number == 5:
-                held += self.read_attribute(entry, depth + 1, f"{prefix}{name or operator or output}/")
         domain = "" if domain == "ai.onnx" else domain
         self.graph.operators[domain, operator] += 1
         for tensor in held:
-            if (domain, operator) == ("", "Constant"):
-                tensor.name = output
+            if operator == "Constant" and not domain:
+                tensor.name = self.wire.text(output) if output is not None else ""
                 self.count(tensor, False, prefix)
             else:
                 self.check(tensor)
+        if graphs:
+            # Most nodes hold none: only here their names are read.
+            called = (self.wire.text(name) if name is not None else "") or operator
+            for attribute, graph in graphs:
+                self.read_graph(graph, depth + 2, main=False, prefix=f"{prefix}{called}/{attribute}/")
 
-    def read_attribute(self, message: Field, depth: int, prefix: str) -> list[OnnxTensor]:
-        """The tensors of an attribute; graphs are read."""
-        name = ""
-        held: list[OnnxTensor] = []
+    def read_attribute(
+        self, message: Field, depth: int, held: list[OnnxTensor], graphs: list[tuple[str, Field]]
+    ) -> None:
+        """An attribute: its tensors and graphs go to their lists."""
+        name = None
         for entry in self.wire.fields(message.start, message.end, depth):
             if entry.wire != BYTES:
                 continue
             if entry.number == 1:
-                name = self.wire.text(entry)
+                name = entry
             elif entry.number in (6, 11):
-                self.read_graph(entry, depth + 1, main=False, prefix=f"{prefix}{name}/")
+                graphs.append((self.wire.text(name) if name is not None else "", entry))
             elif entry.number in (5, 10):
                 held.append(self.read_tensor(entry, depth + 1))
             elif entry.number in (22, 23):
                 held += self.sparse_values(entry, depth + 1)
-        return held
 
     def read_sparse(self, message: Field, depth: int, main: bool, prefix: str) -> None:
         """A weight most of whose elements are left out; those that are there are counted."""

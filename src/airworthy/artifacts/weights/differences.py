@@ -85,7 +85,7 @@ def _difference(one: Stored, other: Stored) -> TensorDifference | None:
 def _pieces(stored: Stored) -> Iterator[Array | None]:
     """The numbers of a tensor, so many at a time; None for a tensor that can't be worked out."""
     known = unit(stored.datatype)
-    if known is None or stored.packed:
+    if known is None or stored.packed or stored.note:
         yield None
         return
     elements, size = known
