@@ -85,7 +85,7 @@ def refused_by_safetensors(content: bytes) -> str:
     import safetensors
 
     try:
-        safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+        safetensors.deserialize(content)
     except Exception as error:  # noqa: BLE001 - whatever it raises
         return f"safetensors: {error}"
     return ""

@@ -13,8 +13,9 @@ from airworthy.core.messages import say
 
 _HELP = """
 
-Each MODEL is a path, or NAME=PATH; or the URL of a server whose language models are served through this one. Without
-one, the settings' [[serve.upstreams]] are served. The files are checked, the host is not: `airworthy up` does both."""
+Each MODEL is a path, or NAME=PATH; NAME of releases, which follows what is promoted, or NAME@VERSION; or the URL of a
+server whose language models are served through this one. Without one, the settings' [[serve.upstreams]] are served. The
+files are checked, the host is not: `airworthy up` does both."""
 
 
 @click.command("serve", help=VERBS["serve"][1] + _HELP)
@@ -24,9 +25,9 @@ one, the settings' [[serve.upstreams]] are served. The files are checked, the ho
 def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve: object) -> int:
     """Serve models."""
     from airworthy.flows.catalogue import catalogue_for
-    from airworthy.flows.serve import prepare
+    from airworthy.flows.serve import prepare, releases_of, split_argument
 
-    first = (models[0].partition("=")[2] or models[0]) if models and "://" not in models[0] else "."
+    first = split_argument(models[0])[1] if models and "://" not in models[0] else "."
     settings, catalogue = settings_of(chosen, first, **serve), catalogue_for(first)
     if not models and not settings.serve.upstreams:
         raise click.UsageError(say("name a model, or set [[serve.upstreams]]"))
@@ -35,4 +36,4 @@ def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve
     if not plans:
         show(report, chosen.format, chosen.render(catalogue))
         return report.exit_status(settings.check.fail_on, settings.check.strict)
-    return run(plans, settings, facts, chosen, report, catalogue)
+    return run(plans, settings, facts, chosen, report, catalogue, releases_of(models, settings, engine))

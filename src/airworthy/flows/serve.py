@@ -17,14 +17,15 @@ from airworthy.core.settings import Settings
 from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
+from airworthy.flows.releases.serving import ReleaseServing, release_argument
 from airworthy.flows.serving_inspection import inspect_for_serving
 from airworthy.flows.up import plan, served_name
 from airworthy.flows.upstreams import find, is_url, key_given
 from airworthy.flows.upstreams import plans as upstream_plans
 from airworthy.serve.service import InferenceService, Plan
 
-PROBES = ("cpu", "distributions")
-"""What choosing engines and thread counts needs to know."""
+PROBES = ("cpu", "memory", "distributions")
+"""What choosing engines, thread counts and the context of a language model needs to know."""
 
 
 class NameTwice(AirworthyError):
@@ -47,7 +48,7 @@ def serve(
     """Serve models, their files checked and the host taken as it is. Returns when a signal ends the service.
 
     Args:
-        models: `PATH` or `NAME=PATH`, one a model.
+        models: `PATH` or `NAME=PATH`, one a model; or a release: `NAME` for the one promoted, `NAME@VERSION`.
         engine: the engine to take for all; the first that can load each by default.
         settings: how findings are judged and how the service runs.
         on_ready: called once the service answers; its `url` says where.
@@ -62,6 +63,7 @@ def serve(
         NotAModel: there is no model in it.
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
+        DoesNotFit: a language model needs more memory than there is.
     """
     from airworthy.flows.service import run_after
 
@@ -70,7 +72,15 @@ def serve(
     if not plans:
         return report
     causes = catalogue or catalogue_for("." if plans[0].upstreams else plans[0].model.path)
-    return run_after(plans, settings, facts, causes, report, on_ready=on_ready)
+    releases = releases_of(models, settings, engine)
+    return run_after(plans, settings, facts, causes, report, on_ready=on_ready, releases=releases)
+
+
+def releases_of(arguments: Sequence[str], settings: Settings, engine: str | None) -> ReleaseServing | None:
+    """What a service needs to follow what is promoted; None where no argument is the name of releases."""
+    found = [release_argument(argument, settings) for argument in arguments if not is_url(argument)]
+    names = [each.manifest.name for each in found if each is not None and each.follows]
+    return ReleaseServing(settings, names, engine) if names else None
 
 
 def prepare(
@@ -99,6 +109,7 @@ def prepare(
         NotAModel: there is no model in it.
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
+        DoesNotFit: a language model needs more memory than there is.
     """
     from airworthy.flows.facts import gather
     from airworthy.knowledge import Knowledge
@@ -109,10 +120,14 @@ def prepare(
     results: list[CheckResult] = []
     plans: dict[str, Plan] = {}
     for argument in arguments:
-        name, path = _split(argument)
+        name, path = split_argument(argument)
         if is_url(path):
             _add(plans, upstream_plans(find(path, name, settings, key_given())))
             continue
+        version = ""
+        release = release_argument(argument, settings)
+        if release is not None:
+            name, path, version = release.manifest.name, str(release.path), str(release.manifest.version)
         with model_path(path) as file:
             inspection = inspect_for_serving(file, settings, progress)
         known = facts.merged(inspection.facts)
@@ -120,7 +135,7 @@ def prepare(
         results += predict(known, causes, Knowledge(), areas={Area.MODEL}, ignore=settings.check.ignore)
         if _report(arguments, results).blocks(settings.check.fail_on):
             continue
-        planned = plan(inspection.model, known, settings, name=name, engine=engine)
+        planned = plan(inspection.model, known, settings, name=name, engine=engine, version=version)
         _add(plans, (planned,))
     _add(plans, upstream_plans(settings.serve.upstreams))
     report = _report(arguments, results)
@@ -141,8 +156,8 @@ def _report(arguments: Sequence[str], results: Sequence[CheckResult]) -> Report[
     return Report(verb="serve", subject=subject, results=tuple(results), answer=ServingAnswer())
 
 
-def _split(argument: str) -> tuple[str | None, str]:
-    """`NAME=PATH` apart; a path that exists as it stands is a path, whatever is in it."""
+def split_argument(argument: str) -> tuple[str | None, str]:
+    """The name, if one is given, and the path of `PATH` or `NAME=PATH`; an existing file or folder is all path."""
     name, separator, path = argument.partition("=")
     if not separator or not name or served_name(name) != name or Path(argument).exists():
         return None, argument

@@ -16,7 +16,7 @@ from airworthy.core.model import TensorSpec
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.flows.answers.serving import ServingAnswer
-from airworthy.serve.service import InferenceService, Plan
+from airworthy.serve.service import InferenceService, Plan, ReleaseService
 
 MOST_VALUES = 256
 """Values that an example request may hold; larger tensors are not worth pasting."""
@@ -44,6 +44,8 @@ def example(plan: Plan) -> Example | None:
     if model.task == "rerank":
         body = {"model": model.name, "query": "fit to fly", "documents": ["an airworthy aircraft", "a recipe"]}
         return Example("/v1/rerank", msgspec.json.encode(body).decode())
+    if model.task == "classification":
+        return Example("/predict", msgspec.json.encode({"model": model.name, "inputs": "fit to fly"}).decode())
     if plan.generates:
         message = {"role": "user", "content": "What does airworthy mean?"}
         body = {"model": model.name, "messages": [message]}
@@ -82,6 +84,7 @@ def run(
     checked: Report[ServingAnswer],
     *,
     on_ready: Callable[[InferenceService], None] | None = None,
+    releases: ReleaseService | None = None,
 ) -> ServiceEnd:
     """Serve until a signal.
 
@@ -92,6 +95,7 @@ def run(
         catalogue: the causes that are looked for where a model does not load.
         checked: the report of the checks that the models passed.
         on_ready: called once the service answers.
+        releases: what is needed to serve releases; None where none is served.
 
     Raises:
         ExtraMissing: the libraries of the service are not installed.
@@ -103,7 +107,9 @@ def run(
 
     keep = partial(profiles.keep, state_directory(settings))
     trials = KeptTrials(settings)
-    service = InferenceService(plans, settings.serve, on_ready=on_ready, keep=keep, trial_store=trials)
+    service = InferenceService(
+        plans, settings.serve, on_ready=on_ready, keep=keep, trial_store=trials, releases=releases
+    )
     try:
         service.run()
     except ModuleNotFoundError as error:
@@ -126,9 +132,10 @@ def run_after(
     checked: Report[ServingAnswer],
     *,
     on_ready: Callable[[InferenceService], None] | None = None,
+    releases: ReleaseService | None = None,
 ) -> Report[ServingAnswer]:
     """Serve until a signal; one report of the checks and what followed. Arguments and errors are those of `run`."""
-    ended = run(plans, settings, facts, catalogue, checked, on_ready=on_ready)
+    ended = run(plans, settings, facts, catalogue, checked, on_ready=on_ready, releases=releases)
     if ended.failed is not None:
         from airworthy.flows import load_failure
 

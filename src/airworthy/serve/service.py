@@ -7,20 +7,21 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 import msgspec
 
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
-from airworthy.core.settings import ServeSettings
-from airworthy.core.upstreams import UpstreamSettings
+from airworthy.core.settings import ServeSettings, Settings
+from airworthy.core.settings.upstreams import UpstreamSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.access.admin_key import AdminKey
 from airworthy.serve.http.memory import tune_gc
 from airworthy.serve.metrics.log_stream import log_to_stderr
+from airworthy.serve.models.version import VERSION
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.workers.link import STOP
 from airworthy.serve.workers.supervisor import MakeLink
@@ -59,6 +60,29 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The servers that run it; none where it runs here."""
     profile_key: str = ""
     """What a profile that a search finds is kept under; empty for no search."""
+    version: str = ""
+    """The version of its release; empty where it is of none."""
+
+
+class ReleaseService(Protocol):
+    """What a service needs to serve releases."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those of releases."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names that follow what is promoted."""
+
+    def announced(self, url: str) -> contextlib.AbstractContextManager[str]:
+        """Let others know of the service for the length of a block; gives its name for this run."""
+
+    def source(self, service: str) -> Any:
+        """What is decided, a `serve.models.releases.manager.RolloutSource`."""
+
+    def plan(self, name: str, version: int) -> tuple[Plan, bool, str]:
+        """The plan of a version; whether memory has room for it beside another, and why. Blocking."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -95,6 +119,7 @@ class InferenceService:
         make_link: MakeLink | None = None,
         keep: Callable[[str, Profile], None] | None = None,
         trial_store: Any = None,
+        releases: ReleaseService | None = None,
     ) -> None:
         """Plan it.
 
@@ -105,7 +130,9 @@ class InferenceService:
             make_link: how workers are reached; as processes of this machine by default.
             keep: keeps what a search found under a plan's key; called from a thread of its own.
             trial_store: keeps what trial runs found of rows, a `serve.models.joining.TrialStore`.
+            releases: what is needed to serve releases; None where none is served.
         """
+        self._releases = releases
         self._keep = keep
         self._trial_store = trial_store
         self.plans = plans
@@ -118,6 +145,7 @@ class InferenceService:
         self._upstream_metrics: Any = None
         self._server: Any = None
         self._stop_asked = False
+        self._is_loaded = asyncio.Event()
         self._draining: asyncio.Task[None] | None = None
         self._grace = STOP
         self.address: tuple[str, int] = (settings.host, settings.port)
@@ -167,25 +195,27 @@ class InferenceService:
         meters = Metrics()
         make_link = self._make_link or ProcessLink
         store = self._make_store(meters)
-        models: dict[str, Any] = {}
-        for plan in self.plans:
+
+        def make(plan: Plan) -> Any:
             if plan.generates:
-                models[plan.model.name] = self._generator(plan, make_link, meters)
-            else:
-                models[plan.model.name] = ServedModel(
-                    plan.model,
-                    plan.engine,
-                    plan.options,
-                    self.settings,
-                    make_link,
-                    meters,
-                    plan.profile,
-                    store,
-                    self._trial_store,
-                )
+                return self._generator(plan, make_link, meters)
+            return ServedModel(
+                plan.model,
+                plan.engine,
+                plan.options,
+                self.settings,
+                make_link,
+                meters,
+                plan.profile,
+                store,
+                self._trial_store,
+                plan.version or VERSION,
+            )
+
+        models = {plan.model.name: make(plan) for plan in self.plans}
         for served in models.values():
             served.start()
-        self._models = models
+        self._models: Mapping[str, Any] = models
         # Tasks run when the loop turns: without a pause the processes would start behind the imports below.
         await asyncio.sleep(_HEAD_START)
         from airworthy.serve.access.stages import AccessStages
@@ -193,7 +223,7 @@ class InferenceService:
         from airworthy.serve.models.catalogue import Models
         from airworthy.serve.protocols.application import Application
 
-        served_models = Models(models)
+        self._models = served_models = Models(models)
         access = AccessStages(self.settings, meters, self._admin_key)
         application = Application(served_models, self.settings, meters, access)
         self._server = Server(application.answer, self.settings, application.early_gate())
@@ -209,7 +239,10 @@ class InferenceService:
                 self.grpc_port = await self._listen_grpc(grpc, self.settings.grpc_port)
             if self._stop_asked:
                 self.stop()
-            await self._server.serve(sock)
+            async with self._following(served_models, make):
+                await self._server.serve(sock)
+                if self._draining is not None:
+                    await self._draining
         finally:
             loading.cancel()
             lag.cancel()
@@ -217,11 +250,39 @@ class InferenceService:
                 await self._draining
             if grpc is not None:
                 await grpc.stop()
-            await asyncio.gather(*(served.stop(self._grace) for served in models.values()))
-            for served in models.values():
+            await asyncio.gather(*(served.stop(self._grace) for served in served_models.values()))
+            for served in served_models.values():
                 served.close()
             if store is not None:
                 await store.close()
+
+    @contextlib.asynccontextmanager
+    async def _following(self, models: Any, make: Callable[[Plan], Any]) -> AsyncIterator[None]:
+        """Follow for the length of a block which versions of releases are to be served."""
+        if self._releases is None or not self._releases.names:
+            yield
+            return
+        from airworthy.serve.models.releases.manager import PlannedVersion, ReleaseManager
+
+        releases, loop = self._releases, asyncio.get_running_loop()
+
+        async def prepare(name: str, version: int) -> PlannedVersion:
+            plan, fits, why = await loop.run_in_executor(None, releases.plan, name, version)
+            return PlannedVersion(make(plan), fits, why)
+
+        with releases.announced(self.url) as service:
+            source, options = releases.source(service), releases.settings.release
+            manager = ReleaseManager(models, releases.names, source, prepare, self.settings, options)
+            following = loop.create_task(self._follow(manager))
+            try:
+                yield
+            finally:
+                following.cancel()
+                await manager.stop(self._grace)
+
+    async def _follow(self, manager: Any) -> None:
+        await self._is_loaded.wait()
+        await manager.run()
 
     def _generator(self, plan: Plan, make_link: MakeLink, metrics: Any) -> Any:
         from airworthy.serve.metrics.generation import GenerationMetrics
@@ -237,18 +298,21 @@ class InferenceService:
             if self._upstream_metrics is None:
                 self._upstream_metrics = UpstreamMetrics(metrics)
             make_link = partial(UpstreamLink, plan.upstreams, self._upstream_metrics)
-            settings = msgspec.structs.replace(settings, workers=1)  # a link needs no second one
-        return ServedGenerator(plan.model, plan.engine, plan.options, settings, make_link, counters)
+            one = msgspec.structs.replace(settings.workers, count=1)  # a link needs no second one
+            settings = msgspec.structs.replace(settings, workers=one)
+        return ServedGenerator(
+            plan.model, plan.engine, plan.options, settings, make_link, counters, plan.version or VERSION
+        )
 
     def _make_store(self, meters: Any) -> Any:
-        if not self.settings.cache_url:
+        if not self.settings.cache.url:
             return None
         from airworthy.serve.cache.redis_store import RedisAnswers
 
         def count(result: str) -> None:
             meters.stored.labels(result).inc()
 
-        return RedisAnswers(self.settings.cache_url, self.settings.cache_ttl, self.settings.cache_timeout, count)
+        return RedisAnswers(self.settings.cache.url, self.settings.cache.ttl, self.settings.cache.timeout, count)
 
     async def _listen_grpc(self, grpc: Any, port: int) -> int:
         try:
@@ -294,6 +358,7 @@ class InferenceService:
             self.stop()
             return
         tune_gc()
+        self._is_loaded.set()
         if self._on_ready is not None:
             self._on_ready(self)
 

@@ -38,19 +38,33 @@ def private_directory(path: Path) -> None:
 def private_file(path: Path) -> None:
     """Make an empty private file where there is none, and check one that exists.
 
+    It is never opened: with the first descriptor of a file that a process closes, the process loses all locks on it
+    (fcntl(2)), those of a database that another thread has open included.
+
     Raises:
         OSError: it can't be made, is a link, is no regular file, or is another user's.
     """
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _NO_FOLLOW, FILE_MODE))
-        return
-    descriptor = _open(path)
     try:
-        # A copy or a restored backup may have come with wider permissions.
-        if sys.platform != "win32" and os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, FILE_MODE)
+        status = path.lstat()
+    except FileNotFoundError:
+        _make_empty(path)
+        return
+    if stat.S_ISLNK(status.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    _check_status(status)
+    # A copy or a restored backup may have come with wider permissions.
+    if sys.platform != "win32" and status.st_mode & 0o077:
+        path.chmod(FILE_MODE)
+
+
+def _make_empty(path: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
     finally:
-        os.close(descriptor)
+        Path(temporary).unlink()
 
 
 def read_private(path: Path, limit: int) -> bytes:
@@ -93,25 +107,28 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
             Path(temporary).unlink()
         raise
     if durable:
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def _open(path: Path) -> int:
     descriptor = os.open(path, _READ)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, say("it is no regular file"))
-        # Another user's file could hold anything.
-        if hasattr(os, "getuid") and status.st_uid != os.getuid():
-            raise PermissionError(errno.EPERM, say("it belongs to another user"))
+        _check_status(os.fstat(descriptor))
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _sync_directory(path: Path) -> None:
+def _check_status(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, say("it is no regular file"))
+    # Another user's file could hold anything.
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, say("it belongs to another user"))
+
+
+def sync_directory(path: Path) -> None:
     """Make a rename durable: until the directory is written, a loss of power may undo it."""
     if sys.platform == "win32":
         return

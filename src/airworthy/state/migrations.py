@@ -98,8 +98,32 @@ def _old_profiles(directory: Path) -> list[tuple[str, str, str]]:
     return rows
 
 
+def _releases(connection: sqlite3.Connection, directory: Path) -> None:
+    del directory
+    connection.execute(
+        "CREATE TABLE release (name TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, principal TEXT NOT NULL,"
+        " manifest TEXT NOT NULL, removed TEXT, PRIMARY KEY (name, version))"
+    )
+    connection.execute(
+        "CREATE TABLE release_alias (name TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL,"
+        " at TEXT NOT NULL, principal TEXT NOT NULL, PRIMARY KEY (name, alias))"
+    )
+    connection.execute(
+        "CREATE TABLE deployment (name TEXT PRIMARY KEY, generation INTEGER NOT NULL, active INTEGER NOT NULL,"
+        " previous INTEGER, at TEXT NOT NULL, principal TEXT NOT NULL)"
+    )
+    connection.execute(
+        "CREATE TABLE rollout (id INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL,"
+        " version INTEGER NOT NULL, options TEXT NOT NULL, at TEXT NOT NULL, principal TEXT NOT NULL,"
+        " state TEXT NOT NULL, service TEXT NOT NULL, detail TEXT NOT NULL, ended TEXT)"
+    )
+    # Two administrators at once: the second finds the first one's row.
+    connection.execute("CREATE UNIQUE INDEX rollout_open ON rollout (name) WHERE ended IS NULL")
+
+
 MIGRATIONS = (
     Migration("diagnoses", _diagnoses),
     Migration("profiles", _profiles),
+    Migration("releases", _releases),
 )
 """All steps."""

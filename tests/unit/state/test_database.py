@@ -35,6 +35,17 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+def test_a_second_connection_leaves_the_locks_of_the_first(directory: Path) -> None:
+    """A process that opens a file and closes it again loses its locks on it, whichever thread took them."""
+    with contextlib.closing(connect(directory)) as first:
+        first.execute("SELECT count(*) FROM profile").fetchall()
+        connect(directory).close()
+        # Another process removes the log when it closes the last connection that it knows of.
+        read = f"import sqlite3; sqlite3.connect({str(directory / FILE)!r}).execute('SELECT * FROM profile').close()"
+        subprocess.run([sys.executable, "-c", read], check=True)
+        assert (directory / f"{FILE}-wal").exists()
+
+
 def numbers(directory: Path) -> tuple[int, int, str]:
     with contextlib.closing(sqlite3.connect(directory / FILE)) as opened:
         return (

@@ -7,6 +7,7 @@
 | profile 2 | the same, with points of a curve | `profile-2.json` |
 | state 1 | one database, with diagnoses | `state-1.sql` |
 | state 2 | the same, with profiles | `state-2.sql` |
+| state 3 | the same, with releases | `state-3.sql` |
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from airworthy.state.database import FILE, connect
 from airworthy.state.diagnoses import record, stats
 from airworthy.state.errors import StateCorrupted, StateUnusable
 from airworthy.state.migrations import MIGRATIONS, OLD_DIAGNOSES, OLD_PROFILES
+from airworthy.state.releases import rollouts
+from airworthy.state.releases.table import Deployment, Releases
 
 SAMPLES = Path(__file__).parent / "schemas"
+AT = "2026-11-20T02:00:00.000+00:00"
 NOW = "2026-11-21T00:00:00+00:00"
 KEY = "0123456789abcdef0123456789abcdef"
 POINTS = ((8.0, 0.0037), (24.0, 0.0071), (256.0, 0.0575))
@@ -134,6 +138,11 @@ def test_a_state_database_of_each_schema(directory: Path, number: int) -> None:
     check_diagnoses(directory)
     if number >= 2:
         assert profiles.load(directory, KEY, Profile) == Profile(2, 256, POINTS)
+    if number >= 3:
+        releases = Releases(directory)
+        assert releases.find("digits@champion").scan.verdict == "passed"
+        assert releases.deployment("digits") == Deployment("digits", 1, 1, None, AT, "local:ann")
+        assert [each.state for each in rollouts.history(directory, "digits")] == ["serving"]
     new = directory.parent / "new"
     with contextlib.closing(connect(directory)) as old, contextlib.closing(connect(new)) as made:
         schema = "SELECT type, name, sql FROM sqlite_master ORDER BY name"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from airworthy.artifacts.configuration.companions import Companions, find_companions
+from airworthy.artifacts.configuration.companions import find_companions
+from airworthy.artifacts.configuration.text_tasks import with_task
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.file_format import FileFormat, goes_on
 from airworthy.artifacts.formats.onnx_external import external_file, why_outside
@@ -15,7 +16,7 @@ from airworthy.artifacts.formats.stored import Stored
 from airworthy.artifacts.inspection import build_inspection, files_of
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, Operator, TensorSpec
+from airworthy.core.model import Inspection, Operator
 from airworthy.core.values import FormatVersion
 
 
@@ -62,7 +63,6 @@ class Onnx(FileFormat):
             path,
             files=files_of(path.parent, files) + companions.files(path.parent),
             architecture=companions.architecture,
-            task=_task(inputs, outputs, companions),
             producer=graph.producer,
             parameters=graph.parameters if graph.graphs and not graph.defects else None,
             datatypes=dict(graph.weights),
@@ -84,27 +84,13 @@ class Onnx(FileFormat):
             metadata=graph.metadata,
         )
         return build_inspection(
-            model,
+            with_task(model, companions),
             defects=defects,
             pointers=pointers,
             code=companions.code,
             versions=versions if whole else Unknown(say("{file} is damaged before its versions", file=path.name)),
             by_content=by_content,
         )
-
-
-def _task(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], companions: Companions) -> str:
-    if not inputs or not outputs:
-        return ""
-    named = {spec.name for spec in inputs}
-    text = companions.tokenizer and {"input_ids", "attention_mask"} <= named
-    first = outputs[0]
-    flat = len(first.shape) == 2 and first.shape[1] > 0 and first.datatype in ("FP32", "FP16", "FP64", "BF16")
-    if not text or not flat:
-        return "tensors"
-    if companions.architecture.endswith("ForSequenceClassification"):
-        return "rerank" if first.shape[1] == 1 else "tensors"
-    return "embedding"
 
 
 def stored(path: Path) -> Iterator[Stored]:

@@ -13,7 +13,7 @@ import msgspec
 
 from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, signed
-from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.encodings.source import Held, Source
 from airworthy.artifacts.formats.onnx_values import ValueReader, element_of
 from airworthy.core.errors import AirworthyError
 from airworthy.core.graph import Attribute, Graph, GraphValue, Node, Program
@@ -69,22 +69,27 @@ class _Making:
         return Graph(tuple(self.nodes), inputs, outputs, self.values, weights, self.numbers, self.reals)
 
 
-def read_program(path: Path) -> Program:
+def read_program(path: Path, more: bytes = b"") -> Program:
     """Read the graph of an ONNX file.
+
+    Args:
+        path: the file.
+        more: as for `program_of`.
 
     Raises:
         GraphUnreadable: the file is damaged, or its graph passes the limits.
     """
     with Source(path) as source:
-        return program_of(source, str(path))
+        return program_of(source, str(path), more)
 
 
-def program_of(source: Source, path: str) -> Program:
+def program_of(source: Source, path: str, more: bytes = b"") -> Program:
     """Read the graph of an ONNX model that is open, or in memory.
 
     Args:
         source: its bytes.
         path: what errors call it.
+        more: what the engine appends to them: nodes and outputs of the same graph.
 
     Raises:
         GraphUnreadable: it is damaged, or its graph passes the limits.
@@ -92,6 +97,10 @@ def program_of(source: Source, path: str) -> Program:
     try:
         reader = _GraphReader(source)
         reader.read()
+        if more:
+            added = _GraphReader(Held(more, path))
+            added.main = reader.main
+            added.read()
     except Damaged as error:
         raise GraphUnreadable(path=path, reason=f"{error} (at byte {error.offset})") from None
     graph = reader.main.made() if reader.main is not None else Graph()
@@ -114,17 +123,18 @@ class _GraphReader(ValueReader):
         for entry in self.wire.fields(0, self.source.size):
             if entry.wire != BYTES:
                 continue
-            if entry.number == 7 and self.main is None:
-                self.main = self.making(entry, 1)
+            if entry.number == 7:
+                # A message that stands twice is one whose parts are joined: so protobuf's own parsers read it.
+                self.main = self.making(entry, 1, self.main)
             elif entry.number == 8:
                 domain, version = self.read_opset(entry)
                 self.opsets[domain] = version
             elif entry.number == 25:
                 self.read_body(entry)
 
-    def making(self, message: Field, depth: int) -> _Making:
+    def making(self, message: Field, depth: int, begun: _Making | None = None) -> _Making:
         """A graph and those within it."""
-        making = _Making()
+        making = begun or _Making()
         for entry in self.wire.fields(message.start, message.end, depth):
             if entry.wire != BYTES:
                 continue

@@ -93,6 +93,12 @@ class UnparsedQueues:
         self._doors = tuple(doors.values())
         self._places = {url: (route, doors[served.name]) for url, (route, served) in places.items()}
 
+    def switch(self, served: GatedModel) -> None:
+        """Let another version of a model take the requests that wait."""
+        for door in self._doors:
+            if door.name == served.name:
+                door.switch(served)
+
     def park(self, connection: ParkedConnection, data: bytes) -> bool:
         """Whether a request that begins so waits unread; the connection is called once it may come in."""
         if not data.startswith(_POST):
@@ -132,8 +138,17 @@ class UnparsedQueue:
         self._coming = 0
         self._opening = False
         self._prepared: tuple[float, list[Response]] = (0.0, [])
+        self.name = served.name
+        """The model's name."""
+        self.switch(served)
+
+    def switch(self, served: GatedModel) -> None:
+        """Let another version of the model take the requests that wait."""
+        self._served.on_shorter, self._served.parked = None, int
+        self._served = served
         served.on_shorter = self._open_soon
         served.parked = lambda: len(self._held)
+        self._open_soon()
 
     def park(self, connection: ParkedConnection) -> bool:
         """Keep a connection outside while the queue is long, and short enough for it to come in soon."""

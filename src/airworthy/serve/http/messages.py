@@ -83,6 +83,7 @@ class Request:
         "reserved",
         "takes_chunks",
         "target",
+        "version",
     )
 
     def __init__(
@@ -102,6 +103,8 @@ class Request:
         """Whether it says so, and must get it back: clients of HTTP/1.0 do."""
         self.model = ""
         """The model that the path names."""
+        self.version = ""
+        """The version of it that the path names; empty for whichever is served."""
         self.principal: Principal
         """Who makes it; not set before the access stages have run, so that nothing is taken for an identity."""
         self.arrived = 0.0
@@ -130,6 +133,17 @@ class Request:
         """The client's own name for the request; empty where it gave none."""
         given = self.header(b"x-request-id")
         return given[:MAX_REQUEST_ID_BYTES].decode("latin-1") if given else ""
+
+    def sticky_key(self) -> bytes:
+        """What requests of one conversation, else of one caller, have in common."""
+        conversation = self.header(b"x-conversation-id")
+        if conversation:
+            return b"conversation " + conversation
+        name = self.principal.name
+        if name:
+            return b"caller " + name.encode()
+        key = self.header(b"authorization") or self.header(b"x-api-key")
+        return b"key " + key if key else b"address " + self.address.encode()
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header by its name in lower case; the last one where it stands twice."""
@@ -286,7 +300,7 @@ async def read_json(request: Request, decoder: msgspec.json.Decoder[Any], settin
     Raises:
         RequestError: too large, too slow, not JSON, or not of that type.
     """
-    return decode(decoder, await request.body(settings.max_body, settings.body_timeout))
+    return decode(decoder, await request.body(settings.limits.max_body, settings.limits.body_timeout))
 
 
 def status_of(error: AirworthyError) -> int:

@@ -14,9 +14,10 @@ _log = logging.getLogger("airworthy.serve")
 class ModelEvents:
     """Logs the events of a model with its name, version and engine."""
 
-    def __init__(self, model: str, engine: str) -> None:
+    def __init__(self, model: str, engine: str, version: str = VERSION) -> None:
         self._model = model
         self._engine = engine
+        self._version = version
 
     def log(self, event: str, level: int = logging.INFO, **fields: Any) -> None:
         """Log an event.
@@ -26,7 +27,7 @@ class ModelEvents:
             level: how grave it is.
             fields: what it happened with.
         """
-        log_event(_log, event, level, model=self._model, version=VERSION, engine=self._engine, **fields)
+        log_event(_log, event, level, model=self._model, version=self._version, engine=self._engine, **fields)
 
     def load_refused(self, reason: str, seconds: float) -> None:
         """Log that the model did not load, after so many seconds; what served before goes on."""

@@ -37,13 +37,18 @@ from airworthy.serve.models.version import VERSION
 from airworthy.serve.scheduling.admission import ANY_REQUEST, Demand
 from airworthy.serve.scheduling.capacity import QueueFull
 from airworthy.serve.scheduling.model_runtime import ModelRuntime
-from airworthy.serve.scheduling.request_options import USUAL, RequestOptions
+from airworthy.serve.scheduling.request_options import USUAL, Priority, RequestOptions
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.scheduler import Limits
 from airworthy.serve.scheduling.tuner import Profile
 from airworthy.serve.tensors import Tensor
 from airworthy.serve.workers.supervisor import MakeLink
 from airworthy.serve.workers.wire import Load, Ready
+
+Tap = Callable[[InferenceRequest, "asyncio.Future[Outputs]"], None]
+"""Is given a request and the future of its outputs."""
+UNSEEN = RequestOptions(priority=Priority.LOW)
+"""Options of a request that no client sent."""
 
 
 class ServedModel:
@@ -60,26 +65,32 @@ class ServedModel:
         profile: Profile | None = None,
         store: Store | None = None,
         trial_store: TrialStore | None = None,
+        version: str = VERSION,
     ) -> None:
         self.model = model
         self.name = model.name
+        self.version = version
+        """Its version: that of its release, else the one of all models."""
         self.engine = engine
-        self._events = ModelEvents(model.name, engine)
+        self._events = ModelEvents(model.name, engine, version)
         self._settings = settings
-        self._metrics = ModelMetrics(metrics, model.name, VERSION)
+        self._metrics = ModelMetrics(metrics, model.name, version)
         self.joining = Joining()
         """How its requests may share a run; not at all before that is decided."""
         self.codec: TextCodec | None = load_codec(model) if model.task in TEXT_TASKS else None
         self.embedding: TensorSpec | None = row_output(model.outputs) if model.task == "embedding" else None
         self.score: TensorSpec | None = row_output(model.outputs) if model.task == "rerank" else None
+        self.classes: TensorSpec | None = row_output(model.outputs) if model.task == "classification" else None
         padding = padding_of(model, self.codec) if self.codec is not None else {}
         self._take_interface(model.inputs, model.outputs)
-        output = self.embedding or self.score
+        output = self.row
         texts = padded_texts(model, self.codec, output) if self.codec is not None and output is not None else None
-        limits = Limits(rows=1, tokens=settings.max_batch_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batch_wait)
+        limits = Limits(
+            rows=1, tokens=settings.batching.max_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batching.max_wait
+        )
         is_text = self.codec is not None
         self._tuning = ModelTuning(settings, limits, profile, is_text=is_text, longest=model.max_length)
-        load = Load(engine, model, options, texts, VERSION)
+        load = Load(engine, model, options, texts, version)
 
         def make() -> ModelRuntime:
             limits = self._tuning.limits
@@ -90,17 +101,19 @@ class ServedModel:
         self.unloaded = False
         """Whether it was taken out of service by an administrator, until it is loaded again."""
         self._cached: CachedRuns | None = None
-        keeps = bool(settings.cache) or store is not None
+        keeps = bool(settings.cache.bytes) or store is not None
         self._rules = JoiningRules(model, engine, options, settings, texts, trial_store, caches=keeps)
         if keeps:
-            cache = AnswerCache(settings.cache, settings.cache_ttl, self._metrics.asked)
-            self._cached = CachedRuns(model, engine, VERSION, cache, store)
+            cache = AnswerCache(settings.cache.bytes, settings.cache.ttl, self._metrics.asked)
+            self._cached = CachedRuns(model, engine, version, cache, store)
         self._intake = Intake(self._runtimes, self.require)
         self.on_shorter: Callable[[], None] | None = None
         """Called when its queue has become shorter."""
         self.parked: Callable[[], int] = int
         """How many requests wait unparsed."""
-        self._metrics.watch(lambda: self.waiting + self.parked(), lambda: self.runtime.running)
+        self.tap: Tap | None = None
+        """Is given each request of a client, with the future of its outputs; None for nothing."""
+        self.watch()
 
     def _take_interface(self, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.inputs, self.outputs = inputs, outputs
@@ -109,6 +122,11 @@ class ServedModel:
     def _report_shorter(self) -> None:
         if self.on_shorter is not None:
             self.on_shorter()
+
+    @property
+    def row(self) -> TensorSpec | None:
+        """The output from which texts are served: one row of numbers each; None where it takes no texts."""
+        return self.embedding or self.score or self.classes
 
     @property
     def runtime(self) -> ModelRuntime:
@@ -134,12 +152,16 @@ class ServedModel:
 
     def statistics(self) -> ModelStatistics:
         """What it has done so far."""
-        return self._metrics.statistics(VERSION)
+        return self._metrics.statistics(self.version)
+
+    def watch(self) -> None:
+        """Let the gauges of its name show its queue."""
+        self._metrics.watch(lambda: self.waiting + self.parked(), lambda: self.runtime.running)
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
-        joins = {"batches_rows": self.joining.text}
-        return {**self.runtime.describe(), "state": self.state, "signer": self.model.signer, **joins}
+        more = {"batches_rows": self.joining.text, "version": self.version}
+        return {**self.runtime.describe(), "state": self.state, "signer": self.model.signer, **more}
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -275,7 +297,10 @@ class ServedModel:
             NotReady, Overloaded: as `require`.
         """
         request = InferenceRequest.of_rows(tensors, wanted, self.joining.rows)
-        return self._intake.submit_one(request, options)
+        future = self._intake.submit_one(request, options)
+        if self.tap is not None:
+            self.tap(request, future)
+        return future
 
     def submit_tokens(
         self, inputs: Sequence[TokenIds], options: RequestOptions = USUAL
@@ -290,8 +315,21 @@ class ServedModel:
             ContextTooLong: a text has more tokens than the model takes.
             NotReady, Overloaded: as `require`.
         """
-        output = self.embedding or self.score
+        output = self.row
         assert output is not None
         longest = self.model.max_length
         requests = [token_request(self.inputs, each, output, longest) for each in inputs]
-        return self._intake.submit(requests, options)
+        futures = self._intake.submit(requests, options)
+        if self.tap is not None:
+            for request, future in zip(requests, futures, strict=True):
+                self.tap(request, future)
+        return futures
+
+    def run(self, request: InferenceRequest) -> asyncio.Future[Outputs]:
+        """Run a request that no client sent: past the cache, its limits and its counts of clients.
+
+        Raises:
+            NotReady: no worker is there.
+        """
+        request = InferenceRequest.of_rows(request.tensors, request.wanted, self.joining.rows)
+        return self._runtimes.current.submit(request, UNSEEN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from airworthy.core.errors import AirworthyError
@@ -25,6 +25,9 @@ from airworthy.serve.scheduling.stream_dispatcher import StreamDispatcher
 from airworthy.serve.scheduling.streams import GenerationStream
 from airworthy.serve.workers.supervisor import MakeLink
 from airworthy.serve.workers.wire import Load, Ready
+
+GenerationTap = Callable[[GenerationRequest, GenerationStream], None]
+"""Is given a request and its answer."""
 
 
 class ServedGenerator:
@@ -47,19 +50,24 @@ class ServedGenerator:
         settings: ServeSettings,
         make_link: MakeLink,
         metrics: GenerationMetrics,
+        version: str = VERSION,
     ) -> None:
         self.model = model
         self.name = model.name
+        self.version = version
+        """Its version: that of its release, else the one of all models."""
         self.engine = engine
-        self._events = ModelEvents(model.name, engine)
+        self._events = ModelEvents(model.name, engine, version)
         self._settings = settings
-        self._metrics = GeneratorMetrics(metrics, model.name, VERSION)
-        load = Load(engine, model, options, version=VERSION)
+        self._metrics = GeneratorMetrics(metrics, model.name, version)
+        load = Load(engine, model, options, version=version)
         self._runtimes = Runtimes(lambda: StreamDispatcher(load, settings, make_link, self._metrics))
         self._changing = asyncio.Lock()
         self.unloaded = False
         """Whether it was taken out of service by an administrator, until it is loaded again."""
-        self._metrics.model.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
+        self.tap: GenerationTap | None = None
+        """Is given each request of a client, with its answer; None for nothing."""
+        self.watch()
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -108,11 +116,16 @@ class ServedGenerator:
 
     def statistics(self) -> ModelStatistics:
         """What it has done so far."""
-        return self._metrics.model.statistics(VERSION)
+        return self._metrics.model.statistics(self.version)
+
+    def watch(self) -> None:
+        """Let the gauges of its name show its queue."""
+        self._metrics.model.watch(lambda: self.dispatcher.waiting, lambda: self.dispatcher.running)
 
     def describe(self) -> dict[str, Any]:
         """Its state as plain JSON data, for the health page."""
-        return {**self.dispatcher.describe(), "state": self.state, "signer": self.model.signer}
+        more = {"signer": self.model.signer, "version": self.version}
+        return {**self.dispatcher.describe(), "state": self.state, **more}
 
     async def load(self) -> None:
         """Load it, or load its file again: a new worker takes over once it is ready, the old one finishes its answers.
@@ -169,7 +182,10 @@ class ServedGenerator:
             Overloaded: too much waits already.
         """
         self.known_info()
-        return self.dispatcher.submit(request, options)
+        stream = self.dispatcher.submit(request, options)
+        if self.tap is not None:
+            self.tap(request, stream)
+        return stream
 
     async def count(self, request: GenerationRequest) -> int:
         """Tokens of a request's prompt.

@@ -43,12 +43,22 @@ class Application:
         self._models = models
         self._access = access
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
-        self._bodies = BodyBudget(settings.max_bodies)
+        self._bodies = BodyBudget(settings.limits.max_bodies)
         self._description = b""
         context = ProtocolContext(models, settings, metrics, self._describe)
         self._protocols = tuple(make(context) for make in PROTOCOLS)
         self.routes = Routes(self._protocols, models)
         """The table of paths."""
+        self._gate: UnparsedQueues | None = None
+        models.on_change(self._model_changed)
+
+    def _model_changed(self, name: str) -> None:
+        """Follow a model of which another version takes the requests, or can be named."""
+        self.routes.refresh()
+        self._description = b""
+        served = self._models[name]
+        if self._gate is not None and isinstance(served, ServedModel):
+            self._gate.switch(served)
 
     def early_gate(self) -> UnparsedQueues | None:
         """Where requests of busy models wait unparsed; None where the settings ask to inspect each request."""
@@ -57,13 +67,15 @@ class Application:
         places = {
             path.encode(): (route.name, served)
             for path, route in self.routes.parking()
-            if isinstance(served := self._models[route.model], ServedModel)
+            if not route.version and isinstance(served := self._models[route.model], ServedModel)
         }
-        return UnparsedQueues(places, rest.error_body, self._metrics, BASE_QUEUE_REQUESTS)
+        self._gate = UnparsedQueues(places, rest.error_body, self._metrics, BASE_QUEUE_REQUESTS)
+        return self._gate
 
     def _describe(self) -> bytes:
         if not self._description:
-            document = describe(self._protocols, tuple(self._models), admin=self._access.key.is_set)
+            versions = {name: self._models.versions(name) for name in self._models}
+            document = describe(self._protocols, versions, admin=self._access.key.is_set)
             self._description = msgspec.json.encode(document)
         return self._description
 
@@ -71,7 +83,7 @@ class Application:
         """The response to a request, whatever happens; None where the client is gone."""
         route = self.routes.find(request.path)
         if route is not None:
-            request.model = route.model
+            request.model, request.version = route.model, route.version
         request.bodies = self._bodies
         try:
             response = await self._respond(request, route)

@@ -12,7 +12,6 @@ import airworthy
 from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
 from airworthy.serve.errors import RequestError
-from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols.interface import ALWAYS, Operation, RouteEndpoint, ServedProtocol
 
 REF = "#/components/schemas/{name}"
@@ -29,12 +28,14 @@ _HEADERS = {
 }
 
 
-def describe(protocols: Sequence[ServedProtocol], models: Sequence[str], *, admin: bool) -> dict[str, Any]:
+def describe(
+    protocols: Sequence[ServedProtocol], models: Mapping[str, Sequence[str]], *, admin: bool
+) -> dict[str, Any]:
     """The document.
 
     Args:
         protocols: what adds to the table of paths.
-        models: the names of the models, which stand in paths.
+        models: the names of the models, which stand in paths, and the versions of each that can be named.
         admin: whether there is an administrator's key.
     """
     rows = [(protocol, endpoint) for protocol in protocols for endpoint in protocol.endpoints()]
@@ -67,7 +68,7 @@ def _types(rows: Iterable[tuple[ServedProtocol, RouteEndpoint]]) -> Iterable[Any
 
 
 def _operation(
-    protocol: ServedProtocol, row: RouteEndpoint, schemas: Mapping[str, Any], models: Sequence[str]
+    protocol: ServedProtocol, row: RouteEndpoint, schemas: Mapping[str, Any], models: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
     operation = row.operation
     described: dict[str, Any] = {
@@ -93,8 +94,9 @@ def _summary(handler: Any) -> str:
     return said[:1].upper() + said[1:]
 
 
-def _parameters(row: RouteEndpoint, models: Sequence[str]) -> list[dict[str, Any]]:
-    values = {"name": list(models), "version": [VERSION]}
+def _parameters(row: RouteEndpoint, models: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    versions = dict.fromkeys(version for each in models.values() for version in each)
+    values = {"name": list(models), "version": list(versions)}
     found = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": choices}}
         for name, choices in values.items()

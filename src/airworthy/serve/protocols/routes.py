@@ -10,7 +10,6 @@ from airworthy.serve import errors
 from airworthy.serve.access.principal import Role
 from airworthy.serve.access.stages import Handler
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols.interface import ServedProtocol
 
 ErrorBody = Callable[[AirworthyError], bytes]
@@ -36,6 +35,8 @@ class Route(NamedTuple):
     """Whether its callers' limits apply; they do not for probes and scrapers."""
     parks: bool = False
     """Whether requests may wait unparsed while the model is busy."""
+    version: str = ""
+    """The version that the path names."""
 
 
 class Routes:
@@ -43,9 +44,14 @@ class Routes:
 
     def __init__(self, protocols: Sequence[ServedProtocol], models: Models) -> None:
         self._models = models
+        self._protocols = protocols
         self._table = dict(_rows(protocols, models))
         by_prefix = {prefix: protocol.error_body for protocol in protocols for prefix in protocol.prefixes}
         self._shapes = sorted(by_prefix.items(), key=lambda item: len(item[0]), reverse=True)
+
+    def refresh(self) -> None:
+        """Follow which versions of models can be named."""
+        self._table = dict(_rows(self._protocols, self._models))
 
     def find(self, path: str) -> Route | None:
         """The route of a path; None where nothing is."""
@@ -72,19 +78,33 @@ class Routes:
         return errors.NotFound(path=path)
 
 
-def _rows(protocols: Iterable[ServedProtocol], models: Iterable[str]) -> Iterator[tuple[str, Route]]:
+def _rows(protocols: Iterable[ServedProtocol], models: Models) -> Iterator[tuple[str, Route]]:
     """Every path there is, with its methods."""
-    names = tuple(models)
     for protocol in protocols:
         for endpoint in protocol.endpoints():
             handler, operation = endpoint.handler, endpoint.operation
             handlers = {"GET": handler, "HEAD": handler} if endpoint.method == "GET" else {endpoint.method: handler}
             label = endpoint.template.replace("/versions/{version}", "")
-            for name in names if "{name}" in endpoint.template else ("",):
-                path = endpoint.template.replace("{name}", name).replace("{version}", VERSION)
-                yield (
-                    path,
-                    Route(
-                        label, handlers, protocol.error_body, operation.role, name, operation.limited, operation.parks
-                    ),
+            for name, version in _named(endpoint.template, models):
+                path = endpoint.template.replace("{name}", name).replace("{version}", version)
+                route = Route(
+                    label,
+                    handlers,
+                    protocol.error_body,
+                    operation.role,
+                    name,
+                    operation.limited,
+                    operation.parks,
+                    version,
                 )
+                yield path, route
+
+
+def _named(template: str, models: Models) -> Iterator[tuple[str, str]]:
+    """The models and versions that a template's paths name."""
+    if "{name}" not in template:
+        yield "", ""
+        return
+    for name in models:
+        for version in models.versions(name) if "{version}" in template else ("",):
+            yield name, version

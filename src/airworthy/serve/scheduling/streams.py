@@ -59,6 +59,8 @@ class GenerationStream:
         """How often it was sent to a worker."""
         self.finished: Finished | None = None
         """How it ended."""
+        self.on_end: Callable[[GenerationStream], None] | None = None
+        """Called once, when it is over."""
         self._on_cancel = on_cancel
         self._events: deque[AnyEvent] = deque()
         self._unread = 0
@@ -83,6 +85,7 @@ class GenerationStream:
         self.began = now
         if isinstance(event, Finished):
             self.finished = event
+            self._report_end()
         elif not isinstance(event, PromptProgress):
             self.first_token_at = self.first_token_at or now
         if isinstance(event, (TextDelta, ReasoningDelta)):
@@ -98,12 +101,14 @@ class GenerationStream:
         """It ends with an error, which its reader sees behind the events that came before."""
         if not self.is_over:
             self._error = error
+            self._report_end()
             self._wake()
 
     def cancel(self) -> None:
         """No client wants the rest."""
         if not self.is_over:
             self._closed = True
+            self._report_end()
             self._on_cancel(self)
             self._wake()
 
@@ -147,6 +152,15 @@ class GenerationStream:
             raise self._error
         if self.finished is not None or self._closed:
             raise StopAsyncIteration
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended it, where that was an error."""
+        return self._error
+
+    def _report_end(self) -> None:
+        if self.on_end is not None:
+            self.on_end(self)
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

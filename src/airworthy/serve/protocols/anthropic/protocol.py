@@ -51,7 +51,7 @@ class AnthropicProtocol:
     async def messages(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/messages`: the next message of a conversation."""
         given: MessagesRequest = await read_json(request, _messages, self._settings)
-        served = self._models.generator(given.model, say("messages"))
+        served = self._models.generator(given.model, say("messages"), request.sticky_key)
         most, template = self._settings.generation.max_tokens, served.model.chat_template
         asked = of_messages(given, served.known_info(), most, template)
         return await respond(request, served, asked, MessageForm(given.model), streams=given.stream)
@@ -59,6 +59,6 @@ class AnthropicProtocol:
     async def count_tokens(self, request: Request) -> Response:
         """`POST /v1/messages/count_tokens`: the tokens of a conversation."""
         given: CountRequest = await read_json(request, _count, self._settings)
-        served = self._models.generator(given.model, say("messages"))
+        served = self._models.generator(given.model, say("messages"), request.sticky_key)
         asked = of_count(given, served.known_info(), served.model.chat_template)
         return Response(200, msgspec.json.encode(TokenCount(await served.count(asked))))

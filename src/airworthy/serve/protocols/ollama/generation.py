@@ -27,6 +27,7 @@ from airworthy.serve.protocols.ollama.generation_requests import (
     without_effect,
 )
 from airworthy.serve.protocols.text_vectors import embed, embedding_model
+from airworthy.serve.protocols.truncation import Cut
 
 IGNORED = b"x-ignored-fields"
 """The header that names fields of a request that changed nothing."""
@@ -47,7 +48,7 @@ class OllamaGeneration:
     async def chat(self, request: Request) -> Answer:
         """`POST /api/chat`: the next message of a conversation."""
         given: OllamaChatRequest = await read_json(request, _chat, self._settings)
-        served = self._models.generator(named(self._models, given.model), say("chat"))
+        served = self._models.generator(named(self._models, given.model), say("chat"), request.sticky_key)
         form = OllamaForm(given.model, "chat")
         if not given.messages:
             return Response(200, form.loaded())
@@ -57,7 +58,7 @@ class OllamaGeneration:
     async def generate(self, request: Request) -> Answer:
         """`POST /api/generate`: the answer to a prompt."""
         given: GenerateRequest = await read_json(request, _generate, self._settings)
-        served = self._models.generator(named(self._models, given.model), say("completions"))
+        served = self._models.generator(named(self._models, given.model), say("completions"), request.sticky_key)
         form = OllamaForm(given.model, "generate")
         if not given.prompt:
             return Response(200, form.loaded())
@@ -73,8 +74,10 @@ class OllamaGeneration:
         refuse_given(
             {f"options.{name}": value for name, value in (given.options or {}).items()}, say("not for embeddings")
         )
-        served = embedding_model(self._models, named(self._models, given.model))
-        vectors, tokens = await embed(request, served, given.input, given.dimensions)
+        served = embedding_model(self._models, named(self._models, given.model), request)
+        vectors, tokens = await embed(
+            request, served, given.input, given.dimensions, cut=Cut(given.truncate is not False)
+        )
         told = Embedded(given.model, cast("list[list[float]]", vectors), time.monotonic_ns() - began, 0, tokens)
         return Response(200, _encode(told))
 

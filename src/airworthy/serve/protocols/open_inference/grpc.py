@@ -19,7 +19,6 @@ from airworthy.serve.http.messages import message_of, status_of
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.metrics.statistics import Duration
 from airworthy.serve.models.catalogue import Models
-from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.open_inference.grpc_tensors import read_inputs, write_outputs
 from airworthy.serve.protocols.open_inference.proto import messages, methods
@@ -97,16 +96,16 @@ class GrpcServer:
         self._models = models
         self._metrics = metrics
         self._access = access
-        self._may_be_high = settings.allow_high_priority
+        self._may_be_high = settings.callers.high_priority
         self._stopping = asyncio.Event()
         options = (
-            ("grpc.max_receive_message_length", settings.max_body),
+            ("grpc.max_receive_message_length", settings.limits.max_body),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", MOST_METADATA),
             ("grpc.max_concurrent_streams", MOST_STREAMS),
             ("grpc.so_reuseport", 0),
         )
-        most = max(MOST_STREAMS, 2 * (settings.max_queue or BASE_QUEUE_REQUESTS) * len(models))
+        most = max(MOST_STREAMS, 2 * (settings.batching.max_queue or BASE_QUEUE_REQUESTS) * len(models))
         self._server = aio.server(options=options, maximum_concurrent_rpcs=most)
         handlers = [
             grpc.method_handlers_generic_handler(name, {each: self._handler(name, each) for each in methods(name)})
@@ -219,14 +218,16 @@ class GrpcServer:
 
     async def ModelInfer(self, request: Any, principal: Principal) -> Any:  # noqa: N802
         """One inference. A client that leaves, or whose deadline passes, takes its request out of the queue."""
-        served = self._models.batches(request.model_name, request.model_version)
+        served = self._models.batches(request.model_name, request.model_version, principal.name.encode)
         served.require()
         if len(request.inputs) > MOST_TENSORS or len(request.outputs) > MOST_TENSORS:
             raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
         tensors = served.validate(read_inputs(request))
         names = wanted_outputs(served, [each.name for each in request.outputs]) if request.outputs else ()
         outputs = await served.submit(tensors, names, self._options(request, principal))
-        response = _m["inference.ModelInferResponse"](model_name=served.name, model_version=VERSION, id=request.id)
+        response = _m["inference.ModelInferResponse"](
+            model_name=served.name, model_version=served.version, id=request.id
+        )
         write_outputs(response, in_order(outputs, names) if names else outputs, raw=bool(request.raw_input_contents))
         return response
 

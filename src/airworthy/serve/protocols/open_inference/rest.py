@@ -17,7 +17,6 @@ from airworthy.serve.http.messages import Request, Response, decode, message_of
 from airworthy.serve.metrics.statistics import ModelsStatistics
 from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.served import ServedModel
-from airworthy.serve.models.version import VERSION
 from airworthy.serve.protocols import priorities
 from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.tensors import (
@@ -231,16 +230,16 @@ class OpenInference:
 
     async def model(self, request: Request) -> Response:
         """`GET /v2/models/{name}`: the model's metadata."""
-        return Response(200, _encode(model_metadata(self._models[request.model])))
+        return Response(200, _encode(model_metadata(self._models.find(request.model, request.version))))
 
     async def model_config(self, request: Request) -> Response:
         """`GET /v2/models/{name}/config`: how the model runs, and whether its rows are batched."""
-        served = self._models[request.model]
+        served = self._models.find(request.model, request.version)
         joining = served.joining
         config = ModelConfig(
             name=served.name,
             platform=model_metadata(served).platform,
-            max_batch_size=self._settings.max_batch if joining.rows else 0,
+            max_batch_size=self._settings.batching.max_rows if joining.rows else 0,
             batches_rows=joining.text,
             keeps_answers=joining.keeps_text,
             input=[_tensor_config(spec, batched=joining.rows) for spec in served.inputs],
@@ -250,12 +249,12 @@ class OpenInference:
 
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{name}/ready`: whether the model takes requests."""
-        served = self._models[request.model]
+        served = self._models.find(request.model, request.version)
         return Response(200 if served.ready else 503, _encode(ModelReady(served.name, served.ready)))
 
     async def statistics(self, request: Request) -> Response:
         """`GET /v2/models/{name}/stats`: what the model has done so far."""
-        served = self._models[request.model]
+        served = self._models.find(request.model, request.version)
         return Response(200, _encode(ModelsStatistics([served.statistics()])))
 
     async def all_statistics(self, request: Request) -> Response:
@@ -264,10 +263,10 @@ class OpenInference:
 
     async def infer(self, request: Request) -> Response:
         """`POST /v2/models/{name}/infer`: one inference."""
-        served = self._models.batches(request.model)
+        served = self._models.batches(request.model, request.version, request.sticky_key)
         served.require(request_id=request.request_id)
         is_here = request.complete and request.header(b"content-encoding") is None
-        body = await request.body(self._settings.max_body, self._settings.body_timeout)
+        body = await request.body(self._settings.limits.max_body, self._settings.limits.body_timeout)
         if not is_here:  # others may have joined the queue while it came, or was unpacked
             served.require(request_id=request.request_id)
         header = request.length(HEADER_LENGTH)
@@ -286,7 +285,7 @@ class OpenInference:
         )
         if "priority" not in parameters and "timeout" not in parameters:
             return options
-        may_be_high = self._settings.allow_high_priority
+        may_be_high = self._settings.callers.high_priority
         priority = priorities.by_level(parameters.get("priority", 0), may_be_high=may_be_high)
         return options._replace(priority=priority, timeout=priorities.timeout(parameters))
 
@@ -300,7 +299,7 @@ def model_metadata(served: Served) -> ModelMetadata:
     """What a model is."""
     return ModelMetadata(
         name=served.name,
-        versions=(VERSION,),
+        versions=(served.version,),
         platform=f"{served.model.format}_{served.engine}",
         inputs=[TensorMetadata(spec.name, spec.datatype, spec.shape) for spec in served.inputs],
         outputs=[TensorMetadata(spec.name, spec.datatype, spec.shape) for spec in served.outputs],
@@ -387,10 +386,29 @@ def _read_request(body: bytes, header: int | None) -> tuple[InferRequest, list[T
             detail = say("the header {name} is larger than the body", name=HEADER_LENGTH.decode())
             raise errors.InvalidRequest(detail=detail)
         binary = memoryview(body)[header:]
-    wanted: InferRequest = decode(_decoder, body if header is None else memoryview(body)[:header])
+    wanted = _decoded(body if header is None else memoryview(body)[:header])
     if len(wanted.inputs) > MOST_TENSORS or len(wanted.outputs or ()) > MOST_TENSORS:
         raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
     return wanted, _read_inputs(wanted.inputs, binary)
+
+
+_SHAPE = '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 1.5]}]}'
+
+
+def _decoded(body: bytes | memoryview) -> InferRequest:
+    """The request; an error about what it lacks shows one that is whole.
+
+    Raises:
+        InvalidRequest: not JSON, or not a request.
+    """
+    try:
+        wanted: InferRequest = decode(_decoder, body)
+    except errors.InvalidRequest as error:
+        detail = error.params["detail"]
+        if "missing required field" in detail:
+            detail = say("{detail}; a request is {shape}", detail=detail, shape=_SHAPE)
+        raise errors.InvalidRequest(detail=detail) from None
+    return wanted
 
 
 def _read_inputs(inputs: Sequence[InferInput], binary: memoryview) -> list[Tensor]:
@@ -441,7 +459,7 @@ def _response(served: ServedModel, wanted: InferRequest, outputs: Sequence[Tenso
             except UnicodeDecodeError:
                 raise errors.NotText(name=meta.name) from None
         described.append(entry)
-    body = _encode(InferResponse(served.name, VERSION, described, wanted.id or msgspec.UNSET))
+    body = _encode(InferResponse(served.name, served.version, described, wanted.id or msgspec.UNSET))
     if not behind:
         return Response(200, body)
     headers = (_BINARY_TYPE, (HEADER_LENGTH, str(len(body)).encode()))

@@ -37,14 +37,14 @@ class TextGeneration:
     async def chat(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/chat/completions`: the next message of a conversation."""
         given: ChatRequest = await read_json(request, _chat, self._settings)
-        served = self._models.generator(given.model, say("chat"))
+        served = self._models.generator(given.model, say("chat"), request.sticky_key)
         asked = of_chat(given, served.known_info(), self._settings.generation.max_tokens)
         return await self._answer(request, served, given, asked, ChatForm(served.name))
 
     async def complete(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/completions`: the continuation of a prompt."""
         given: CompletionRequest = await read_json(request, _completion, self._settings)
-        served = self._models.generator(given.model, say("completions"))
+        served = self._models.generator(given.model, say("completions"), request.sticky_key)
         asked = of_completion(given, served.known_info(), self._settings.generation.max_tokens)
         return await self._answer(request, served, given, asked, TextForm(served.name))
 

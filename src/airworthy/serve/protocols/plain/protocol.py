@@ -124,7 +124,7 @@ class PlainProtocol:
     async def chat(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /chat`: the answer to a text."""
         given: PlainChatRequest = await read_json(request, _chat, self._settings)
-        served = self._served(given.model)
+        served = self._served(given.model, request)
         if not given.input_text:
             refuse("input_text", say("it is empty"))
         prompt: dict[str, Any] = {"prompt": given.input_text}
@@ -136,17 +136,17 @@ class PlainProtocol:
     async def tokenize(self, request: Request) -> Response:
         """`POST /tokenize`: the tokens of a text."""
         given: TokenizeRequest = await read_json(request, _tokenize, self._settings)
-        served = self._served(given.model)
+        served = self._served(given.model, request)
         unable = {name: getattr(given, name) for name in ("add_special_tokens", "return_token_strs")}
         refuse_given(unable, say("it is not supported"))
         tokens = await served.tokenize(given.prompt)
         return Response(200, _encode(Tokenized(len(tokens), served.known_info().context, tokens)))
 
-    def _served(self, name: str) -> ServedGenerator:
+    def _served(self, name: str, request: Request) -> ServedGenerator:
         """The model of a name, or the only one."""
         if not name:
             names = [each.name for each in self._models.values() if isinstance(each, ServedGenerator)]
             if len(names) != 1:
                 refuse("model", say("it names one of {served}", served=tuple(self._models)))
             name = names[0]
-        return self._models.generator(name, say("chat"))
+        return self._models.generator(name, say("chat"), request.sticky_key)

@@ -51,7 +51,7 @@ class ResponsesProtocol:
     async def respond(self, request: Request) -> Union[Response, StreamingResponse]:
         """`POST /v1/responses`: the answer to a text or a conversation."""
         given: ResponsesRequest = await read_json(request, _decoder, self._settings)
-        served = self._models.generator(given.model, say("responses"))
+        served = self._models.generator(given.model, say("responses"), request.sticky_key)
         most, template = self._settings.generation.max_tokens, served.model.chat_template
         asked = of_responses(given, served.known_info(), most, template)
         return await respond(request, served, asked, ResponseForm(given), streams=bool(given.stream))

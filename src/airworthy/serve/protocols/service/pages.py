@@ -77,6 +77,10 @@ class ModelHealth(msgspec.Struct):
     """Who signed it, where signatures are requested: a certificate's subject, or the hash of a public key."""
     batches_rows: str = ""
     """Whether rows of several requests run together: `yes`, or `no, because …`."""
+    version: str = ""
+    """The version that takes requests."""
+    releases: dict[str, str] = {}
+    """Versions that are loaded, and what each is: `serving`, `previous`, `canary`, `shadow`; empty without releases."""
 
 
 class Components(msgspec.Struct):

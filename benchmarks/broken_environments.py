@@ -1,6 +1,6 @@
 """Environments that are broken for real, before `airworthy check`, `pip check` and PyTorch's `collect_env`.
 
-    python benchmarks/environments.py --cache DIR
+    python benchmarks/broken_environments.py --cache DIR
 
 The first run takes some minutes and half a gigabyte from the index (PyTorch's CPU build, ONNX Runtime twice); the next
 ones find everything in DIR. Each environment is proven first: its `proof` fails in it and runs in the healthy one. Then

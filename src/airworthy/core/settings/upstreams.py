@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-import msgspec
+from typing import Literal, get_args
 
 from airworthy.core.messages import say
+from airworthy.core.settings.section import NotNegative, Positive, Seconds, Section
 
-KINDS = ("auto", "vllm", "sglang", "llama-server", "ollama", "tgi", "lmstudio", "mindie", "openai", "other")
+Kind = Literal["auto", "vllm", "sglang", "llama-server", "ollama", "tgi", "lmstudio", "mindie", "openai", "other"]
+KINDS: tuple[str, ...] = get_args(Kind)
 """The kinds of servers; `auto` asks the server."""
 _URL = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?(?:/[\x21-\x7e]*)?")
 
 
-class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UpstreamSettings(Section, frozen=True):
     """One server for one model; several of one `name` share its requests."""
 
     name: str
@@ -23,25 +24,25 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The server's base URL, with or without `/v1`."""
     model: str = ""
     """The server's own name of the model; empty for `name`."""
-    kind: str = "auto"
+    kind: Kind = "auto"
     """Which server it is, as `vllm` or `ollama`; `auto` asks it."""
-    priority: int = 0
+    priority: NotNegative = 0
     """Servers of a higher number get requests only while none of a lower number takes them."""
-    weight: int = 1
+    weight: Positive = 1
     """Its share of the requests among servers of its priority."""
     key: str = ""
     """Where the key that it asks for stands: a file whose only line it is, or `env:NAME`; not the key itself."""
-    slots: int = 16
+    slots: Positive = 16
     """Requests that it is given at a time."""
-    context: int = 0
+    context: NotNegative = 0
     """Tokens of its context; 0 for what it says, and 8192 where it says nothing."""
-    connect_timeout: float = 5.0
+    connect_timeout: Seconds = 5.0
     """Seconds for a connection."""
-    first_chunk_timeout: float = 30.0
+    first_chunk_timeout: Seconds = 30.0
     """Seconds from the connection to the first piece of an answer."""
-    chunk_timeout: float = 30.0
+    chunk_timeout: Seconds = 30.0
     """Seconds between two pieces of an answer; a comment in the stream counts as one."""
-    retries: int = 2
+    retries: NotNegative = 2
     """Further tries of a request of which its client has seen nothing, on this server or another."""
 
     @property
@@ -76,14 +77,6 @@ def _problem(each: UpstreamSettings) -> tuple[str, str]:
         return say("`serve.upstreams` of {name!r}: {wrong}", name=each.name, wrong=wrong), say(
             "write it as http://host:port, and the key into `key`"
         )
-    if each.kind not in KINDS:
-        return say("`serve.upstreams` has the kind {kind!r}", kind=each.kind), say("give one of {kinds}", kinds=KINDS)
-    for field in ("weight", "slots", "connect_timeout", "first_chunk_timeout", "chunk_timeout"):
-        if not 0 < getattr(each, field) < float("inf"):
-            return say("`serve.upstreams.{field}` must be a number above 0", field=field), say("give a larger number")
-    for field in ("priority", "context", "retries"):
-        if getattr(each, field) < 0:
-            return say("`serve.upstreams.{field}` cannot be negative", field=field), say("give 0 or more")
     return "", ""
 
 

@@ -1,0 +1,1 @@
+"""Releases: added, listed, compared, promoted and taken back."""

@@ -1,0 +1,17 @@
+PRAGMA application_id = 1095324247;
+PRAGMA user_version = 3;
+CREATE TABLE diagnosis (id INTEGER PRIMARY KEY, at TEXT NOT NULL, host TEXT NOT NULL, source TEXT NOT NULL, cause TEXT NOT NULL, line TEXT NOT NULL, resolved TEXT);
+CREATE INDEX diagnosis_by_cause ON diagnosis (cause, at);
+INSERT INTO diagnosis VALUES (1, '2026-11-20T01:00:00+00:00', 'h', 's', 'disk-full', 'No space left on device', NULL);
+INSERT INTO diagnosis VALUES (2, '2026-11-20T02:00:00+00:00', 'h', 't', 'port-in-use', 'Address already in use', '2026-11-20T03:00:00+00:00');
+CREATE TABLE profile (key TEXT PRIMARY KEY, at TEXT NOT NULL, value TEXT NOT NULL);
+INSERT INTO profile VALUES ('0123456789abcdef0123456789abcdef', '2026-11-20T01:00:00+00:00', '{"lanes":2,"batch":256,"points":[[8.0,0.0037],[24.0,0.0071],[256.0,0.0575]]}');
+CREATE TABLE release (name TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, principal TEXT NOT NULL, manifest TEXT NOT NULL, removed TEXT, PRIMARY KEY (name, version));
+CREATE TABLE release_alias (name TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL, at TEXT NOT NULL, principal TEXT NOT NULL, PRIMARY KEY (name, alias));
+CREATE TABLE deployment (name TEXT PRIMARY KEY, generation INTEGER NOT NULL, active INTEGER NOT NULL, previous INTEGER, at TEXT NOT NULL, principal TEXT NOT NULL);
+CREATE TABLE rollout (id INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL, options TEXT NOT NULL, at TEXT NOT NULL, principal TEXT NOT NULL, state TEXT NOT NULL, service TEXT NOT NULL, detail TEXT NOT NULL, ended TEXT);
+CREATE UNIQUE INDEX rollout_open ON rollout (name) WHERE ended IS NULL;
+INSERT INTO release VALUES ('digits', 1, '2026-11-20T01:00:00.000+00:00', 'local:ann', '{"schema":1,"name":"digits","version":1,"at":"2026-11-20T01:00:00.000+00:00","principal":"local:ann","note":"","path":"digits.onnx","files":[{"path":"digits.onnx","digest":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0}],"inspection":{"format":"onnx","entry":"digits.onnx"},"scan":{"verdict":"passed"},"signature":{"verdict":"not-checked"},"gate":{"verdict":"none"},"licence":"","policy":["scanned"]}', NULL);
+INSERT INTO release_alias VALUES ('digits', 'champion', 1, '2026-11-20T01:00:00.000+00:00', 'local:ann');
+INSERT INTO deployment VALUES ('digits', 1, 1, NULL, '2026-11-20T02:00:00.000+00:00', 'local:ann');
+INSERT INTO rollout VALUES (1, 'digits', 'promote', 1, '{}', '2026-11-20T02:00:00.000+00:00', 'local:ann', 'serving', '', '{}', '2026-11-20T02:00:01.000+00:00');
