@@ -25,13 +25,15 @@ from airworthy.targets.judge import judge
 from airworthy.targets.matrix import UNKNOWN
 
 
-def files(folder: Path) -> Iterator[tuple[str, Path]]:
+def files(folder: Path, *, cases: bool) -> Iterator[tuple[str, Path]]:
     """The models with their names, node cases written to a folder."""
-    from onnx.backend.test.case.node import collect_testcases
-
     root = Path(onnx.__file__).parent
     for path in sorted(root.rglob("*.onnx")):
         yield path.relative_to(root).as_posix(), path
+    if not cases:
+        return
+    from onnx.backend.test.case.node import collect_testcases
+
     for case in collect_testcases(None):
         if case.model is not None:
             path = folder / f"{case.name}.onnx"
@@ -59,12 +61,17 @@ def refused(path: Path) -> str:
     return ""
 
 
-def compare(share: int = 1) -> tuple[Counter[tuple[str, str]], list[str]]:
-    """How many were judged and loaded in which way, and where that differs; of every `share`-th model."""
+def compare(share: int = 1, *, cases: bool = True) -> tuple[Counter[tuple[str, str]], list[str]]:
+    """How many were judged and loaded in which way, and where that differs.
+
+    Args:
+        share: one of so many models is taken.
+        cases: whether node cases are made, which takes some seconds, besides the models that lie there.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     differ = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, (name, path) in enumerate(files(Path(folder))):
+        for number, (name, path) in enumerate(files(Path(folder), cases=cases)):
             if number % share:
                 continue
             told, why = judged(path), refused(path)

@@ -7,6 +7,7 @@ end its process for some files, and so runs in one of its own.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import random
 import struct
@@ -82,10 +83,9 @@ def judged_gguf(content: bytes) -> tuple[str, ...]:
 
 def refused_by_safetensors(content: bytes) -> str:
     """What the library says of a file that it refuses."""
-    import safetensors
-
+    library: Any = importlib.import_module("safetensors")
     try:
-        safetensors.deserialize(content)
+        library.deserialize(content)
     except Exception as error:  # noqa: BLE001 - whatever it raises
         return f"safetensors: {error}"
     return ""

@@ -63,7 +63,7 @@ def parser(name: str, folder: Path) -> Parser:
         name = "safetensors"
     if name == "to-safetensors":
         from airworthy.artifacts.conversion.to_safetensors import Given, Refused, convert
-        from airworthy.artifacts.encodings.zips import Damaged
+        from airworthy.artifacts.encodings.damage import Damaged
 
         def rewrite(data: bytes) -> None:
             path.write_bytes(data)

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -126,6 +127,16 @@ def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
     (tensor,) = measured(path).tensors
     assert (tensor.name, tensor.mean) == ("n", None)
     assert "varying number of bytes" in tensor.note
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_dataset("k", data=np.ones((64, 64)), chunks=(8, 8), compression="gzip")
+        file["b"] = np.ones(3)
+    notes = {each.name: each.note for each in measured(tmp_path / "m.h5").tensors}
+    assert (notes["b"], "chunks" in notes["k"]) == ("", True)
+    np.savez(tmp_path / "m.npz", texts=np.array(["a", "b"]), numbers=np.ones(3))
+    notes = {each.name: each.note for each in measured(tmp_path / "m.npz").tensors}
+    assert (notes["numbers"], "not worked out" in notes["texts"]) == ("", True)
+    (tensor, *_) = measured(models.torch_zip(tmp_path / "m.pt", compression=zipfile.ZIP_DEFLATED)).tensors
+    assert (tensor.mean, tensor.note) == (None, "it is packed")
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.joblib_arrays import element_of
 from airworthy.artifacts.encodings.pickle_machine import Machine
 from airworthy.artifacts.encodings.pickle_opcodes import Bounded, Unfollowable
 from airworthy.artifacts.encodings.pickles import scan
-from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.artifacts.formats.numpy_files import read_header
 from hostile_carriers import FORGED, PAYLOAD, RECORD, Runs, after_numbers, wrapped
 

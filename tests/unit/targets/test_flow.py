@@ -172,6 +172,17 @@ def test_a_model_that_the_runtime_refuses_is_told(tmp_path: Path) -> None:
     assert "Sin" in report.data["assigned"]["problem"]
 
 
+def test_the_runtime_is_asked_about_a_set_newer_than_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = graphs.one(tmp_path / "m.onnx", "Sin", (graphs.FLOAT, [2]), opset=18)
+    assert "assigned" not in inspect(path, against=Against(("cpu",))).data
+    monkeypatch.setattr("airworthy.knowledge.operators.newest_opset", lambda: 17)
+    data = inspect(path, against=Against(("cpu",))).data
+    assert {use["targets"]["cpu"]["verdict"] for use in data["targets"]["uses"]} == {"unknown"}
+    assert {node["provider"] for node in data["assigned"]["nodes"]} == {"CPUExecutionProvider"}
+
+
 def test_a_runtime_that_hangs_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import SAFETENSORS, TORCH_DTYPES, TORCH_STORAGES
 from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous, last_element
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Archive, Damaged, ZipMember, place, read_archive, read_member
-from airworthy.artifacts.formats.pytorch import PyTorchContents, read_contents
+from airworthy.artifacts.encodings.zips import Archive, ZipMember, place, read_archive, read_member
+from airworthy.artifacts.formats.pytorch_contents import PyTorchContents, read_contents
 from airworthy.core.messages import say
 
 PIECE = 8 * 1024 * 1024

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.core.messages import say
 
 _BLOCK = 1024 * 1024

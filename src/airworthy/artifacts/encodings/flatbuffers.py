@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.core.messages import say
 
 MOST_READS = 20_000_000

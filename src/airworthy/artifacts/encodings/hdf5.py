@@ -11,40 +11,19 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from airworthy.artifacts.encodings.datatypes import ElementType
+from airworthy.artifacts.encodings.damage import Damaged
+from airworthy.artifacts.encodings.hdf5_values import MOST_MESSAGES, Hdf5Values, Type
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.core.messages import say
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 """The first bytes."""
 MOST_OBJECTS = 200_000
 """Groups and datasets of one file that are read."""
-MOST_MESSAGES = 2_000_000
-"""Header messages of one file that are read."""
 MOST_DEPTH = 64
 """Groups within groups."""
-MOST_TEXT = 64 * 1024 * 1024
-"""Bytes of one attribute."""
 _CONTINUATION, _LINK, _LINK_INFO, _SYMBOLS = 0x10, 0x06, 0x02, 0x11
 _DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _ATTRIBUTE_INFO, _EXTERNAL = 0x1, 0x3, 0x8, 0xC, 0x15, 0x7
-
-
-class Type(NamedTuple):
-    """The type of a value."""
-
-    kind: str
-    """`int`, `uint`, `float`, `text`, `vlen-text`, or `other`."""
-    size: int
-    """Bytes of one value."""
-    big_endian: bool = False
-    """Byte order."""
-
-    @property
-    def element(self) -> ElementType:
-        """The same as an element type."""
-        names = {"int": f"INT{self.size * 8}", "uint": f"UINT{self.size * 8}", "float": f"FP{self.size * 8}"}
-        return ElementType(names.get(self.kind, "BYTES"), self.size * 8)
 
 
 class Dataset(NamedTuple):
@@ -62,11 +41,11 @@ class Dataset(NamedTuple):
     """Bytes of that piece."""
 
 
-class Hdf5File:
+class Hdf5File(Hdf5Values):
     """What was read of an HDF5 file."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        super().__init__(source)
         self.attributes: dict[tuple[str, str], str | int | float | None] = {}
         """By object and name: texts and single numbers; None for anything else."""
         self.datasets: list[Dataset] = []
@@ -79,30 +58,13 @@ class Hdf5File:
         """Parts of the format that were met and are not read."""
         self.problems: list[Damaged] = []
         """Where it disagrees with itself."""
-        self._offsets = 8
-        self._lengths = 8
-        self._messages = 0
         self._seen: set[int] = set()
-        self._heaps: dict[int, dict[int, bytes]] = {}
         try:
             self._superblock()
         except Damaged as error:
             self.problems.append(error)
 
     # Everything below raises Damaged; `_walk` catches it for one object, so that one damaged object hides no other.
-
-    def _bytes(self, at: int, count: int) -> bytes:
-        if at < 0 or count < 0 or at + count > self.source.size:
-            detail = say("a value at {at} goes on to {end}, the file ends at {size}", **self._told(at, count))
-            raise Damaged("truncated", detail, at)
-        block, base = self.source.window(at, count)
-        return block[at - base : at - base + count]
-
-    def _told(self, at: int, count: int) -> dict[str, int]:
-        return {"at": at, "end": at + count, "size": self.source.size}
-
-    def _number(self, at: int, size: int) -> int:
-        return int.from_bytes(self._bytes(at, size), "little")
 
     def _superblock(self) -> None:
         at = 0
@@ -201,10 +163,6 @@ class Hdf5File:
             self.groups.append(path or "/")
         return children
 
-    def _address(self, at: int) -> int | None:
-        value = self._number(at, self._offsets)
-        return None if value == (1 << 8 * self._offsets) - 1 else value
-
     def _header(self, at: int) -> Iterator[tuple[int, int, int]]:
         """The messages of an object header: type, place, bytes."""
         second = self._bytes(at, 4) == b"OHDR"
@@ -295,10 +253,6 @@ class Hdf5File:
                 )
         return found
 
-    def _name(self, at: int, most: int) -> str:
-        raw = self._bytes(at, min(most, 1024, max(self.source.size - at, 0)))
-        return raw.partition(b"\0")[0].decode("utf-8", "replace")
-
     def _link(self, path: str, at: int) -> list[tuple[str, int]]:
         if self._number(at, 1) != 1:
             raise Damaged("structure", say("a link at {at} is of an unknown version", at=at), at)
@@ -319,28 +273,6 @@ class Hdf5File:
         if kind == 64:
             self.external.append(f"{path}/{name}")
         return []
-
-    def _dataspace(self, at: int) -> tuple[int, ...]:
-        version, rank = self._number(at, 1), self._number(at + 1, 1)
-        if version not in (1, 2) or rank > 32:
-            raise Damaged("structure", say("a shape at {at} is of an unknown version", at=at), at)
-        start = at + (8 if version == 1 else 4)
-        return tuple(self._number(start + self._lengths * axis, self._lengths) for axis in range(rank))
-
-    def _datatype(self, at: int) -> Type:
-        first, flags, size = self._number(at, 1), self._number(at + 1, 3), self._number(at + 4, 4)
-        kind, big = first & 0xF, bool(flags & 1)
-        if kind == 0:
-            return Type("int" if flags & 8 else "uint", size, big)
-        if kind == 1:
-            return Type("float", size, big)
-        if kind == 3:
-            return Type("text", size)
-        if kind == 8 and size == 1:  # an enumeration of one byte: what h5py makes of a truth value
-            return Type("uint", 1)
-        if kind == 9 and flags & 0xF == 1:
-            return Type("vlen-text", size)
-        return Type("other", size)
 
     def _layout(self, at: int) -> tuple[int | None, int | None]:
         version = self._number(at, 1)
@@ -370,38 +302,3 @@ class Hdf5File:
         if math.prod(shape) == 1 and data + kind.size <= at + size:
             value = self._value(kind, data)
         self.attributes[path, name] = value
-
-    def _value(self, kind: Type, at: int) -> str | int | float | None:
-        order = "big" if kind.big_endian else "little"
-        if kind.kind in ("int", "uint") and kind.size <= 8:
-            return int.from_bytes(self._bytes(at, kind.size), order, signed=kind.kind == "int")  # type: ignore[arg-type]
-        if kind.kind == "text" and kind.size <= MOST_TEXT:
-            return self._bytes(at, kind.size).partition(b"\0")[0].decode("utf-8", "replace")
-        if kind.kind == "vlen-text":
-            length, heap = self._number(at, 4), self._number(at + 4, self._offsets)
-            return self._heap(heap, self._number(at + 4 + self._offsets, 4))[:length].decode("utf-8", "replace")
-        return None
-
-    def _heap(self, at: int, index: int) -> bytes:
-        """An entry of a global heap."""
-        if at not in self._heaps:
-            if self._bytes(at, 4) != b"GCOL":
-                raise Damaged("structure", say("there is no heap at {at}", at=at), at)
-            end = at + self._number(at + 8, self._lengths)
-            entries: dict[int, bytes] = {}
-            place = at + 8 + self._lengths
-            while place + 8 + self._lengths <= end:
-                number, size = self._number(place, 2), self._number(place + 8, self._lengths)
-                if number == 0:
-                    break
-                if size > MOST_TEXT:
-                    raise Damaged("bounds", say("a text of {size:bytes} at {at}", size=size, at=place), place)
-                entries[number] = self._bytes(place + 8 + self._lengths, size)
-                place += 8 + self._lengths + (size + 7 & ~7)
-                self._messages += 1
-                if self._messages > MOST_MESSAGES:
-                    raise Damaged("structure", say("more messages than are read"), place)
-            self._heaps[at] = entries
-        if index not in self._heaps[at]:
-            raise Damaged("structure", say("a heap at {at} has no entry {index}", at=at, index=index), at)
-        return self._heaps[at][index]

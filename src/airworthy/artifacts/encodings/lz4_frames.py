@@ -6,6 +6,7 @@ compared: the author of a forged file forges them as well.
 
 from __future__ import annotations
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.core.messages import say
 
 MAGIC = b"\x04\x22\x4d\x18"
@@ -15,21 +16,17 @@ _HISTORY = 64 * 1024
 _MOST_SEQUENCES = 20_000_000
 
 
-class NoFrame(ValueError):
-    """The bytes are no whole frame."""
-
-
 def unpack_frame(packed: bytes, most: int) -> bytes:
     """The first bytes of a frame's content, `most` of them.
 
     Raises:
-        NoFrame: it is damaged, breaks off, or needs a dictionary.
+        Damaged: it is damaged, breaks off, or needs a dictionary.
     """
     if len(packed) < 7 or not packed.startswith(MAGIC):
-        raise NoFrame(say("it does not begin as a frame of LZ4"))
+        raise Damaged("structure", say("it does not begin as a frame of LZ4"))
     flags = packed[4]
     if flags >> 6 != _VERSION or flags & 1:
-        raise NoFrame(say("it is a frame of LZ4 of another version, or with a dictionary"))
+        raise Damaged("structure", say("it is a frame of LZ4 of another version, or with a dictionary"))
     at = 7 + (8 if flags & 0b1000 else 0)
     found = bytearray()
     while len(found) < most:
@@ -39,7 +36,7 @@ def unpack_frame(packed: bytes, most: int) -> bytes:
             return bytes(found)
         plain, size = bool(size >> 31), size & 0x7FFFFFFF
         if at + size > len(packed):
-            raise NoFrame(say("the packed content breaks off"))
+            raise Damaged("structure", say("the packed content breaks off"))
         if plain:
             found += packed[at : at + size]
         else:
@@ -54,14 +51,14 @@ def _unpack_block(packed: bytes, at: int, end: int, found: bytearray, most: int)
         token = _number(packed, at, 1)
         count, at = _length(packed, at + 1, token >> 4)
         if at + count > end:
-            raise NoFrame(say("the packed content breaks off"))
+            raise Damaged("structure", say("the packed content breaks off"))
         found += packed[at : at + count]
         at += count
         if at >= end or len(found) >= most:
             return
         back = _number(packed, at, 2)
         if not 0 < back <= min(len(found), _HISTORY):
-            raise NoFrame(say("the packed content refers to bytes before its beginning"))
+            raise Damaged("structure", say("the packed content refers to bytes before its beginning"))
         count, at = _length(packed, at + 2, token & 15)
         count = min(count + 4, most - len(found))
         start = len(found) - back
@@ -69,7 +66,7 @@ def _unpack_block(packed: bytes, at: int, end: int, found: bytearray, most: int)
         found += pattern if len(pattern) == count else (pattern * (count // len(pattern) + 1))[:count]
         if at >= end:
             return
-    raise NoFrame(say("a block has more than {count} parts", count=_MOST_SEQUENCES))
+    raise Damaged("structure", say("a block has more than {count} parts", count=_MOST_SEQUENCES))
 
 
 def _length(packed: bytes, at: int, nibble: int) -> tuple[int, int]:
@@ -85,5 +82,5 @@ def _length(packed: bytes, at: int, nibble: int) -> tuple[int, int]:
 
 def _number(packed: bytes, at: int, width: int) -> int:
     if at + width > len(packed):
-        raise NoFrame(say("the packed content breaks off"))
+        raise Damaged("structure", say("the packed content breaks off"))
     return int.from_bytes(packed[at : at + width], "little")

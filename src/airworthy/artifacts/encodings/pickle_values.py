@@ -13,6 +13,10 @@ MOST_PARTS = 100_000_000
 _REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor")
 
 
+MOST_NAME = 4096
+"""Characters of a tensor's name, which its place among tables within tables makes."""
+
+
 class TorchStorage(NamedTuple):
     """A run of elements that a PyTorch pickle refers to by key."""
 
@@ -153,7 +157,8 @@ def tensors_in(root: Any) -> Iterator[TensorRef]:
             entries += [("", part) for part in value.args]
         elif not isinstance(value, Group) or not value.keyed:
             entries = [(str(index), part) for index, part in enumerate(parts_of(value))]
-        pending += [(f"{name}.{key}" if name and key else name or key, part) for key, part in reversed(entries)]
+        longest = name[:MOST_NAME]
+        pending += [(f"{longest}.{key}" if name and key else name or key, part) for key, part in reversed(entries)]
 
 
 def _rebuilt(name: str, made: Made) -> Iterator[TensorRef]:
@@ -163,7 +168,7 @@ def _rebuilt(name: str, made: Made) -> Iterator[TensorRef]:
     if isinstance(storage, TorchStorage) and isinstance(offset, int) and are_sizes(shape) and _are_steps(stride):
         last = made.args[6] if made.name.endswith("_v3") and len(made.args) > 6 else None
         dtype = last.name if isinstance(last, Global) else ""
-        yield TensorRef(name[:500], storage, offset, tuple(shape), tuple(stride), dtype)
+        yield TensorRef(name[:MOST_NAME], storage, offset, tuple(shape), tuple(stride), dtype)
 
 
 def are_sizes(value: Any) -> bool:

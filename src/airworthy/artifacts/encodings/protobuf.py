@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.source import Source
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -20,16 +21,6 @@ MOST_FIELDS = 4_000_000
 TEXT_LIMIT = 64 * 1024
 """Bytes of a string that are read at the most."""
 _HEAD = 20  # a tag and a varint, ten bytes each at the most
-
-
-class ProtobufError(Exception):
-    """Bytes that are not a message of this format."""
-
-    def __init__(self, kind: str, detail: str, offset: int) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self.offset = offset
 
 
 class Field(NamedTuple):
@@ -61,23 +52,23 @@ class Wire:
         """The fields of the message that lies between two offsets.
 
         Raises:
-            WireError: the bytes are no message, end too early, or pass the limits.
+            Damaged: the bytes are no message, end too early, or pass the limits.
         """
         if depth > MOST_DEPTH:
-            raise ProtobufError("structure", f"messages are nested more than {MOST_DEPTH} deep", start)
+            raise Damaged("structure", f"messages are nested more than {MOST_DEPTH} deep", start)
         source = self.source
         block, base = b"", 0
         at = start
         while at < end:
             self._left -= 1
             if self._left < 0:
-                raise ProtobufError("structure", f"more than {MOST_FIELDS} fields", at)
+                raise Damaged("structure", f"more than {MOST_FIELDS} fields", at)
             if at < base or at + _HEAD > base + len(block):
                 block, base = source.window(at, _HEAD)
             tag, value_at = _varint(block, base, at, end, source.size)
             number, wire = tag >> 3, tag & 7
             if number == 0 or number >= 1 << 29:
-                raise ProtobufError("structure", f"field number {number} does not exist", at)
+                raise Damaged("structure", f"field number {number} does not exist", at)
             if wire == BYTES:
                 length, value_at = _varint(block, base, value_at, end, source.size)
                 after = value_at + length
@@ -90,7 +81,7 @@ class Wire:
                 raw = block[value_at - base : min(after, end) - base]
                 field = Field(number, wire, int.from_bytes(raw, "little"), value_at)
             else:
-                raise ProtobufError("structure", f"wire type {wire} does not exist", at)
+                raise Damaged("structure", f"wire type {wire} does not exist", at)
             if after > end:
                 raise _too_long(after, end, value_at, source.size)
             yield field
@@ -106,7 +97,7 @@ class Wire:
         """The numbers of a repeated varint field, packed or one by one, signed; at most `most`.
 
         Raises:
-            WireError: they are not varints, or too many.
+            Damaged: they are not varints, or too many.
         """
         if field.wire == VARINT:
             return [signed(field.value)]
@@ -114,7 +105,7 @@ class Wire:
         at = field.start
         while at < field.end:
             if len(numbers) == most:
-                raise ProtobufError("structure", f"more than {most} sizes", at)
+                raise Damaged("structure", f"more than {most} sizes", at)
             block, base = self.source.window(at, _HEAD)
             value, at = _varint(block, base, at, field.end, self.source.size)
             numbers.append(signed(value))
@@ -142,11 +133,11 @@ def _varint(block: bytes, base: int, at: int, end: int, size: int) -> tuple[int,
         if shift > 63:
             break
     if shift > 63 or value >= 1 << 64:
-        raise ProtobufError("structure", "a number is longer than 64 bits", at)
+        raise Damaged("structure", "a number is longer than 64 bits", at)
     raise _too_long(end + 1, end, at, size)
 
 
-def _too_long(needed: int, end: int, at: int, size: int) -> ProtobufError:
+def _too_long(needed: int, end: int, at: int, size: int) -> Damaged:
     if end >= size:
-        return ProtobufError("truncated", f"the file ends at {size}, a value at {at} goes on to {needed}", at)
-    return ProtobufError("structure", f"a value at {at} goes on to {needed}, its message ends at {end}", at)
+        return Damaged("truncated", f"the file ends at {size}, a value at {at} goes on to {needed}", at)
+    return Damaged("structure", f"a value at {at} goes on to {needed}, its message ends at {end}", at)

@@ -11,6 +11,7 @@ import struct
 import zlib
 from typing import NamedTuple
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.source import Source
 from airworthy.core.messages import say
 from airworthy.core.values import Defect
@@ -66,23 +67,13 @@ class Archive(NamedTuple):
     """What is wrong with the directory."""
 
 
-class Damaged(Exception):
-    """A member's content can't be read."""
-
-    def __init__(self, kind: str, detail: str, offset: int | None = None) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self.offset = offset
-
-
 def read_archive(source: Source) -> Archive:
     """The central directory of an archive. Damage is among its defects."""
     try:
         start, length, count = _place(source)
         members = tuple(_members(source.read(start, length), start, count))
     except Damaged as error:
-        return Archive((), (Defect(member=source.name, kind=error.kind, detail=error.detail, offset=error.offset),))
+        return Archive((), (error.of(source.name),))
     defects = []
     seen: set[str] = set()
     spans: list[tuple[int, int, str]] = []
@@ -98,7 +89,7 @@ def read_archive(source: Source) -> Archive:
             spans.append((member.header, place(source, member) + member.packed, member.name))
             _check_ratio(member)
         except Damaged as error:
-            defects.append(Defect(member=member.name[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+            defects.append(error.of(member.name))
     spans.sort()
     for (_, end, name), (start, _, other) in itertools.pairwise(spans):
         if start < end:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encryption import age_header
 from airworthy.artifacts.encryption.awenc import header as old_header
 from airworthy.artifacts.encryption.awenc.unseal import read_prefix
 from airworthy.artifacts.encryption.errors import EncryptionError, HeaderDamaged, NotEncrypted
 from airworthy.artifacts.encryption.models import read_header
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import POINTER_LIMIT, inspect_stand_in
+from airworthy.artifacts.formats.file_format import FileFormat
+from airworthy.artifacts.inspection import build_inspection, name_of
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.model import Inspection
 from airworthy.core.values import Defect
 
 SUFFIX = ".tar.age"
@@ -23,23 +24,18 @@ OLD_SUFFIX = ".awenc"
 OLD_NOTE = "the next release no longer reads this container: decrypt the model and encrypt it again"
 
 
-class Encrypted:
+class Encrypted(FileFormat):
     """The format."""
 
     name = "encrypted"
     suffixes: tuple[str, ...] = (".age", OLD_SUFFIX)
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as an encrypted model."""
         return age_header.is_age(head) or head.startswith(old_header.MAGIC)
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the header; what the model is stands encrypted behind it."""
-        with path.open("rb") as stream:
-            head = stream.read(POINTER_LIMIT * 8)
-        if (stand_in := inspect_stand_in(path, head, self.name)) is not None:
-            return stand_in
         old = head.startswith(old_header.MAGIC)
         versions: dict[str, int] = {}
         metadata: dict[str, str] = {}
@@ -52,12 +48,9 @@ class Encrypted:
                 not head.endswith(b"\n") if head.startswith(age_header.MAGIC) else len(head) < 16
             )
             defects.append(Defect(member=path.name, kind="truncated" if cut else "header", detail=error.text, offset=0))
-        model = ModelInfo(
+        model = self.model(
+            path,
             name=name_of(path.with_suffix("") if path.name.endswith(SUFFIX) else path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
-            files=files_of(path.parent, [(path, self.name)]),
             versions=versions,
             metadata=metadata,
         )

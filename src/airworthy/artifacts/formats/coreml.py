@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire
+from airworthy.artifacts.encodings.damage import Damaged
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
-from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.coreml_weights import WeightCount
+from airworthy.artifacts.formats.file_format import FileFormat, goes_on
 from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, inspect_stand_in, pointer_in
+from airworthy.artifacts.placeholders import POINTER_LIMIT, defect_in, pointer_in
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo, Operator, TensorSpec
@@ -82,12 +84,13 @@ class _CoremlModel:
         self.inputs: list[TensorSpec] = []
         self.outputs: list[TensorSpec] = []
         self.operators: Counter[str] = Counter()
-        self.error: ProtobufError | None = None
+        self.weights = WeightCount(self.wire)
+        self.error: Damaged | None = None
         described = False
         try:
             for entry in self.wire.fields(0, source.size):
                 if _FIELDS.get(entry.number) != entry.wire:
-                    raise ProtobufError("structure", f"field {entry.number} is none of a Core ML model", entry.start)
+                    raise Damaged("structure", f"field {entry.number} is none of a Core ML model", entry.start)
                 if entry.number == 1:
                     self.version = min(entry.value, 1 << 31)
                 elif entry.number == 2:
@@ -95,11 +98,12 @@ class _CoremlModel:
                     self.describe(entry)
                 elif entry.number != 10:
                     self.kind = _KINDS[entry.number]
+                    self.weights.kind(entry, 1)
                     if entry.number == 502:
                         self.program(entry)
             if not (self.version and described and self.kind):
-                raise ProtobufError("truncated", f"the file ends at {source.size} without its model", source.size)
-        except ProtobufError as error:
+                raise Damaged("truncated", f"the file ends at {source.size} without its model", source.size)
+        except Damaged as error:
             self.error = error
 
     def messages(self, message: Field, depth: int) -> Iterator[Field]:
@@ -125,7 +129,7 @@ class _CoremlModel:
         shape: tuple[int, ...] = ()
         for entry in self.messages(message, 2):
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 3:
                 for kind in self.messages(entry, 3):
                     datatype = _FEATURES.get(kind.number, datatype)
@@ -154,55 +158,46 @@ class _CoremlModel:
 
     def block(self, message: Field, depth: int) -> None:
         for operation in (e for e in self.messages(message, depth) if e.number == 3):
+            self.weights.operation(operation, depth + 1)
             for entry in self.messages(operation, depth + 1):
                 if entry.number == 1:
-                    self.operators[self.wire.text(entry)[:100]] += 1
+                    self.operators[self.wire.text(entry)] += 1
                 elif entry.number == 4:
                     self.block(entry, depth + 2)
 
 
-class CoreMl:
+class CoreMl(FileFormat):
     """The single file."""
 
     name = "coreml"
     suffixes: tuple[str, ...] = (".mlmodel",)
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is a model's version, its description, and a kind of model that Core ML has."""
-        if head[:1] != b"\x08":
-            return False
-        try:
-            with Source(path) as source:
-                return _begins(Wire(source), source.size)
-        except OSError:
-            return False
+        return head[:1] == b"\x08" and goes_on(path, _begins)
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the description; weights are stepped over."""
-        with Source(path) as source:
-            stand_in = inspect_stand_in(path, source.read(0, HEAD), self.name)
-            if stand_in is not None:
-                return stand_in
-            model = _CoremlModel(source)
-            own = _begins(model.wire, source.size)
-        return _build_inspection(path, path, model, [(path, self.name)], [], [], own)
+        model = _CoremlModel(source)
+        return _build_inspection(path, path, model, [(path, self.name)], [], [], _begins(source))
 
 
-def _begins(wire: Wire, size: int) -> bool:
+def _begins(source: Source) -> bool:
     seen = set()
     version = 0
     try:
-        for entry in wire.fields(0, size):
+        for entry in Wire(source).fields(0, source.size):
             if _FIELDS.get(entry.number) != entry.wire:
                 return False
             seen.add(entry.number)
             version = entry.value if entry.number == 1 else version
             if entry.number in _KINDS:
                 return 0 < version <= _NEWEST and 2 in seen
-    except ProtobufError as error:
+    except Damaged as error:
         # Cut within its weights, after the description: an ONNX file has no message in field 2, only a short text.
-        return error.kind == "truncated" and 0 < version <= _NEWEST and 2 in seen and len(seen) > 1 and size > 512
+        return (
+            error.kind == "truncated" and 0 < version <= _NEWEST and 2 in seen and len(seen) > 1 and source.size > 512
+        )
     return False
 
 
@@ -295,7 +290,7 @@ def _build_inspection(
 ) -> Inspection:
     if found and found.error:
         error = found.error
-        defects.append(Defect(member=entry.name, kind=error.kind, detail=error.detail, offset=error.offset))
+        defects.append(error.of(entry.name))
     fields: dict[str, Any] = {}
     if found:
         fields = {
@@ -304,6 +299,9 @@ def _build_inspection(
             "producer": found.metadata.get("com.github.apple.coremltools.version", ""),
             "inputs": tuple(found.inputs),
             "outputs": tuple(found.outputs),
+            "parameters": found.weights.parameters if found.weights.tensors and not found.error else None,
+            "tensors": found.weights.tensors or None,
+            "datatypes": dict(found.weights.datatypes),
             "operators": tuple(Operator("coreml", name, count) for name, count in found.operators.most_common()),
             "versions": {"coreml": found.version} if found.version else {},
             "license": found.metadata.get("license", ""),

@@ -19,17 +19,16 @@ import msgspec
 from airworthy.artifacts.configuration.attention import of_metadata
 from airworthy.artifacts.configuration.chat_templates import judge
 from airworthy.artifacts.encodings.cursor import Cursor
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import GGML, GGML_REMOVED, GGUF_FILE_TYPES, PLAIN
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Damaged
-from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.file_format import FileFormat
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.inspection import build_inspection, files_of
 from airworthy.core import keys
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import DATATYPES, Inspection, ModelInfo
+from airworthy.core.model import DATATYPES, Inspection
 from airworthy.core.values import Defect, FormatVersion
 
 MAGIC = b"GGUF"
@@ -71,24 +70,19 @@ class GgufContents:
     defects: list[Defect] = field(default_factory=list)
 
 
-class Gguf:
+class Gguf(FileFormat):
     """The format."""
 
     name = "gguf"
     suffixes: tuple[str, ...] = (".gguf",)
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins with the magic letters and a version."""
         return head[:4] == MAGIC and (head[4:6] != b"\0\0" or head[6:8] != b"\0\0")
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read metadata and tensor entries; of a split model those of all files."""
-        with Source(path) as source:
-            stand_in = inspect_stand_in(path, source.read(0, HEAD), self.name)
-            if stand_in is not None:
-                return stand_in
-            contents = read_contents(source)
+        contents = read_contents(source)
         return _build_inspection(path, contents)
 
 
@@ -309,10 +303,8 @@ def _build_inspection(path: Path, contents: GgufContents) -> Inspection:
         defects.append(Defect(member=path.name, kind="structure", detail=detail))
     architecture = metadata.get("general.architecture", "")
     template = metadata.pop(_TEMPLATE, "")
-    model = ModelInfo(
-        name=name_of(path),
-        path=str(path.absolute()),
-        format=Gguf.name,
+    model = FORMAT.model(
+        path,
         entry=str(paths[0].absolute() if paths else path.absolute()),
         files=files_of(path.parent, [(part, Gguf.name) for part in paths]),
         architecture=architecture[:200],

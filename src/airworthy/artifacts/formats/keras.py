@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.hdf5 import MAGIC, Hdf5File
 from airworthy.artifacts.encodings.source import Held, Slice, Source
-from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, ZipMember, place, read_archive, read_member
-from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, ZipMember, place, read_archive, read_member
+from airworthy.artifacts.formats.file_format import FileFormat, goes_on
 from airworthy.artifacts.formats.keras_code import acting_parts
 from airworthy.artifacts.formats.keras_config import described, read_inputs
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.inspection import build_inspection
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo, Operator
+from airworthy.core.model import Inspection, Operator
 from airworthy.core.values import Defect, EmbeddedCode
 
 MOST_CONFIG = 64 * 1024 * 1024
@@ -41,7 +41,7 @@ class _Contents:
     code: list[EmbeddedCode] | Unknown = field(default_factory=list)
 
     def damaged(self, member: str, error: Damaged) -> None:
-        self.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+        self.defects.append(error.of(member))
 
     def configure(self, text: str | bytes, member: str, *, compiled: bool = False) -> None:
         """Read a configuration: the model's, or the one that it is trained on with."""
@@ -67,27 +67,21 @@ class _Contents:
             self.damaged(member, Damaged("path", detail))
 
 
-class Hdf5:
+class Hdf5(FileFormat):
     """The HDF5 file."""
 
     name = "hdf5"
     suffixes: tuple[str, ...] = (".h5", ".hdf5", ".hdf", ".weights.h5")
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as HDF5 does."""
         return head.startswith(MAGIC)
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read groups and attributes; elements are not read."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            contents = _Contents(path.name)
-            file = Hdf5File(source)
-            contents.hold(file, path.name)
+        contents = _Contents(path.name)
+        file = Hdf5File(source)
+        contents.hold(file, path.name)
         attributes = file.attributes
         for key in ("keras_version", "backend"):
             if isinstance(value := attributes.get(("", key)) or attributes.get(("/model_weights", key)), str):
@@ -99,51 +93,44 @@ class Hdf5:
                 contents.configure(training, path.name, compiled=True)
         elif file.problems or file.unread:
             contents.code = Unknown(say("not all of {file} can be read", file=path.name))
-        return _build_inspection(path, self.name, contents, head.startswith(MAGIC))
+        return _build_inspection(path, self, contents, head.startswith(MAGIC))
 
 
-class Keras:
+class Keras(FileFormat):
     """The archive."""
 
     name = "keras"
     suffixes: tuple[str, ...] = (".keras",)
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is an archive with a configuration and Keras's metadata, or a configuration alone as JSON."""
         if head[:4] != LOCAL_MAGIC:
             return _is_configuration(path, head)
-        try:
-            with Source(path) as source:
-                names = {member.name for member in read_archive(source).members}
-        except OSError:
-            return False
-        return {"config.json", "metadata.json"} <= names
+        return goes_on(path, _holds_model)
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the configuration and the weights' headers."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            contents = _Contents(path.name)
-            if _begins_as_json(head):
-                contents.configure(source.read(0, min(source.size, MOST_CONFIG + 1)), path.name)
-                return _build_inspection(path, self.name, contents, True)
-            archive = read_archive(source)
-            contents.defects += archive.defects
-            by_name = {member.name: member for member in archive.members}
-            whole = {"config.json", "metadata.json"} <= by_name.keys()
-            for name in ("config.json", "metadata.json", _WEIGHTS):
-                if name in by_name:
-                    _read_member(source, by_name[name], contents)
-                elif not contents.defects:
-                    detail = say("the archive holds no {name}", name=name)
-                    contents.damaged(name, Damaged("missing" if whole else "structure", detail))
+        contents = _Contents(path.name)
+        if _begins_as_json(head):
+            contents.configure(source.read(0, min(source.size, MOST_CONFIG + 1)), path.name)
+            return _build_inspection(path, self, contents, True)
+        archive = read_archive(source)
+        contents.defects += archive.defects
+        by_name = {member.name: member for member in archive.members}
+        whole = {"config.json", "metadata.json"} <= by_name.keys()
+        for name in ("config.json", "metadata.json", _WEIGHTS):
+            if name in by_name:
+                _read_member(source, by_name[name], contents)
+            elif not contents.defects:
+                detail = say("the archive holds no {name}", name=name)
+                contents.damaged(name, Damaged("missing" if whole else "structure", detail))
         if "config.json" not in by_name:
             contents.code = Unknown(say("the configuration of {member} cannot be read", member=path.name))
-        return _build_inspection(path, self.name, contents, whole)
+        return _build_inspection(path, self, contents, whole)
+
+
+def _holds_model(source: Source) -> bool:
+    return {"config.json", "metadata.json"} <= {member.name for member in read_archive(source).members}
 
 
 def _begins_as_json(head: bytes) -> bool:
@@ -189,7 +176,7 @@ def _opened(source: Source, member: ZipMember) -> Source:
     return Held(read_member(source, member, MOST_HELD), member.name)
 
 
-def _build_inspection(path: Path, format_: str, contents: _Contents, by_content: bool) -> Inspection:
+def _build_inspection(path: Path, format_: FileFormat, contents: _Contents, by_content: bool) -> Inspection:
     weights: Counter[str] = Counter()
     datasets = contents.weights.datasets if contents.weights else []
     parameters = 0
@@ -204,12 +191,8 @@ def _build_inspection(path: Path, format_: str, contents: _Contents, by_content:
     if contents.weights and contents.weights.unread:
         metadata["not read"] = "; ".join(sorted(contents.weights.unread))
     layers = described(contents.config)
-    model = ModelInfo(
-        name=name_of(path),
-        path=str(path.absolute()),
-        format=format_,
-        entry=str(path.absolute()),
-        files=files_of(path.parent, [(path, format_)]),
+    model = format_.model(
+        path,
         architecture=layers.name,
         task="tensors" if layers.counts else "",
         producer=f"keras {version}{f' ({backend})' if backend else ''}" if version else "",
@@ -224,24 +207,31 @@ def _build_inspection(path: Path, format_: str, contents: _Contents, by_content:
 
 
 def stored(path: Path) -> Iterator[Stored]:
-    """Where contiguous datasets lie; chunked ones are packed, and left out."""
+    """Where contiguous datasets lie; of chunked and packed ones it is said that they are."""
     with Source(path) as source:
-        base, file = 0, None
+        base, file, note = 0, None, ""
         if source.read(0, 4) == LOCAL_MAGIC:
-            for member in read_archive(source).members:
-                if member.name == _WEIGHTS and member.method == 0:
-                    try:
-                        base = place(source, member)
-                    except Damaged:
-                        return
-                    file = Hdf5File(Slice(source, base, member.size, member.name))
+            member = next((each for each in read_archive(source).members if each.name == _WEIGHTS), None)
+            if member is None:
+                return
+            try:
+                base = place(source, member)
+                note = say("it is packed within an archive that is packed") if member.method else ""
+                file = Hdf5File(_opened(source, member))
+            except Damaged:
+                return
         else:
             file = Hdf5File(source)
-        for each in file.datasets if file else ():
-            if each.address is not None and each.type.kind in ("int", "uint", "float"):
-                size = math.prod(each.shape) * each.type.size
-                at = base + each.address
-                yield Stored(each.path[1:], each.type.element.name, each.shape, path, at, size, each.type.big_endian)
+        for each in file.datasets:
+            if each.type.kind not in ("int", "uint", "float"):
+                continue
+            size = math.prod(each.shape) * each.type.size
+            name, element = each.path[1:], each.type.element.name
+            if each.address is None or note:
+                why = note or say("its elements lie in chunks, or were never written")
+                yield Stored(name, element, each.shape, path, 0, size, note=why)
+            else:
+                yield Stored(name, element, each.shape, path, base + each.address, size, each.type.big_endian)
 
 
 HDF5 = Hdf5()

@@ -26,7 +26,7 @@ def described(config: Any) -> Layers:
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else inner
     names = [each.get("class_name") for each in layers if isinstance(each, dict)] if isinstance(layers, list) else []
-    counts = Counter(str(each)[:100] for each in names if isinstance(each, str))
+    counts = Counter(str(each) for each in names if isinstance(each, str))
     return Layers(name[:200] if isinstance(name, str) else "", counts)
 
 
@@ -43,7 +43,7 @@ def read_inputs(config: Any) -> tuple[TensorSpec, ...]:
         if not isinstance(shape, list) or len(shape) > 64:
             continue
         sizes = tuple(size if type(size) is int and size >= 0 else -1 for size in shape)
-        specs.append(TensorSpec(str(settings.get("name", ""))[:200], _datatype(settings.get("dtype")), sizes))
+        specs.append(TensorSpec(str(settings.get("name", "")), _datatype(settings.get("dtype")), sizes))
     return tuple(specs[:1000])
 
 

@@ -14,18 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import NUMPY
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded, Readable
 from airworthy.artifacts.encodings.pickles import scan, unknown
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive, read_member, read_start
-from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, place, read_archive, read_member, read_start
+from airworthy.artifacts.formats.file_format import FileFormat, goes_on
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.inspection import build_inspection
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.model import Inspection
 from airworthy.core.values import Defect, FormatVersion, PickleImport
 
 MAGIC = b"\x93NUMPY"
@@ -63,12 +63,11 @@ class UnknownElement(Damaged):
     """An array is of a type that NumPy does not write so, and perhaps one of objects."""
 
 
-class Numpy:
+class Numpy(FileFormat):
     """The format."""
 
     name = "numpy"
     suffixes: tuple[str, ...] = (".npy", ".npz")
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as an array does, or is an archive of nothing but arrays."""
@@ -76,37 +75,22 @@ class Numpy:
             return True
         if head[:4] != LOCAL_MAGIC or not head[30 : 30 + int.from_bytes(head[26:28], "little")].endswith(b".npy"):
             return False
-        try:
-            with Source(path) as source:
-                archive = read_archive(source)
-                names = [member.name for member in archive.members]
-        except OSError:
-            return False
-        return all(name.endswith(".npy") for name in names) if names else path.suffix.lower() == ".npz"
+        return goes_on(path, lambda source: _holds_arrays(source, path))
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the headers; elements are not read unless they are objects, which are pickles."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            reader = _NpyReader(source, path)
-            if head[:4] == LOCAL_MAGIC:
-                reader.read_archive()
-            else:
-                reader.read_array()
+        reader = _NpyReader(source, path)
+        if head[:4] == LOCAL_MAGIC:
+            reader.read_archive()
+        else:
+            reader.read_array()
         weights: Counter[str] = Counter()
         for _, header in reader.headers:
             element = NUMPY.get(header.descr[1:])
             weights[element.name if element else header.descr] += header.needed or 0
         versions = sorted({header.version for _, header in reader.headers})
-        model = ModelInfo(
-            name=name_of(path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
-            files=files_of(path.parent, [(path, self.name)]),
+        model = self.model(
+            path,
             parameters=sum(math.prod(header.shape) for _, header in reader.headers) if reader.headers else None,
             tensors=len(reader.headers) or None,
             datatypes=dict(weights),
@@ -122,6 +106,12 @@ class Numpy:
         )
 
 
+def _holds_arrays(source: Source, path: Path) -> bool:
+    """Whether an archive is one of nothing but arrays; one without a directory goes by its name."""
+    names = [member.name for member in read_archive(source).members]
+    return all(name.endswith(".npy") for name in names) if names else path.suffix.lower() == ".npz"
+
+
 class _NpyReader:
     def __init__(self, source: Source, path: Path) -> None:
         self.source = source
@@ -131,7 +121,7 @@ class _NpyReader:
         self.defects: list[Defect] = []
 
     def damaged(self, member: str, error: Damaged) -> None:
-        self.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+        self.defects.append(error.of(member))
 
     def read_array(self) -> None:
         source = self.source
@@ -290,6 +280,9 @@ def _placed(name: str, header: NpyHeader, path: Path, at: int, packed: int = 0, 
     if element is not None and header.needed is not None:
         shape = header.shape[::-1] if header.column_major else header.shape
         yield Stored(name, element.name, shape, path, at, header.needed, header.descr[0] == ">", packed, skip)
+    else:
+        note = say("values of type {datatype} are not worked out", datatype=header.descr)
+        yield Stored(name, header.descr, header.shape, path, at, header.needed or 0, note=note)
 
 
 FORMAT = Numpy()

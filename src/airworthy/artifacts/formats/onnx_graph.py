@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, ProtobufError, signed
+from airworthy.artifacts.encodings.damage import Damaged
+from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, signed
 from airworthy.artifacts.encodings.source import Held, Source
 from airworthy.artifacts.formats.onnx_values import ValueReader, element_of
 from airworthy.core.errors import AirworthyError
@@ -100,7 +101,7 @@ def program_of(source: Source, path: str, more: bytes = b"") -> Program:
             added = _GraphReader(Held(more, path))
             added.main = reader.main
             added.read()
-    except ProtobufError as error:
+    except Damaged as error:
         raise GraphUnreadable(path=path, reason=f"{error} (at byte {error.offset})") from None
     graph = reader.main.made() if reader.main is not None else Graph()
     inlined = _Inliner(reader.functions, path).graph(graph) if reader.functions else graph
@@ -201,7 +202,7 @@ class _GraphReader(ValueReader):
         """A node; the content of a `Constant` becomes a stored value."""
         self._left -= 1
         if self._left < 0:
-            raise ProtobufError("structure", f"more than {MOST_NODES} nodes", message.start)
+            raise Damaged("structure", f"more than {MOST_NODES} nodes", message.start)
         inputs: list[str] = []
         outputs: list[str] = []
         texts = {3: "", 4: "", 7: ""}

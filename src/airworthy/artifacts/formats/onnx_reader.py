@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import ONNX
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.onnx_values import OnnxTensor, ValueReader, element_of, number_of
 from airworthy.core.messages import say
@@ -53,11 +54,12 @@ def read_graph(source: Source) -> OnnxContents:
     return reader.graph
 
 
-def is_model(wire: Wire, size: int) -> bool:
+def is_model(source: Source) -> bool:
     """Whether a file begins as an ONNX model does: an IR version, and only fields of its own up to a graph."""
+    wire = Wire(source)
     ir = seen = 0
     try:
-        for entry in wire.fields(0, size):
+        for entry in wire.fields(0, source.size):
             seen += 1
             if _MODEL_FIELDS.get(entry.number) != entry.wire or seen > 1000:
                 return False
@@ -67,7 +69,7 @@ def is_model(wire: Wire, size: int) -> bool:
                 return False
             if entry.number in (7, 8):
                 return 0 < ir < _NEWEST_IR
-    except ProtobufError as error:
+    except Damaged as error:
         # A file cut within its graph is an ONNX model that was cut.
         return 0 < ir < _NEWEST_IR and seen >= 2 and error.kind == "truncated"
     return False
@@ -86,12 +88,12 @@ class OnnxReader(ValueReader):
         try:
             for entry in self.wire.fields(0, self.source.size):
                 if entry.number in _MODEL_FIELDS and _MODEL_FIELDS[entry.number] != entry.wire:
-                    raise ProtobufError("structure", f"field {entry.number} has wire type {entry.wire}", entry.start)
+                    raise Damaged("structure", f"field {entry.number} has wire type {entry.wire}", entry.start)
                 try:
                     self.read_model_field(entry)
-                except ProtobufError as error:
+                except Damaged as error:
                     self.add(error)
-        except ProtobufError as error:
+        except Damaged as error:
             self.add(error)
         if not graph.defects:
             for present, what in ((graph.ir, "IR version"), (graph.graphs, "graph"), (graph.opsets, "operator set")):
@@ -149,46 +151,53 @@ class OnnxReader(ValueReader):
 
     def read_node(self, message: Field, depth: int, prefix: str) -> None:
         """A node with the graphs within it; what a `Constant` holds is a weight like any other."""
-        domain = operator = name = output = ""
+        domain = operator = ""
+        name = output = None
         held: list[OnnxTensor] = []
+        graphs: list[tuple[str, Field]] = []
         for entry in self.wire.fields(message.start, message.end, depth):
             if entry.wire != BYTES:
                 continue
-            if entry.number == 2:
-                output = output or self.wire.text(entry)
-            elif entry.number == 3:
-                name = self.wire.text(entry)[:200]
+            if entry.number == 5:
+                self.read_attribute(entry, depth + 1, held, graphs)
             elif entry.number == 4:
-                operator = self.wire.text(entry)[:200]
+                operator = self.wire.text(entry)
+            elif entry.number == 2:
+                output = output or entry
+            elif entry.number == 3:
+                name = entry
             elif entry.number == 7:
-                domain = self.wire.text(entry)[:200]
-            elif entry.number == 5:
-                held += self.read_attribute(entry, depth + 1, f"{prefix}{name or operator or output}/")
+                domain = self.wire.text(entry)
         domain = "" if domain == "ai.onnx" else domain
         self.graph.operators[domain, operator] += 1
         for tensor in held:
-            if (domain, operator) == ("", "Constant"):
-                tensor.name = output
+            if operator == "Constant" and not domain:
+                tensor.name = self.wire.text(output) if output is not None else ""
                 self.count(tensor, False, prefix)
             else:
                 self.check(tensor)
+        if graphs:
+            # Most nodes hold none: only here their names are read.
+            called = (self.wire.text(name) if name is not None else "") or operator
+            for attribute, graph in graphs:
+                self.read_graph(graph, depth + 2, main=False, prefix=f"{prefix}{called}/{attribute}/")
 
-    def read_attribute(self, message: Field, depth: int, prefix: str) -> list[OnnxTensor]:
-        """The tensors of an attribute; graphs are read."""
-        name = ""
-        held: list[OnnxTensor] = []
+    def read_attribute(
+        self, message: Field, depth: int, held: list[OnnxTensor], graphs: list[tuple[str, Field]]
+    ) -> None:
+        """An attribute: its tensors and graphs go to their lists."""
+        name = None
         for entry in self.wire.fields(message.start, message.end, depth):
             if entry.wire != BYTES:
                 continue
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = entry
             elif entry.number in (6, 11):
-                self.read_graph(entry, depth + 1, main=False, prefix=f"{prefix}{name}/")
+                graphs.append((self.wire.text(name) if name is not None else "", entry))
             elif entry.number in (5, 10):
                 held.append(self.read_tensor(entry, depth + 1))
             elif entry.number in (22, 23):
                 held += self.sparse_values(entry, depth + 1)
-        return held
 
     def read_sparse(self, message: Field, depth: int, main: bool, prefix: str) -> None:
         """A weight most of whose elements are left out; those that are there are counted."""
@@ -237,8 +246,8 @@ class OnnxReader(ValueReader):
             )
             self.defect("bounds", detail)
 
-    def add(self, error: ProtobufError) -> None:
-        """Note a field that the format does not define."""
+    def add(self, error: Damaged) -> None:
+        """Note bytes that are not a message of the format."""
         self.defect(error.kind, error.detail, error.offset)
 
     def defect(self, kind: str, detail: str, offset: int | None = None) -> None:

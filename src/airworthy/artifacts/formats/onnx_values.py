@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import ONNX, ElementType
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire, signed
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, signed
 from airworthy.artifacts.encodings.source import Source
 from airworthy.core.model import ANY_RANK, TensorSpec
 
@@ -92,11 +93,11 @@ class ValueReader:
             elif entry.number == 14 and entry.wire == VARINT:
                 external = entry.value == _EXTERNAL
         if len(tensor.shape) > MOST_RANK or any(size < 0 for size in tensor.shape):
-            raise ProtobufError("structure", f"tensor {tensor.name!r} has sizes that no tensor has", message.start)
+            raise Damaged("structure", f"tensor {tensor.name!r} has sizes that no tensor has", message.start)
         if not external:
             tensor.external = {}
         elif not tensor.external.get("location"):
-            raise ProtobufError("structure", f"tensor {tensor.name!r} lies in a file without a name", message.start)
+            raise Damaged("structure", f"tensor {tensor.name!r} lies in a file without a name", message.start)
         return tensor
 
     def read_value(self, message: Field, depth: int) -> TensorSpec:
@@ -153,13 +154,13 @@ class ValueReader:
             if axis.number != 1 or axis.wire != BYTES:
                 continue
             if count >= MOST_RANK:
-                raise ProtobufError("structure", f"a value of more than {MOST_RANK} axes", message.start)
+                raise Damaged("structure", f"a value of more than {MOST_RANK} axes", message.start)
             size, symbol = -1, ""
             for entry in self.wire.fields(axis.start, axis.end, depth + 1):
                 if entry.number == 1 and entry.wire == VARINT:
                     size, symbol = max(signed(entry.value), -1), ""
                 elif entry.number == 2 and entry.wire == BYTES:
-                    size, symbol = -1, self.wire.text(entry)[:200]
+                    size, symbol = -1, self.wire.text(entry)
             yield size, symbol
 
 

@@ -12,16 +12,17 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.lz4_frames import MAGIC as LZ4
-from airworthy.artifacts.encodings.lz4_frames import NoFrame, unpack_frame
+from airworthy.artifacts.encodings.lz4_frames import unpack_frame
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
 from airworthy.artifacts.encodings.pickles import PickleScan, is_one_value, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Source
+from airworthy.artifacts.formats.file_format import FileFormat
 from airworthy.artifacts.formats.interface import HEAD
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.inspection import build_inspection
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.model import Inspection
 from airworthy.core.values import Defect
 
 MOST_PICKLES = 100
@@ -54,7 +55,7 @@ def unpack(packed: bytes, how: str, most: int) -> tuple[bytes, str]:
     if how == "lz4":
         try:
             return unpack_frame(packed, most), ""
-        except NoFrame as error:
+        except Damaged as error:
             return b"", say("it cannot be unpacked: {problem}", problem=error)
     unpacker: Any
     if how == OLD_JOBLIB:
@@ -79,28 +80,22 @@ def begins_as_pickle(head: bytes) -> bool:
     return bool(head) and is_pickle(Bounded(io.BytesIO(head)), len(head))
 
 
-class Pickle:
+class Pickle(FileFormat):
     """The format."""
 
     name = "pickle"
     suffixes: tuple[str, ...] = (".pkl", ".pickle", ".joblib", ".sav", ".dill")
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as a pickle does and not as PyTorch's; packed ones are looked into."""
         own = begins_as_pickle(head) or (path.suffix.lower() in self.suffixes and is_one_value(head))
         return own and not is_torch(head)
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """List what it imports."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            size = source.size
-            how = packing(head)
-            packed = source.read(0, MOST_BYTES) if how else b""
+        size = source.size
+        how = packing(head)
+        packed = source.read(0, MOST_BYTES) if how else b""
         scans: list[PickleScan] = []
         defects: list[Defect] = []
         own = begins_as_pickle(head) or (not how and size == len(head) and is_one_value(head))
@@ -123,12 +118,8 @@ class Pickle:
         roots = {each.name.partition(".")[0] for each in imports}
         family = next((name for root, name in _FAMILIES.items() if root in roots), "")
         first = next((each.name for each in imports if not each.allowed and "." in each.name), "")
-        model = ModelInfo(
-            name=name_of(path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
-            files=files_of(path.parent, [(path, self.name)]),
+        model = self.model(
+            path,
             architecture=first.rpartition(".")[2] if own and first.rpartition(".")[2][:1].isupper() else "",
             producer=family,
             metadata={"packed": how} if how else {},

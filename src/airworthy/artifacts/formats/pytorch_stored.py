@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import TORCH_DTYPES, TORCH_STORAGES, ElementType
 from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, Damaged, place, read_archive
-from airworthy.artifacts.formats.pytorch import PyTorchContents, member_of, read_contents
+from airworthy.artifacts.encodings.zips import LOCAL_MAGIC, place, read_archive
+from airworthy.artifacts.formats.pytorch_contents import PyTorchContents, member_of, read_contents
 from airworthy.artifacts.formats.stored import Stored
+from airworthy.core.messages import say
 
 
 class _Row(NamedTuple):
@@ -39,7 +41,12 @@ def stored(path: Path) -> Iterator[Stored]:
         for name, storage, shape, before in _rows(contents):
             member = member_of(storage, contents.root, by_name)
             element = _typed(storage, contents)
-            if member is None or element is None or member.method:
+            if member is None:
+                continue
+            if element is None or member.method:
+                kind = element.name if element else storage.kind
+                note = say("it is packed") if element else say("values of type {kind} are not worked out", kind=kind)
+                yield Stored(name, kind, shape, path, 0, 0, note=note)
                 continue
             size = element.stored(math.prod(shape))
             try:

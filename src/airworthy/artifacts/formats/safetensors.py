@@ -17,12 +17,11 @@ import msgspec
 from airworthy.artifacts.encodings.datatypes import SAFETENSORS
 from airworthy.artifacts.encodings.header_index import Tensors, parse
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.file_format import FileFormat
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.inspection import build_inspection
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo, TensorInfo
+from airworthy.core.model import Inspection, TensorInfo
 from airworthy.core.values import Defect
 
 MOST_HEADER = 100_000_000
@@ -47,32 +46,22 @@ class SafetensorsHeader(msgspec.Struct, frozen=True):
     """Where it disagrees with itself or with the file."""
 
 
-class Safetensors:
+class Safetensors(FileFormat):
     """The format."""
 
     name = "safetensors"
     suffixes: tuple[str, ...] = (".safetensors",)
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether the first bytes are a header's length and its opening brace."""
         return 2 <= int.from_bytes(head[:8], "little") <= MOST_HEADER and head[8:9] == b"{"
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the header; tensors are not read."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            header = read_header(source)
+        header = read_header(source)
         weights, parameters = count(header.tensors)
-        model = ModelInfo(
-            name=name_of(path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
-            files=files_of(path.parent, [(path, self.name)]),
+        model = self.model(
+            path,
             parameters=parameters if header.tensors else None,
             tensors=len(header.tensors) or None,
             datatypes=weights,

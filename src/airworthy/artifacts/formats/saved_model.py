@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import TENSORFLOW, ElementType
-from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, ProtobufError, Wire, signed
+from airworthy.artifacts.encodings.protobuf import BYTES, VARINT, Field, Wire, signed
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.folders import walk
 from airworthy.artifacts.formats.keras_code import acting_parts
@@ -72,11 +73,11 @@ class _Graph:
                     self.metas += 1
                     self.meta(entry)
                 else:
-                    raise ProtobufError("structure", f"field {entry.number} is none of a SavedModel", entry.start)
+                    raise Damaged("structure", f"field {entry.number} is none of a SavedModel", entry.start)
             if not self.metas:
-                raise ProtobufError("truncated", "it holds no graph", source.size)
-        except ProtobufError as error:
-            self.defects.append(Defect(member=source.name, kind=error.kind, detail=error.detail, offset=error.offset))
+                raise Damaged("truncated", "it holds no graph", source.size)
+        except Damaged as error:
+            self.defects.append(error.of(source.name))
 
     def messages(self, message: Field, depth: int) -> Iterator[Field]:
         return (entry for entry in self.wire.fields(message.start, message.end, depth) if entry.wire == BYTES)
@@ -108,7 +109,7 @@ class _Graph:
     def node(self, message: Field, depth: int) -> None:
         for entry in self.messages(message, depth):
             if entry.number == 2:
-                self.operators[self.wire.text(entry)[:200]] += 1
+                self.operators[self.wire.text(entry)] += 1
                 return
 
     def signature(self, message: Field) -> None:
@@ -117,7 +118,7 @@ class _Graph:
         outputs: list[TensorSpec] = []
         for entry in self.messages(message, 2):
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 2:
                 for part in self.messages(entry, 3):
                     if part.number in (1, 2) and len(inputs) + len(outputs) < MOST_ENTRIES:
@@ -128,7 +129,7 @@ class _Graph:
         name, kind, shape = "", 0, None
         for entry in self.messages(message, 4):
             if entry.number == 1:
-                name = self.wire.text(entry)[:200]
+                name = self.wire.text(entry)
             elif entry.number == 2:
                 for part in self.wire.fields(entry.start, entry.end, 5):
                     if part.number == 2 and part.wire == VARINT:
@@ -261,8 +262,8 @@ def _keras(folder: Path, defects: list[Defect]) -> list[EmbeddedCode]:
                     if entry.number == 5 and entry.wire == BYTES:
                         text = source.read(entry.start, min(entry.value, 16 * 1024 * 1024))
                         found += acting_parts(json.loads(text), path.name)
-        except ProtobufError as error:
-            defects.append(Defect(member=path.name, kind=error.kind, detail=error.detail, offset=error.offset))
+        except Damaged as error:
+            defects.append(error.of(path.name))
         except (ValueError, RecursionError) as error:
             detail = say("a layer's description is not JSON: {problem}", problem=" ".join(str(error).split())[:200])
             defects.append(Defect(member=path.name, kind="structure", detail=detail))

@@ -10,12 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.formats.interface import HEAD
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.formats.file_format import FileFormat
+from airworthy.artifacts.inspection import build_inspection
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo
+from airworthy.core.model import Inspection
 from airworthy.core.values import Defect, FormatVersion
 
 MAGICS = (b"ftrt", b"ptrt")
@@ -24,25 +23,19 @@ _HEADER = 32
 _VERSION = 24
 
 
-class TensorRT:
+class TensorRT(FileFormat):
     """The format."""
 
     name = "tensorrt"
     suffixes: tuple[str, ...] = (".plan", ".engine", ".trt")
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins with the letters of a plan."""
         return head[:4] in MAGICS
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read the version; nothing else is published."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            size = source.size
+        size = source.size
         own = head[:4] in MAGICS
         defects = []
         if not own:
@@ -55,12 +48,8 @@ class TensorRT:
         # Before TensorRT 8.5 these bytes are something else: a plan of version 0 does not exist.
         told = ".".join(str(number) for number in version) if version and 5 <= version[0] <= 50 else ""
         major = version[0] if told else 0
-        model = ModelInfo(
-            name=name_of(path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
-            files=files_of(path.parent, [(path, self.name)]),
+        model = self.model(
+            path,
             producer=f"tensorrt {told}" if told else "",
             versions={"tensorrt": major} if told else {},
             metadata={"tensorrt": told} if told else {},

@@ -10,18 +10,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import TFLITE, ElementType
 from airworthy.artifacts.encodings.flatbuffers import Buffer, Table
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Damaged
-from airworthy.artifacts.formats.interface import HEAD
+from airworthy.artifacts.formats.file_format import FileFormat
 from airworthy.artifacts.formats.stored import Stored
-from airworthy.artifacts.inspection import build_inspection, files_of, name_of
-from airworthy.artifacts.placeholders import inspect_stand_in
+from airworthy.artifacts.inspection import build_inspection
 from airworthy.core.facts import Unknown
 from airworthy.core.messages import say
-from airworthy.core.model import Inspection, ModelInfo, Operator, TensorSpec
-from airworthy.core.values import Defect, FormatVersion
+from airworthy.core.model import Inspection, Operator, TensorSpec
+from airworthy.core.values import FormatVersion
 
 MAGIC = b"TFL3"
 """The letters at byte 4."""
@@ -99,7 +98,7 @@ class _TfliteModel:
     def _tensor(self, table: Table, buffers: list[tuple[int, int]]) -> TensorSpec:
         shape = tuple(table.numbers(0, 4, MOST_RANK, signed=True))
         signature = tuple(table.numbers(7, 4, MOST_RANK, signed=True))
-        kind, index, name = table.number(1, 1), table.number(2, 4), table.text(3)[:200]
+        kind, index, name = table.number(1, 1), table.number(2, 4), table.text(3)
         element = TFLITE.get(kind, ElementType(f"TFLITE-{kind}", 0))
         if index >= len(buffers):
             raise Damaged(
@@ -127,37 +126,27 @@ class _TfliteModel:
 def _operator(table: Table) -> tuple[str, str]:
     code = max(table.number(0, 1), table.number(3, 4))
     if code == _CUSTOM:
-        return "custom", table.text(1)[:200]
+        return "custom", table.text(1)
     return "", _OPERATORS[code] if code < len(_OPERATORS) else say("operator {code}", code=code)
 
 
-class TfLite:
+class TfLite(FileFormat):
     """The format."""
 
     name = "tflite"
     suffixes: tuple[str, ...] = (".tflite", ".litert")
-    folder = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether its letters stand at byte 4."""
         return head[4:8] == MAGIC
 
-    def inspect(self, path: Path) -> Inspection:
+    def read(self, path: Path, source: Source, head: bytes) -> Inspection:
         """Read tables; weights are stepped over."""
-        with Source(path) as source:
-            head = source.read(0, HEAD)
-            stand_in = inspect_stand_in(path, head, self.name)
-            if stand_in is not None:
-                return stand_in
-            found = _TfliteModel(source)
+        found = _TfliteModel(source)
         if head[4:8] != MAGIC:
             found.problems.insert(0, Damaged("header", say("the letters TFL3 are not at byte 4"), 4))
-        model = ModelInfo(
-            name=name_of(path),
-            path=str(path.absolute()),
-            format=self.name,
-            entry=str(path.absolute()),
-            files=files_of(path.parent, [(path, self.name)]),
+        model = self.model(
+            path,
             task="tensors" if found.inputs and found.outputs else "",
             parameters=sum(math.prod(shape) for _, _, shape, _, _ in found.stored) if not found.problems else None,
             tensors=len(found.stored),
@@ -168,7 +157,7 @@ class TfLite:
             versions={"tflite": found.version} if found.version else {},
             metadata={"description": found.description} if found.description else {},
         )
-        defects = [Defect(member=path.name, kind=e.kind, detail=e.detail, offset=e.offset) for e in found.problems]
+        defects = [e.of(path.name) for e in found.problems]
         versions = (FormatVersion(kind="tflite", version=found.version),)
         unread = Unknown(say("{file} is damaged before its version", file=path.name))
         return build_inspection(

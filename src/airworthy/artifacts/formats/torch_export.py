@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.datatypes import ElementType
 from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.encodings.zips import Archive, Damaged, ZipMember, read_member
+from airworthy.artifacts.encodings.zips import Archive, ZipMember, read_member
 from airworthy.core.messages import say
 from airworthy.core.model import Operator
 from airworthy.core.values import Defect
@@ -70,7 +71,7 @@ def read_exported(source: Source, archive: Archive, root: str) -> ExportedProgra
 
 
 def _damaged(program: ExportedProgram, member: str, error: Damaged) -> None:
-    program.defects.append(Defect(member=member[:200], kind=error.kind, detail=error.detail, offset=error.offset))
+    program.defects.append(error.of(member))
 
 
 def _json(source: Source, member: ZipMember, program: ExportedProgram) -> dict[str, Any]:
@@ -94,9 +95,7 @@ def _read_graph(document: dict[str, Any], program: ExportedProgram) -> None:
         name = target.removeprefix("torch.ops.")
         domain, _, rest = name.partition(".")
         counts[(domain, rest) if target != name else ("", name)] += 1
-    program.operators = tuple(
-        Operator(domain[:100], name[:200], count) for (domain, name), count in counts.most_common()
-    )
+    program.operators = tuple(Operator(domain, name, count) for (domain, name), count in counts.most_common())
     version = document.get("torch_version")
     if isinstance(version, str):
         program.metadata["torch"] = version[:50]
@@ -148,7 +147,7 @@ def _read_weights(document: dict[str, Any], members: dict[str, ZipMember], progr
                 detail = say("{needed} bytes are needed and {found} are there", needed=needed, found=member.size)
                 _damaged(program, member.name, Damaged("bounds", detail, member.header))
             else:
-                program.weights.append((f"{name[:500]}\0{place}", element.name, sizes, needed))
+                program.weights.append((f"{name}\0{place}", element.name, sizes, needed))
 
 
 def _product(sizes: tuple[int, ...]) -> int:

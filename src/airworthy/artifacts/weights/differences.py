@@ -58,7 +58,7 @@ def differ(
             if found.relative > NEAR:
                 template = "it differs by {relative:.2%} of its length, in one number by {largest:.3g}"
                 detail = say(template, relative=found.relative, largest=found.largest)
-                faults.append(WeightFault(member=each.path.name, tensor=name[:500], kind="differs", detail=detail))
+                faults.append(WeightFault(member=each.path.name, tensor=name, kind="differs", detail=detail))
     return differences, sorted(faults, key=lambda fault: (fault.kind, fault.tensor))
 
 
@@ -85,7 +85,7 @@ def _difference(one: Stored, other: Stored) -> TensorDifference | None:
 def _pieces(stored: Stored) -> Iterator[Array | None]:
     """The numbers of a tensor, so many at a time; None for a tensor that can't be worked out."""
     known = unit(stored.datatype)
-    if known is None or stored.packed:
+    if known is None or stored.packed or stored.note:
         yield None
         return
     elements, size = known

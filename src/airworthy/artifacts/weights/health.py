@@ -159,7 +159,7 @@ def _faults(stored: Sequence[Stored], outcome: PassResult) -> Iterator[WeightFau
         for kind, detail in _remarkable(each, outcome.measures[number], twins.get(number)):
             counts[kind] = counts.get(kind, 0) + 1
             if counts[kind] <= MOST_FAULTS:
-                yield WeightFault(member=each.path.name, tensor=each.name[:500], kind=kind, detail=detail)
+                yield WeightFault(member=each.path.name, tensor=each.name, kind=kind, detail=detail)
 
 
 def _remarkable(stored: Stored, measure: Measure, twin: Stored | None) -> Iterator[tuple[str, str]]:

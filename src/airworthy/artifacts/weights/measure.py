@@ -104,7 +104,8 @@ class Measure:
         """How many of the sampled elements lie in each of `BINS` equal steps from the lowest to the highest."""
         if not self.samples or not self.low < self.high:
             return ()
-        sample = np.concatenate(self.samples).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # NaN of the kind that signals
+            sample = np.concatenate(self.samples).astype(np.float64)
         sample = sample[np.isfinite(sample)]
         low, high = float(self.low), float(self.high)
         if not (math.isfinite(high - low) and low < high):

@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from airworthy.core.graph import Graph, Node, Program
-from airworthy.targets.rows import batched, control, elementwise, indexing, layout, products, reductions, sizes
+from airworthy.targets.rows import (
+    batched,
+    control,
+    counting,
+    elementwise,
+    indexing,
+    layout,
+    products,
+    reductions,
+    sizes,
+)
 from airworthy.targets.rows.flow import FREE, Broken, Domain, Flow, Level, Question, Taint
 from airworthy.targets.rows.step import NodeStep, Rule
 from airworthy.targets.rows.verdict import DEPENDENT, INDEPENDENT, UNDECIDED, Reason, Verdict
 
 RULES: dict[str, Rule] = {
     **layout.RULES,
+    **counting.RULES,
     **elementwise.RULES,
     **indexing.RULES,
     **products.RULES,
