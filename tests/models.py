@@ -348,7 +348,10 @@ def _state(*, legacy: bool) -> dict[str, Any]:
     def tensor(key: str, *shape: int) -> Call:
         count = int(np.prod(shape))
         hooks = Call("collections.OrderedDict")
-        return Call("torch._utils._rebuild_tensor_v2", Stored(key, count, legacy=legacy), 0, shape, (1,), False, hooks)
+        stride = tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
+        return Call(
+            "torch._utils._rebuild_tensor_v2", Stored(key, count, legacy=legacy), 0, shape, stride, False, hooks
+        )
 
     return {"weight": tensor("0", 2, 3), "bias": tensor("1", 3)}
 

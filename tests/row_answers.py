@@ -11,7 +11,6 @@ import onnxruntime
 
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import AirworthyError
-from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.metrics.metrics import Metrics
 from airworthy.serve.models.joining import Joining
@@ -20,6 +19,7 @@ from airworthy.serve.tensors import Tensor
 from airworthy.serve.workers.arrays import from_wire, to_wire
 from airworthy.serve.workers.process import ProcessLink
 from row_graphs import RowGraph
+from serve_settings import serve_settings
 
 DATATYPES = {np.dtype(np.float32): "FP32", np.dtype(np.int64): "INT64", np.dtype(np.bool_): "BOOL"}
 ROUNDING = 1e-6
@@ -39,16 +39,16 @@ class Compared(NamedTuple):
     """Runs of the model; fewer than answers where requests shared them."""
 
 
-def compare(path: Path, graph: RowGraph, answers: int, seed: int = 0, **settings: Any) -> Compared:
+def compare(path: Path, graph: RowGraph, answers: int, seed: int = 0, **batching: Any) -> Compared:
     """Serve a graph, ask many requests of one to four rows at once, and compare the answers."""
-    return asyncio.run(_compare(path, graph, answers, seed, settings))
+    return asyncio.run(_compare(path, graph, answers, seed, batching))
 
 
-async def _compare(path: Path, graph: RowGraph, answers: int, seed: int, settings: dict[str, Any]) -> Compared:
+async def _compare(path: Path, graph: RowGraph, answers: int, seed: int, batching: dict[str, Any]) -> Compared:
     random = np.random.default_rng(seed)
     requests = [graph.rows(random, int(random.choice((1, 1, 1, 2, 4)))) for _ in range(answers)]
     model = inspect(path).model
-    given = ServeSettings(max_queue=answers + 1, search=False, **settings)
+    given = serve_settings(batching={"max_queue": answers + 1, "search": False, **batching})
     served = ServedModel(model, "onnxruntime", RunnerOptions(threads=1, lanes=1), given, ProcessLink, Metrics())
     served.start()
     try:

@@ -25,7 +25,8 @@ from airworthy.cli.main import cli
 from airworthy.cli.verbs import VERBS
 from airworthy.core import errors, settings, values
 from airworthy.core.keys import KEYS, Area, Key
-from airworthy.core.upstreams import UpstreamSettings
+from airworthy.core.settings.layers import is_table
+from airworthy.core.settings.renamed import RENAMED
 from airworthy.core.version import Version
 from airworthy.flows import documents
 
@@ -56,6 +57,10 @@ def type_name(kind: Any) -> str:
     names = {str: "text", int: "integer", float: "number", bool: "true or false", Version: "version"}
     if kind in names:
         return names[kind]
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(f"`{value}`" for value in kind.__args__)
+    if typing.get_origin(kind) is typing.Annotated:
+        return f"{type_name(kind.__origin__)}, {_bounds(kind.__metadata__[0])}"
     if getattr(kind, "__origin__", None) is tuple:
         return f"list of {type_name(kind.__args__[0])}"
     if hasattr(kind, "__args__"):
@@ -63,6 +68,15 @@ def type_name(kind: Any) -> str:
     if issubclass(kind, str):
         return " or ".join(f"`{member.value}`" for member in kind)
     return f"[{kind.__name__}](#{kind.__name__.lower()})"
+
+
+def _bounds(meta: msgspec.Meta) -> str:
+    """The bounds of a number in words."""
+    if meta.ge is not None and meta.le is not None and meta.le < 1e6:
+        return f"{meta.ge:g} to {meta.le:,.0f}"
+    if meta.gt is not None:
+        return f"above {meta.gt:g}"
+    return "of any size" if meta.ge is not None and meta.ge < -1e6 else f"{meta.ge:g} or more"
 
 
 def cell(text: str) -> str:
@@ -80,21 +94,40 @@ def settings_page() -> str:
         "",
     ]
     for table in msgspec.structs.fields(settings.Settings):
-        rows += [
-            f"## `[{table.name}]`",
-            "",
-            "| setting | type | default | meaning | variable |",
-            "|---|---|---|---|---|",
-        ]
-        told = sentences(table.type)
-        for field in msgspec.structs.fields(table.type):
-            default = msgspec.json.encode(field.default).decode()
-            variable = f"{settings.ENVIRONMENT_PREFIX}{table.name}_{field.name}".upper()
-            named = "none" if field.type == tuple[UpstreamSettings, ...] else f"`{variable}`"
-            parts = (f"`{field.name}`", type_name(field.type), f"`{default}`", told[field.name], named)
-            rows.append(f"| {' | '.join(cell(part) for part in parts)} |")
-        rows.append("")
-    rows += [
+        rows += _table_of_settings(table.name, table.type)
+    rows += _upstream_settings()
+    rows += ["## Old names", "", "They hold as the new ones, and a line in the log names both.", ""]
+    rows += ["| before | now |", "|---|---|", *(f"| `{old}` | `{new}` |" for old, new in RENAMED.items()), ""]
+    return "\n".join(rows)
+
+
+def _table_of_settings(name: str, struct: type[settings.Section]) -> list[str]:
+    """A table of settings, and those within it after it."""
+    rows = [
+        f"## `[{name}]`",
+        "",
+        "| setting | type | default | meaning | variable |",
+        "|---|---|---|---|---|",
+    ]
+    told = sentences(struct)
+    inner = []
+    for field in msgspec.structs.fields(struct):
+        if is_table(field.type):
+            inner.append((f"{name}.{field.name}", field.type))
+            continue
+        default = msgspec.json.encode(field.default).decode()
+        variable = f"{settings.ENVIRONMENT_PREFIX}{name}_{field.name}".replace(".", "_").upper()
+        named = "none" if field.name == "upstreams" else f"`{variable}`"
+        parts = (f"`{field.name}`", type_name(field.type), f"`{default}`", told[field.name], named)
+        rows.append(f"| {' | '.join(cell(part) for part in parts)} |")
+    rows.append("")
+    for path, table in inner:
+        rows += _table_of_settings(path, table)
+    return rows
+
+
+def _upstream_settings() -> list[str]:
+    rows = [
         "## `UpstreamSettings`",
         "",
         "An entry `[[serve.upstreams]]`.",
@@ -102,12 +135,11 @@ def settings_page() -> str:
         "| setting | type | default | meaning |",
         "|---|---|---|---|",
     ]
-    told = sentences(UpstreamSettings)
-    for field in msgspec.structs.fields(UpstreamSettings):
+    told = sentences(settings.UpstreamSettings)
+    for field in msgspec.structs.fields(settings.UpstreamSettings):
         default = "required" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
         rows.append(f"| `{field.name}` | {type_name(field.type)} | {default} | {cell(told[field.name])} |")
-    rows.append("")
-    return "\n".join(rows)
+    return [*rows, ""]
 
 
 def facts_page() -> str:

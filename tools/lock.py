@@ -1,4 +1,4 @@
-"""Locks what tests and docs need, with hashes, into `locks/`; `--check` compares them with `pyproject.toml`.
+"""Locks what tests, demo and docs need, with hashes, into `locks/`; `--check` compares them with `pyproject.toml`.
 
 A lock names versions and hashes and no registry: whichever index a machine is set up with, it installs these files or
 none. PyTorch stays outside: its CPU build has another hash than the one that a lock would name.
@@ -44,7 +44,12 @@ class Lock(NamedTuple):
     """The lock whose versions it keeps to, because both are installed into one environment."""
 
 
-ALL = (Lock("test", "dev", builds=True), Lock("docs", "docs", beside="test"), Lock("zoo", "zoo", beside="test"))
+ALL = (
+    Lock("test", "dev", builds=True),
+    Lock("demo", "demo", builds=True, beside="test"),
+    Lock("docs", "docs", beside="test"),
+    Lock("zoo", "zoo", beside="test"),
+)
 
 
 def _project() -> dict[str, Any]:

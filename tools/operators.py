@@ -79,7 +79,12 @@ _WIDE: dict[str, dict[str, Any]] = {
 # inputs that have to be constant, by number. From coreml_supported_mlprogram_ops.md, nnapi_supported_ops.md (both in
 # tools/ci_build/github of ONNX Runtime) and onnx-tensorrt's operators.md.
 _PLANE: dict[str, list[int]] = {"axes": [4]}
-_CONDITIONS: dict[str, dict[str, dict[str, list[int]]]] = {
+_TIME_FIRST: dict[str, Any] = {"attributes": {"layout": 0}}
+_CONDITIONS: dict[str, dict[str, dict[str, Any]]] = {
+    # core/providers/cpu/rnn and cuda/rnn: "Batchwise recurrent operations (layout == 1) are not supported"; the case of
+    # letters is changed by a locale of the host (core/providers/cpu/text/string_normalizer.cc).
+    "cpu": {**dict.fromkeys(("GRU", "LSTM", "RNN"), _TIME_FIRST), "StringNormalizer": {"host": "locale"}},
+    "cuda": dict.fromkeys(("GRU", "LSTM", "RNN"), _TIME_FIRST),
     "coreml": {
         **dict.fromkeys(("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "GridSample"), _PLANE),
         "Conv": {"axes": [3, 4], "constant": [2]},

@@ -37,7 +37,7 @@ def main() -> int:
             except subprocess.TimeoutExpired:
                 service.kill()
                 status = service.wait()
-    print(f"\nthe service at {url} stopped with status {status}; to try it by hand:\n")
+    print("\nto try it by hand:\n")
     REQUEST.write_text(json.dumps(request(held_back["x"][0])), encoding="utf-8")
     program = Path(sys.executable).with_name("airworthy")
     print(f"  {shown(program)} up {shown(MODEL)}")
@@ -60,7 +60,8 @@ def wait_until_ready(service: subprocess.Popen[str]) -> str:
     assert service.stdout is not None
     url = ""
     for line in service.stdout:
-        print("  " + line, end="")
+        if not line.startswith("20"):  # the log's lines begin with the date
+            print("  " + line, end="")
         found = re.search(r"serving\s+(http://\S+)", line)
         url = found.group(1) if found else url
         if url and line.startswith("Ctrl-C"):
@@ -78,18 +79,35 @@ def ask(url: str, held_back: dict[str, Any]) -> None:
         answers.append(post(path, body)["outputs"][0]["data"][0])
         seconds.append(time.perf_counter() - began)
     truth = held_back["label"]
-    print(f"{len(answers)} held-back digits over HTTP, answer beside truth (a star where they differ):\n")
-    pairs = [f"{a} {t}{' ' if a == t else '*'}" for a, t in zip(answers, truth, strict=True)]
-    for start in range(0, len(pairs), 20):
-        print("  " + "  ".join(pairs[start : start + 20]))
     right = sum(a == t for a, t in zip(answers, truth, strict=True))
     cuts = statistics.quantiles(seconds, n=100)
     alone = in_process(held_back["x"])
     same = sum(a == b for a, b in zip(answers, alone, strict=True))
-    print(f"\naccuracy {right / len(truth):.4f} ({right} of {len(truth)}); {same} answers are those in process")
-    print(f"latency  median {cuts[49] * 1000:.2f} ms, 99th percentile {cuts[98] * 1000:.2f} ms, one client")
+    wrong = next(n for n, (a, b) in enumerate(zip(answers, truth, strict=True)) if a != b)
+    print("\n" + side_by_side(*(picture(held_back["x"][n], truth[n], answers[n]) for n in (0, 1, 2, wrong))))
+    print(f"\n  {len(truth)} held-back digits over HTTP: {right} right ({right / len(truth):.1%})")
+    print(f"  as in process: {same}")
+    print(f"  one client: median {cuts[49] * 1000:.2f} ms, 99th percentile {cuts[98] * 1000:.2f} ms")
     if same != len(truth):
         raise SystemExit("error: the service answers otherwise than the model")
+
+
+SHADES = " .:-=+*#@"
+
+
+def picture(row: list[float], truth: int, answer: int) -> list[str]:
+    """A digit of 8 by 8 pixels, 0 to 16, two characters each, with what it is and what the model says."""
+    lines = [
+        "".join(SHADES[min(int(value / 2), len(SHADES) - 1)] * 2 for value in row[start : start + 8])
+        for start in range(0, 64, 8)
+    ]
+    return [*lines, f"is {truth}, answer {answer}{'' if truth == answer else '  <-'}"]
+
+
+def side_by_side(*pictures: list[str]) -> str:
+    """Pictures of the same height beside each other."""
+    rows = zip(*pictures, strict=True)
+    return "\n".join("  " + "   ".join(line.ljust(18) for line in lines).rstrip() for lines in rows)
 
 
 def in_process(rows: list[list[float]]) -> list[int]:

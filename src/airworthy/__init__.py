@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from airworthy.flows.causes import causes
     from airworthy.flows.chat import chat
     from airworthy.flows.check import check
+    from airworthy.flows.deps import deps
     from airworthy.flows.diagnose import diagnose
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.gate import gate
+    from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
+    from airworthy.flows.lock import lock
     from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
+    from airworthy.flows.sync import sync
     from airworthy.flows.up import up
 
 __version__ = "0.1.0"
@@ -31,21 +36,31 @@ __all__ = [
     "chat",
     "check",
     "decrypt",
+    "deps",
     "diagnose",
     "encrypt",
     "explain",
     "facts",
+    "gate",
+    "graph",
     "inspect",
     "keygen",
+    "lock",
     "release",
     "serve",
     "sign",
+    "sync",
     "up",
     "verify",
 ]
 
 _PACKAGES = ("causes", "serve")
 """Verbs that share their name with a package, which is then what is called."""
+
+
+def __dir__() -> list[str]:
+    """All that is here, verbs that were not called yet included."""
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

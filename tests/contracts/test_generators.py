@@ -33,12 +33,21 @@ GREEDY = Sampling(temperature=0.0, seed=1)
 HELLO = ({"role": "user", "content": "hello there"},)
 
 
-@pytest.fixture(scope="module", params=[name for name in ENGINES.names() if ENGINES.get(name).generates])
+MARKS = {"transformers": pytest.mark.torch, "openvino": pytest.mark.torch}
+NEEDS = {"llamacpp": "xllamacpp", "openvino": "openvino_genai"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES.names() if ENGINES.get(name).generates],
+)
 def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GeneratorRunner]:
     path = language_models.tiny(tmp_path_factory.mktemp("model") / "tiny.gguf")
+    if request.param == "transformers":
+        path = language_models.as_folder(path, path.parent / "tiny")
     options = RunnerOptions(threads=1, slots=SLOTS, context=CONTEXT)
-    if request.param == "llamacpp":
-        pytest.importorskip("xllamacpp", reason="the llm extra is not installed")
+    if request.param in NEEDS:
+        pytest.importorskip(NEEDS[request.param], reason="its extra is not installed")
     engine: Any = ENGINES.get(request.param)
     loaded: GeneratorRunner = engine.load(inspect(path).model, options)
     yield loaded

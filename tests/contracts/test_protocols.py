@@ -65,6 +65,8 @@ ROLES = {
     "POST /api/embed": Role.USER,
     "POST /v1/messages": Role.USER,
     "POST /v1/messages/count_tokens": Role.USER,
+    "POST /embed": Role.USER,
+    "POST /predict": Role.USER,
     "POST /chat": Role.USER,
     "POST /tokenize": Role.USER,
 }
@@ -96,7 +98,7 @@ NOT_ADMIN = [row for row in BODIES if row[1].operation.role is not Role.ADMIN]
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("models")
     models.linear(folder / "linear.onnx")
-    with running("serve", folder / "linear.onnx", env={"AIRWORTHY_SERVE_MAX_BODY": str(MAX_BODY)}) as started:
+    with running("serve", folder / "linear.onnx", env={"AIRWORTHY_SERVE_LIMITS_MAX_BODY": str(MAX_BODY)}) as started:
         yield started
 
 
@@ -210,7 +212,7 @@ def test_a_client_that_leaves_in_its_body_leaves_nothing(
 
 def test_callers_limits_hold_where_they_are_said_to(tmp_path: Path) -> None:
     models.linear(tmp_path / "linear.onnx")
-    env = {"AIRWORTHY_SERVE_CALLER_RATE": "0.001", "AIRWORTHY_SERVE_CALLER_BURST": "1"}
+    env = {"AIRWORTHY_SERVE_CALLERS_RATE": "0.001", "AIRWORTHY_SERVE_CALLERS_BURST": "1"}
     with running("serve", tmp_path / "linear.onnx", env=env) as service, httpx.Client(base_url=service.url) as client:
         client.get("/v2")
         for protocol, endpoint in ROWS:

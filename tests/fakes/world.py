@@ -114,6 +114,8 @@ class Diagnosis(NamedTuple):
     findings: tuple[Finding, ...]
     undecided: tuple[Skipped, ...]
     unknown: None = None
+    remarks: tuple[Finding, ...] = ()
+    read_as: str = ""
 
 
 def _diagnose_parts(parts: Iterable[bytes], facts: Facts | None, catalogue: Any, *, here: bool = False) -> Diagnosis:

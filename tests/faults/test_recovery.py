@@ -22,7 +22,7 @@ import pytest
 from faults.recovery import Crowd, Faults, Felt
 from server.running import Running, environment, infer_body, running
 
-STALL = {"AIRWORTHY_SERVE_STALL_TIMEOUT": "0.5"}
+STALL = {"AIRWORTHY_SERVE_WORKERS_STALL_TIMEOUT": "0.5"}
 BODY = infer_body("x", "FP32", [[1, 2]])
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 SLOW = pytest.mark.slow

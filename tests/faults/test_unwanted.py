@@ -28,7 +28,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     nodes.append(helper.make_node("ReduceMax", [f"h{STEPS}"], ["y"], axes=[1], keepdims=1))
     value = [("x", models.FLOAT, [1, 1])], [("y", models.FLOAT, [SIZE, 1])]
     path = models.save_graph(tmp_path_factory.mktemp("long") / "long.onnx", nodes, *value, {"w": weight})
-    with running("serve", path, env={"AIRWORTHY_SERVE_THREADS": "1"}) as service:
+    with running("serve", path, env={"AIRWORTHY_SERVE_WORKERS_THREADS": "1"}) as service:
         yield service
         assert service.stop() == 0
         assert "Traceback" not in service.rest()

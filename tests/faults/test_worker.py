@@ -82,7 +82,7 @@ def test_a_killed_worker_is_back_and_nobody_hangs(linear_file: Path) -> None:
 
 
 def test_a_stopped_worker_is_replaced(linear_file: Path) -> None:
-    with running("serve", linear_file, env={"AIRWORTHY_SERVE_STALL_TIMEOUT": "0.5"}) as service:
+    with running("serve", linear_file, env={"AIRWORTHY_SERVE_WORKERS_STALL_TIMEOUT": "0.5"}) as service:
         worker = service.worker("linear")
         os.kill(worker, signal.SIGSTOP)
         assert _answers(service) or _answers(service)
@@ -104,8 +104,14 @@ def test_a_stopped_worker_costs_no_more_than_the_deadline(linear_file: Path) -> 
 
 
 def test_a_full_queue_is_a_503_with_a_time_to_come_back(linear_file: Path) -> None:
-    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "2", "AIRWORTHY_SERVE_DEADLINE": "60", "AIRWORTHY_SERVE_STALL_TIMEOUT": "60"}
-    env["AIRWORTHY_SERVE_SEARCH"] = "false"  # a trial run that is stopped would hold the lane of the first request
+    env = {
+        "AIRWORTHY_SERVE_BATCHING_MAX_QUEUE": "2",
+        "AIRWORTHY_SERVE_DEADLINE": "60",
+        "AIRWORTHY_SERVE_WORKERS_STALL_TIMEOUT": "60",
+    }
+    env["AIRWORTHY_SERVE_BATCHING_SEARCH"] = (
+        "false"  # a trial run that is stopped would hold the lane of the first request
+    )
     with running("serve", linear_file, env=env) as service:
         worker = service.worker("linear")
         os.kill(worker, signal.SIGSTOP)

@@ -9,6 +9,7 @@ import pytest
 
 import models
 from server.running import Running, running
+from text_models import classifier_folder
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models.text_folder(folder / "words")
     models.text_folder(folder / "nested", is_matryoshka=True)
     models.pair_folder(folder / "pairs")
+    classifier_folder(folder / "moods")
     return folder
 
 
@@ -31,7 +33,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(files: Path) -> Iterator[Running]:
     """One service with all of them."""
     names = ("digits", "linear", "simple", "strings", "half", "brain")
-    paths = [files / f"{name}.onnx" for name in names] + [files / name for name in ("words", "nested", "pairs")]
+    folders = ("words", "nested", "pairs", "moods")
+    paths = [files / f"{name}.onnx" for name in names] + [files / name for name in folders]
     with running("serve", *paths) as started:
         yield started
         assert started.stop() == 0

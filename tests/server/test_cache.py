@@ -11,7 +11,7 @@ from server.running import running
 
 
 def test_what_comes_again_is_answered_from_memory(files: Path) -> None:
-    with running("serve", files / "words", env={"AIRWORTHY_SERVE_CACHE": "1000000"}) as service:
+    with running("serve", files / "words", env={"AIRWORTHY_SERVE_CACHE_BYTES": "1000000"}) as service:
 
         def ask(text: str) -> list[float]:
             body = {"model": "words", "input": text, "encoding_format": "float"}

@@ -26,9 +26,9 @@ BODY = infer_body("x", "FP32", [[1, 2]])
 @pytest.fixture(scope="module")
 def limited(files: Path) -> Iterator[Running]:
     env = {
-        "AIRWORTHY_SERVE_CALLER_RATE": "1",
-        "AIRWORTHY_SERVE_CALLER_BURST": "5",
-        "AIRWORTHY_SERVE_CALLER_HEADER": "X-Api-Key",
+        "AIRWORTHY_SERVE_CALLERS_RATE": "1",
+        "AIRWORTHY_SERVE_CALLERS_BURST": "5",
+        "AIRWORTHY_SERVE_CALLERS_HEADER": "X-Api-Key",
         "AIRWORTHY_SERVE_GRPC_PORT": "0",
     }
     with running("serve", files / "linear.onnx", files / "words", env=env) as service:
@@ -128,7 +128,7 @@ def test_a_call_over_the_rate_is_told_with_a_pause(limited: Running) -> None:
 
 
 def test_without_a_header_the_address_is_the_caller(files: Path) -> None:
-    env = {"AIRWORTHY_SERVE_CALLER_RATE": "0.01", "AIRWORTHY_SERVE_CALLER_BURST": "2"}
+    env = {"AIRWORTHY_SERVE_CALLERS_RATE": "0.01", "AIRWORTHY_SERVE_CALLERS_BURST": "2"}
     with running("serve", files / "linear.onnx", "--host", "0.0.0.0", env=env) as service:
         mine = [ask(service, f"key-{n}").status_code for n in range(4)]
         assert mine == [200, 200, 429, 429], "a header that nothing checks gets nobody a rate of their own"
@@ -138,7 +138,7 @@ def test_without_a_header_the_address_is_the_caller(files: Path) -> None:
 
 
 def test_bytes_and_requests_at_a_time_are_limited(files: Path) -> None:
-    env = {"AIRWORTHY_SERVE_CALLER_BYTES": "1000", "AIRWORTHY_SERVE_CALLER_REQUESTS": "3"}
+    env = {"AIRWORTHY_SERVE_CALLERS_BYTES": "1000", "AIRWORTHY_SERVE_CALLERS_REQUESTS": "3"}
     with running("serve", files / "linear.onnx", env=env) as service:
         large = infer_body("x", "FP32", [[1, 2]] * 400)
         assert ask(service, "", body=large).status_code == 200
@@ -147,7 +147,7 @@ def test_bytes_and_requests_at_a_time_are_limited(files: Path) -> None:
         chunks = (part for part in (large[:1000], large[1000:]))
         assert httpx.post(service.url + INFER, content=chunks).status_code == 200
         assert ask(service, "").status_code == 429, "a body of unknown length is charged once it was read"
-    env = {"AIRWORTHY_SERVE_CALLER_REQUESTS": "3"}
+    env = {"AIRWORTHY_SERVE_CALLERS_REQUESTS": "3"}
     with running("serve", files / "linear.onnx", env=env) as service:
         worker = service.worker("linear")
         os.kill(worker, signal.SIGSTOP)

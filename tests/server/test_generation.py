@@ -389,7 +389,7 @@ def test_a_full_queue_is_a_503_with_a_time_to_come_back(folder: Path) -> None:
 
 
 def test_callers_limits_last_as_long_as_the_stream(folder: Path) -> None:
-    env = {**_settings(), "AIRWORTHY_SERVE_CALLER_REQUESTS": "1"}
+    env = {**_settings(), "AIRWORTHY_SERVE_CALLERS_REQUESTS": "1"}
     with running("serve", folder / "tiny.gguf", "--engine", "null-generator", env=env) as service:
         url = f"{service.url}/v1/chat/completions"
         body = {"model": "tiny", "messages": [{"role": "user", "content": "[[pace 0.05]]"}], "max_tokens": 20}

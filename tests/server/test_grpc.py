@@ -57,7 +57,11 @@ def grpc_running(*arguments: Path, **more: str) -> Iterator[tuple[Running, str]]
 def target(files: Path) -> Iterator[str]:
     """A service with the gRPC interface on."""
     names = ("linear", "simple", "strings", "half")
-    more = {"AIRWORTHY_SERVE_ADMIN": "true", "AIRWORTHY_SERVE_ADMIN_KEY": KEY, "AIRWORTHY_SERVE_MAX_BODY": "1000000"}
+    more = {
+        "AIRWORTHY_SERVE_ADMIN_ENABLED": "true",
+        "AIRWORTHY_SERVE_ADMIN_KEY": KEY,
+        "AIRWORTHY_SERVE_LIMITS_MAX_BODY": "1000000",
+    }
     with grpc_running(*(files / f"{name}.onnx" for name in names), **more) as (service, where):
         yield where
         assert service.stop() == 0
@@ -352,7 +356,7 @@ def held(files: Path, **more: str) -> Iterator[tuple[Running, str, Any]]:
     """A service whose worker stands still for the length of the block, so that requests wait."""
     with (
         # A trial run that stands still would hold the lane of the first request.
-        grpc_running(files / "linear.onnx", AIRWORTHY_SERVE_SEARCH="false", **more) as (service, where),
+        grpc_running(files / "linear.onnx", AIRWORTHY_SERVE_BATCHING_SEARCH="false", **more) as (service, where),
         grpc.insecure_channel(where) as channel,
         standing_still(service),
     ):
@@ -390,7 +394,7 @@ def test_who_leaves_makes_room(files: Path) -> None:
 
 
 def test_a_full_queue_is_told_with_a_pause(files: Path) -> None:
-    with held(files, AIRWORTHY_SERVE_MAX_QUEUE="2") as (service, _, stub):
+    with held(files, AIRWORTHY_SERVE_BATCHING_MAX_QUEUE="2") as (service, _, stub):
         calls = [stub.ModelInfer.future(request_of()) for _ in range(8)]
         until(lambda: sum(call.done() for call in calls) >= 4)
         refused = [call for call in calls if call.done()]

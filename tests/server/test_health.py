@@ -46,7 +46,7 @@ def test_paths_that_clients_make_up_are_no_labels(service: Running) -> None:
 @pytest.fixture(scope="module")
 def tight(files: Path) -> object:
     """A service with small limits."""
-    env = {"AIRWORTHY_SERVE_MAX_BODY": "1000", "AIRWORTHY_SERVE_BODY_TIMEOUT": "0.5"}
+    env = {"AIRWORTHY_SERVE_LIMITS_MAX_BODY": "1000", "AIRWORTHY_SERVE_LIMITS_BODY_TIMEOUT": "0.5"}
     with running("serve", files / "linear.onnx", env=env) as started:
         yield started
 

@@ -27,7 +27,7 @@ MIB = 1 << 20
 @pytest.fixture(scope="module")
 def strict(files: Path) -> Iterator[Running]:
     """A service with short waits."""
-    env = {"AIRWORTHY_SERVE_HEADER_TIMEOUT": "0.5", "AIRWORTHY_SERVE_BODY_TIMEOUT": "1"}
+    env = {"AIRWORTHY_SERVE_LIMITS_HEADER_TIMEOUT": "0.5", "AIRWORTHY_SERVE_LIMITS_BODY_TIMEOUT": "1"}
     with running("serve", files / "linear.onnx", files / "strings.onnx", env=env) as started:
         yield started
         assert started.stop() == 0
@@ -389,7 +389,7 @@ def test_ten_thousand_idle_connections(files: Path) -> None:
         pytest.skip(f"the limit of open files is {hard}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed + 500, hard))  # the service takes it over
     try:
-        env = {"AIRWORTHY_SERVE_HEADER_TIMEOUT": "60"}
+        env = {"AIRWORTHY_SERVE_LIMITS_HEADER_TIMEOUT": "60"}
         with running("serve", files / "linear.onnx", env=env) as service:
             process = psutil.Process(service.process.pid)
             before = process.memory_info().rss
@@ -462,7 +462,7 @@ def test_bodies_together_are_bounded(files: Path) -> None:
     size = 900_000
     body = BODY + b" " * (size - len(BODY))
     chunk = b"%x\r\n%b\r\n" % (len(body), body)
-    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_MAX_BODIES": "1000000"}) as service:
+    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_LIMITS_MAX_BODIES": "1000000"}) as service:
         with connected(service) as first:
             expects = "expect: 100-continue"
             first.sendall(head(INFER, f"content-length: {size}", "connection: close", expects))

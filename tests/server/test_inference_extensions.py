@@ -280,7 +280,7 @@ def managed(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     """A service that is told its admin key by a file."""
     key = tmp_path_factory.mktemp("key") / "admin.key"
     key.write_text(f"{KEY}\n")
-    env = {"AIRWORTHY_SERVE_ADMIN": "true", "AIRWORTHY_SERVE_ADMIN_KEY_FILE": str(key)}
+    env = {"AIRWORTHY_SERVE_ADMIN_ENABLED": "true", "AIRWORTHY_SERVE_ADMIN_KEY_FILE": str(key)}
     with running("serve", files / "linear.onnx", files / "simple.onnx", env=env) as started:
         yield started
         assert started.stop() == 0
@@ -364,7 +364,7 @@ def test_a_model_that_no_longer_loads_goes_on_serving(files: Path, tmp_path: Pat
     path = tmp_path / "linear.onnx"
     good = (files / "linear.onnx").read_bytes()
     path.write_bytes(good)
-    env = {"AIRWORTHY_SERVE_ADMIN": "true", "AIRWORTHY_SERVE_ADMIN_KEY": KEY}
+    env = {"AIRWORTHY_SERVE_ADMIN_ENABLED": "true", "AIRWORTHY_SERVE_ADMIN_KEY": KEY}
     with running("serve", path, env=env) as service:
         load, infer = (f"{service.url}/v2/{rest}" for rest in ("repository/models/linear/load", "models/linear/infer"))
         path.write_bytes(good[: len(good) // 2])
@@ -383,7 +383,7 @@ def test_the_repository_is_read_only_by_default(service: Running) -> None:
     assert {"linear", "words"} <= names
     for verb in ("load", "unload"):
         answer = httpx.post(f"{service.url}/v2/repository/models/linear/{verb}", headers=AUTHORIZED)
-        assert (answer.status_code, "serve.admin = true" in answer.json()["error"]) == (403, True)
+        assert (answer.status_code, "serve.admin.enabled = true" in answer.json()["error"]) == (403, True)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,9 @@ def test_the_repository_is_read_only_by_default(service: Running) -> None:
     ],
 )
 def test_an_admin_key_that_can_not_be_used_ends_the_start(files: Path, env: dict[str, str], part: str) -> None:
-    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_ADMIN": "true", **env}, wait=False) as service:
+    with running(
+        "serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_ADMIN_ENABLED": "true", **env}, wait=False
+    ) as service:
         assert service.process.wait(20) == 2
         printed = service.rest()
     assert part in printed, printed

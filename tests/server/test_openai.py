@@ -120,7 +120,7 @@ def test_many_inputs_are_let_in_together_or_not_at_all(files: Path) -> None:
         body = {"model": "words", "input": [f"w{number % 20 + 1}" for number in range(count)]}
         return httpx.post(f"{service.url}/v1/embeddings", json=body, timeout=30)
 
-    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "100", "AIRWORTHY_SERVE_SEARCH": "false"}
+    env = {"AIRWORTHY_SERVE_BATCHING_MAX_QUEUE": "100", "AIRWORTHY_SERVE_BATCHING_SEARCH": "false"}
     with running("serve", files / "words", env=env) as service:
         with ThreadPoolExecutor(2) as pool, standing_still(service, "words"):
             inside = [pool.submit(ask, 1)]

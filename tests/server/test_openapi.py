@@ -19,6 +19,8 @@ BODIES: dict[str, Any] = {
     "/v2/rerank": {"model": "pairs", "query": "w1", "documents": ["w2"]},
     "/rerank": {"model": "pairs", "query": "w1", "documents": ["w2"]},
     "/v2/repository/index": {},
+    "/embed": {"model": "words", "inputs": ["w1", "w2"]},
+    "/predict": {"model": "moods", "inputs": "w1"},
     "/api/show": {"model": "words"},
     "/api/embed": {"model": "words:latest", "input": ["w1", "w2"]},
 }

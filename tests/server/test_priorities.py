@@ -37,7 +37,10 @@ def wait_until(service: Running, waiting: int) -> None:
 
 
 def test_what_has_no_hurry_leaves_room_in_the_queue(files: Path) -> None:
-    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "4", "AIRWORTHY_SERVE_SEARCH": "false"}  # a stopped trial would hold the lane
+    env = {
+        "AIRWORTHY_SERVE_BATCHING_MAX_QUEUE": "4",
+        "AIRWORTHY_SERVE_BATCHING_SEARCH": "false",
+    }  # a stopped trial would hold the lane
     with running("serve", files / "linear.onnx", env=env) as service:
         url = service.url.removeprefix("http://")
 
@@ -62,7 +65,7 @@ def test_what_has_no_hurry_leaves_room_in_the_queue(files: Path) -> None:
 
 
 def test_bodies_that_come_behind_their_heads_join_no_queue_that_is_full(files: Path) -> None:
-    env = {"AIRWORTHY_SERVE_MAX_QUEUE": "4", "AIRWORTHY_SERVE_SEARCH": "false"}
+    env = {"AIRWORTHY_SERVE_BATCHING_MAX_QUEUE": "4", "AIRWORTHY_SERVE_BATCHING_SEARCH": "false"}
     body = infer_body("x", "FP32", [[1, 2]])
     head = f"POST /v2/models/linear/infer HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with running("serve", files / "linear.onnx", env=env) as service, contextlib.ExitStack() as closing:

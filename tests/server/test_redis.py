@@ -75,7 +75,7 @@ def stored(service: Running, result: str, least: int = 1) -> bool:
 @needs_redis
 def test_a_second_service_is_answered_from_the_first_ones(files: Path, tmp_path: Path) -> None:
     port = free_port()
-    env = {"AIRWORTHY_SERVE_CACHE_URL": f"redis://127.0.0.1:{port}/0", "AIRWORTHY_SERVE_CALLER_HEADER": "x-api-key"}
+    env = {"AIRWORTHY_SERVE_CACHE_URL": f"redis://127.0.0.1:{port}/0", "AIRWORTHY_SERVE_CALLERS_HEADER": "x-api-key"}
     with redis_server(port, tmp_path) as server:
         with running("serve", files / "linear.onnx", env=env) as first:
             assert ask(first, 1, 2) == expected(1, 2)

@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from onnx import helper
 
 import language_models
 import models
-from airworthy.core.release_settings import ReleaseSettings
 from airworthy.core.settings import Settings, StateSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.flows.releases.adding import add
 from airworthy.flows.releases.changing import RolloutFailed, abort, promote, rollback
 from airworthy.flows.releases.reading import show
@@ -36,7 +37,7 @@ def shifted(path: Path, shift: float, *, outputs: int = 3) -> Path:
     weight = np.ones((2, outputs), np.float32)
     return models.save_graph(
         path,
-        [models.helper.make_node("Gemm", ["x", "w", "b"], ["y"])],
+        [helper.make_node("Gemm", ["x", "w", "b"], ["y"])],
         [("x", models.FLOAT, ["batch", 2])],
         [("y", models.FLOAT, ["batch", outputs])],
         {"w": weight, "b": np.full(outputs, shift, np.float32)},
@@ -47,7 +48,7 @@ def broken(path: Path) -> Path:
     """A model that loads and answers NaN."""
     return models.save_graph(
         path,
-        [models.helper.make_node("Sub", ["x", "x"], ["zero"]), models.helper.make_node("Div", ["zero", "zero"], ["y"])],
+        [helper.make_node("Sub", ["x", "x"], ["zero"]), helper.make_node("Div", ["zero", "zero"], ["y"])],
         [("x", models.FLOAT, ["batch", 2])],
         [("y", models.FLOAT, ["batch", 2])],
     )

@@ -68,7 +68,7 @@ def test_the_comparison_would_see_a_wrong_answer(tmp_path: Path, monkeypatch: py
 
 def test_a_setting_forbids_it(tmp_path: Path) -> None:
     graph = BY_NAME["mlp"]
-    compared = compare(graph.save(tmp_path / "model.onnx"), graph, 100, batch_rows=False)
+    compared = compare(graph.save(tmp_path / "model.onnx"), graph, 100, join=False)
     assert (compared.joining.rows, compared.wrong, compared.runs) == (False, (), 100)
 
 
@@ -113,7 +113,7 @@ def test_random_numbers_are_never_answered_from_the_cache(tmp_path: Path) -> Non
     path = RANDOM.save(tmp_path / "random.onnx")
     body = infer_body("x", "FP32", [[0.0] * 6])
     # One thread: a runner with several lanes has two sessions, which draw the same numbers.
-    with running("up", path, "--threads", "1", env={"AIRWORTHY_SERVE_CACHE": "1000000"}) as service:
+    with running("up", path, "--threads", "1", env={"AIRWORTHY_SERVE_CACHE_BYTES": "1000000"}) as service:
 
         def ask(_: int) -> tuple[float, ...]:
             answer = httpx.post(f"{service.url}/v2/models/random/infer", content=body, timeout=20)

@@ -29,7 +29,7 @@ ROOT = HERE.parent.parent
 INFER = "/v2/models/linear/infer"
 BODY = infer_body("x", "FP32", [[1, 2]])
 KEY = "a-key-of-more-than-sixteen-characters"
-ADMIN = {"AIRWORTHY_SERVE_ADMIN": "true", "AIRWORTHY_SERVE_ADMIN_KEY": KEY}
+ADMIN = {"AIRWORTHY_SERVE_ADMIN_ENABLED": "true", "AIRWORTHY_SERVE_ADMIN_KEY": KEY}
 TRAPS = (
     "GIL, inference in the API process",
     "Blocked event loop",
@@ -109,7 +109,7 @@ def test_probes_answer_while_much_is_read(service: Running) -> None:
 
 
 def test_live_ready_and_progress_are_three_things(files: Path) -> None:
-    env = {"AIRWORTHY_SERVE_STALL_TIMEOUT": "1.5", "AIRWORTHY_SERVE_MAX_QUEUE": "4"}
+    env = {"AIRWORTHY_SERVE_WORKERS_STALL_TIMEOUT": "1.5", "AIRWORTHY_SERVE_BATCHING_MAX_QUEUE": "4"}
     with running("serve", files / "linear.onnx", env=env) as service:
         worker = service.worker("linear")
         os.kill(worker, signal.SIGSTOP)
@@ -137,7 +137,7 @@ def test_live_ready_and_progress_are_three_things(files: Path) -> None:
 
 
 def test_threads_and_arenas_of_a_worker_are_bounded(files: Path) -> None:
-    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_THREADS": "1"}) as service:
+    with running("serve", files / "linear.onnx", env={"AIRWORTHY_SERVE_WORKERS_THREADS": "1"}) as service:
         assert httpx.post(service.url + INFER, content=BODY).status_code == 200
         _, worker = processes(service)
         environment = worker.environ()
@@ -188,6 +188,8 @@ OPEN = {
     ("POST", "/v1/chat/completions"),
     ("POST", "/v1/completions"),
     ("POST", "/v1/embeddings"),
+    ("POST", "/embed"),
+    ("POST", "/predict"),
     ("POST", "/v1/rerank"),
     ("POST", "/v2/rerank"),
     ("POST", "/rerank"),
@@ -250,11 +252,11 @@ def test_connections_over_the_limit_are_told_and_the_service_goes_on(files: Path
 
 
 def test_nothing_is_waited_for_by_default() -> None:
-    assert ServeSettings().batch_wait == 0
+    assert ServeSettings().batching.max_wait == 0
 
 
 def test_a_reload_drops_what_was_kept(files: Path) -> None:
-    with running("serve", files / "linear.onnx", env={**ADMIN, "AIRWORTHY_SERVE_CACHE": "1000000"}) as service:
+    with running("serve", files / "linear.onnx", env={**ADMIN, "AIRWORTHY_SERVE_CACHE_BYTES": "1000000"}) as service:
 
         def hits() -> int:
             assert httpx.post(service.url + INFER, content=BODY).status_code == 200
@@ -271,7 +273,7 @@ def test_a_reload_drops_what_was_kept(files: Path) -> None:
 
 
 def test_what_a_caller_sends_is_no_label(files: Path) -> None:
-    env = {"AIRWORTHY_SERVE_CALLER_HEADER": "x-api-key", "AIRWORTHY_SERVE_CALLER_RATE": "2", **ADMIN}
+    env = {"AIRWORTHY_SERVE_CALLERS_HEADER": "x-api-key", "AIRWORTHY_SERVE_CALLERS_RATE": "2", **ADMIN}
     with running("serve", files / "linear.onnx", env=env) as service:
         for n in range(30):
             headers = {"x-api-key": f"secret-{n % 3}", "authorization": f"Bearer {KEY}", "user-agent": "odd-agent"}

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airworthy.core.model import ModelInfo
-from airworthy.core.upstreams import UpstreamSettings
+from airworthy.core.settings.upstreams import UpstreamSettings
 from airworthy.engines.generation import Finished, GenerationRequest, Sampling, TextDelta
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.workers.upstreams import http_client

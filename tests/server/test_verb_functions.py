@@ -16,13 +16,14 @@ CODE = """
 import os, signal, sys
 import msgspec
 import airworthy
-from airworthy.core.settings import ServeSettings, Settings, StateSettings
+from airworthy.core.settings import BatchingSettings, ServeSettings, Settings, StateSettings
 
 def ready(service):
     print(service.url, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 
-settings = Settings(serve=ServeSettings(port=0, search=False), state=StateSettings(directory=sys.argv[3]))
+serve = ServeSettings(port=0, batching=BatchingSettings(search=False))
+settings = Settings(serve=serve, state=StateSettings(directory=sys.argv[3]))
 given = sys.argv[2] if sys.argv[1] == "up" else [sys.argv[2]]
 report = getattr(airworthy, sys.argv[1])(given, settings=settings, on_ready=ready)
 print(report.verb, msgspec.json.encode(report.answer).decode())

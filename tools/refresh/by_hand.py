@@ -21,6 +21,7 @@ BY_HAND: dict[tuple[str, str], str] = {
     ("format_engines", "conversion"): "the documentation of each converter; a row names the page",
     ("format_engines", "engine"): "the documentation of each program; a row names the page",
     ("framework_floors", "floor"): "the checks that transformers makes when it is imported",
+    ("gguf", "reader"): "the check of the version in each reader's source",
     ("glibc", "release"): "the packages of each distribution: `ldd --version` in its container image",
     ("keras", "acting"): "the advisories of keras-team/keras, each row's `source`",
     ("keras", "file_arguments"): "signatures of layers in a release of Keras that take a file, and its advisories",

@@ -286,6 +286,8 @@ NO_FUTURE: dict[tuple[str, str], str] = {
         "objects",
     ): "a class that is newer than the list is not on it, and unsafe-embedded-code reports each such "
     "class with medium confidence",
+    ("gguf", "reader"): "only versions before the oldest that a program reads are asked for; a file of a version newer "
+    "than 3 can't be read by its layout, and is reported as such",
     ("keras", "functions"): "a module that is newer than the list is not on it, and unsafe-embedded-code reports its "
     "functions with medium confidence",
     (

@@ -11,8 +11,9 @@ from airworthy.artifacts.encodings.zips import LOCAL_MAGIC
 from airworthy.artifacts.formats.interface import HEAD, Format
 from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.artifacts.placeholders import defect_in, inspect_stand_in, pointer_in
+from airworthy.artifacts.remote_names import not_found
 from airworthy.artifacts.wrong_suffix import content_of, with_names
-from airworthy.core.errors import InputNotFound, InputUnreadable, NotAModel
+from airworthy.core.errors import InputUnreadable, NotAModel
 from airworthy.core.facts import Known
 from airworthy.core.keys import MODEL_LFS_POINTERS, MODEL_MISNAMED
 from airworthy.core.messages import say
@@ -118,7 +119,7 @@ def _head(path: Path) -> bytes:
         with Source(path) as source:
             return source.read(0, HEAD)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputNotFound(path=path, cwd=Path.cwd()) from None
+        raise not_found(path) from None
     except OSError as error:
         raise InputUnreadable(path=path, reason=error.strerror or str(error)) from None
     except ValueError as error:  # a path with a NUL character

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from airworthy.causes.catalogue import Catalogue
@@ -63,20 +63,31 @@ def _by_the_index(
 
 def predict_one(facts: Facts, cause: Cause, known: Knowledge, *, ignored: bool = False) -> CheckResult:
     """Ask one cause; an unknown need skips it, an absent one passes it, an exception is a crash of ours."""
-    if cause.predictor is None:
+    predictor = cause.predictor
+    if predictor is None:
         return Skipped(cause.slug, cause.unpredictable)
     decided = decided_before(cause.slug, cause.needs, facts, ignored=ignored)
     if decided is not None:
         return decided
+    return outcome_of(cause.slug, lambda: predictor(facts, known))
+
+
+def outcome_of(slug: str, found: Callable[[], Iterable[Finding]]) -> CheckResult:
+    """How a check ends that yields its findings; what it found before it could not decide the rest counts.
+
+    Args:
+        slug: the slug of the cause.
+        found: makes the findings.
+    """
     findings: list[Finding] = []
     try:
-        findings.extend(cause.predictor(facts, known))
+        findings.extend(found())
     except Undecidable as undecidable:
         if not findings:
-            return Skipped(cause.slug, str(undecidable))
+            return Skipped(slug, str(undecidable))
     except Exception:  # noqa: BLE001 - whatever a check does wrong must not stop the others
-        return Crashed(cause.slug, traceback.format_exc())
-    return Failed(cause.slug, tuple(findings)) if findings else Passed(cause.slug)
+        return Crashed(slug, traceback.format_exc())
+    return Failed(slug, tuple(findings)) if findings else Passed(slug)
 
 
 def decided_before(slug: str, needs: Iterable[Key[Any]], facts: Facts, *, ignored: bool = False) -> CheckResult | None:

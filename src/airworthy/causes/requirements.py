@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Name, extras, then a specifier or an address, then a marker; see
 # https://packaging.python.org/en/latest/specifications/dependency-specifiers/
 _REQUIREMENT = re.compile(
-    r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]{0,200}[A-Za-z0-9])?)\s*(?:\[[^\]]{0,300}\])?\s*(@[^;]*|\(?[^;()@]*\)?)"
+    r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]{0,200}[A-Za-z0-9])?)\s*(?:\[([^\]]{0,300})\])?\s*(@[^;]*|\(?[^;()@]*\)?)"
     r"\s*(?:;(.*))?"
 )
 _PIN = re.compile(r"([A-Za-z0-9][\w.-]{0,100})(?:\[[^\]]{0,100}\])?\s{0,4}\(?==\s{0,4}(\d[\w.!+-]{0,60})")
@@ -48,6 +48,57 @@ class PackageRequirement(NamedTuple):
         return f"{self.name}{self.specifier}"
 
 
+class WrittenRequirement(NamedTuple):
+    """A requirement as a package's metadata writes it."""
+
+    name: str
+    """The normalised name of what it asks for."""
+    extras: tuple[str, ...]
+    """The extras that it asks for, normalised."""
+    versions: str
+    """The versions that it takes, `<2,>=1.26`; empty for any, and for what is required from an address."""
+    marker: str
+    """The condition under which it holds; empty for none."""
+
+
+@functools.lru_cache(maxsize=16384)
+def parse_requirement(text: str) -> WrittenRequirement | None:
+    """The parts of a requirement; None where it isn't written by the rules."""
+    match = _REQUIREMENT.fullmatch(text)
+    if match is None:
+        return None
+    extras = tuple(normalise(each.strip()) for each in (match[2] or "").split(",") if each.strip())
+    versions = match[3].strip()
+    # What is required from an address may be of any version.
+    versions = "" if versions.startswith("@") else versions.strip("() \t")
+    return WrittenRequirement(normalise(match[1]), extras, versions, (match[4] or "").strip())
+
+
+def marker_environment(python: str, system: str, release: str, machine: str) -> dict[str, str]:
+    """The variables of markers on a host, by https://packaging.python.org/en/latest/specifications/dependency-specifiers/.
+
+    Args:
+        python: the interpreter's version, `3.11.9`.
+        system: the kernel's name, `Linux`.
+        release: its release.
+        machine: the processor's architecture, `x86_64`.
+    """
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": python,
+        "os_name": "nt" if system == "Windows" else "posix",
+        "platform_machine": _MACHINES.get((system, machine), machine),
+        "platform_python_implementation": "CPython",
+        "platform_release": release,
+        "platform_system": system,
+        "platform_version": "",
+        "python_full_version": python,
+        "python_version": ".".join(python.split(".")[:2]),
+        "sys_platform": _PLATFORMS.get(system, system.lower()),
+        "extra": "",
+    }
+
+
 def needs(facts: Facts) -> tuple[PackageRequirement, ...]:
     """The requirements of all installed packages that hold on the host in question.
 
@@ -66,38 +117,21 @@ def needs(facts: Facts) -> tuple[PackageRequirement, ...]:
 def _needs(
     distributions: tuple[Distribution, ...], python: str, system: str, release: str, machine: str
 ) -> tuple[PackageRequirement, ...]:
-    environment = {
-        "implementation_name": "cpython",
-        "implementation_version": python,
-        "os_name": "nt" if system == "Windows" else "posix",
-        "platform_machine": _MACHINES.get((system, machine), machine),
-        "platform_python_implementation": "CPython",
-        "platform_release": release,
-        "platform_system": system,
-        "platform_version": "",
-        "python_full_version": python,
-        "python_version": ".".join(python.split(".")[:2]),
-        "sys_platform": _PLATFORMS.get(system, system.lower()),
-        "extra": "",
-    }
+    environment = marker_environment(python, system, release, machine)
     judged: dict[str, bool] = {}
 
     def holds_here(marker: str) -> bool:
         if marker not in judged:
-            judged[marker] = _evaluate(marker, environment)
+            judged[marker] = evaluate(marker, environment)
         return judged[marker]
 
     found = []
     for by in distributions:
         for requirement in by.requires:
-            match = _REQUIREMENT.fullmatch(requirement)
-            if match is None:
+            written = parse_requirement(requirement)
+            if written is None or written.name == by.name or (written.marker and not holds_here(written.marker)):
                 continue
-            name, versions, marker = normalise(match[1]), match[2].strip(), match[3]
-            if name == by.name or (marker and not holds_here(marker.strip())):
-                continue
-            # What is required from an address may be of any version.
-            found.append(PackageRequirement(by, name, "" if versions.startswith("@") else versions.strip("() \t")))
+            found.append(PackageRequirement(by, written.name, written.versions))
     return tuple(found)
 
 
@@ -106,7 +140,7 @@ def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _evaluate(marker: str, environment: dict[str, str]) -> bool:
+def evaluate(marker: str, environment: dict[str, str]) -> bool:
     """Whether a marker holds; one that can't be read holds nowhere, so that nothing is claimed from it."""
     parsed = _marker(marker)
     if parsed is None:
@@ -142,10 +176,18 @@ def specifiers(text: str) -> SpecifierSet | None:
 
 
 def takes(specifier: str, version: Version) -> bool:
+    """Whether a requirement takes a version; as `accepts`."""
+    return accepts(specifier, version.text)
+
+
+@functools.lru_cache(maxsize=65536)
+def accepts(specifier: str, version: str) -> bool:
     """Whether a requirement takes a version; what can't be read is taken, so that nothing is claimed from it.
 
     A pre-release counts as its release too: makers of images build frameworks between releases.
     """
+    if not specifier:
+        return True
     from packaging.version import InvalidVersion
     from packaging.version import Version as Pep440
 
@@ -153,7 +195,7 @@ def takes(specifier: str, version: Version) -> bool:
     if wanted is None:
         return True
     try:
-        installed = Pep440(version.text)
+        installed = Pep440(version)
     except InvalidVersion:
         return True
     return wanted.contains(installed, prereleases=True) or (

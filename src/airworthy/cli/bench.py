@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import click
 
-from airworthy.cli.options import debug_option, format_option, no_color_option
+from airworthy.cli.group import debug_option
+from airworthy.cli.options import format_option, no_color_option
 from airworthy.cli.output import render_options, show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -66,23 +66,17 @@ def command(
 ) -> int:
     """Put load on a service."""
     from airworthy.flows.bench import bench, read_bodies
+    from airworthy.flows.temporary import checked_serving
 
     counts = _counts(clients)
     bodies = read_bodies(requests) if requests is not None else ()
     options = render_options(no_color=no_color)
-    with LateProgress() as progress, contextlib.ExitStack() as stack:
-        url = target
-        if "://" not in target:
-            from airworthy.flows.temporary import serving
-            from airworthy.flows.up import prepare
-
-            prepared = prepare(target, check_port=False, progress=progress)
-            if prepared.plan is None:
-                show(prepared.report, format_, options)
-                return prepared.report.exit_status()
-            url = stack.enter_context(serving(target))
+    with LateProgress() as progress, checked_serving(target, progress) as service:
+        if service.report is not None and not service.url:
+            show(service.report, format_, options)
+            return service.status
         report = bench(
-            url,
+            service.url,
             model=model,
             clients=counts,
             rates=rates,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from airworthy.cli.group import HelpGroup
 from airworthy.cli.options import answer_options
 from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.verbs import VERBS
 
 
-@click.group("causes", help=VERBS["causes"][1], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("causes", cls=HelpGroup, help=VERBS["causes"][1], context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
     """Entries of one's own, and what causes cost."""
 

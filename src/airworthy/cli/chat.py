@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from airworthy.cli.options import debug_option
-from airworthy.cli.output import render_options, show
+from airworthy.cli.group import debug_option
+from airworthy.cli.output import render_options, show, tell
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.messages import say
-from airworthy.flows.chat import Conversation
 from airworthy.report.plain import printable
+
+if TYPE_CHECKING:
+    from airworthy.flows.chat import Conversation
 
 _HELP = """
 
@@ -37,23 +40,20 @@ _COMMANDS = """\
 @debug_option
 def command(target: str, question: str | None, model: str, system: str, max_tokens: int | None) -> int:
     """Talk to a language model."""
-    with contextlib.ExitStack() as stack:
-        url = target
-        if "://" not in target:
-            from airworthy.flows.temporary import serving
-            from airworthy.flows.up import prepare
+    from airworthy.flows.chat import Conversation
+    from airworthy.flows.files import STANDARD_INPUT, read
+    from airworthy.flows.temporary import checked_serving
 
-            with LateProgress() as progress:
-                prepared = prepare(target, check_port=False, progress=progress)
-                if prepared.plan is None:
-                    show(prepared.report, "text", render_options())
-                    return prepared.report.exit_status()
-                progress.stage(say("loading the model"))
-                url = stack.enter_context(serving(target))
-        conversation = Conversation(url, model, max_tokens)
+    with contextlib.ExitStack() as stack:
+        with LateProgress() as progress:
+            service = stack.enter_context(checked_serving(target, progress))
+        if service.report is not None and not service.url:
+            show(service.report, "text", render_options())
+            return service.status
+        conversation = Conversation(service.url, model, max_tokens)
         conversation.system(system)
-        if question is None and not sys.stdin.isatty():
-            question = sys.stdin.read().strip()
+        if question is None and not (sys.stdin and sys.stdin.isatty()):
+            question = read(STANDARD_INPUT).decode(errors="replace").strip()
         if question is not None:
             _answer(conversation, question)
             return Exit.OK
@@ -63,15 +63,15 @@ def command(target: str, question: str | None, model: str, system: str, max_toke
 def _talk(conversation: Conversation) -> int:
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401 - gives input() a history
-    _tell(say("talking to {model} at {url}; /help lists commands", model=conversation.model, url=conversation.url))
+    tell(say("talking to {model} at {url}; /help lists commands", model=conversation.model, url=conversation.url))
     while True:
         try:
             line = input("\n> ").strip()
         except EOFError:
-            _tell("")
+            tell("")
             return Exit.OK
         except KeyboardInterrupt:
-            _tell("")
+            tell("")
             continue
         if not line:
             continue
@@ -82,7 +82,7 @@ def _talk(conversation: Conversation) -> int:
         try:
             _answer(conversation, line)
         except AirworthyError as error:
-            _tell("", say("error: {error}", error=printable(error.text)))
+            tell("", say("error: {error}", error=printable(error.text)))
 
 
 def _answer(conversation: Conversation, question: str) -> None:
@@ -93,13 +93,13 @@ def _answer(conversation: Conversation, question: str) -> None:
             sys.stdout.write(printable(piece, keep="\n\t"))
             sys.stdout.flush()
     except KeyboardInterrupt:
-        _tell("", say("(stopped)"))
+        tell("", say("(stopped)"))
     finally:
         pieces.close()  # type: ignore[attr-defined]
         sys.stdout.write("\n")
         sys.stdout.flush()
     if conversation.stats.reason == "length":
-        _tell(say("(cut: the answer reached its limit of tokens)"))
+        tell(say("(cut: the answer reached its limit of tokens)"))
 
 
 def _obey(conversation: Conversation, line: str) -> bool:
@@ -109,13 +109,13 @@ def _obey(conversation: Conversation, line: str) -> bool:
         return True
     if name == "system":
         conversation.system(rest.strip())
-        _tell(say("the conversation begins with that") if rest.strip() else say("no instruction"))
+        tell(say("the conversation begins with that") if rest.strip() else say("no instruction"))
     elif name == "reset":
         conversation.reset()
-        _tell(say("forgotten"))
+        tell(say("forgotten"))
     elif name == "stats":
         stats = conversation.stats
-        _tell(
+        tell(
             say(
                 "first token {first:seconds}, {seconds:seconds} in all; {prompt} + {tokens} tokens, {rate} a second",
                 first=stats.first_token,
@@ -127,11 +127,6 @@ def _obey(conversation: Conversation, line: str) -> bool:
         )
     else:
         if name != "help":
-            _tell(say("there is no command /{name}", name=printable(name)))
-        _tell(_COMMANDS)
+            tell(say("there is no command /{name}", name=printable(name)))
+        tell(_COMMANDS)
     return False
-
-
-def _tell(*rows: str) -> None:
-    sys.stderr.write("".join(f"{row}\n" for row in rows))
-    sys.stderr.flush()

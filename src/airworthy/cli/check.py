@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
-from airworthy.cli.output import finish
+from airworthy.cli.output import finish, tell
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.finding import Finding, Remedy
@@ -87,6 +87,8 @@ def command(
     if probe_seconds is not None and not probe:
         raise click.UsageError(say("--probe-seconds says how long --probe may take; give --probe too"))
     files = [text for text in given if not _PAIR.match(text)]
+    for text in files:
+        _needs_value(text)
     only_one_reads_standard_input(path, facts, chosen.config, *files)
     described = _described([text for text in given if _PAIR.match(text)] + pairs, files) if given else None
     settings, catalogue = chosen.settings(path), catalogue_for(path)
@@ -121,6 +123,18 @@ def _divide(arguments: tuple[str, ...], given: bool) -> tuple[str | None, list[s
     return (models[0] if models else None), pairs
 
 
+def _needs_value(text: str) -> None:
+    """Refuse a key of `--given` without its value, which would be taken for a file.
+
+    Raises:
+        UsageError: it is one.
+    """
+    from airworthy.flows.given import KEYS
+
+    if text in KEYS:
+        raise click.UsageError(say("--given {key} has no value: write {key}=VALUE", key=text))
+
+
 def _described(pairs: Iterable[str], files: Iterable[str]) -> dict[str, Any]:
     """One description of all that `--given` named; a pair stands over what a file says."""
     from airworthy.flows.files import read
@@ -139,7 +153,7 @@ def _only_here(fix: bool, yes: bool, unsafe: bool, *, elsewhere: bool) -> None:
         raise click.UsageError(say("--yes and --unsafe say how --fix goes about it; give --fix too"))
     if fix and elsewhere:
         raise click.UsageError(say("--fix works on this machine; --facts and --given are about another"))
-    if fix and not yes and not sys.stdin.isatty():
+    if fix and not yes and not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError(say("--fix asks before each step, and standard input is not a terminal; give --yes"))
 
 
@@ -152,28 +166,23 @@ def _fixed(
     from airworthy.flows.fix import fix
 
     def agree(finding: Finding, remedy: Remedy) -> bool:
-        _tell(f"{finding.cause}: {finding.message}")
+        tell(printable(f"{finding.cause}: {finding.message}"))
         for command in remedy.commands:
-            _tell(f"  $ {command}")
+            tell(printable(f"  $ {command}"))
         for edit in remedy.edits:
-            _tell(say("  in {path}: {new}", path=edit.path, new=edit.new))
-        _tell(f"  {remedy.why}" if remedy.safe else say("  unsafe: {why}", why=remedy.why))
+            tell(printable(say("  in {path}: {new}", path=edit.path, new=edit.new)))
+        tell(printable(f"  {remedy.why}" if remedy.safe else say("  unsafe: {why}", why=remedy.why)))
         return yes or click.confirm(say("run it?"), default=False, err=True)
 
     def run(command: str) -> int:
         # What a remedy prints belongs beside the questions: standard output is the report.
-        return subprocess.run(command, shell=True, check=False, stdout=sys.stderr).returncode  # noqa: S602 - shown first
+        return subprocess.run(command, shell=True, check=False, stdout=sys.stderr or subprocess.DEVNULL).returncode  # noqa: S602 - shown
 
     report, steps = fix(report, again=run_check, agree=agree, run=run, unsafe=unsafe)
     for step in steps:
         rest = f": {step.detail}" if step.detail else ""
-        _tell(f"{step.cause} {step.subject}: {say(step.outcome)}{rest}")
+        tell(printable(f"{step.cause} {step.subject}: {say(step.outcome)}{rest}"))
     if not steps:
-        _tell(say("nothing here can be run as it stands; the remedies are in the report"))
+        tell(printable(say("nothing here can be run as it stands; the remedies are in the report")))
     answer = msgspec.structs.replace(report.answer, fixes=[step._asdict() for step in steps])
     return msgspec.structs.replace(report, answer=answer)
-
-
-def _tell(text: str) -> None:
-    """One line on standard error."""
-    click.echo(printable(text), err=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from airworthy.cli.options import answer_options, password_reference
-from airworthy.cli.output import render_options, show_answer
+from airworthy.cli.output import render_options, show_answer, tell
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
-from airworthy.report.plain import printable
 
 _HELP = """
 
@@ -47,5 +46,5 @@ def command(
     if made.old:
         from airworthy.artifacts.encryption.format import OLD_NOTE
 
-        click.echo(printable(say("note: {note}", note=say(OLD_NOTE))), err=True)
+        tell(say("note: {note}", note=say(OLD_NOTE)))
     return 0

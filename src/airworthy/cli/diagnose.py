@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from airworthy.cli.options import Chosen, facts_option, finding_options, only_one_reads_standard_input
-from airworthy.cli.output import finish, show
+from airworthy.cli.output import finish, show, tell
 from airworthy.cli.verbs import VERBS
 from airworthy.core.messages import say
 from airworthy.report.plain import printable
@@ -86,7 +85,7 @@ def command(ctx: click.Context, /, chosen: Chosen, **given: Any) -> int:
             catalogue=catalogue,
         )
         if ran.problem:
-            _write(say("error: {problem}\n", problem=printable(ran.problem)))
+            tell(say("error: {problem}", problem=printable(ran.problem)))
         if ran.report is not None:
             _tell(ran.report, chosen, catalogue)
         return ran.status
@@ -125,31 +124,10 @@ def _facts(path: str | None) -> Facts | None:
 
 def _tell(report: AnyReport, chosen: Chosen, catalogue: Catalogue) -> None:
     """Explain on standard error: standard output is the command's own."""
-    import os
-    import shutil
-
-    from airworthy.report.interface import RenderOptions
     from airworthy.report.registry import FORMATS
 
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    dumb = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    options = RenderOptions(
-        verbose=chosen.verbose,
-        terminal=terminal,
-        color=terminal and not chosen.no_color and not dumb,
-        width=shutil.get_terminal_size((80, 24)).columns if terminal else 80,
-        catalogue=catalogue,
-    )
-    text = FORMATS.get(chosen.format)(report, options)
-    _write("\n" + text if chosen.format == "text" else text)
-
-
-def _write(text: str) -> None:
-    if sys.stderr is None:  # closed by the parent process
-        return
-    try:
-        sys.stderr.flush()
-        sys.stderr.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stderr.buffer.flush()
-    except (OSError, ValueError):
-        return  # no process listens; the exit status still reports
+    text = FORMATS.get(chosen.format)(report, chosen.render(catalogue, stderr=True)).removesuffix("\n")
+    if chosen.format == "text":
+        tell("", text)
+    else:
+        tell(text, document=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from airworthy.cli.options import answer_options
 from airworthy.cli.output import render_options, show_answer
@@ -36,21 +35,11 @@ def command(
     no_color: bool,
 ) -> int:
     """Encrypt a model."""
-    from airworthy.flows.encrypt import encrypt, keygen
+    from airworthy.flows.encrypt import encrypt
 
     if not recipients and new_key is None:
         raise click.UsageError(say("say who may decrypt: --to KEY, or --new-key FILE for a key that is made now"))
-    made = None if new_key is None else keygen(new_key)
-    if made is not None:
-        recipients = (*recipients, str(made.public))
     with LateProgress() as progress:
-        written = encrypt(
-            path,
-            recipients,
-            output=output,
-            force=force,
-            progress=progress,
-        )
-    answer = msgspec.structs.replace(written, new_key=made)
+        answer = encrypt(path, recipients, new_key=new_key, output=output, force=force, progress=progress)
     show_answer("encrypt", path, answer, format_, render_options(no_color=no_color))
     return 0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from airworthy.cli.group import debug_option
 from airworthy.cli.options import (
     OutputFormat,
-    debug_option,
     no_color_option,
     only_one_reads_standard_input,
     verbose_option,

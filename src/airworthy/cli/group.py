@@ -20,9 +20,35 @@ class State:
 
     debug: bool = False
     """Whether an internal error shows its traceback."""
+    format: str = "text"
+    """The output format of the verb."""
+    verb: str = ""
+    """The verb."""
 
 
-class Verbs(click.Group):
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del parameter
+    ctx.ensure_object(State).debug |= value
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks of internal errors."
+)
+"""The option of `airworthy` and of every verb; here, because `airworthy --help` imports no option of a verb."""
+
+
+class HelpGroup(click.Group):
+    """A group that shows its help where no command is named, whatever release of Click is installed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help where there are no arguments."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+
+class Verbs(HelpGroup):
     """The verbs of `airworthy`, from the list in `verbs.py`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

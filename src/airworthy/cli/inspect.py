@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from airworthy.cli.options import Chosen, finding_options, only_one_reads_standard_input
-from airworthy.cli.output import finish
+from airworthy.cli.output import finish, tell
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
+from airworthy.core.messages import say
 
 ALGORITHMS = ("sha256", "blake3", "sha512", "sha1", "md5", "git")
 
@@ -106,5 +107,6 @@ def command(
     if view:
         from airworthy.flows.netron import view as show
 
+        tell(say("Netron shows it; Ctrl-C ends it"))
         show(report.answer.model["entry"])
     return status

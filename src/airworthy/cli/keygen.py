@@ -1,4 +1,4 @@
-"""`airworthy keygen`: a key that models can be encrypted for."""
+"""`airworthy keygen`: a key that models can be encrypted for, or signed with."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import click
 from airworthy.cli.options import answer_options, password_reference
 from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.verbs import VERBS
+from airworthy.core.messages import say
 
 _HELP = """
 
 FILE gets the private key and is readable by its owner alone; FILE.pub gets the public one, which is all that encrypting
-needs. Both are keys of age: `age-keygen` makes the same."""
+needs. Both are keys of age: `age-keygen` makes the same. With --signing they are PEM keys on the curve P-256, as
+`airworthy sign` and `airworthy verify` take them."""
 
 
 @click.command("keygen", help=VERBS["keygen"][1] + _HELP)
 @click.argument("file")
+@click.option("--signing", is_flag=True, help="Make a key to sign models with.")
 @click.option(
     "--force", is_flag=True, help="Replace a key that is there; what was encrypted for it stays shut for ever."
 )
@@ -27,6 +30,7 @@ needs. Both are keys of age: `age-keygen` makes the same."""
 @answer_options
 def command(
     file: str,
+    signing: bool,
     force: bool,
     password_file: str | None,
     password_env: str | None,
@@ -37,7 +41,9 @@ def command(
     """Make a key."""
     from airworthy.flows.encrypt import keygen
 
+    if signing and service is not None:
+        raise click.UsageError(say("--service wraps keys that models are encrypted for; it goes without --signing"))
     password = password_reference(password_file, password_env)
-    made = keygen(file, password=password, service=service or "", force=force)
+    made = keygen(file, password=password, service=service or "", signing=signing, force=force)
     show_answer("keygen", file, made, format_, render_options(no_color=no_color))
     return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
 import airworthy
-from airworthy.cli.group import State, Verbs
+from airworthy.cli.group import State, Verbs, debug_option
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.messages import say
 
@@ -18,11 +17,6 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: bool) -
     if value and not ctx.resilient_parsing:
         click.echo(f"airworthy {airworthy.__version__}")
         ctx.exit()
-
-
-def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    del parameter
-    ctx.ensure_object(State).debug |= value
 
 
 @click.group(
@@ -35,9 +29,7 @@ def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> N
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
 )
-@click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks of internal errors."
-)
+@debug_option
 def cli() -> None:
     """Take an AI model from a file to a checked, served model, and say why whenever that can't be."""
 
@@ -49,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = cli.main(args=arguments, prog_name="airworthy", standalone_mode=False, obj=state)
     except AirworthyError as error:
         _tell(error.text, error.way_out)
+        if state.format != "text":
+            _show_error(error, state)
         return error.exit
     except click.UsageError as error:
         _tell(error.format_message(), _usage_hint(error))
@@ -66,23 +60,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(status or Exit.OK)
 
 
+def _show_error(error: AirworthyError, state: State) -> None:
+    """The error as a document, for the program that was promised one."""
+    from airworthy.cli.output import render_options, show
+    from airworthy.core.report import error_report
+
+    try:
+        show(error_report(state.verb, error), state.format, render_options())
+    except AirworthyError:
+        return  # standard output can't be written; standard error has the message
+
+
 def _usage_hint(error: click.UsageError) -> str:
     path = error.ctx.command_path if error.ctx is not None else "airworthy"
     return say("`{path} --help` says how it is used", path=path)
 
 
 def _tell(message: str, hint: str) -> None:
+    from airworthy.cli.output import tell
     from airworthy.report.plain import printable
 
     rows = [say("error: {message}", message=printable(message))]
     if hint:
         rows.append(say("hint: {hint}", hint=printable(hint)))
-    _write(rows)
+    tell(*rows)
 
 
 def _tell_bug(state: State) -> None:
     import traceback
 
+    from airworthy.cli.output import tell
     from airworthy.report.plain import printable
 
     trace = traceback.format_exc()
@@ -93,7 +100,7 @@ def _tell_bug(state: State) -> None:
         rows.append(say("hint: please report it with the trace above"))
     else:
         rows.append(say("hint: please report it with the trace in {path}", path=_keep(trace)))
-    _write(rows)
+    tell(*rows)
 
 
 def _keep(trace: str) -> str:
@@ -110,11 +117,3 @@ def _keep(trace: str) -> str:
             return stream.name
     except OSError:
         return say("`airworthy --debug ...`, as no file could be written")
-
-
-def _write(rows: list[str]) -> None:
-    try:
-        sys.stderr.write("".join(f"{row}\n" for row in rows))
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass  # no process listens; the exit status still reports

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from airworthy.cli.group import State
+from airworthy.cli.group import State, debug_option
 from airworthy.core.finding import Severity
 from airworthy.core.messages import say
 from airworthy.core.settings import Settings
@@ -38,8 +38,11 @@ class OutputFormat(_ParamType):
         Raises:
             UnknownName: there is no such format; the way out names the nearest.
         """
-        del param, ctx
+        del param
         FORMATS.get(value)
+        if ctx is not None:
+            state = ctx.ensure_object(State)
+            state.format, state.verb = value, ctx.info_name or ""
         return value
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
@@ -69,11 +72,11 @@ class Chosen:
 
         return load(beside, file=self.config, flags=self.flags)
 
-    def render(self, catalogue: Catalogue) -> RenderOptions:
-        """What a renderer may know of standard output and of the causes that a report names."""
+    def render(self, catalogue: Catalogue, *, stderr: bool = False) -> RenderOptions:
+        """What a renderer may know of standard output, or standard error, and of the causes that a report names."""
         from airworthy.cli.output import render_options
 
-        return render_options(verbose=self.verbose, no_color=self.no_color, catalogue=catalogue)
+        return render_options(verbose=self.verbose, no_color=self.no_color, catalogue=catalogue, stderr=stderr)
 
 
 def finding_options(function: F) -> F:
@@ -114,19 +117,11 @@ def only_one_reads_standard_input(*paths: str | None) -> None:
         raise click.UsageError(say("only one input can be - (standard input)"))
 
 
-def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    del parameter
-    ctx.ensure_object(State).debug |= value
-
-
 format_option = click.option(
     "--format", "format_", type=OutputFormat(), default="text", show_default=True, help="How the report is written."
 )
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Name every check and show every way out.")
 no_color_option = click.option("--no-color", is_flag=True, help="No colour; the variable NO_COLOR does the same.")
-debug_option = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks of internal errors."
-)
 facts_option = click.option(
     "--facts",
     metavar="FILE",

@@ -1,11 +1,11 @@
-"""Writing a verb's answer to standard output, in the form that the reader asked for or can take."""
+"""Writing a verb's answer to standard output, in the form that the reader can take, and messages to standard error."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from airworthy.core.messages import say
 from airworthy.core.report import AnyReport, Report, VerbAnswer
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from airworthy.causes.catalogue import Catalogue
 
 
-def to_terminal() -> bool:
-    """Whether standard output is a terminal that a person reads."""
-    return sys.stdout is not None and sys.stdout.isatty()
+def to_terminal(*, stderr: bool = False) -> bool:
+    """Whether standard output, or standard error, is a terminal that a person reads."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream is None:  # closed by the parent process
+        return False
+    try:
+        return stream.isatty()
+    except ValueError:  # closed since
+        return False
 
 
 def render_options(
-    *, verbose: bool = False, no_color: bool = False, catalogue: Catalogue | None = None
+    *, verbose: bool = False, no_color: bool = False, catalogue: Catalogue | None = None, stderr: bool = False
 ) -> RenderOptions:
-    """What a renderer may know of standard output; `NO_COLOR` and a dumb terminal turn colour off."""
-    terminal = to_terminal()
+    """What a renderer may know of standard output or error; `NO_COLOR` and a dumb terminal turn colour off."""
+    terminal = to_terminal(stderr=stderr)
     dumb = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
     return RenderOptions(
@@ -75,15 +81,36 @@ def emit(text: str, *, document: bool = False) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _close_quietly()
+        _close_quietly(sys.stdout)
     except OSError as error:
-        _close_quietly()
+        _close_quietly(sys.stdout)
         raise OutputFailed(path=say("standard output"), reason=reason(error)) from None
 
 
-def _close_quietly() -> None:
+def tell(*rows: str, document: bool = False) -> None:
+    """Write lines to standard error. Nothing fails where no process reads them: the exit status still reports.
+
+    Args:
+        rows: what to write, without the line feed at the end.
+        document: whether it is for a program; then it is UTF-8 whatever the locale says.
+    """
+    stream = sys.stderr
+    if stream is None:  # closed by the parent process
+        return
+    encoding = "utf-8" if document else stream.encoding or "utf-8"
+    try:
+        stream.flush()
+        stream.buffer.write("".join(f"{row}\n" for row in rows).encode(encoding, "backslashreplace"))
+        stream.buffer.flush()
+    except BrokenPipeError:
+        _close_quietly(stream)
+    except (OSError, ValueError):
+        return
+
+
+def _close_quietly(stream: TextIO) -> None:
     # What is still buffered would raise again when the interpreter closes: point the descriptor to nowhere.
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):
         return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from airworthy.cli.output import tell, to_terminal
 from airworthy.core.messages import say
 from airworthy.report.plain import printable
 
@@ -65,7 +65,7 @@ class LateProgress:
             if self._closed:
                 return
             self._speaking = True
-            if sys.stderr.isatty():
+            if to_terminal(stderr=True):
                 from rich.console import Console
 
                 self._status = Console(stderr=True, highlight=False).status(_plain(self._text))
@@ -80,8 +80,7 @@ class LateProgress:
             self._status.update(_plain(self._text))
         elif self._text and self._text != self._shown:
             self._shown = self._text
-            sys.stderr.write(f"{self._text} ...\n")
-            sys.stderr.flush()
+            tell(f"{self._text} ...")
 
 
 def _plain(text: str) -> str:

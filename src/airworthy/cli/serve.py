@@ -25,9 +25,9 @@ files are checked, the host is not: `airworthy up` does both."""
 def command(models: tuple[str, ...], engine: str | None, chosen: Chosen, **serve: object) -> int:
     """Serve models."""
     from airworthy.flows.catalogue import catalogue_for
-    from airworthy.flows.serve import prepare, releases_of
+    from airworthy.flows.serve import prepare, releases_of, split_argument
 
-    first = (models[0].partition("=")[2] or models[0]) if models and "://" not in models[0] else "."
+    first = split_argument(models[0])[1] if models and "://" not in models[0] else "."
     settings, catalogue = settings_of(chosen, first, **serve), catalogue_for(first)
     if not models and not settings.serve.upstreams:
         raise click.UsageError(say("name a model, or set [[serve.upstreams]]"))

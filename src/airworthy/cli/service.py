@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from airworthy.cli.options import Chosen
-from airworthy.cli.output import show
+from airworthy.cli.output import show, tell
 from airworthy.core.errors import AirworthyError, Exit, ExtraMissing
 from airworthy.core.facts import Facts
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo, TensorSpec
 from airworthy.core.report import Report
+from airworthy.core.sentence import POOLING_MODES
 from airworthy.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ _OPTIONS = (
     click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 takes a free one. 8000 by default."),
     click.option("--workers", type=click.IntRange(1), help="Worker processes a model."),
     click.option("--threads", type=click.IntRange(0), help="Threads of each worker; 0 divides the usable cores."),
+    click.option(
+        "--pooling",
+        type=click.Choice(POOLING_MODES),
+        help="How token vectors become one vector a text, where the model's folder does not say it.",
+    ),
     click.option("--engine", metavar="NAME", help="The engine; the first that can load the model by default."),
 )
 
@@ -42,9 +47,9 @@ def service_options(function: F) -> F:
     return result
 
 
-def settings_of(chosen: Chosen, beside: str, **serve: Any) -> Settings:
+def settings_of(chosen: Chosen, beside: str, *, workers: Any = None, threads: Any = None, **serve: Any) -> Settings:
     """The settings with those of the command line on top."""
-    chosen.flags["serve"] = serve
+    chosen.flags["serve"] = {**serve, "workers": {"count": workers, "threads": threads}}
     return chosen.settings(beside)
 
 
@@ -78,7 +83,7 @@ def run(
     except ModuleNotFoundError as error:
         raise ExtraMissing(job=say("serving"), library=error.name, extra="serve") from None
     if settings.serve.host not in ("127.0.0.1", "::1", "localhost"):
-        _tell(
+        tell(
             say(
                 "warning: every client that reaches {host} may use the service; it asks for no key",
                 host=settings.serve.host,
@@ -113,7 +118,7 @@ def run(
         show(merged(checked, ended.failed) if is_document else ended.failed, chosen.format, options)
         return Exit.FINDINGS
     show_once(checked)
-    _tell(say("stopped"))
+    tell(say("stopped"))
     return Exit.OK
 
 
@@ -121,13 +126,29 @@ def describe(model: ModelInfo) -> str:
     """A model in one line."""
     if model.format == "upstream":
         return say("a language model of another server")
-    parts = [model.format]
+    parts = [_loaded(model) or model.format]
     if model.architecture:
         parts.append(model.architecture)
     if model.parameters:
         parts.append(say("{count:count} parameters", count=model.parameters))
-    parts.append(say("{size:bytes}", size=model.size))
+    # Of a folder, what the engine loads: other exports of the same model beside it are not in memory.
+    loaded = sum(file.size for file in model.files if file.format)
+    parts.append(say("{size:bytes}", size=loaded or model.size))
     return ", ".join(parts)
+
+
+def _loaded(model: ModelInfo) -> str:
+    """Which file of a folder is loaded, and out of how many of its kind; empty for a single file."""
+    from pathlib import Path
+
+    entry, folder = Path(model.entry), Path(model.path)
+    if not model.files or not entry.is_relative_to(folder) or entry == folder:
+        return ""
+    name = entry.relative_to(folder).as_posix()
+    others = sum(file.path.endswith(entry.suffix) for file in model.files)
+    if others < 2 or entry.suffix == ".json":
+        return name
+    return say("{name} (one of {count} {suffix} files)", name=name, count=others, suffix=entry.suffix)
 
 
 def _announce(service: InferenceService) -> None:
@@ -154,6 +175,8 @@ def _announce(service: InferenceService) -> None:
         ]
         if not plan.generates:
             rows.append(say("  batches  rows: {decision}", decision=service.joining(model.name)))
+        if model.task_problem:
+            rows.append(say("  note     takes no texts: {why}", why=model.task_problem))
         if model.sealed is not None and model.sealed.old:
             from airworthy.artifacts.encryption.format import OLD_NOTE
 
@@ -165,15 +188,10 @@ def _announce(service: InferenceService) -> None:
     if first is not None:
         rows += ["", say("try it:"), "  " + first.curl(service.url)]
     rows += ["", say("Ctrl-C stops it.")]
-    _tell(*map(printable, rows))
+    tell(*map(printable, rows))
 
 
 def _tensors(specs: Sequence[TensorSpec]) -> str:
     from airworthy.serve.tensors import shape_text
 
     return ", ".join(say("{s.name} {s.datatype}{shape}", s=spec, shape=shape_text(spec.shape)) for spec in specs)
-
-
-def _tell(*rows: str) -> None:
-    sys.stderr.write("".join(f"{row}\n" for row in rows))
-    sys.stderr.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from airworthy.cli.options import answer_options
+from airworthy.cli.options import answer_options, password_reference
 from airworthy.cli.output import render_options, show_answer
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
@@ -43,17 +43,16 @@ def command(
     no_color: bool,
 ) -> int:
     """Sign a model."""
-    from airworthy.flows.sign import secret, sign
+    from airworthy.flows.sign import sign
 
-    if password_file is not None and password_env is not None:
-        raise click.UsageError(say("--password-file and --password-env are two ways to say one thing; give one"))
+    password = password_reference(password_file, password_env)
     if chain and certificate is None:
         raise click.UsageError(say("--chain goes with --certificate"))
     with LateProgress() as progress:
         made = sign(
             path,
             key=key,
-            password=secret(password_file, password_env),
+            password=password,
             certificate=certificate,
             chain=chain,
             signature=signature,

@@ -63,6 +63,14 @@ class InputNotFound(AirworthyError):
     hint = "check the spelling; relative paths start at {cwd}"
 
 
+class NotLocal(InputNotFound):
+    """A name of a model elsewhere where a local path is taken."""
+
+    code = "not-local"
+    message = "{path} is not a local path, and models are not downloaded"
+    hint = "fetch it first, then name the folder: {command}"
+
+
 class InputUnreadable(AirworthyError):
     """A file that exists and can't be read."""
 

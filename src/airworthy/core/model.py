@@ -7,6 +7,7 @@ from typing import Optional
 import msgspec
 
 from airworthy.core.facts import Facts
+from airworthy.core.sentence import SentencePooling
 
 DATATYPES = (
     "BOOL",
@@ -113,7 +114,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     """What the configuration calls it, `BertModel`."""
     task: str = ""
-    """What it answers: `embedding`, `rerank`, `tensors`; empty when that can't be determined."""
+    """What it answers: `embedding`, `rerank`, `classification`, `tensors`; empty when that can't be determined."""
     producer: str = ""
     """The program that wrote it, `pytorch 2.13.0`."""
     parameters: int | None = None
@@ -146,6 +147,20 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What the file says of itself."""
     signer: str = ""
     """Who signed it, where that was requested and proven: a certificate's subject, or the hash of a public key."""
+    pooling: Optional[SentencePooling] = None
+    """How one vector is made of a text's token vectors, where the graph does not do it itself."""
+    prompts: dict[str, str] = msgspec.field(default_factory=dict)
+    """What texts may begin with before they become vectors, by name."""
+    prompt: str = ""
+    """What texts begin with unless another prompt is named."""
+    lower_case: bool = False
+    """Whether texts are made lower case first."""
+    labels: tuple[str, ...] = ()
+    """The names of a text classifier's classes, in order."""
+    multi_label: bool = False
+    """Whether a text may have several classes."""
+    task_problem: str = ""
+    """Why a model of texts is served by its tensors alone, one line; empty where it isn't."""
     sealed: Optional[Sealed] = None
     """Where its files lie, where it is encrypted and was opened; None for any other."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, Union
+from collections.abc import Iterable
+from typing import Any, Generic, Literal, TypeVar, Union
 
 import msgspec
 
-from airworthy.core.errors import Exit
-from airworthy.core.finding import Finding, Severity, most_important
+from airworthy.core.errors import AirworthyError, Exit
+from airworthy.core.finding import Confidence, Finding, Remedy, Severity, most_important
 
 SCHEMA = 1
 """The number that a JSON report carries; it grows when an old reader would misread a new report."""
@@ -51,11 +52,20 @@ class Crashed(msgspec.Struct, frozen=True, tag="crashed", tag_field="outcome"):
     """The traceback."""
 
 
+CRASHED = "the check crashed: internal error of airworthy"
+"""What a report says of a crashed check."""
+
 CheckResult = Union[Passed, Failed, Skipped, Crashed]
+Verdict = Literal["works", "fails", "unknown"]
 
 
 class VerbAnswer(msgspec.Struct, frozen=True):
     """A verb's own answer, beside what checks found. The base of all of them, and the answer of a verb without one."""
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it reports a failure whose cause is not known."""
+        return False
 
 
 A = TypeVar("A", bound=VerbAnswer)
@@ -98,7 +108,7 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
 
     def exit_status(self, fail_on: Severity = Severity.ERROR, strict: bool = False) -> Exit:
         """The exit status: findings before incompleteness, incompleteness before success."""
-        if self.blocks(fail_on):
+        if self.blocks(fail_on) or (strict and self.answer.unexplained):
             return Exit.FINDINGS
         if any(isinstance(result, Crashed) for result in self.results):
             return Exit.INCOMPLETE
@@ -107,5 +117,37 @@ class Report(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
         return Exit.OK
 
 
+class ErrorAnswer(VerbAnswer, frozen=True):
+    """The answer of a verb that an error ended."""
+
+    error: dict[str, str]
+    """`code`, `message` and `hint`."""
+
+
+def error_report(verb: str, error: AirworthyError) -> Report[ErrorAnswer]:
+    """An error that ended a verb as a report: its code stands where a cause's name does."""
+    finding = Finding(
+        cause=error.code,
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        subject=str(error.params.get("path", "")),
+        message=error.text,
+        params=dict(error.params),
+        remedies=(Remedy(why=error.way_out),) if error.way_out else (),
+    )
+    answer = ErrorAnswer({"code": error.code, "message": error.text, "hint": error.way_out})
+    return Report(verb=verb, subject=finding.subject, results=(Failed(error.code, (finding,)),), answer=answer)
+
+
 AnyReport = Report[Any]
 """A report with any answer, as renderers and exit statuses take it."""
+
+
+def verdict(results: Iterable[CheckResult]) -> Verdict:
+    """`fails` with an error among the findings, `unknown` where a check could not be made, else `works`."""
+    results = tuple(results)
+    found = [finding for result in results if isinstance(result, Failed) for finding in result.findings]
+    if any(finding.severity is Severity.ERROR for finding in found):
+        return "fails"
+    open_ = (isinstance(r, Crashed) or (isinstance(r, Skipped) and not r.chosen) for r in results)
+    return "unknown" if any(open_) else "works"

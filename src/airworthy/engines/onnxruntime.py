@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from threading import get_ident
 from typing import Any
 
@@ -26,6 +28,7 @@ from airworthy.engines.interface import (
     Tensors,
     WeightContents,
 )
+from airworthy.engines.sentence_graph import appended
 
 DISTRIBUTIONS = (
     "onnxruntime",
@@ -41,7 +44,7 @@ DISTRIBUTIONS = (
 """The distributions that hold the library, one for each kind of accelerator."""
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CONVERSIONS = {
-    "encrypted": "give its key: `[serve] decryption_key`",
+    "encrypted": "give its key: `[serve.decryption] key`",
     "safetensors": "export it: `pip install 'optimum[onnx]'`, then `optimum-cli export onnx --model {path} OUT`",
     "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
 }
@@ -68,9 +71,10 @@ class OnnxRuntime:
             way = _CONVERSIONS.get(model.entry_format)
             return f"{told}; {say(way, path=model.path)}" if way else told
         for spec in (*model.inputs, *model.outputs):
-            if spec.datatype in ("SEQUENCE", "MAP"):
+            kind = spec.datatype.partition("(")[0]
+            if kind in ("SEQUENCE", "MAP"):
                 template = "{name!r} is no tensor but a {kind}; export the model again, with `zipmap=False` in skl2onnx"
-                return say(template, name=spec.name, kind=spec.datatype.lower())
+                return say(template, name=spec.name, kind=kind.lower())
             if spec.datatype not in DATATYPES:
                 return say("{name!r} has element type {type}, which no array has", name=spec.name, type=spec.datatype)
         installed = facts.fact(keys.DISTRIBUTIONS)
@@ -103,7 +107,11 @@ class OnnxRuntime:
             if contents is not None and contents.beside:
                 names, parts = list(contents.beside), list(contents.beside.values())
                 settings.add_external_initializers_from_files_in_memory(names, parts, [len(part) for part in parts])
-            source = model.entry if contents is None else contents.entry
+            source, more = model.entry if contents is None else contents.entry, appended(model)
+            if more:
+                source = _joined(source, more)
+                folder = str(Path(model.entry).parent)
+                settings.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
             slower = _SLOWER.get(_kind(options.device))
             return onnxruntime.InferenceSession(
                 source, sess_options=settings, providers=providers, disabled_optimizers=slower
@@ -154,6 +162,14 @@ class OnnxRuntime:
 
     def _failed(self, model: ModelInfo, problem: object) -> LoadFailed:
         return LoadFailed(engine=self.name, path=model.entry, detail=_one_line(problem, LONGEST_DETAIL))
+
+
+def _joined(source: str | bytes, more: bytes) -> bytes:
+    """A model with what is appended to it: protobuf joins the parts of a message that stands twice."""
+    if isinstance(source, bytes):
+        return source + more
+    with open(source, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:  # noqa: PTH123
+        return b"".join((content, more))
 
 
 class _Later:

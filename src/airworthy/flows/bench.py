@@ -14,6 +14,7 @@ from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.files import write_private
+from airworthy.flows.temporary import serving
 from airworthy.observe.load import LoadResult, closed_loop, http_request, open_loop
 from airworthy.observe.plot import label_of, latency_plot
 from airworthy.observe.requests import LoadTarget
@@ -56,17 +57,14 @@ def bench(
         progress: receives each run.
 
     Raises:
+        AddressInvalid: the URL names no server.
         NoSuchService: nothing answers there as a model server does.
         CannotAsk: no connection could be made.
         OutputFailed: the plot could not be written.
         NotServed: the model could not be served.
     """
     with contextlib.ExitStack() as stack:
-        url = target
-        if "://" not in target:
-            from airworthy.flows.temporary import serving
-
-            url = stack.enter_context(serving(target))
+        url = stack.enter_context(serving(target)) if "://" not in target else target
         asked = find_target(url, model)
         sent = [http_request(asked.host, asked.path, body) for body in (bodies or asked.bodies)]
         outcomes = _load(asked, sent, clients, rates, seconds, progress)

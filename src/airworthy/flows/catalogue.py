@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
-from airworthy.flows.files import STANDARD_INPUT, reason
+from airworthy.flows.files import nearest, reason
 
 if TYPE_CHECKING:
     from airworthy.causes.catalogue import Catalogue
     from airworthy.causes.local import LocalEntry
 
-FOLDER = Path(".airworthy") / "causes"
+FOLDER = ".airworthy/causes"
 """Where a project keeps its own entries, in its own directory or one above."""
 MOST_ENTRIES = 1000
 """Files of the folder that are read."""
@@ -35,15 +35,7 @@ def own_folder(beside: str | Path | None = None) -> Path | None:
     Args:
         beside: the model; the working directory without one, as for settings.
     """
-    start = Path.cwd() if beside is None or str(beside) == STANDARD_INPUT else Path(beside).absolute()
-    for directory in (start, *start.parents):
-        found = directory / FOLDER
-        try:
-            if found.is_dir():
-                return found
-        except (OSError, ValueError):
-            continue  # a directory that may not be read holds none for us
-    return None
+    return nearest(FOLDER, beside, folder=True)
 
 
 def catalogue_for(beside: str | Path | None = None) -> Catalogue:

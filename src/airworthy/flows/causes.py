@@ -37,11 +37,14 @@ def causes(settings: Settings | None = None, *, resolve: str = "") -> RecordedCa
         resolve: a cause whose open diagnoses are marked as resolved first.
 
     Raises:
+        UnknownName: there is no cause of that name to resolve.
         StateUnusable: the database can't be used.
     """
     from airworthy.state import diagnoses
     from airworthy.state.directory import state_directory
 
+    if resolve:
+        catalogue_for().get(resolve)
     directory = state_directory(settings or Settings())
     resolved = diagnoses.resolve(directory, resolve) if resolve else None
     return RecordedCauses(causes=list(diagnoses.stats(directory)), resolved=resolved)
@@ -64,8 +67,9 @@ def new(slug: str, log: str, *, line: int | None = None) -> Draft:
     from airworthy.causes.local import LEAST_LITERAL, SLUG, draft
     from airworthy.flows.logs import pieces
     from airworthy.recognition import gone_through
+    from airworthy.recognition.failure_lines import failure_line
     from airworthy.recognition.lines import read_line
-    from airworthy.recognition.templates import signature_of, unrecognised
+    from airworthy.recognition.templates import signature_of
     from airworthy.recognition.text_index import text_index
 
     if SLUG.match(slug) is None:
@@ -75,7 +79,7 @@ def new(slug: str, log: str, *, line: int | None = None) -> Draft:
         raise SlugTaken(slug=slug, where="")
     if line is None:
         scan = gone_through(pieces(log), text_index(catalogue))
-        found = unrecognised(scan.alarms, scan.ready)
+        found = failure_line(scan)
         known = tuple(scan.hits)
         if found is None and scan.hits:
             # The log is recognised as something else; the line that did that is what the new entry is about.

@@ -13,7 +13,6 @@ from airworthy.causes.catalogue import Catalogue
 from airworthy.causes.prediction import predict
 from airworthy.core.errors import InputNotFound, SettingInvalid
 from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
-from airworthy.core.finding import Severity
 from airworthy.core.keys import (
     BATTERY_TRIALS,
     MODEL_CACHE,
@@ -30,7 +29,7 @@ from airworthy.core.keys import (
 from airworthy.core.messages import say
 from airworthy.core.model import Inspection, ModelInfo
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped
+from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Report, Skipped, verdict
 from airworthy.core.settings import PolicySettings, RequirementSettings, Settings
 from airworthy.core.values import Policy, Requirements
 from airworthy.core.version import Version
@@ -292,12 +291,3 @@ def _subject(model: str | Path | None, elsewhere: bool) -> str:
 
 def _answer(results: tuple[CheckResult, ...], facts: Facts) -> dict[str, Any]:
     return {"verdict": verdict(results), "facts_taken": facts.taken}
-
-
-def verdict(results: tuple[CheckResult, ...]) -> str:
-    """`fails` with an error among the findings, `unknown` where a check could not be made, else `works`."""
-    found = [finding for result in results if isinstance(result, Failed) for finding in result.findings]
-    if any(finding.severity is Severity.ERROR for finding in found):
-        return "fails"
-    open_ = (isinstance(r, Crashed) or (isinstance(r, Skipped) and not r.chosen) for r in results)
-    return "unknown" if any(open_) else "works"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -328,4 +328,21 @@ def diagnosis_report(subject: str, diagnosis: Diagnosis, *, status: int | None =
 def _answer(diagnosis: Diagnosis, status: int | None) -> DiagnoseAnswer:
     cause = diagnosis.findings[0].cause if diagnosis.findings else None
     unknown = None if diagnosis.unknown is None else msgspec.to_builtins(diagnosis.unknown)
-    return DiagnoseAnswer(cause=cause, exit_status=status, unknown=unknown)
+    return DiagnoseAnswer(
+        cause=cause,
+        exit_status=status,
+        unknown=unknown,
+        remarks=[_remark(each) for each in diagnosis.remarks] or None,
+        read_as=diagnosis.read_as or None,
+    )
+
+
+def _remark(finding: Finding) -> dict[str, Any]:
+    line = finding.evidence[0]
+    return {
+        "cause": finding.cause,
+        "message": finding.message,
+        "line": line.line,
+        "text": line.value,
+        "why": finding.remedies[0].why if finding.remedies else "",
+    }

@@ -18,11 +18,15 @@ from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.answers.causes import Draft, RecordedCauses
 from airworthy.flows.answers.chat import ChatAnswer
 from airworthy.flows.answers.check import CheckAnswer
+from airworthy.flows.answers.deps import DepsAnswer
 from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
+from airworthy.flows.answers.gate import GateAnswer
+from airworthy.flows.answers.graph import GraphAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
+from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference, SyncAnswer
 from airworthy.flows.answers.releases import (
     ReleaseAdded,
     ReleaseAliases,
@@ -55,6 +59,11 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "explain": (Explanation, CauseList),
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
+    "gate": (GateAnswer,),
+    "deps": (DepsAnswer,),
+    "lock": (LockAnswer, LockCheck, LockDifference),
+    "sync": (SyncAnswer,),
+    "graph": (GraphAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from airworthy.core.errors import AirworthyError, InputNotFound, InputUnreadable
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
@@ -46,13 +48,16 @@ class InTheWay(AirworthyError):
     hint = "choose an --output elsewhere"
 
 
-def keygen(path: str | Path, *, password: str = "", service: str = "", force: bool = False) -> NewKey:
+def keygen(
+    path: str | Path, *, password: str = "", service: str = "", signing: bool = False, force: bool = False
+) -> NewKey:
     """Make a key: the private half in a file that only its owner reads, the public one beside it.
 
     Args:
         path: the file with the private key; the public one has `.pub` added.
         password: where a passphrase stands that protects the private key: a file or `env:NAME`.
         service: a key of a key service that wraps the private key instead: `service:NAME:KEY`.
+        signing: whether it is a key to sign with, PEM on the curve P-256, in place of one to encrypt for.
         force: whether a key that is there is replaced.
 
     Raises:
@@ -68,6 +73,8 @@ def keygen(path: str | Path, *, password: str = "", service: str = "", force: bo
     for each in (private, public):
         if os.path.lexists(each) and not force:
             raise OutputExists(path=each)
+    if signing:
+        return _signing_key(private, public, keys.secret(password) if password else "")
     with age.needed():
         made = age.new_secret()
         recipient = age.public_of(made)
@@ -78,10 +85,21 @@ def keygen(path: str | Path, *, password: str = "", service: str = "", force: bo
     return NewKey(private, public, recipient)
 
 
+def _signing_key(private: Path, public: Path, password: str) -> NewKey:
+    from airworthy.artifacts.signing.model_signing import new_key
+
+    secret_half, public_half = new_key(password)
+    write_private(private, secret_half)
+    write_private(public, public_half)
+    public.chmod(0o644)
+    return NewKey(private, public, "")
+
+
 def encrypt(
     path: str | Path,
-    recipients: Sequence[str],
+    recipients: Sequence[str] = (),
     *,
+    new_key: str | Path | None = None,
     output: str | Path | None = None,
     force: bool = False,
     progress: Progress = SILENT,
@@ -91,6 +109,7 @@ def encrypt(
     Args:
         path: a file or a folder.
         recipients: keys of those who may decrypt: a public key, a file with such, or `env:NAME`.
+        new_key: a file for a key that is made now and may decrypt too; it is gone again where nothing was encrypted.
         output: the file to write; the model's name with `.tar.age` by default.
         force: whether a file that is there is replaced.
         progress: receives the stages.
@@ -102,6 +121,11 @@ def encrypt(
         KeyUnreadable: a key can't be read.
         ExtraMissing: the `crypt` extra is not installed.
     """
+    if new_key is not None:
+        with _made_key(new_key) as made:
+            to = (*recipients, made.recipient)
+            written = encrypt(path, to, output=output, force=force, progress=progress)
+            return msgspec.structs.replace(written, new_key=made)
     from airworthy.artifacts.encryption.format import SUFFIX
     from airworthy.artifacts.encryption.models import seal
 
@@ -121,6 +145,19 @@ def encrypt(
         with _written(place) as stream:
             plain = seal(model, stream, recipients)
     return EncryptedModel(place, plain, 1)
+
+
+@contextlib.contextmanager
+def _made_key(path: str | Path) -> Iterator[NewKey]:
+    """A new key, which is removed where the block fails: it decrypts nothing."""
+    made = keygen(path)
+    try:
+        yield made
+    except BaseException:
+        for each in (made.private, made.public):
+            with contextlib.suppress(OSError):
+                each.unlink()
+        raise
 
 
 def decrypt(

@@ -53,7 +53,7 @@ def read(path: str, limit: int = MOST_INPUT) -> bytes:
     """
     try:
         if path == STANDARD_INPUT:
-            data = _standard_input().read(limit + 1)
+            data = standard_input().read(limit + 1)
         else:
             with Path(path).open("rb") as stream:
                 data = stream.read(limit + 1)
@@ -79,7 +79,9 @@ def model_path(path: str | Path) -> Iterator[Path]:
         try:
             Path(path).stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise InputNotFound(path=path, cwd=Path.cwd()) from None
+            from airworthy.artifacts.remote_names import not_found
+
+            raise not_found(path) from None
         except (OSError, ValueError) as error:
             raise InputUnreadable(path=path, reason=reason(error)) from None
         yield Path(path)
@@ -88,16 +90,37 @@ def model_path(path: str | Path) -> Iterator[Path]:
         kept = Path(folder) / "standard-input"
         try:
             with kept.open("wb") as stream:
-                shutil.copyfileobj(_standard_input(), stream)
+                shutil.copyfileobj(standard_input(), stream)
         except OSError as error:
             raise OutputFailed(path=kept, reason=reason(error)) from None
         yield kept
 
 
-def _standard_input() -> BinaryIO:
-    if sys.stdin is None:  # closed by the parent process
+def standard_input() -> BinaryIO:
+    """The bytes of standard input.
+
+    Raises:
+        InputUnreadable: the parent process closed it.
+    """
+    if sys.stdin is None:
         raise InputUnreadable(path=STANDARD_INPUT, reason=say("standard input is closed"))
     return sys.stdin.buffer
+
+
+def nearest(name: str, beside: str | Path | None = None, *, folder: bool = False) -> Path | None:
+    """A file, or a folder, of this name beside a model or in the nearest folder above it.
+
+    Args:
+        name: what it is called.
+        beside: the model; the working directory without one, and for standard input.
+        folder: whether a folder is wanted.
+    """
+    start = Path.cwd() if beside is None or str(beside) == STANDARD_INPUT else Path(beside).absolute()
+    for above in (start, *start.parents):
+        with contextlib.suppress(OSError, ValueError):  # a folder that may not be read holds none
+            if (above / name).is_dir() if folder else (above / name).is_file():
+                return above / name
+    return None
 
 
 def write_private(path: Path, data: bytes) -> None:

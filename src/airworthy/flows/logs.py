@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from airworthy.core.errors import ExtraMissing, InputNotFound, InputUnreadable
 from airworthy.core.messages import say
-from airworthy.flows.files import STANDARD_INPUT, reason
+from airworthy.flows.files import STANDARD_INPUT, reason, standard_input
 
 PIECE = 1024 * 1024
 """Bytes of a log that are read at once."""
@@ -40,7 +40,7 @@ def pieces(path: str) -> Iterator[bytes]:
         ExtraMissing: it is zstd, and no library for that is installed.
     """
     try:
-        stream = _standard_input() if path == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115 - closed below
+        stream = standard_input() if path == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         raise InputNotFound(path=path, cwd=Path.cwd()) from None
     except (OSError, ValueError) as error:
@@ -52,12 +52,6 @@ def pieces(path: str) -> Iterator[bytes]:
     finally:
         if path != STANDARD_INPUT:
             stream.close()
-
-
-def _standard_input() -> BinaryIO:
-    if sys.stdin is None:  # closed by the parent process
-        raise InputUnreadable(path=STANDARD_INPUT, reason=say("standard input is closed"))
-    return sys.stdin.buffer
 
 
 def _unpacked(stream: BinaryIO, path: str) -> Iterator[bytes]:
@@ -205,7 +199,7 @@ def _replacement(path: str, stream: BinaryIO) -> BinaryIO | None:
 
 
 def _standard_pieces() -> Iterator[bytes]:
-    source = _standard_input()
+    source = standard_input()
     read = source.read1 if isinstance(source, io.BufferedReader) else source.read
     while data := read(64 * 1024):
         yield data

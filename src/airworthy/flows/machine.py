@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from airworthy.core.cores import usable_cores
 from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.keys import (
-    CPU_AFFINITY,
     CPU_ARCHITECTURE,
     CPU_CORES,
     CPU_MODEL,
-    CPU_QUOTA,
     DEVICES,
     DRIVERS,
     FRAMEWORKS,
@@ -41,13 +40,11 @@ def _cpu(facts: Facts) -> dict[str, Any]:
     model, cores = _value(facts, CPU_MODEL), _value(facts, CPU_CORES)
     if model is None and cores is None:
         return {"unknown": facts.source(CPU_MODEL)}
-    # A container sees all cores of its host: what it may use is bounded by affinity and quota.
-    usable = [count for key in (CPU_AFFINITY, CPU_QUOTA) if (count := _value(facts, key)) is not None]
     return {
         "model": model,
         "architecture": _value(facts, CPU_ARCHITECTURE),
         "cores": cores,
-        "usable_cores": min(usable, default=cores),
+        "usable_cores": usable_cores(facts),
     }
 
 

@@ -8,7 +8,6 @@ import sys
 from importlib.util import find_spec
 
 from airworthy.core.errors import AirworthyError
-from airworthy.core.messages import say
 
 HOST = "127.0.0.1"
 LONGEST = 12 * 3600
@@ -53,7 +52,6 @@ def view(path: str, *, browse: bool = True, limit: float = LONGEST) -> None:
     arguments = [sys.executable, "-c", _PROGRAM, path, HOST, "yes" if browse else "no"]
     with subprocess.Popen(arguments, stdin=subprocess.DEVNULL) as process:
         try:
-            sys.stderr.write(say("Netron shows it; Ctrl-C ends it") + "\n")
             process.wait(limit)
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             pass

@@ -24,8 +24,8 @@ from airworthy.flows.upstreams import find, is_url, key_given
 from airworthy.flows.upstreams import plans as upstream_plans
 from airworthy.serve.service import InferenceService, Plan
 
-PROBES = ("cpu", "distributions")
-"""What choosing engines and thread counts needs to know."""
+PROBES = ("cpu", "memory", "distributions")
+"""What choosing engines, thread counts and the context of a language model needs to know."""
 
 
 class NameTwice(AirworthyError):
@@ -63,6 +63,7 @@ def serve(
         NotAModel: there is no model in it.
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
+        DoesNotFit: a language model needs more memory than there is.
     """
     from airworthy.flows.service import run_after
 
@@ -108,6 +109,7 @@ def prepare(
         NotAModel: there is no model in it.
         NameTwice: two models have one name.
         NoEngine: no engine can load one of them.
+        DoesNotFit: a language model needs more memory than there is.
     """
     from airworthy.flows.facts import gather
     from airworthy.knowledge import Knowledge
@@ -118,7 +120,7 @@ def prepare(
     results: list[CheckResult] = []
     plans: dict[str, Plan] = {}
     for argument in arguments:
-        name, path = _split(argument)
+        name, path = split_argument(argument)
         if is_url(path):
             _add(plans, upstream_plans(find(path, name, settings, key_given())))
             continue
@@ -154,8 +156,8 @@ def _report(arguments: Sequence[str], results: Sequence[CheckResult]) -> Report[
     return Report(verb="serve", subject=subject, results=tuple(results), answer=ServingAnswer())
 
 
-def _split(argument: str) -> tuple[str | None, str]:
-    """`NAME=PATH` apart; a path that exists as it stands is a path, whatever is in it."""
+def split_argument(argument: str) -> tuple[str | None, str]:
+    """The name, if one is given, and the path of `PATH` or `NAME=PATH`; an existing file or folder is all path."""
     name, separator, path = argument.partition("=")
     if not separator or not name or served_name(name) != name or Path(argument).exists():
         return None, argument

@@ -44,6 +44,8 @@ def example(plan: Plan) -> Example | None:
     if model.task == "rerank":
         body = {"model": model.name, "query": "fit to fly", "documents": ["an airworthy aircraft", "a recipe"]}
         return Example("/v1/rerank", msgspec.json.encode(body).decode())
+    if model.task == "classification":
+        return Example("/predict", msgspec.json.encode({"model": model.name, "inputs": "fit to fly"}).decode())
     if plan.generates:
         message = {"role": "user", "content": "What does airworthy mean?"}
         body = {"model": model.name, "messages": [message]}

@@ -36,8 +36,10 @@ def inspect_for_serving(path: Path, settings: Settings, progress: Progress) -> I
 
     progress.stage(say("reading {model}", model=path))
     inspection = inspect(path)
-    if settings.serve.decryption_key and inspection.model.format == "encrypted":
+    if settings.serve.decryption.key and inspection.model.format == "encrypted":
         inspection = _opened(path, settings, inspection)
+    if settings.serve.pooling and not inspection.model.pooling:
+        inspection = _pooled(inspection, settings.serve.pooling)
     if settings.serve.require_signature:
         signature = _proven(path, settings.serve.require_signature, progress)
         if signature.state == "valid" and (other := _beside(path, inspection.model)):
@@ -47,6 +49,16 @@ def inspect_for_serving(path: Path, settings: Settings, progress: Progress) -> I
         facts = inspection.facts.merged({MODEL_SIGNATURE.name: Known(signature, signature.path)})
         model = msgspec.structs.replace(inspection.model, signer=signature.signer if signature.state == "valid" else "")
         inspection = Inspection(model, facts)
+    return inspection
+
+
+def _pooled(inspection: Inspection, mode: str) -> Inspection:
+    """The inspection of a model whose token vectors are pooled as the settings say."""
+    from airworthy.artifacts.configuration.text_tasks import pooled, takes_texts
+
+    model = inspection.model
+    if model.task == "tensors" and takes_texts(model):
+        inspection = msgspec.structs.replace(inspection, model=pooled(model, (mode,)))
     return inspection
 
 
@@ -77,7 +89,7 @@ def _opened(path: Path, settings: Settings, inspection: Inspection) -> Inspectio
     if inspection.facts.get_value(MODEL_DEFECTS, ()):
         return inspection  # its finding says more than an error would
     try:
-        found = described(path, settings.serve.decryption_key, settings.serve.decryption_password)
+        found = described(path, settings.serve.decryption.key, settings.serve.decryption.password)
     except OSError as error:
         raise InputUnreadable(path=path, reason=reason(error)) from None
     if found is None:

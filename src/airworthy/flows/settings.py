@@ -10,8 +10,8 @@ from typing import Any
 
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.messages import say
-from airworthy.core.settings import Settings, from_environment, parse, resolve
-from airworthy.flows.files import STANDARD_INPUT, read
+from airworthy.core.settings import ENVIRONMENT, Settings, from_environment, parse, resolve
+from airworthy.flows.files import nearest, read
 
 FILE_NAME = "airworthy.toml"
 """The name of a settings file."""
@@ -42,7 +42,7 @@ def load(
         layers.append((path, parse(_decode(read(path), path), path)))
         if file is None:
             layers += _demanded_above(path)
-    layers.append((say("the environment"), from_environment(os.environ if environment is None else environment)))
+    layers.append((ENVIRONMENT, from_environment(os.environ if environment is None else environment)))
     layers.append((say("the command line"), _given(flags or {})))
     settings = Settings()
     for count, (source, _) in enumerate(layers, 1):
@@ -53,13 +53,8 @@ def load(
 
 def find(beside: str | None = None) -> str | None:
     """The settings file that holds for a model: in its folder, or in the nearest one above it."""
-    start = Path.cwd() if beside is None or beside == STANDARD_INPUT else Path(beside).absolute()
-    for folder in (start, *start.parents):
-        candidate = folder / FILE_NAME
-        with contextlib.suppress(OSError, ValueError):  # a folder that may not be looked into holds none for us
-            if candidate.is_file():
-                return str(candidate)
-    return None
+    found = nearest(FILE_NAME, beside)
+    return None if found is None else str(found)
 
 
 def _demanded_above(path: str) -> list[tuple[str, dict[str, Any]]]:
@@ -83,7 +78,10 @@ def _decode(data: bytes, path: str) -> str:
         raise SettingInvalid(source=path, problem=problem, suggestion=say("save it as UTF-8")) from None
 
 
-def _given(flags: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the flags, without those that were not given."""
     return {
-        table: {name: value for name, value in values.items() if value is not None} for table, values in flags.items()
+        name: _given(value) if isinstance(value, Mapping) else value
+        for name, value in flags.items()
+        if value is not None
     }

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from airworthy.artifacts.signing.signatures import Statement, signature_of
-from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
 from airworthy.flows.answers.signing import Signed, SignedFile, Verified
-from airworthy.flows.files import OutputExists, model_path, output_path, read, write_private
-
-
-class NoSecret(AirworthyError):
-    """An environment variable that is to hold a secret and isn't set."""
-
-    code = "no-secret"
-    message = "the environment has no variable {name}"
-    hint = "set it, or give a file"
+from airworthy.flows.files import OutputExists, model_path, output_path, write_private
 
 
 def sign(
     path: str | Path,
     *,
     key: str,
-    password: str | None = None,
+    password: str = "",
     certificate: str | None = None,
     chain: Sequence[str] = (),
     signature: str | None = None,
@@ -40,7 +30,7 @@ def sign(
     Args:
         path: a file or a folder.
         key: the private key, a PEM file on a NIST curve.
-        password: of that key.
+        password: where a password of that key stands: a file, whose first line it is, or `env:NAME`.
         certificate: of that key, a PEM file; without one the signature names the key alone.
         chain: PEM files with the certificates up to the root.
         signature: where to write it; `model.sig` in a folder, NAME.sig beside a file.
@@ -54,8 +44,10 @@ def sign(
         OutputExists: there is a signature already.
         ExtraMissing: the `sign` extra is not installed.
         KeyUnusable: a key or certificate can't be read or used.
+        KeyUnreadable: there is no such password.
         CannotSign: there is a symbolic link, or nothing to sign.
     """
+    from airworthy.artifacts.encryption.keys import secret
     from airworthy.artifacts.signing.model_signing import sign as make
 
     with model_path(path) as model:
@@ -67,7 +59,7 @@ def sign(
             model,
             place,
             key=Path(key),
-            password=password,
+            password=secret(password) if password else None,
             certificate=Path(certificate) if certificate else None,
             chain=[Path(each) for each in chain],
             ignore=[Path(each) for each in ignore],
@@ -123,19 +115,3 @@ def _verified(path: str, stated: Statement) -> Verified:
         signer=stated.signer,
         files={name: SignedFile(how, value) for name, (how, value) in stated.resources.items()},
     )
-
-
-def secret(file: str | None, variable: str | None) -> str | None:
-    """A password from a file's first line or from the environment; None where neither is named.
-
-    Raises:
-        InputNotFound: there is no such file.
-        NoSecret: there is no such variable.
-    """
-    if file is not None:
-        return read(file).decode(errors="replace").partition("\n")[0].rstrip("\r")
-    if variable is None:
-        return None
-    if variable not in os.environ:
-        raise NoSecret(name=variable)
-    return os.environ[variable]

@@ -96,8 +96,11 @@ def look_at_targets(inspection: Inspection, against: Against) -> tuple[Inspectio
         program = read_program(Path(model.entry))
         matrix = judge(program, _held(against.targets, TARGETS), against.sizes)
         beyond = beyond_tables(program.opsets)
-        if against.ask_runtime:
-            answer["assigned"] = _beside(program, assigned(model))
+        if against.ask_runtime or beyond:
+            # Of an operator set that is newer than the tables only the runtime itself knows.
+            told = _beside(program, assigned(model))
+            if against.ask_runtime or told.get("version"):
+                answer["assigned"] = told
     elif any(operator.domain == "aten" for operator in model.operators):
         from airworthy.targets.aten import judge_aten
 

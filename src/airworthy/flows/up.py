@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from airworthy.causes.catalogue import Catalogue
-from airworthy.core.errors import Exit
+from airworthy.core.cores import usable_cores
+from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.facts import Facts
-from airworthy.core.keys import CPU_AFFINITY, CPU_CORES, CPU_QUOTA
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.progress import SILENT, Progress
@@ -144,27 +144,37 @@ def plan(
 
     refuse_unopened(model)
     chosen = select(model, facts, engine or "")
-    threads = settings.serve.threads or max(1, usable_cores(facts) // settings.serve.workers)
-    model = msgspec.structs.replace(model, name=served_name(name or model.name))
+    cores = int(usable_cores(facts) or 1)
+    threads = settings.serve.workers.threads or max(1, cores // settings.serve.workers.count)
+    model = msgspec.structs.replace(model, name=served_name(model.name, name))
     if chosen.generates:
         made = plan_generator(model, chosen.name, facts, settings, threads)
         return msgspec.structs.replace(made, version=version)
     options = RunnerOptions(threads=threads, lanes=threads)
-    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.search else ""
+    key = profiles.profile_key(model, chosen.name, options, facts) if settings.serve.batching.search else ""
     profile = profiles.load(state_directory(settings), key, Profile) if key else None
     return Plan(model=model, engine=chosen.name, options=options, profile=profile, profile_key=key, version=version)
 
 
-def usable_cores(facts: Facts) -> int:
-    """Whole cores that this process can keep busy: the least of what there are, may be run on and are paid for.
+class NameInvalid(AirworthyError):
+    """A name to serve a model under that can't stand in a URL."""
 
-    The affinity mask does not show a cgroup's quota; threads beyond the quota stall each other.
+    code = "name-invalid"
+    message = "{name!r} cannot be the name of a served model: it stands in URLs"
+    hint = "letters, digits, `.`, `_` and `-`: `{near}`"
+
+
+def served_name(name: str, given: str | None = None) -> str:
+    """A name that can stand in a URL's path as it is.
+
+    Args:
+        name: the file's or folder's own, which is changed where it has other characters.
+        given: the name from the caller, which must do as it is.
+
+    Raises:
+        NameInvalid: the given name has other characters.
     """
-    quota = facts.get_value(CPU_QUOTA, None)
-    known = (facts.get_value(CPU_CORES, None), facts.get_value(CPU_AFFINITY, None), int(quota) if quota else None)
-    return max(1, min((count for count in known if count is not None), default=1))
-
-
-def served_name(name: str) -> str:
-    """A name that can stand in a URL's path as it is."""
-    return _NOT_IN_NAMES.sub("-", name).strip("-.") or "model"
+    near = _NOT_IN_NAMES.sub("-", name if given is None else given).strip("-.") or "model"
+    if given is not None and near != given:
+        raise NameInvalid(name=given, near=near)
+    return near

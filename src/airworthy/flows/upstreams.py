@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from airworthy.artifacts.remote_names import is_download
 from airworthy.core.errors import AirworthyError, Exit, SettingInvalid
 from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import Settings
-from airworthy.core.upstreams import UpstreamSettings, problem_of
+from airworthy.core.settings.upstreams import UpstreamSettings, problem_of
 from airworthy.serve.service import Plan
 from airworthy.serve.workers.upstreams.failures import UpstreamError
 from airworthy.serve.workers.upstreams.upstream import Upstream, UpstreamKeyUnreadable
@@ -36,7 +37,7 @@ class UpstreamUnusable(AirworthyError):
 
 def is_url(text: str) -> bool:
     """Whether a model is given by the address of a server that runs it."""
-    return text.lower().startswith(("http://", "https://"))
+    return text.lower().startswith(("http://", "https://")) and not is_download(text)
 
 
 def find(url: str, name: str | None, settings: Settings, key: str = "") -> tuple[UpstreamSettings, ...]:

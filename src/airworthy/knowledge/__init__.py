@@ -9,6 +9,7 @@ from airworthy.knowledge import (
     cuda,
     datatypes,
     devices,
+    gguf,
     glibc,
     kernels,
     libraries,
@@ -60,6 +61,7 @@ class Knowledge:
     datatype_answer = staticmethod(datatypes.answer)
     torch_wheels = staticmethod(pytorch.wheels)
     torch_architectures = staticmethod(pytorch.architectures)
+    gguf_refused_by = staticmethod(gguf.refusing)
     onnx_ceiling = staticmethod(onnx.ceiling)
     onnxruntime_for = staticmethod(onnx.first_runtime)
     glibc_releases = staticmethod(glibc.releases_with)

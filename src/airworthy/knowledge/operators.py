@@ -110,6 +110,10 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many axes the first input may have; any number where empty."""
     constant: tuple[int, ...] = ()
     """The numbers of the inputs that have to be constant, where they are given."""
+    attributes: dict[str, int] = {}
+    """What attributes have to be, where they are given."""
+    host: str = ""
+    """What of the host decides besides: `locale`; empty where nothing does."""
 
 
 class _Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -278,11 +282,18 @@ def _types(
             continue
         if not type_:
             unknown = True
-        elif type_ not in where.sets[kernel[slot]]:
+        elif kind_of(type_) not in where.sets[kernel[slot]]:
             return False
     return None if unknown else True
 
 
+def kind_of(datatype: str) -> str:
+    """A type as the tables name it, which for sequences, maps and optionals leave out what they hold."""
+    kind = datatype.partition("(")[0]
+    return _KINDS.get(kind, kind)
+
+
+_KINDS = {"SEQUENCE": "SEQ", "SPARSE": "SPARSE_TENSOR"}
 OMITTED = "-"
 """The type of an optional input or output that a node leaves out."""
 

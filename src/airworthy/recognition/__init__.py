@@ -16,6 +16,7 @@ from typing import Union
 import msgspec
 
 from airworthy.causes.catalogue import Catalogue, standard
+from airworthy.causes.causality import SURFACES
 from airworthy.causes.interface import Cause
 from airworthy.causes.prediction import predict_one
 from airworthy.core.facts import Facts
@@ -23,32 +24,24 @@ from airworthy.core.finding import Confidence, Evidence, Finding, Standing
 from airworthy.core.messages import say
 from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
 from airworthy.knowledge import Knowledge
+from airworthy.recognition.failure_lines import around, failure_line
+from airworthy.recognition.features import last_lines
+from airworthy.recognition.guesses import Guess, guess
 from airworthy.recognition.ranking import Ranked, rank
 from airworthy.recognition.scan import PIECE, Hit, LogScan
-from airworthy.recognition.templates import likeness, unrecognised
 from airworthy.recognition.text_index import TextIndex, text_index
+from airworthy.recognition.writing import SOURCE_CODE, read_as
 
 MOST_LINES = 3
 """How many lines of the log a finding quotes."""
 LONGEST_QUOTE = 500
 """Characters of a quoted line."""
-MOST_GUESSES = 3
-"""Entries that are named for a log in which nothing is recognised."""
-LEAST_LIKENESS = 0.2
-"""Share of words below which an entry is not near at all."""
+WRAPPERS = frozenset(SURFACES[:2])
+"""Causes that only say that something else failed."""
+LEAST_SURE = 3
+"""How surely a line must report a failure to be what a wrapper's words are about, or to be one in a text of prose."""
 
 _WRAPPED = re.compile(rb"[ \t]{0,200}\r?\n[ \t]{20,200}(?=\S)")
-
-
-class Guess(msgspec.Struct, frozen=True):
-    """An entry whose texts are like the line of an unknown failure. Nothing is claimed by it."""
-
-    cause: str
-    """The slug of the entry."""
-    title: str
-    """What it is about, one line."""
-    likeness: float
-    """Share of words in common, from 0 to 1."""
 
 
 class UnknownFailure(msgspec.Struct, frozen=True):
@@ -61,7 +54,7 @@ class UnknownFailure(msgspec.Struct, frozen=True):
     template: str
     """What it says, with numbers, paths and names as placeholders: the same for the same fault."""
     guesses: tuple[Guess, ...] = ()
-    """The nearest entries, the nearest first."""
+    """The likeliest entries, the likeliest first, each with the words that weighed. None of them is a finding."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +67,11 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """Causes that it shows and that the facts could neither confirm nor deny, with the reason."""
     unknown: UnknownFailure | None = None
     """The failure that it reports where no cause is recognised; None also where it reports none."""
+    remarks: tuple[Finding, ...] = ()
+    """Words of wrappers around a failure that no entry knows: they say that something failed, and not what."""
+    read_as: str = ""
+    """What the text reads as, where it is no program's output: `source code` or `prose`. Its findings are then of low
+    confidence, because such a text quotes errors that did not happen."""
 
 
 def diagnose(
@@ -136,8 +134,16 @@ def diagnose_scan(
         facts: what is known about the machine it ran on.
         known: the tables.
     """
+    kind = read_as(scan.head)
     if not scan.hits:
-        return Diagnosis(unknown=_unknown(scan, entries))
+        return Diagnosis(unknown=_unknown(scan, entries, kind=kind), read_as=kind)
+    if scan.hits.keys() <= WRAPPERS:
+        wrapped = _unknown(scan, entries, kind=kind, deeper=True)
+        if wrapped is not None:
+            ranked = rank(scan.hits, ready=scan.ready)
+            return Diagnosis(
+                unknown=wrapped, remarks=tuple(_finding(each, facts, None) for each in ranked), read_as=kind
+            )
     known = known or Knowledge()
     results = {} if facts is None else {slug: _ask(entries.catalogue.get(slug), facts, known) for slug in scan.hits}
     standings = {slug: _standing(result) for slug, result in results.items()}
@@ -154,7 +160,9 @@ def diagnose_scan(
         except Exception:  # noqa: BLE001 - an entry that can't work out its ways out must not hide the cause
             findings.append(_finding(each, facts, result, remedies=False))
             undecided.append(Crashed(slug, traceback.format_exc()))
-    return Diagnosis(findings=tuple(findings), undecided=tuple(undecided))
+    if kind:
+        findings = [msgspec.structs.replace(each, confidence=Confidence.LOW) for each in findings]
+    return Diagnosis(findings=tuple(findings), undecided=tuple(undecided), read_as=kind)
 
 
 def _ask(cause: Cause, facts: Facts, known: Knowledge) -> CheckResult:
@@ -231,20 +239,14 @@ def _confirmed(seen: Finding, predicted: tuple[Finding, ...]) -> Finding:
     )
 
 
-def _unknown(scan: LogScan, entries: TextIndex) -> UnknownFailure | None:
-    found = unrecognised(scan.alarms, scan.ready)
-    if found is None:
+def _unknown(scan: LogScan, entries: TextIndex, *, kind: str = "", deeper: bool = False) -> UnknownFailure | None:
+    """The failure that no entry knows; with `deeper`, the one that the wrappers seen are about."""
+    if kind == SOURCE_CODE:
         return None
-    near = []
-    for cause in entries.catalogue:
-        texts = [cause.title, cause.message, *(signature.literal for signature in cause.signatures)]
-        near.append((likeness(found.text, texts), cause.slug, cause.title))
-    near.sort(key=lambda each: (-each[0], each[1]))
-    guesses = tuple(
-        Guess(cause=slug, title=title, likeness=round(share, 2))
-        for share, slug, title in near[:MOST_GUESSES]
-        if share >= LEAST_LIKENESS
-    )
+    found = failure_line(scan, deeper=deeper)
+    if found is None or ((deeper or kind) and found.weight < LEAST_SURE):
+        return None
+    guesses = guess(last_lines(around(found, scan)), found.text, entries.catalogue, besides=scan.hits)
     return UnknownFailure(line=found.number, text=found.text, template=found.template, guesses=guesses)
 
 

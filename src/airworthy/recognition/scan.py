@@ -17,6 +17,8 @@ from airworthy.recognition.text_index import TextIndex
 
 PIECE = 1024 * 1024
 """Bytes in which a log is best given."""
+HEAD = 16 * 1024
+"""Bytes from the beginning that are kept, to judge what kind of text it is."""
 LONGEST_LINE = 16 * 1024
 """Bytes of a line that are taken at once; of a longer one, so many around each place where a literal stands."""
 OVERLAP = 8 * WINDOW
@@ -85,6 +87,22 @@ class LogScan:
         self._vain = [0] * len(index.literals)
         self._rest = b""
         self._before = b""
+        self._head = b""
+
+    @property
+    def head(self) -> list[str]:
+        """The first lines of what was gone through."""
+        return self._head.decode("utf-8", "replace").split("\n")
+
+    @property
+    def tail(self) -> list[str]:
+        """The last lines of what was gone through, whole; of lines that a progress bar rewrote, what stayed."""
+        lines = self._before.decode("utf-8", "replace").split("\n")
+        if not lines[-1]:
+            lines.pop()
+        if len(self._before) >= BEFORE:
+            del lines[:1]
+        return [line.rstrip("\r").rpartition("\r")[2] for line in lines]
 
     def fresh(self) -> LogScan:
         """A new one that goes on where this one is, knowing nothing of what was seen."""
@@ -94,6 +112,8 @@ class LogScan:
 
     def feed(self, data: bytes) -> None:
         """Go through more of the log."""
+        if len(self._head) < HEAD:
+            self._head += data[: HEAD - len(self._head)]
         block = self._rest + data if self._rest else data
         if b"\x1b" in block:
             block = ESCAPES.sub(b"", block)

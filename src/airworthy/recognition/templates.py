@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from airworthy.recognition.lines import LogLevel, read_line
-from airworthy.recognition.scan import Alarm
+from airworthy.recognition.lines import read_line
 
 LONGEST = 1000
 """Characters of a line that are masked."""
@@ -31,12 +29,6 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`"), "<text>"),
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z]{2,40}")
-_EXCEPTION = re.compile(
-    r"^(?:[A-Za-z_]\w{0,60}\.){0,8}\w{0,60}(?:Error|Exception|Failure|Fault|Exit|Interrupt|Timeout)\b(?::|$)"
-)
-_STRONG = re.compile(
-    r"(?i)\b(?:fatal|panic(?:ked)?|abort(?:ed)?|core dumped|cannot|could not|failed|failure|unable to|killed)\b"
-)
 _STOP = frozenset(
     (
         *(
@@ -60,17 +52,6 @@ _STOP = frozenset(
         *("failure", "call", "last", "most", "recent", "traceback", "exception"),
     )
 )
-
-
-class Unrecognised(NamedTuple):
-    """The line of an unknown failure, and its template."""
-
-    number: int
-    """The line's number, from 1."""
-    text: str
-    """The line, without its prefixes."""
-    template: str
-    """What it says, with numbers, paths and names as placeholders."""
 
 
 def template_of(text: str) -> str:
@@ -117,40 +98,6 @@ def signature_of(text: str) -> tuple[str, str]:
             name = kind if seen[kind] == 1 else f"{kind}{seen[kind]}"
             pattern += f"(?P<{name}>{_GROUPS[kind]})"
     return literal, pattern.strip()
-
-
-def unrecognised(alarms: Sequence[Alarm], ready: int) -> Unrecognised | None:
-    """The line that says most about a failure that no entry knows, or None where nothing is wrong.
-
-    Args:
-        alarms: lines that sound wrong, in the order of the log.
-        ready: the last line that says that a server has come up; what lies before was recovered from.
-    """
-    best: tuple[tuple[int, int], Alarm] | None = None
-    for alarm in alarms:
-        weight = _weight(alarm)
-        if weight <= 0:
-            continue
-        key = (weight - 2 * (alarm.number < ready) - min(alarm.depth, 2), -alarm.number)
-        if key[0] > 0 and (best is None or key > best[0]):
-            best = key, alarm
-    if best is None:
-        return None
-    text = best[1].line.text.strip()[:LONGEST]
-    return Unrecognised(best[1].number, text, template_of(text))
-
-
-def _weight(alarm: Alarm) -> int:
-    """How much a line sounds like the failure itself."""
-    level, text = alarm.line.level, alarm.line.text.strip()
-    if level <= LogLevel.WARNING:
-        return 0
-    if _EXCEPTION.match(text):
-        return 4
-    strong = _STRONG.search(text) is not None
-    if level is LogLevel.ERROR:
-        return 3 if strong else 2
-    return 2 if strong and re.match(r"(?i)(?:error|fatal|panic)", text) else int(strong and "rror" in text)
 
 
 def words_of(text: str) -> Counter[str]:

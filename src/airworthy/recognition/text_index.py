@@ -19,6 +19,8 @@ READY = (
     "Booting worker with pid",
     "Model loaded successfully",
     "Running on local URL:",
+    "Running gRPC ModelServer at",
+    "Exporting HTTP/REST API at",
 )
 """What servers print when they have come up: what went wrong before that was recovered from."""
 
@@ -34,6 +36,9 @@ ALARMS = (
     "Aborted",
     " failed",
     "Killed",
+    "Error response from daemon",
+    "terminate called after",
+    "Failure: ",
 )
 """What lines say that something is wrong, whatever it is; for logs in which nothing is recognised."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.core.finding import Finding, Severity
 from airworthy.core.messages import say
-from airworthy.core.report import AnyReport, Crashed, Skipped
+from airworthy.core.report import CRASHED, AnyReport, Crashed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.location import is_path
 from airworthy.report.plain import printable
@@ -18,7 +18,7 @@ def render(report: AnyReport, options: RenderOptions) -> str:
     rows = [_finding(finding) for finding in report.findings]
     for result in report.results:
         if isinstance(result, Crashed):
-            rows.append(_row("error", {"title": result.check}, say("the check broke, a fault of airworthy")))
+            rows.append(_row("error", {"title": result.check}, say(CRASHED)))
         elif isinstance(result, Skipped):
             rows.append(_row("notice", {"title": result.check}, say("not checked: {reason}", reason=result.reason)))
     return "".join(row + "\n" for row in rows)

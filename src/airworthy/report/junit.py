@@ -5,7 +5,8 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from airworthy.core.finding import Finding
-from airworthy.core.report import AnyReport, Crashed, Failed, Skipped
+from airworthy.core.messages import say
+from airworthy.core.report import CRASHED, AnyReport, Crashed, Failed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.plain import printable
 
@@ -31,7 +32,7 @@ def render(report: AnyReport, options: RenderOptions) -> str:
         elif isinstance(result, Skipped):
             ET.SubElement(case, "skipped", message=printable(result.reason))
         elif isinstance(result, Crashed):
-            error = ET.SubElement(case, "error", type="crashed", message="the check broke, a fault of airworthy")
+            error = ET.SubElement(case, "error", type="crashed", message=say(CRASHED))
             error.text = "\n".join(printable(row) for row in result.trace.splitlines())
     root = ET.Element("testsuites")
     root.append(suite)

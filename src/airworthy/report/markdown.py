@@ -23,7 +23,7 @@ def render(report: AnyReport, options: RenderOptions) -> str:
             cells = (finding.severity.value, _code(finding.cause), _escape(finding.subject), _escape(finding.message))
             rows.append(f"| {' | '.join((*cells, next_step))} |")
         rows.append("")
-    kinds = (("passed", Passed), ("failed", Failed), ("skipped", Skipped), ("broke", Crashed))
+    kinds = (("passed", Passed), ("failed", Failed), ("skipped", Skipped), ("crashed", Crashed))
     told = (f"{sum(isinstance(r, kind) for r in report.results)} {say(word)}" for word, kind in kinds)
     rows += [", ".join(told), ""]
     if options.verbose:

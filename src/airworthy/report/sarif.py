@@ -9,7 +9,7 @@ import airworthy
 from airworthy.core.errors import UnknownName
 from airworthy.core.finding import Finding, Severity
 from airworthy.core.messages import say
-from airworthy.core.report import AnyReport, Crashed, Skipped
+from airworthy.core.report import CRASHED, AnyReport, Crashed, Skipped
 from airworthy.report.interface import RenderOptions
 from airworthy.report.json import finding_data
 from airworthy.report.location import is_path, path_uri
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 """Where OASIS publishes the schema that a rendered document follows."""
-HOME = "https://github.com/airworthy/airworthy"
-"""Where the program can be read about."""
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -40,7 +38,6 @@ def log(report: AnyReport, catalogue: Catalogue) -> dict[str, Any]:
     driver = {
         "name": "airworthy",
         "version": airworthy.__version__,
-        "informationUri": HOME,
         "rules": [_rule(slug, catalogue) for slug in slugs],
     }
     run = {
@@ -99,7 +96,7 @@ def _invocation(report: AnyReport, numbers: dict[str, int]) -> dict[str, Any]:
     notifications = []
     for result in report.results:
         if isinstance(result, Crashed):
-            text, level = say("the check broke, a fault of airworthy: {trace}", trace=result.trace), "error"
+            text, level = f"{say(CRASHED)}: {result.trace}", "error"
         elif isinstance(result, Skipped):
             text, level = say("not checked: {reason}", reason=result.reason), "note"
         else:

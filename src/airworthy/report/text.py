@@ -20,15 +20,20 @@ VIEWS: Registry[View] = Registry(
         "causes": "airworthy.report.views.causes:view",
         "check": "airworthy.report.views.check:view",
         "decrypt": "airworthy.report.views.model_files:decrypt",
+        "deps": "airworthy.report.views.deps:view",
         "diagnose": "airworthy.report.views.diagnose:view",
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
+        "gate": "airworthy.report.views.gate:view",
+        "graph": "airworthy.report.views.graph:view",
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
+        "lock": "airworthy.report.views.lock:view",
         "release": "airworthy.report.views.releases:view",
         "serve": "airworthy.report.views.load_failure:view",
         "sign": "airworthy.report.views.model_files:sign",
+        "sync": "airworthy.report.views.lock:sync",
         "up": "airworthy.report.views.load_failure:view",
         "verify": "airworthy.report.views.model_files:verify",
     },
@@ -140,7 +145,7 @@ def _crashed(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     crashed = [result for result in report.results if isinstance(result, Crashed)]
     if not crashed:
         return
-    yield line((say("Checks that broke"), "error"))
+    yield line((say("Checks that crashed"), "error"))
     yield line(
         say("This is an internal error of airworthy, not a fault of what it inspected; please report it."), indent=2
     )
@@ -176,5 +181,5 @@ def _summary(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     if counts[Skipped] and not options.verbose:
         pieces.append((say(" (-v names them)"), "dim"))
     if counts[Crashed]:
-        pieces += [", ", (say("{count} broke", count=counts[Crashed]), "error")]
+        pieces += [", ", (say("{count} crashed", count=counts[Crashed]), "error")]
     yield line(*pieces)

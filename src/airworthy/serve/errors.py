@@ -69,7 +69,7 @@ class HeadersTooLarge(RequestError):
 
     code = "headers-too-large"
     message = "the request has more than {most:bytes} of headers, or more than {count} headers"
-    hint = "send fewer, or raise serve.max_headers"
+    hint = "send fewer, or raise serve.limits.max_headers"
     http_status = 431
 
 
@@ -86,7 +86,7 @@ class AdminOff(RequestError):
 
     code = "admin-off"
     message = "models cannot be loaded or unloaded over the network here"
-    hint = "start the service with serve.admin = true and an admin key"
+    hint = "start the service with serve.admin.enabled = true and an admin key"
     http_status = 403
 
 
@@ -136,7 +136,7 @@ class NotThisTask(RequestError):
     """The model is served, and does something else."""
 
     code = "task-mismatch"
-    message = "{name!r} does not support {task}; use {path}"
+    message = "{name!r} does not support {task}{because}; use {path}"
     http_status = 400
 
 
@@ -169,7 +169,7 @@ class Overloaded(RetryLater):
 
     code = "overloaded"
     message = "{waiting} requests already wait for {name!r}"
-    hint = "try again after {retry_after} s, or raise serve.max_queue"
+    hint = "try again after {retry_after} s, or raise serve.batching.max_queue"
     http_status = 503
 
 
@@ -178,7 +178,7 @@ class BodiesFull(RetryLater):
 
     code = "bodies-full"
     message = "the bodies of other requests already take the {most:bytes} that there are for them"
-    hint = "try again after {retry_after} s, or raise serve.max_bodies"
+    hint = "try again after {retry_after} s, or raise serve.limits.max_bodies"
     http_status = 503
 
 

@@ -16,7 +16,7 @@ import msgspec
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.model import ModelInfo
 from airworthy.core.settings import ServeSettings, Settings
-from airworthy.core.upstreams import UpstreamSettings
+from airworthy.core.settings.upstreams import UpstreamSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.serve.access.admin_key import AdminKey
 from airworthy.serve.http.memory import tune_gc
@@ -298,20 +298,21 @@ class InferenceService:
             if self._upstream_metrics is None:
                 self._upstream_metrics = UpstreamMetrics(metrics)
             make_link = partial(UpstreamLink, plan.upstreams, self._upstream_metrics)
-            settings = msgspec.structs.replace(settings, workers=1)  # a link needs no second one
+            one = msgspec.structs.replace(settings.workers, count=1)  # a link needs no second one
+            settings = msgspec.structs.replace(settings, workers=one)
         return ServedGenerator(
             plan.model, plan.engine, plan.options, settings, make_link, counters, plan.version or VERSION
         )
 
     def _make_store(self, meters: Any) -> Any:
-        if not self.settings.cache_url:
+        if not self.settings.cache.url:
             return None
         from airworthy.serve.cache.redis_store import RedisAnswers
 
         def count(result: str) -> None:
             meters.stored.labels(result).inc()
 
-        return RedisAnswers(self.settings.cache_url, self.settings.cache_ttl, self.settings.cache_timeout, count)
+        return RedisAnswers(self.settings.cache.url, self.settings.cache.ttl, self.settings.cache.timeout, count)
 
     async def _listen_grpc(self, grpc: Any, port: int) -> int:
         try:

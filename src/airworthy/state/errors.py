@@ -13,6 +13,14 @@ class StateUnusable(AirworthyError):
     hint = "choose a directory with [state] directory in airworthy.toml, or AIRWORTHY_STATE_DIRECTORY"
 
 
+class NoHome(StateUnusable):
+    """The state directory would lie in the home directory of a user without one."""
+
+    code = "no-home"
+    message = "{directory} would lie in a home directory, and this user has none: HOME is not set"
+    hint = "name another with [state] directory in airworthy.toml, or AIRWORTHY_STATE_DIRECTORY"
+
+
 class StateTooNew(StateUnusable):
     """The database was written by a newer release."""
 

@@ -20,7 +20,8 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     """For `falls`: the target that takes it."""
     reason: str = ""
     """Why the target doesn't: `operator` (it has none), `type`, `opset`, `condition` (it asks more of a node, such as
-    two dimensions or constant weights), `domain` (no known target has the operator)."""
+    two dimensions or constant weights), `domain` (no known target has the operator), `locale` (a locale decides
+    that the host may lack)."""
     types: tuple[str, ...] = ()
     """The element types that the target has it for, in this operator set."""
     newest: int = 0

@@ -20,7 +20,7 @@ MOST_NESTED = 4
 
 
 UseKey = tuple[str, str, int, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-"""Operator set, operator, form, types of inputs, types of outputs, targets whose conditions are not met."""
+"""Operator set, operator, form, types of inputs, types of outputs, and `target:what` of conditions that are not met."""
 
 
 class SupportJudge:
@@ -32,14 +32,12 @@ class SupportJudge:
         self._judged: dict[UseKey, tuple[UseKey, dict[str, Cell]]] = {}
 
     def unmet(self, node: Node, state: ShapeInference, constant: set[str]) -> tuple[str, ...]:
-        """The targets that ask of a node what it doesn't give; what isn't known is taken to be met."""
+        """The targets that ask of a node what it doesn't give, with what; what isn't known is taken to be met."""
         if node.domain:
             return ()
-        return tuple(
-            name
-            for name, where in self._known.items()
-            if (asked := where.conditions.get(node.operator)) and not _met(asked, node, state, constant)
-        )
+        asked = ((name, where.conditions.get(node.operator)) for name, where in self._known.items())
+        found = ((name, _unmet(each, node, state, constant)) for name, each in asked if each is not None)
+        return tuple(f"{name}:{what}" for name, what in found if what)
 
     def judge(self, node: Node, state: ShapeInference, constant: set[str]) -> tuple[UseKey, dict[str, Cell]]:
         """The row that a node belongs to, and what each target does with it."""
@@ -55,18 +53,32 @@ class SupportJudge:
         return self._judged[asked]
 
 
-def _met(asked: Condition, node: Node, state: ShapeInference, constant: set[str]) -> bool:
+def _unmet(asked: Condition, node: Node, state: ShapeInference, constant: set[str]) -> str:
+    """`condition` where a node lacks what a target asks of it, what of the host decides, or nothing."""
     shape = state.value(node.inputs[0]).shape if node.inputs else None
     if asked.axes and shape is not None and len(shape) not in asked.axes:
-        return False
+        return "condition"
+    if any(node.attributes.get(name, value) != value for name, value in asked.attributes.items()):
+        return "condition"
     given = (node.inputs[index] for index in asked.constant if index < len(node.inputs))
-    return all(not name or name in constant for name in given)
+    if not all(not name or name in constant for name in given):
+        return "condition"
+    return asked.host if asked.host == "locale" and _needs_locale(node) else ""
+
+
+def _needs_locale(node: Node) -> bool:
+    """Whether a node changes or ignores the case of letters by a locale that not every host has."""
+    changes = node.attributes.get("case_change_action", "NONE") != "NONE"
+    return (changes or not node.attributes.get("is_case_sensitive", 0)) and (
+        node.attributes.get("locale", "en_US") not in ("C", "POSIX", "")
+    )
 
 
 def _cells(key: UseKey, form: Schema | None, opset: int, known: dict[str, OperatorTarget]) -> dict[str, Cell]:
     """What each target does with a use."""
-    if form is None and key[0] == "" and opset > tables.newest_opset():
-        return dict.fromkeys(known, Cell(UNKNOWN, reason="opset"))  # the set is newer than the table
+    if key[0] == "" and opset > tables.newest_opset():
+        # The set may give any operator another form: what the table says of older ones decides nothing.
+        return dict.fromkeys(known, Cell(UNKNOWN, reason="opset"))
     found = {name: _own(key, form, where) for name, where in known.items()}
     cells = {}
     for name, where in known.items():
@@ -120,8 +132,9 @@ def _own(key: UseKey, form: Schema | None, where: OperatorTarget) -> Cell:
     if form.deprecated:
         return Cell(MISSING, reason="opset", newest=max(form.since - 1, 1))
     told = tables.support(where, domain, name, form, inputs, outputs)
-    if told.kind in ("yes", "unknown") and where.target in unmet:
-        return Cell(MISSING, reason="condition", types=told.types)
+    lacks = next((each.partition(":")[2] for each in unmet if each.partition(":")[0] == where.target), "")
+    if told.kind in ("yes", "unknown") and lacks:
+        return Cell(MISSING if lacks == "condition" else UNKNOWN, reason=lacks, types=told.types)
     if told.kind == "yes":
         return Cell(RUNS, types=told.types)
     if told.kind == "unknown":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from airworthy.core.graph import Graph, GraphValue, Node
 from airworthy.knowledge.operators import OMITTED, schema
+from airworthy.targets.held_types import HOLDERS, types_of_holders
 from airworthy.targets.shape_rules import RULES, Shape, broadcast, int_attribute, reduce
 
 MOST_NUMBERS = 64
@@ -106,6 +107,8 @@ class ShapeInference:
 
     def output_types(self, node: Node, opsets: dict[str, int]) -> list[str]:
         """The element types of a node's outputs; empty where not known."""
+        if node.graphs or node.operator in HOLDERS:
+            return types_of_holders(node, [self.type(name) for name in node.inputs])
         for key in ("to", "dtype", "output_dtype", "output_datatype"):
             told = node.attributes.get(key)
             if isinstance(told, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import model_files
-from airworthy.artifacts.encodings.datatypes import GGML
-from airworthy.artifacts.formats.gguf import FORMAT, stored
+import reader_differences
+from airworthy.artifacts.encodings.datatypes import GGML, GGML_REMOVED
+from airworthy.artifacts.formats.gguf import FORMAT, MOST_STRING, stored
 from airworthy.artifacts.identify import inspect
+from airworthy.core.finding import Severity
 from airworthy.core.keys import MODEL_CODE, MODEL_DEFECTS, MODEL_FORMAT_VERSIONS
+from airworthy.flows.inspect import inspect as report_of
 
 ROW = np.arange(32, dtype=np.float32).tobytes()
 
@@ -78,11 +83,12 @@ def test_every_type_is_measured(tmp_path: Path, kind: int) -> None:
     block = GGML[kind]
     tensors = {"w": ((3, block.elements), kind, bytes(3 * block.size))}
     path = model_files.gguf(tmp_path / "m.gguf", None, tensors)
-    assert kinds(path) == []
+    refused = [("m.gguf", "header")] if kind in GGML_REMOVED else []
+    assert kinds(path) == refused
     (place,) = stored(path)
     assert (place.size, place.shape) == (3 * block.size, (3, block.elements))
     path.write_bytes(path.read_bytes()[:-1])
-    assert kinds(path) == [("m.gguf", "truncated")]
+    assert kinds(path) == [*refused, ("m.gguf", "truncated")]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,72 @@ def test_every_type_is_measured(tmp_path: Path, kind: int) -> None:
 def test_tensors_are_held_against_the_file(tmp_path: Path, tensors: dict[str, object], kind: str) -> None:
     path = model_files.gguf(tmp_path / "m.gguf", None, tensors)  # type: ignore[arg-type]
     assert kinds(path)[0] == ("m.gguf", kind)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tensors"),
+    [
+        ({"": 1}, None),
+        ({"a\0b": 1}, None),
+        ({"a": [[1], [2]]}, None),
+        ({"general.alignment": 48}, None),
+        ({"general.alignment": "32"}, None),
+        ({}, {"n" * 64: ((32,), 0, ROW)}),
+        ({}, {"a\0b": ((32,), 0, ROW)}),
+    ],
+)
+def test_what_llama_cpp_refuses_is_an_error(
+    tmp_path: Path, metadata: dict[str, object], tensors: dict[str, tuple[tuple[int, ...], int, bytes]] | None
+) -> None:
+    assert [kind for _, kind in kinds(model_files.gguf(tmp_path / "m.gguf", metadata, tensors))] == ["header"]
+
+
+def test_a_name_of_63_bytes_is_whole(tmp_path: Path) -> None:
+    assert kinds(model_files.gguf(tmp_path / "m.gguf", {}, {"n" * 63: ((32,), 0, ROW)})) == []
+
+
+@pytest.mark.parametrize("text", ["general.architecture", "token_embd.weight"])
+def test_names_that_are_not_utf8_are_an_error(tmp_path: Path, text: str) -> None:
+    path = model_files.gguf(tmp_path / "m.gguf")
+    path.write_bytes(path.read_bytes().replace(text.encode(), b"\xff" + text.encode()[1:]))
+    assert kinds(path) == [("m.gguf", "header")]
+
+
+def test_tensors_lie_in_the_order_of_their_entries(tmp_path: Path) -> None:
+    path = model_files.gguf(tmp_path / "m.gguf", {}, {"a": ((32,), 0, ROW), "b": ((32,), 0, ROW)})
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\x01\0\0\0\0\0\0\0b")  # name, rank, one size, type: then the offset
+    first, second = at - 8, at + 9 + 4 + 8 + 4
+    content[first : first + 8], content[second : second + 8] = content[second : second + 8], content[first : first + 8]
+    path.write_bytes(bytes(content))
+    assert [kind for _, kind in kinds(path)] == ["bounds", "overlap"]
+
+
+def test_version_1_is_read_and_refused(tmp_path: Path) -> None:
+    path = model_files.gguf(tmp_path / "m.gguf", version=1)
+    (finding,) = report_of(path).findings
+    assert (finding.cause, finding.severity) == ("format-version-unsupported", Severity.ERROR)
+    assert "llama.cpp" in finding.message
+
+
+def test_a_long_text_is_stepped_over(tmp_path: Path) -> None:
+    path = model_files.gguf(tmp_path / "m.gguf", {"a.text": "x" * (MOST_STRING + 1), "general.name": "it"})
+    found = inspect(path)
+    assert found.facts.value(MODEL_DEFECTS) == ()
+    assert found.model.metadata == {"a.text": f"{MOST_STRING + 1} bytes", "general.name": "it"}
+
+
+def test_readers_and_we_refuse_the_same_files(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    files = list(itertools.islice(reader_differences.gguf_files(random.Random(), tmp_path), 150))
+    assert reader_differences.compare_gguf(files) == []
+
+
+@pytest.mark.slow
+def test_many_files_are_refused_by_all_or_none(tmp_path: Path) -> None:
+    pytest.importorskip("xllamacpp")
+    files = list(itertools.islice(reader_differences.gguf_files(random.Random(14), tmp_path), 20_000))
+    assert reader_differences.compare_gguf(files) == []
 
 
 def test_an_alignment_of_its_own(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 import model_files
 import models
@@ -63,6 +64,68 @@ def test_figures_are_those_of_numpy(tmp_path: Path, dtype: str, shape: tuple[int
     assert (tensor.low, tensor.high) == (wide.min(), wide.max())
     # Each piece begins its count anew, so that there may be a few more.
     assert sum(tensor.histogram) == pytest.approx(array.size / max(1, array.size // 16384), rel=0.01, abs=1)
+
+
+EXTREMES: dict[str, tuple[str, np.ndarray]] = {
+    "far from zero": ("F32", (1000 + 0.001 * RANDOM.standard_normal(CHUNK + 77)).astype(np.float32)),
+    "very far": ("F64", 1e9 + RANDOM.standard_normal(5000)),
+    "large": ("F64", np.array([1e200, 1.0])),
+    "the largest": ("F64", np.array([1.7e308, -1.7e308, 1.7e308])),
+    "small": ("F64", np.array([1e-200, 3e-200])),
+    "the largest single": ("F32", np.array([3e38, -3e38, 3e38], np.float32)),
+    "subnormal": ("F32", np.array([1e-40, 3e-40], np.float32)),
+    "bytes": ("U8", RANDOM.integers(0, 256, CHUNK + 5).astype(np.uint8)),
+    "one number": ("F32", np.full(5000, 0.1, np.float32)),
+}
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_moments_hold_at_extremes(tmp_path: Path, case: str) -> None:
+    """Joined over pieces, they are those of NumPy's widest floats."""
+    dtype, array = EXTREMES[case]
+    (tensor,) = measured(safetensors(tmp_path / "m.safetensors", {"w": (dtype, array)})).tensors
+    wide = array.astype(np.longdouble)
+    deviation = np.sqrt(((wide - wide.mean()) ** 2).mean())
+    assert tensor.mean == pytest.approx(float(wide.mean()), rel=1e-6)
+    assert tensor.deviation == pytest.approx(float(deviation), rel=1e-6, abs=0)
+    assert (tensor.low, tensor.high) == (float(array.min()), float(array.max()))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("I64", np.array([2**53 + 1, 2**62 + 1, -(2**63)], np.int64)),
+        ("U64", np.array([2**64 - 1, 2**63 + 1], np.uint64)),
+        ("I64", RANDOM.integers(-(2**63), 2**63 - 1, 5000)),
+        ("I32", RANDOM.integers(-(2**31), 2**31 - 1, CHUNK + 9).astype(np.int32)),
+        ("U16", RANDOM.integers(0, 2**16, 5000).astype(np.uint16)),
+    ],
+)
+def test_whole_numbers_are_exact(tmp_path: Path, dtype: str, values: np.ndarray) -> None:
+    (tensor,) = measured(safetensors(tmp_path / "m.safetensors", {"w": (dtype, values)})).tensors
+    exact = [int(each) for each in values]
+    assert (tensor.low, tensor.high) == (min(exact), max(exact))
+    assert tensor.mean == sum(exact) / len(exact)
+    assert tensor.deviation == pytest.approx(float(values.astype(np.longdouble).std()), rel=1e-9)
+
+
+def test_a_mask_of_infinities_is_no_broken_weight(tmp_path: Path) -> None:
+    mask = np.triu(np.full((40, 40), -np.inf, np.float32), 1)
+    start, broken = np.float32([-np.inf]), sound(40, 40)
+    broken[3, 4] = np.inf
+    tensors = {"mask": ("F32", mask), "start": ("F32", start), "broken": ("F32", broken)}
+    assert kinds(measured(safetensors(tmp_path / "m.safetensors", tensors))) == [("broken", "infinite")]
+
+
+def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
+    """Elements that are packed one by one, or chunks of a dataset, have a row that says so."""
+    weight = helper.make_tensor("n", TensorProto.INT64, [3], [1, 2, 3])
+    graph = helper.make_graph([helper.make_node("Identity", ["n"], ["y"])], "g", [], [], [weight])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    (tensor,) = measured(path).tensors
+    assert (tensor.name, tensor.mean) == ("n", None)
+    assert "varying number of bytes" in tensor.note
 
 
 @pytest.mark.parametrize("sign", [1, -1])

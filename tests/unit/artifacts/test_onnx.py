@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from airworthy.artifacts.formats.onnx import FORMAT
+from airworthy.artifacts.formats.onnx import FORMAT, stored
 from airworthy.artifacts.identify import inspect
 from airworthy.core.facts import Unknown
 from airworthy.core.keys import MODEL_DEFECTS, MODEL_FORMAT_VERSIONS, MODEL_LFS_POINTERS
@@ -105,7 +106,7 @@ def test_an_open_number_of_axes_and_values_that_are_no_tensors_are_told(tmp_path
     (tmp_path / "model.onnx").write_bytes(made.SerializeToString())
     model = inspect(tmp_path / "model.onnx").model
     assert model.inputs[0].symbols == ANY_RANK
-    assert model.outputs[1].datatype == "SEQUENCE"
+    assert model.outputs[1].datatype == "SEQUENCE(FP32)"
 
 
 def test_weights_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +169,122 @@ def test_external_data_outside_of_the_folder_is_told_and_not_opened(tmp_path: Pa
                 entry.value = location
     path.write_bytes(made.SerializeToString())
     assert [each.kind for each in defects(path)] == ["path"]
+
+
+def linked(folder: Path, target: str, location: str = "weights.bin") -> Path:
+    """A model whose data is a link to a target."""
+    path = models.external(folder)
+    (path.parent / "weights.bin").rename(folder.parent / "weights.bin")
+    (path.parent / location).symlink_to(target)
+    return path
+
+
+@pytest.mark.parametrize("target", ["../weights.bin", "/proc/self/environ", "hop"])
+def test_external_data_behind_a_link_out_of_the_folder_is_an_error(tmp_path: Path, target: str) -> None:
+    """ONNX Runtime and onnx refuse them; older releases gave what lies there to whoever asked the model."""
+    path = linked(tmp_path / "m", target)
+    (path.parent / "hop").symlink_to("../weights.bin")
+    assert [each.kind for each in defects(path)] == ["path"]
+    assert not [each for each in stored(path) if each.path != path]
+
+
+def test_external_data_behind_a_link_to_a_folder_is_an_error(tmp_path: Path) -> None:
+    path = models.external(tmp_path / "m")
+    (path.parent / "weights.bin").rename(tmp_path / "weights.bin")
+    (path.parent / "data").symlink_to("..")
+    path.write_bytes(located(path, "data/weights.bin"))
+    assert [each.kind for each in defects(path)] == ["path"]
+
+
+def located(path: Path, location: str) -> bytes:
+    """A model with its data at another location."""
+    made = onnx.load(path, load_external_data=False)
+    for tensor in made.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = location
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def test_external_data_within_the_folder_is_whole_by_whatever_way(tmp_path: Path) -> None:
+    path = models.external(tmp_path / "m")
+    (path.parent / "weights.bin").rename(path.parent / "real")
+    (path.parent / "weights.bin").symlink_to("real")
+    assert defects(path) == ()
+    (path.parent / "sub").mkdir()
+    path.write_bytes(located(path, "sub/../real"))
+    assert defects(path) == ()
+
+
+def test_external_data_of_a_hubs_cache_is_whole(tmp_path: Path) -> None:
+    """Model and data are links to blobs that lie beside each other elsewhere."""
+    made = models.external(tmp_path / "blobs")
+    snapshot = tmp_path / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.onnx").symlink_to(made)
+    (snapshot / "weights.bin").symlink_to(made.parent / "weights.bin")
+    assert defects(snapshot / "model.onnx") == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_in_the_place_of_data_does_not_hang(tmp_path: Path) -> None:
+    path = models.external(tmp_path / "m")
+    (path.parent / "weights.bin").unlink()
+    os.mkfifo(path.parent / "weights.bin")
+    assert [each.kind for each in defects(path)] == ["missing"]
+
+
+def held_in_branches() -> onnx.ModelProto:
+    """A model all of whose weights lie in the branches of an `If`, in constants, and in a constant outside."""
+    weight = numpy_helper.from_array(np.arange(6, dtype=np.float32).reshape(2, 3), "w")
+    output = helper.make_tensor_value_info("o", TensorProto.FLOAT, [2, 3])
+    then = helper.make_graph([helper.make_node("Identity", ["w"], ["o"])], "then", [], [output], [weight])
+    other = helper.make_graph([helper.make_node("Constant", [], ["o"], value=weight)], "else", [], [output])
+    nodes = [
+        helper.make_node("Constant", [], ["c"], value=numpy_helper.from_array(np.float32([1, 2]))),
+        helper.make_node("If", ["x"], ["y"], name="choose", then_branch=then, else_branch=other),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.BOOL, [])]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_weights_in_branches_and_constants_count(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(held_in_branches().SerializeToString())
+    model = inspect(path).model
+    assert (model.parameters, model.tensors, model.datatypes) == (14, 3, {"FP32": 56})
+    found = {each.name: each.shape for each in stored(path)}
+    assert found == {"c": (2,), "choose/then_branch/w": (2, 3), "choose/else_branch/o": (2, 3)}
+    content = path.read_bytes()
+    each = next(each for each in stored(path) if each.name == "choose/else_branch/o")
+    assert np.frombuffer(content[each.offset : each.offset + each.size], "<f4").tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, None)), "SEQUENCE(FP32)"),
+        (helper.make_optional_type_proto(helper.make_tensor_type_proto(7, None)), "OPTIONAL(INT64)"),
+        (helper.make_map_type_proto(7, helper.make_tensor_type_proto(1, None)), "MAP(INT64,FP32)"),
+        (
+            helper.make_sequence_type_proto(helper.make_map_type_proto(8, helper.make_tensor_type_proto(1, None))),
+            "SEQUENCE(MAP(BYTES,FP32))",
+        ),
+        (
+            helper.make_optional_type_proto(helper.make_sequence_type_proto(helper.make_tensor_type_proto(11, None))),
+            "OPTIONAL(SEQUENCE(FP64))",
+        ),
+        (helper.make_sparse_tensor_type_proto(1, [2]), "SPARSE(FP32)"),
+        (onnx.TypeProto(sequence_type=onnx.TypeProto.Sequence()), "SEQUENCE"),
+    ],
+)
+def test_types_say_what_they_hold(tmp_path: Path, kind: onnx.TypeProto, told: str) -> None:
+    made = onnx.load(models.linear(tmp_path / "model.onnx"))
+    made.graph.output.append(helper.make_value_info("s", kind))
+    (tmp_path / "model.onnx").write_bytes(made.SerializeToString())
+    assert inspect(tmp_path / "model.onnx").model.outputs[1].datatype == told
 
 
 def test_a_file_cut_before_its_versions_does_not_claim_any(tmp_path: Path) -> None:

@@ -41,6 +41,44 @@ def rows(path: Path) -> list[tuple[str, tuple[int, ...], list[float]]]:
     ]
 
 
+OUTSIDE = [
+    ("past the end", (0, (13,), (1,))),
+    ("from an offset", (1, (12,), (1,))),
+    ("a scalar", (12, (), ())),
+    ("by its strides", (0, (3, 4), (5, 1))),
+    ("far", (0, (1 << 40,), (1,))),
+]
+WITHIN = [
+    ("all", (0, (3, 4), (4, 1))),
+    ("the last", (11, (), ())),
+    ("one number many times", (11, (1000, 1000), (0, 0))),
+    ("nothing", (100, (0, 5), (5, 1))),
+    ("turned", (0, (4, 3), (1, 4))),
+]
+
+
+def laid_out(layout: tuple[int, tuple[int, ...], tuple[int, ...]], builder: str) -> models.Call:
+    offset, shape, stride = layout
+    return models.Call(f"torch._utils.{builder}", models.Stored("0", 12), offset, shape, stride, False, None)
+
+
+@pytest.mark.parametrize("builder", ["_rebuild_tensor_v2", "_rebuild_qtensor"])
+@pytest.mark.parametrize(("layout", "fits"), [(e, False) for _, e in OUTSIDE] + [(e, True) for _, e in WITHIN])
+def test_tensors_lie_within_their_storages(
+    tmp_path: Path, layout: tuple[int, tuple[int, ...], tuple[int, ...]], fits: bool, builder: str
+) -> None:
+    """What `torch.load` refuses; a loader that did not ask would read other memory."""
+    path = archive(tmp_path / "m.pt", {"w": laid_out(layout, builder)}, **{"m/data/0": NUMBERS.tobytes()})
+    assert [each.kind for each in inspect(path).facts.value(MODEL_DEFECTS)] == ([] if fits else ["bounds"])
+
+
+@pytest.mark.parametrize("layout", [(-1, (2,), (1,)), (3, (2,), (-1,)), (0, (2, 2), (1,))])
+def test_an_impossible_layout_is_damage(tmp_path: Path, layout: tuple[int, tuple[int, ...], tuple[int, ...]]) -> None:
+    value = {"w": laid_out(layout, "_rebuild_tensor_v2")}
+    path = archive(tmp_path / "m.pt", value, **{"m/data/0": NUMBERS.tobytes()})
+    assert [each.kind for each in inspect(path).facts.value(MODEL_DEFECTS)] == ["structure"]
+
+
 NUMBERS = np.arange(12, dtype=np.float32)
 
 

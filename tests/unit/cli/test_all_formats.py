@@ -12,6 +12,7 @@ import models
 from airworthy.cli.main import main
 from airworthy.flows.documents import load_document
 from airworthy.report.registry import FORMAT_NAMES
+from environments import CONFLICT, environment
 
 LOG = "INFO loading\nOSError: [Errno 28] No space left on device\n"
 VERBS: dict[str, list[str]] = {
@@ -24,6 +25,8 @@ VERBS: dict[str, list[str]] = {
     "keygen": ["key.pem", "--force"],
     "encrypt": ["linear.onnx", "--to", "public.pem", "--output", "out.age", "--force"],
     "decrypt": ["model.age", "--key", "private.pem", "--output", "again.onnx", "--force"],
+    "deps": ["--python", "site", "--no-index"],
+    "graph": ["--python", "site", "--conflicts", "--query", "MATCH (n) RETURN n.name ORDER BY n.name"],
     "serve": ["pointer.onnx"],
 }
 
@@ -34,6 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("formats")
     models.linear(folder / "linear.onnx")
+    environment(folder / "site", CONFLICT)
     (folder / "server.log").write_text(LOG)
     (folder / "facts.json").write_text('{"schema": 1, "taken": "2026-01-01T00:00:00+00:00", "facts": {}}')
     (folder / "pointer.onnx").write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n")

@@ -85,7 +85,7 @@ def test_wrong_input_is_one_error_with_the_way_out(
 
 
 def test_no_arguments_show_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
+    assert main([]) == 0
     captured = capsys.readouterr()
     assert "Usage: airworthy" in captured.out + captured.err
 

@@ -177,6 +177,22 @@ def test_a_private_key_is_its_owners_alone(tmp_path: Path) -> None:
     assert keygen(tmp_path / "key", force=True).recipient != made.recipient
 
 
+def test_a_new_key_goes_again_where_nothing_was_encrypted(tmp_path: Path) -> None:
+    (tmp_path / "w").write_bytes(b"weights")
+    with pytest.raises(InputNotFound):
+        encrypt(tmp_path / "nowhere", new_key=tmp_path / "key")
+    with pytest.raises(errors.KeyUnreadable):
+        encrypt(tmp_path / "w", [str(tmp_path / "nokey")], new_key=tmp_path / "key")
+    assert [each.name for each in tmp_path.iterdir()] == ["w"]
+    made = encrypt(tmp_path / "w", new_key=tmp_path / "key")
+    assert made.new_key is not None
+    decrypt(made.path, str(made.new_key.private), output=tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == b"weights"
+    with pytest.raises(OutputExists):
+        encrypt(tmp_path / "w", new_key=tmp_path / "key", output=tmp_path / "other")
+    assert made.new_key.private.exists()
+
+
 @needs_age
 def test_age_keygen_reads_our_key(tmp_path: Path) -> None:
     made = keygen(tmp_path / "key")

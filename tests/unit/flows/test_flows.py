@@ -13,12 +13,12 @@ import airworthy
 from airworthy.core.errors import InputNotFound, InputUnreadable, SettingInvalid
 from airworthy.core.facts import FactsUnreadable, Known, Unknown, dump
 from airworthy.core.keys import TARGET_ENDPOINT
-from airworthy.core.report import Failed, Passed, Report, Skipped
+from airworthy.core.report import Failed, Passed, Report, Skipped, verdict
 from airworthy.core.settings import CheckSettings, Settings
 from airworthy.core.values import StorageSpeed
 from airworthy.flows import facts as facts_flow
 from airworthy.flows import files
-from airworthy.flows.check import check, verdict
+from airworthy.flows.check import check
 from airworthy.report.interface import RenderOptions
 from airworthy.report.registry import FORMAT_NAMES, FORMATS
 from fakes import world

@@ -50,7 +50,7 @@ def test_a_byte_order_mark_is_taken(tmp_path: Path) -> None:
         ("[serve]\nprot = 1\n", {}, {}, "airworthy.toml", "serve.prot"),
         ("[serve]\nport = 'x'\n", {}, {}, "airworthy.toml", "int"),
         ("[serve\n", {}, {}, "airworthy.toml", "not TOML"),
-        ("", {"AIRWORTHY_SERVE_PORT": "x"}, {}, "the environment", "int"),
+        ("", {"AIRWORTHY_SERVE_PORT": "x"}, {}, "environment variable AIRWORTHY_SERVE_PORT", "int"),
         ("", {"AIRWORTHY_SERVE_PROT": "1"}, {}, "AIRWORTHY_SERVE_PROT", "serve.prot"),
         ("", {}, {"serve": {"port": 70000}}, "the command line", "70000"),
     ],
@@ -85,6 +85,6 @@ def test_a_model_brings_no_settings_that_admit_it(tmp_path: Path) -> None:
         (model / "airworthy.toml").write_text(f"[serve]\n{theirs}\nworkers = 2\n")
         found = load(str(model), environment={}).serve
         # All else is as the nearest file says, and as if there were no other.
-        assert (found.require_signature, found.workers, found.port) == ("ours.pem", 2, 8000)
+        assert (found.require_signature, found.workers.count, found.port) == ("ours.pem", 2, 8000)
     environment = {"AIRWORTHY_SERVE_REQUIRE_SIGNATURE": "mine.pem"}
     assert load(str(model), environment=environment).serve.require_signature == "mine.pem"

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airworthy.artifacts.encryption.errors import KeyUnreadable
 from airworthy.artifacts.signing import signatures
 from airworthy.artifacts.signing.model_signing import CannotSign, KeyUnusable
 from airworthy.artifacts.signing.signatures import SignatureUnreadable, read_statement
 from airworthy.core.errors import AirworthyError, ExtraMissing, InputNotFound
 from airworthy.flows.files import OutputExists
-from airworthy.flows.sign import NoSecret, secret, sign, verify
+from airworthy.flows.sign import sign, verify
 from certificates import Authority, KeyPair, authority, key_pair
 
 
@@ -224,15 +225,16 @@ def test_a_key_with_a_password(model: Path, tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyUnusable) as caught:
         sign(model, key=str(pair.private))
     assert "--password-file" in caught.value.way_out
+    monkeypatch.setenv("WRONG_PASSWORD", "wrong")
     with pytest.raises(KeyUnusable):
-        sign(model, key=str(pair.private), password="wrong")
+        sign(model, key=str(pair.private), password="env:WRONG_PASSWORD")
     (tmp_path / "password").write_text("open sesame\n")
     monkeypatch.setenv("KEY_PASSWORD", "open sesame")
-    for password in (secret(str(tmp_path / "password"), None), secret(None, "KEY_PASSWORD")):
+    for password in (str(tmp_path / "password"), "env:KEY_PASSWORD"):
         sign(model, key=str(pair.private), password=password, force=True)
         verify(model, key=str(pair.public))
-    with pytest.raises(NoSecret, match="NO_SUCH"):
-        secret(None, "NO_SUCH")
+    with pytest.raises(KeyUnreadable, match="NO_SUCH"):
+        sign(model, key=str(pair.private), password="env:NO_SUCH", force=True)
 
 
 def test_a_key_that_is_missing_or_is_none(model: Path, tmp_path: Path) -> None:

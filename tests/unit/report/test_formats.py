@@ -96,7 +96,7 @@ def test_an_answer_may_not_hide_the_findings() -> None:
 def test_skipped_checks_are_counted_and_named_on_request() -> None:
     quiet = FORMATS.get("text")(reports.whole(), RenderOptions())
     loud = FORMATS.get("text")(reports.whole(), RenderOptions(verbose=True))
-    assert "2 passed, 3 failed, 2 skipped (-v names them), 1 broke" in quiet
+    assert "2 passed, 3 failed, 2 skipped (-v names them), 1 crashed" in quiet
     assert "permission denied" not in quiet
     assert "permission denied" in loud
 

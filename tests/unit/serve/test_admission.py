@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.core.model import ModelInfo, TensorSpec
-from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.cache.answers import AnswerCache, Outputs
 from airworthy.serve.models.cached_runs import CachedRuns
@@ -23,6 +22,7 @@ from airworthy.serve.scheduling.request_options import USUAL, Priority, RequestO
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.scheduling.wait_estimate import WaitEstimator
 from airworthy.serve.tensors import Tensor, TensorMeta
+from serve_settings import serve_settings
 
 MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=(TensorSpec("x", "INT64", (-1, 1)),))
 
@@ -48,12 +48,12 @@ def estimator(seconds_a_unit: float) -> WaitEstimator:
 
 
 def admission(queue: FakeQueue, seconds_a_unit: float = 0.0, *, accepting: bool = True, **settings: Any) -> Admission:
-    capacity = QueueCapacity(ServeSettings(**settings), queue, estimator(seconds_a_unit))
+    capacity = QueueCapacity(serve_settings(**settings), queue, estimator(seconds_a_unit))
     return Admission(capacity, lambda: accepting)
 
 
 def test_an_idle_model_takes_a_request_of_any_size() -> None:
-    assert admission(FakeQueue(), 1.0, max_queue=1).decide(Demand(2048, 10**6)) is ADMITTED
+    assert admission(FakeQueue(), 1.0, batching={"max_queue": 1}).decide(Demand(2048, 10**6)) is ADMITTED
 
 
 def test_a_model_without_a_worker_takes_none() -> None:
@@ -65,7 +65,7 @@ def test_a_model_without_a_worker_takes_none() -> None:
     [(9, 1, True), (10, 1, False), (1, 9, True), (1, 10, False), (9, 2, False), (1, 2048, False), (0, 2048, True)],
 )
 def test_each_input_takes_a_place_where_places_are_counted(waiting: int, inputs: int, admitted: bool) -> None:
-    decision = admission(FakeQueue(waiting), max_queue=10).decide(Demand(inputs, inputs))
+    decision = admission(FakeQueue(waiting), batching={"max_queue": 10}).decide(Demand(inputs, inputs))
     assert decision == (ADMITTED if admitted else QueueFull(waiting, 1.0))
 
 
@@ -97,7 +97,7 @@ def test_a_client_in_a_hurry_is_refused_what_would_come_too_late() -> None:
 
 @pytest.mark.parametrize(("waiting", "inputs", "admitted"), [(4, 1, True), (5, 1, False), (1, 5, False), (0, 5, True)])
 def test_low_priority_leaves_half_of_the_places(waiting: int, inputs: int, admitted: bool) -> None:
-    asked = admission(FakeQueue(waiting), max_queue=10)
+    asked = admission(FakeQueue(waiting), batching={"max_queue": 10})
     decision = asked.decide(Demand(inputs, inputs, Priority.LOW))
     assert (decision is ADMITTED) is admitted
     assert asked.decide(Demand(inputs, inputs)) is ADMITTED
@@ -105,7 +105,7 @@ def test_low_priority_leaves_half_of_the_places(waiting: int, inputs: int, admit
 
 @given(st.integers(0, 300), st.integers(1, 3000), st.integers(0, 300), st.sampled_from([0, 1, 100]))
 def test_more_inputs_are_never_taken_where_fewer_are_not(waiting: int, inputs: int, arriving: int, most: int) -> None:
-    asked = admission(FakeQueue(waiting), 0.01, max_queue=most)
+    asked = admission(FakeQueue(waiting), 0.01, batching={"max_queue": most})
     check = asked.capacity.check
     few, many = check(max(1, inputs // 2), max(1, inputs // 2), 0.0, arriving), check(inputs, inputs, 0.0, arriving)
     assert many is not None or few is None
@@ -113,7 +113,7 @@ def test_more_inputs_are_never_taken_where_fewer_are_not(waiting: int, inputs: i
 
 
 def test_reserved_places_count_until_they_are_released() -> None:
-    asked = admission(FakeQueue(), max_queue=3)
+    asked = admission(FakeQueue(), batching={"max_queue": 3})
     places = [asked.capacity.reserve(5) for _ in range(3)]
     assert asked.decide() == QueueFull(3, 1.0)
     places[0].release()
@@ -197,7 +197,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 @pytest.mark.parametrize("is_cached", [False, True])
 def test_all_inputs_pass_on_one_decision_or_none_does(is_cached: bool) -> None:
     async def main() -> None:
-        runtime = FakeRuntime(max_queue=10)
+        runtime = FakeRuntime(batching={"max_queue": 10})
         way = intake(runtime, cached_runs() if is_cached else None)
         options = USUAL._replace(watch=lambda leave: None, priority=Priority.HIGH, timeout=3.0)
         assert len(way.submit(texts(*[4] * 20), options)) == 20
@@ -214,7 +214,7 @@ def test_all_inputs_pass_on_one_decision_or_none_does(is_cached: bool) -> None:
 
 def test_answers_that_are_kept_need_no_place() -> None:
     async def main() -> None:
-        runtime = FakeRuntime(max_queue=2)
+        runtime = FakeRuntime(batching={"max_queue": 2})
         way = intake(runtime, cached_runs())
         (first,) = way.submit(texts(3), USUAL)
         runtime.futures[0].set_result(())
@@ -233,7 +233,7 @@ def test_answers_that_are_kept_need_no_place() -> None:
 
 def test_inputs_that_a_store_is_asked_for_keep_their_places() -> None:
     async def main() -> None:
-        runtime, store = FakeRuntime(max_queue=5), SlowStore(has=2)
+        runtime, store = FakeRuntime(batching={"max_queue": 5}), SlowStore(has=2)
         way = intake(runtime, cached_runs(store))
         futures = way.submit(texts(1, 2, 3, 4), USUAL)
         capacity = runtime.admission.capacity
@@ -253,7 +253,7 @@ def test_inputs_that_a_store_is_asked_for_keep_their_places() -> None:
 
 def test_inputs_whose_client_leaves_give_their_places_back() -> None:
     async def main() -> None:
-        runtime = FakeRuntime(max_queue=5)
+        runtime = FakeRuntime(batching={"max_queue": 5})
         way = intake(runtime, cached_runs(SlowStore(has=0)))
         leaves: list[Callable[[], None]] = []
         futures = way.submit(texts(1, 2), USUAL._replace(watch=leaves.append))

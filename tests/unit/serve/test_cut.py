@@ -36,7 +36,7 @@ def test_what_the_configuration_says(tmp_path: Path, config: dict[str, object], 
     assert (model.task, model.dimensions) == ("embedding", dimensions)
 
 
-def test_a_classifier_of_one_label_reranks(tmp_path: Path) -> None:
+def test_a_classifier_of_one_label_reranks_and_one_of_several_classifies(tmp_path: Path) -> None:
     assert inspect(models.pair_folder(tmp_path / "m")).model.task == "rerank"
     several = models.text_folder(tmp_path / "n", architectures=["TinyForSequenceClassification"])
-    assert inspect(several).model.task == "tensors"
+    assert inspect(several).model.task == "classification"

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airworthy.core.model import ModelInfo, TensorSpec
-from airworthy.core.settings import ServeSettings
 from airworthy.engines.interface import LoadFailed, RunnerOptions
 from airworthy.serve import errors
 from airworthy.serve.metrics.metrics import Metrics, ModelMetrics
@@ -27,6 +26,7 @@ from airworthy.serve.tensors import Tensor, TensorMeta, unpack
 from airworthy.serve.workers.link import OnEnd, OnReply, WorkerExit
 from airworthy.serve.workers.wire import Load, Ready, Run, RunFailure, RunResult
 from fakes.clock import run_virtually as _run
+from serve_settings import serve_settings
 
 SPEC = (TensorSpec("x", "INT64", (-1, 1)),)
 MODEL = ModelInfo(name="m", path="m", format="onnx", entry="m", inputs=SPEC, outputs=SPEC)
@@ -84,7 +84,7 @@ def _runtime(make_link: Any = FakeLink, limits: Limits | None = None, **changes:
     given = {"deadline": 5.0, **changes}
     meters = ModelMetrics(Metrics(), "m")
     load = Load("fake", MODEL, RunnerOptions())
-    return ModelRuntime(load, ServeSettings(**given), make_link, meters, limits or Limits(rows=8))
+    return ModelRuntime(load, serve_settings(**given), make_link, meters, limits or Limits(rows=8))
 
 
 def _tensor(*values: int) -> Tensor:
@@ -107,7 +107,7 @@ requests = st.lists(
 @given(requests, st.integers(1, 3))
 def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, float | None]], workers: int) -> None:
     async def main() -> None:
-        runtime = _runtime(workers=workers)
+        runtime = _runtime(workers={"count": workers})
         runtime.start()
         await runtime.pool.loaded()
 
@@ -144,7 +144,7 @@ def test_nobody_gets_the_rows_of_another(plan: list[tuple[list[int], float, floa
 
 def test_a_full_queue_is_refused_with_a_time_to_come_back() -> None:
     async def main() -> None:
-        runtime = _runtime(max_queue=3)
+        runtime = _runtime(batching={"max_queue": 3})
         runtime.start()
         await runtime.pool.loaded()
         answers = [runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))]
@@ -178,7 +178,7 @@ def test_a_deadline_ends_what_waits_and_what_runs() -> None:
 
 def test_a_worker_that_gives_no_answer_is_replaced() -> None:
     async def main() -> None:
-        runtime = _runtime(stall_timeout=0.1)
+        runtime = _runtime(workers={"stall_timeout": 0.1})
         runtime.start()
         await runtime.pool.loaded()
         hung = runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))
@@ -302,7 +302,7 @@ def test_a_full_batch_is_sent_before_a_lane_is_free(seconds: float, length: int,
 
 def test_what_has_no_hurry_leaves_room_for_others() -> None:
     async def main() -> None:
-        runtime = _runtime(limits=Limits(rows=1), max_queue=4)
+        runtime = _runtime(limits=Limits(rows=1), batching={"max_queue": 4})
         runtime.start()
         await runtime.pool.loaded()
         inside = [runtime.submit(InferenceRequest([_tensor(SILENT)], "g"))]

@@ -27,6 +27,7 @@ from airworthy.serve.protocols.open_inference.grpc_tensors import CONTENTS, read
 from airworthy.serve.protocols.open_inference.proto import messages
 from airworthy.serve.protocols.open_inference.rest import _read_request, raw_tensor
 from airworthy.serve.tensors import check_size, unpack
+from serve_settings import serve_settings
 
 KEY = "a-key-of-more-than-sixteen-characters"
 
@@ -149,11 +150,11 @@ def _enter(settings: ServeSettings, authorization: bytes | str | None, role: Rol
 @given(st.none() | st.binary(max_size=80) | st.text(max_size=80))
 def test_no_other_header_is_the_key(header: bytes | str | None) -> None:
     with pytest.raises(errors.Unauthorized):
-        _enter(ServeSettings(admin=True, admin_key=KEY), header, Role.ADMIN)
+        _enter(serve_settings(admin={"enabled": True, "key": KEY}), header, Role.ADMIN)
 
 
 def test_the_key_is_the_key() -> None:
-    settings = ServeSettings(admin=True, admin_key=f"{KEY}\n")
+    settings = serve_settings(admin={"enabled": True, "key": f"{KEY}\n"})
     for header in (f"Bearer {KEY}", f"bearer  {KEY}".encode()):
         _enter(settings, header, Role.ADMIN)
     assert KEY not in repr(vars(AdminKey(settings))), "what is kept is its digest"
@@ -164,4 +165,4 @@ def test_the_key_is_the_key() -> None:
 @pytest.mark.parametrize("header", [None, "", "Bearer", f"Basic {KEY}", f"Bearer {KEY}x", b"\xff\x00"])
 def test_what_every_caller_may_needs_no_key(header: bytes | str | None) -> None:
     for role in (Role.PUBLIC, Role.USER, Role.DEVELOPER):
-        _enter(ServeSettings(admin=True, admin_key=KEY), header, role)
+        _enter(serve_settings(admin={"enabled": True, "key": KEY}), header, role)

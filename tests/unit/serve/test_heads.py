@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airworthy.core.settings import ServeSettings
 from airworthy.serve import errors
 from airworthy.serve.access.size import HeadLimits
 from airworthy.serve.http.connection import Connection
 from airworthy.serve.http.messages import Request, Response
 from airworthy.serve.http.server import Server
+from serve_settings import serve_settings
 
-SETTINGS = ServeSettings(max_headers=40, max_url=40)
-MOST = SETTINGS.max_headers + SETTINGS.max_url
+SETTINGS = serve_settings(limits={"max_headers": 40, "max_url": 40})
+MOST = SETTINGS.limits.max_headers + SETTINGS.limits.max_url
 START = b"GET /%b HTTP/1.1\r\n" % (b"q" * 24)
 
 

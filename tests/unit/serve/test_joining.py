@@ -11,7 +11,7 @@ import pytest
 
 from airworthy.artifacts.identify import inspect
 from airworthy.core.model import ModelInfo
-from airworthy.core.settings import ServeSettings, Settings, StateSettings
+from airworthy.core.settings import Settings, StateSettings
 from airworthy.engines.interface import RunnerOptions
 from airworthy.flows.row_trials import KeptTrials
 from airworthy.serve.models.joining import Joining, JoiningRules
@@ -20,6 +20,7 @@ from airworthy.serve.workers.wire import Ready
 from airworthy.state.database import transaction
 from airworthy.targets.rows.verdict import DEPENDENT, INDEPENDENT, UNDECIDED, Reason, Verdict
 from row_graphs import FAMILY, RANDOM, RowGraph
+from serve_settings import serve_settings
 
 BY_NAME = {graph.name: graph for graph in (*FAMILY, RANDOM)}
 ALL_WELL = TrialOutcome(True, True, True, 50)
@@ -58,7 +59,7 @@ def decide(
     **settings: Any,
 ) -> Joining:
     """The decision on a model."""
-    given = ServeSettings(**settings)
+    given = serve_settings(batching=settings)
     rules = JoiningRules(model, engine, options or RunnerOptions(), given, texts, store, caches=caches)
     _, joining = asyncio.run(rules.decide(runtime))  # type: ignore[arg-type]
     return joining
@@ -98,7 +99,7 @@ def test_no_trial_overrules_what_the_graph_denies(tmp_path: Path) -> None:
 def test_trials_decide_what_no_rule_does(outcome: TrialOutcome | None, text: str, tmp_path: Path) -> None:
     model = saved(BY_NAME["sequence"], tmp_path)
     runtime = FakeRuntime(model, outcome)
-    joining = decide(model, runtime, max_batch=24)
+    joining = decide(model, runtime, max_rows=24)
     assert joining.rows == (outcome == ALL_WELL)
     assert joining.text.endswith(text)
     assert runtime.asked == [RowTrials(True, False, False, 24)]
@@ -107,8 +108,8 @@ def test_trials_decide_what_no_rule_does(outcome: TrialOutcome | None, text: str
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"batch_rows": False}, "no, because `serve.batch_rows = false` forbids it"),
-        ({"max_batch": 1}, "no, because `serve.max_batch = 1` forbids it"),
+        ({"join": False}, "no, because `serve.batching.join = false` forbids it"),
+        ({"max_rows": 1}, "no, because `serve.batching.max_rows = 1` forbids it"),
     ],
 )
 def test_settings_forbid_and_spare_the_trials(settings: dict[str, Any], text: str, tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_trials_are_kept_for_the_same_content_engine_and_options(tmp_path: Path)
     assert asked(model) == 1
     assert asked(model) == 0
     assert asked(model, options=RunnerOptions(threads=2)) == 1
-    assert asked(model, max_batch=64) == 1
+    assert asked(model, max_rows=64) == 1
     assert asked(saved(BY_NAME["rows-by-number"], tmp_path)) == 1, "the same path, another content"
 
 

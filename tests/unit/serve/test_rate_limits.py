@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from airworthy.core.settings import ServeSettings
 from airworthy.serve.access.rate_limits import RateLimit, RateLimits, name_of
 from airworthy.serve.errors import LEAST_SPREAD, TooManyRequests, spread
+from serve_settings import serve_settings
 
 pauses = st.lists(st.floats(0, 3), min_size=1, max_size=60)
 
@@ -61,7 +62,7 @@ def test_no_more_callers_are_remembered_than_may_be(asked: list[int]) -> None:
 
 
 def test_requests_at_a_time_are_counted_out_again() -> None:
-    callers = RateLimits(ServeSettings(caller_requests=2))
+    callers = RateLimits(serve_settings(callers={"requests": 2}))
     assert [callers.enter("a") for _ in range(3)] == [True, True, False]
     assert callers.enter("b")
     callers.leave("a")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airworthy.core.errors import SettingInvalid
 from airworthy.core.settings import resolve
-from airworthy.core.upstreams import KINDS
+from airworthy.core.settings.upstreams import KINDS
 from airworthy.engines.generation import (
     Finished,
     GenerationRequest,
@@ -333,7 +333,7 @@ def test_errors_hide_keys_and_pages() -> None:
         ({"url": "http://a?b"}, "more than a host"),
         ({"url": "http://a:99999"}, "none of http"),
         ({"name": "a b"}, "names a model"),
-        ({"kind": "vlm"}, "kind 'vlm'"),
+        ({"kind": "vlm"}, "kind` is 'vlm': expected one of"),
         ({"weight": 0}, "weight"),
         ({"retries": -1}, "retries"),
         ({"wait": 1}, "wait"),

@@ -138,6 +138,88 @@ def test_conditions_on_a_node_are_held(tmp_path: Path) -> None:
     assert verdict(path, "Conv", "cuda").verdict == RUNS
 
 
+def zipped(path: Path, labels: dict[str, Any]) -> Path:
+    """What every classifier of skl2onnx ends in: probabilities by label, in a sequence of maps."""
+    key = TensorProto.INT64 if "classlabels_int64s" in labels else TensorProto.STRING
+    value = helper.make_map_type_proto(key, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    nodes = [
+        helper.make_node("Softmax", ["x"], ["p"]),
+        helper.make_node("ZipMap", ["p"], ["z"], domain="ai.onnx.ml", **labels),
+        helper.make_node("Identity", ["z"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2])],
+        [helper.make_value_info("y", helper.make_sequence_type_proto(value))],
+    )
+    sets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    path.write_bytes(helper.make_model(graph, opset_imports=sets, ir_version=8).SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("labels", [{"classlabels_int64s": [0, 1]}, {"classlabels_strings": ["a", "b"]}])
+def test_what_holds_values_is_judged(tmp_path: Path, labels: dict[str, Any]) -> None:
+    path = zipped(tmp_path / "m.onnx", labels)
+    assert verdict(path, "ZipMap", "cpu").verdict == RUNS
+    use = next(use for use in matrix(path, "cpu").uses if use.operator == "Identity")
+    kind = "INT64" if "classlabels_int64s" in labels else "BYTES"
+    assert (use.inputs, use.targets["cpu"].verdict) == ((f"SEQUENCE(MAP({kind},FP32))",), RUNS)
+
+
+def test_sequences_keep_their_type_through_a_graph(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("SequenceEmpty", [], ["e"], dtype=TensorProto.DOUBLE),
+        helper.make_node("SequenceInsert", ["e", "x"], ["s"]),
+        helper.make_node("Optional", ["s"], ["o"]),
+        helper.make_node("OptionalGetElement", ["o"], ["t"]),
+        helper.make_node("ConcatFromSequence", ["t"], ["c"], axis=0),
+        helper.make_node("Sin", ["c"], ["y"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "g", [value("x", 11, [2])], [value("y", 11, None)])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+    types = {use.operator: use.outputs for use in matrix(path, "cpu").uses}
+    assert types["SequenceInsert"] == ("SEQUENCE(FP64)",)
+    assert types["Optional"] == ("OPTIONAL(SEQUENCE(FP64))",)
+    assert types["Sin"] == ("FP64",)
+    assert matrix(path, "cpu").shares[0].missing == 0
+
+
+@pytest.mark.parametrize("operator", ["GRU", "LSTM", "RNN"])
+def test_batches_first_have_no_kernel(tmp_path: Path, operator: str) -> None:
+    width = {"GRU": 3, "LSTM": 4, "RNN": 1}[operator]
+    given = [(graphs.FLOAT, [3, 1, 2]), (graphs.FLOAT, [1, 4 * width, 2]), (graphs.FLOAT, [1, 4 * width, 4])]
+    cells = [
+        verdict(graphs.one(tmp_path / "m.onnx", operator, *given, hidden_size=4, layout=layout), operator, "cpu")
+        for layout in (0, 1)
+    ]
+    assert [(cell.verdict, cell.reason) for cell in cells] == [(RUNS, ""), (MISSING, "condition")]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"case_change_action": "LOWER"}, UNKNOWN),
+        ({"case_change_action": "LOWER", "locale": "C"}, RUNS),
+        ({"is_case_sensitive": 1}, RUNS),
+        ({"locale": "de_DE"}, UNKNOWN),
+    ],
+)
+def test_a_locale_of_the_host_is_not_promised(tmp_path: Path, attributes: dict[str, Any], expected: str) -> None:
+    path = graphs.one(tmp_path / "m.onnx", "StringNormalizer", (TensorProto.STRING, [2]), **attributes)
+    assert verdict(path, "StringNormalizer", "cpu").verdict == expected
+
+
+def test_an_operator_set_newer_than_the_table_decides_nothing(tmp_path: Path) -> None:
+    path = graphs.one(tmp_path / "m.onnx", "Sin", (graphs.INT64, [2]), opset=tables.newest_opset() + 1)
+    assert {cell.verdict for cell in matrix(path).uses[0].targets.values()} == {UNKNOWN}
+    assert matrix(path).gaps == ()
+
+
 def test_graphs_within_nodes_are_judged(tmp_path: Path) -> None:
     def branch(operator: str) -> Any:
         node = helper.make_node(operator, ["x"], [f"out_{operator}"])

@@ -11,7 +11,7 @@ import pytest
 
 from airworthy.cli.verbs import VERBS
 from airworthy.core.keys import KEYS
-from airworthy.core.settings import ServeSettings
+from airworthy.core.settings.layers import variables
 from fakes import world
 
 ROOT = Path(__file__).parents[3]
@@ -49,8 +49,9 @@ def test_drift_fails_and_writing_ends_it(docs: ModuleType, capsys: pytest.Captur
 
 def test_every_setting_and_every_fact_has_its_row(docs: ModuleType) -> None:
     page = docs.settings_page()
-    for name in ServeSettings.__struct_fields__:
-        assert f"| `{name}` |" in page
+    for variable, path in variables():
+        assert f"| `{path[-1]}` |" in page
+        assert f"| `{variable}` |" in page
     assert "| `AIRWORTHY_SERVE_PORT` |" in page
     page = docs.facts_page()
     for name in KEYS:
@@ -68,7 +69,7 @@ def test_make_help_names_every_target() -> None:
         ["make", "--no-print-directory", "help"], capture_output=True, text=True, timeout=30, check=True, cwd=ROOT
     )
     shown = [row.split()[1] for row in done.stdout.splitlines()]
-    first = ["help", "demo", "test", "test-all", "test-newest", "coverage", "check"]
+    first = ["help", "demo", "wheel", "test", "test-all", "test-newest", "coverage", "check"]
     assert shown == [*first, "lock", "bench", "docs", "changelog", "clean"]
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from airworthy.artifacts.configuration.chat_templates import judge
 from airworthy.artifacts.configuration.named_code import auto_map
+from airworthy.artifacts.configuration.sentence_modules import MODULES, SentenceModules, read_modules
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.inspection import files_of
 from airworthy.artifacts.placeholders import defect_in, pointer_in
@@ -46,6 +47,12 @@ class Companions(msgspec.Struct, frozen=True):
     """The path of `tokenizer.json`, or empty."""
     configuration: ModelConfiguration | None = None
     """What `config.json` asks for; None where there is none that can be read."""
+    sentence: SentenceModules | None = None
+    """What sentence-transformers' files say; None where there are none."""
+    labels: tuple[str, ...] = ()
+    """The names of a classifier's classes, in order."""
+    multi_label: bool = False
+    """Whether a text may have several of them."""
     paths: tuple[Path, ...] = ()
     """The files that were found."""
     defects: tuple[Defect, ...] = ()
@@ -60,10 +67,20 @@ class Companions(msgspec.Struct, frozen=True):
 
 def find_companions(entry: Path) -> Companions:
     """The companions of a weights file: those in its folder, or one above where that folder is named `onnx`."""
-    folder = entry.parent
-    if entry.absolute().parent.name == "onnx" and not (folder / "config.json").exists():
-        folder = entry.absolute().parent.parent
-    return read_companions(folder)
+    folder, above = entry.parent, entry.absolute().parent.parent
+    if entry.absolute().parent.name != "onnx":
+        return read_companions(folder)
+    if not (folder / "config.json").exists():
+        return read_companions(above)
+    found = read_companions(folder)
+    # An export has a configuration of its own; how its vectors are pooled is described where the model came from.
+    return found if found.sentence is not None else msgspec.structs.replace(found, sentence=read_sentence(above))
+
+
+def read_sentence(folder: Path) -> SentenceModules | None:
+    """What sentence-transformers' files in a folder say; None where there are none."""
+    reader = _ConfigReader(folder)
+    return read_modules(folder, reader.config, reader.listed(MODULES))
 
 
 def read_companions(folder: Path) -> Companions:
@@ -96,6 +113,9 @@ def read_companions(folder: Path) -> Companions:
         dimensions=_dimensions(config),
         tokenizer=tokenizer,
         configuration=read_configuration(folder, config, settings) if config else None,
+        sentence=read_modules(folder, reader.config, reader.listed(MODULES)),
+        labels=_labels(config),
+        multi_label=config.get("problem_type") == "multi_label_classification",
         paths=tuple(reader.paths),
         defects=tuple(reader.defects),
         pointers=tuple(reader.pointers),
@@ -112,6 +132,19 @@ def _quantised(config: dict[str, Any]) -> str:
         bits = 4 if settings.get("load_in_4bit") is True else 8 if settings.get("load_in_8bit") is True else None
     told = method[:50] if isinstance(method, str) else say("quantised")
     return say("{method}, {bits} bits", method=told, bits=bits) if isinstance(bits, int) else told
+
+
+MOST_LABELS = 10_000
+"""Classes of a classifier that are kept."""
+
+
+def _labels(config: dict[str, Any]) -> tuple[str, ...]:
+    """The names of classes 0, 1, 2 … in `id2label`; none where a number is missing."""
+    named = config.get("id2label")
+    if not isinstance(named, dict) or not 0 < len(named) <= MOST_LABELS:
+        return ()
+    found = [named.get(str(number)) for number in range(len(named))]
+    return tuple(name[:200] for name in found if isinstance(name, str)) if all(found) else ()
 
 
 def _dimensions(config: dict[str, Any]) -> tuple[int, ...]:
@@ -196,18 +229,29 @@ class _ConfigReader:
         self.paths: list[Path] = []
         self.defects: list[Defect] = []
         self.pointers: list[LfsPointer] = []
+        self._read: dict[str, Any] = {}
 
     def config(self, name: str) -> dict[str, Any]:
+        if name not in self._read:
+            self._read[name] = self.document(name, dict[str, Any])
+        return self._read[name] or {}
+
+    def listed(self, name: str) -> list[Any] | None:
+        """A JSON list; None where there is no such file, or no list in it."""
+        found: list[Any] | None = self.document(name, list[Any])
+        return found
+
+    def document(self, name: str, kind: Any) -> Any:
         text = self.head(name, CONFIG_LIMIT + 1)
         if text is None:
-            return {}
+            return None
         try:
             if len(text) > CONFIG_LIMIT:
                 raise ValueError(say("it is larger than {limit:bytes}", limit=CONFIG_LIMIT))
-            return msgspec.json.decode(text, type=dict[str, Any])
+            return msgspec.json.decode(text, type=kind)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             self.damaged(name, "structure", say("it is not a JSON object: {problem}", problem=error))
-            return {}
+            return None
 
     def template(self, settings: dict[str, Any]) -> tuple[str, str]:
         """The chat template and the file that holds it."""

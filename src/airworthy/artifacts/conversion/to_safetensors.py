@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from airworthy.artifacts.encodings.datatypes import SAFETENSORS, TORCH_DTYPES, TORCH_STORAGES
-from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous
+from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, is_contiguous, last_element
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Archive, Damaged, ZipMember, place, read_archive, read_member
 from airworthy.artifacts.formats.pytorch import PyTorchContents, read_contents
@@ -221,7 +221,7 @@ class _Storages:
         size = self._size(tensor.storage, piece.width)
         if len(tensor.shape) != len(tensor.stride):
             raise Refused(say("tensor {name!r} has more sizes than strides", name=piece.name[:200]))
-        if piece.size and (_last(tensor) + 1) * piece.width > size:
+        if piece.size and (last_element(tensor) + 1) * piece.width > size:
             raise Refused(say("tensor {name!r} goes past the end of its storage", name=piece.name[:200]))
 
     def _size(self, storage: TorchStorage, width: int) -> int:
@@ -248,7 +248,7 @@ class _Storages:
         if not piece.size:
             return
         tensor, width = piece.tensor, piece.width
-        begin, span = tensor.offset * width, (_last(tensor) + 1 - tensor.offset) * width
+        begin, span = tensor.offset * width, (last_element(tensor) + 1 - tensor.offset) * width
         take = self._reader(tensor.storage)
         if is_contiguous(tensor):
             for at in range(begin, begin + span, PIECE):
@@ -278,12 +278,6 @@ class _Storages:
         for byte in range(width):
             turned[byte::width] = raw[width - 1 - byte :: width]
         return bytes(turned)
-
-
-def _last(tensor: TensorRef) -> int:
-    """The element of the storage that is a tensor's last one."""
-    steps = zip(tensor.shape, tensor.stride, strict=True)
-    return tensor.offset + sum((size - 1) * stride for size, stride in steps if size)
 
 
 def _gathered(raw: bytes, tensor: TensorRef, width: int) -> Iterator[bytes]:

@@ -204,6 +204,9 @@ GGUF_FILE_TYPES = {
 }
 """How most tensors of a GGUF file are stored, by the number in `general.file_type`."""
 
+GGML_REMOVED = frozenset({31, 32, 33, 36, 37, 38})
+"""Numbers of types that were repacked for ARM; llama.cpp does that on loading now, and refuses a file with them."""
+
 PLAIN = {"F32": "FP32", "F16": "FP16", "F64": "FP64", "I8": "INT8", "I16": "INT16", "I32": "INT32", "I64": "INT64"}
 """Types of GGUF that have another name in `core.model.DATATYPES`."""
 

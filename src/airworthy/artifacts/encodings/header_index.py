@@ -32,7 +32,7 @@ Judge = Callable[[str, Any], "TensorInfo | str"]
 """Gives a tensor, or what is wrong with the entry of a name."""
 
 
-class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+class _Entry(msgspec.Struct):
     dtype: str
     shape: list[int]
     data_offsets: list[int]

@@ -9,6 +9,10 @@ MOST_PARTS = 100_000_000
 """Parts that the value may unfold to; more is an attack on the code that hashes, compares or prints it."""
 
 
+# Each takes a storage, an offset, sizes and strides first.
+_REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_qtensor")
+
+
 class TorchStorage(NamedTuple):
     """A run of elements that a PyTorch pickle refers to by key."""
 
@@ -45,6 +49,14 @@ def is_contiguous(tensor: TensorRef) -> bool:
             return False
         step *= size
     return len(tensor.shape) == len(tensor.stride)
+
+
+def last_element(tensor: TensorRef) -> int:
+    """The element of the storage that is a tensor's last one; -1 for a tensor without elements."""
+    if not all(tensor.shape):
+        return -1
+    steps = zip(tensor.shape, tensor.stride, strict=False)
+    return tensor.offset + sum((size - 1) * stride for size, stride in steps)
 
 
 class Global(NamedTuple):
@@ -145,10 +157,10 @@ def tensors_in(root: Any) -> Iterator[TensorRef]:
 
 
 def _rebuilt(name: str, made: Made) -> Iterator[TensorRef]:
-    if made.name.rpartition(".")[2] not in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3"):
+    if made.name.rpartition(".")[2] not in _REBUILDERS:
         return
     storage, offset, shape, stride = (*made.args[:4], *(None,) * 4)[:4]
-    if isinstance(storage, TorchStorage) and isinstance(offset, int) and are_sizes(shape) and are_sizes(stride):
+    if isinstance(storage, TorchStorage) and isinstance(offset, int) and are_sizes(shape) and _are_steps(stride):
         last = made.args[6] if made.name.endswith("_v3") and len(made.args) > 6 else None
         dtype = last.name if isinstance(last, Global) else ""
         yield TensorRef(name[:500], storage, offset, tuple(shape), tuple(stride), dtype)
@@ -157,6 +169,10 @@ def _rebuilt(name: str, made: Made) -> Iterator[TensorRef]:
 def are_sizes(value: Any) -> bool:
     """Whether a value is a shape: whole numbers, none below zero."""
     return isinstance(value, tuple) and all(type(each) is int and 0 <= each < 1 << 60 for each in value)
+
+
+def _are_steps(value: Any) -> bool:
+    return isinstance(value, tuple) and all(type(each) is int and abs(each) < 1 << 60 for each in value)
 
 
 def storage_of(value: Any) -> TorchStorage | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
+
+from airworthy.core.messages import say
 
 BLOCK = 16 * 1024
 """Bytes that are read at a time while walking."""
@@ -27,8 +31,12 @@ class Source:
             OSError: it can't be opened, or is no regular file.
         """
         self.name = path.name
-        self._file = path.open("rb", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
+        self._file = open(path, "rb", buffering=0, opener=_open_at_once)  # noqa: SIM115 - pathlib has no opener
+        status = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            self._file.close()
+            raise OSError(errno.EINVAL, say("it is not a regular file"), str(path))
+        self.size = status.st_size
         self._block = b""
         self._base = 0
 
@@ -60,6 +68,11 @@ class Source:
             self._block = self.read(offset, max(BLOCK, least))
             self._base = offset
         return self._block, self._base
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Without this, opening a named pipe waits until another process writes into it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 class Slice(Source):

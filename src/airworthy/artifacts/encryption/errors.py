@@ -103,7 +103,7 @@ class KeyMissing(AirworthyError):
 
     code = "key-missing"
     message = "{path} is encrypted for {recipients}, and no key was given"
-    hint = 'name the key: `[serve] decryption_key = "model.key"`, or the variable AIRWORTHY_SERVE_DECRYPTION_KEY'
+    hint = 'name the key: `[serve.decryption] key = "model.key"`, or the variable AIRWORTHY_SERVE_DECRYPTION_KEY'
 
 
 class KeyUnreadable(AirworthyError):

@@ -187,7 +187,7 @@ def _secret_lines(reference: str, data: bytes, password: str) -> Iterator[str]:
     if is_age(data):
         if not password:
             template = "it is protected by a passphrase; give it with --password-file or --password-env, or {setting}"
-            raise age.NotAnAgeKey(say(template, setting="`[serve] decryption_password`"))
+            raise age.NotAnAgeKey(say(template, setting="`[serve.decryption] password`"))
         data = age.unprotect(data, secret(password))
     if b"PUBLIC KEY-----" in data or data.lstrip().startswith((b"age1", b"ssh-")):
         raise age.NotAnAgeKey(say("it is a public key, and a private one is needed"))

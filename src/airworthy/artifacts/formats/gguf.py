@@ -1,6 +1,7 @@
 """GGUF: metadata and tensor entries of a file or of all files of a split model, each tensor checked against its file.
 
-See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. What llama.cpp or the package `gguf` refuses is a defect:
+https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/gguf.cpp.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 from airworthy.artifacts.configuration.attention import of_metadata
 from airworthy.artifacts.configuration.chat_templates import judge
 from airworthy.artifacts.encodings.cursor import Cursor
-from airworthy.artifacts.encodings.datatypes import GGML, GGUF_FILE_TYPES, PLAIN
+from airworthy.artifacts.encodings.datatypes import GGML, GGML_REMOVED, GGUF_FILE_TYPES, PLAIN
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import Damaged
 from airworthy.artifacts.formats.interface import HEAD
@@ -41,12 +42,19 @@ MOST_STRING = 16 * 1024 * 1024
 """Bytes of one text."""
 MOST_RANK = 4
 """Axes of one tensor: ggml has no more."""
+MOST_NAME = 63
+"""Bytes of a tensor's name: ggml keeps 64 with the zero that ends it."""
+MOST_KEY = 65_535
+"""Bytes of a key, by the specification."""
 MOST_FILES = 2_000
 """Files of one split model."""
+_MOST_SIZE = (1 << 63) - 1
 _KEPT = 300
+_SHOWN = 16
 _TEMPLATE = "tokenizer.chat_template"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
+_UINT32, _STRING, _ARRAY = 4, 8, 9
+_ALIGNMENT = "general.alignment"
 SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf\Z")
 """How the files of a split model are named."""
 
@@ -115,101 +123,130 @@ def _read(cursor: Cursor, contents: GgufContents, damaged: Callable[..., None]) 
     if tensors > MOST_TENSORS or entries > MOST_ENTRIES or tensors * 3 * word + entries * (word + 5) > left:
         detail = say("it announces {tensors} tensors and {entries} entries", tensors=tensors, entries=entries)
         raise Damaged("truncated" if tensors <= MOST_TENSORS and entries <= MOST_ENTRIES else "header", detail, 8)
+    alignment = 32
     for _ in range(entries):
         at = cursor.at
-        key = _text(cursor, word, 65_535)
-        value = _value(cursor, cursor.number(4), word, at, 0, whole=key == _TEMPLATE)
+        key = _name(cursor, word, MOST_KEY, say("a key"))
+        kind = cursor.number(4)
+        value = _value(cursor, kind, word, at, whole=key == _TEMPLATE)
         if key in contents.metadata:
             damaged("header", say("the entry {key!r} is there twice", key=key[:200]), at)
         contents.metadata[key] = value
-    alignment = _number(contents.metadata.get("general.alignment", "32"))
-    if not alignment or alignment % 8:
-        raise Damaged("header", say("an alignment of {alignment} is not allowed", alignment=alignment or 0), 0)
+        if key == _ALIGNMENT:
+            alignment = _number(value) or 0
+            if kind != _UINT32 or not alignment or alignment & alignment - 1:
+                raise Damaged("header", say("an alignment of {value} is not allowed", value=value[:50]), at)
     for _ in range(tensors):
         contents.tensors.append(_tensor(cursor, word))
     data = (cursor.at + alignment - 1) // alignment * alignment
     _check(cursor.source, contents, data, alignment, damaged)
 
 
-def _text(cursor: Cursor, word: int, most: int = MOST_STRING) -> str:
+def _name(cursor: Cursor, word: int, most: int, what: str, *, allow_empty: bool = False) -> str:
+    """A key or a tensor's name, which every reader has to find the same."""
     at, length = cursor.at, cursor.number(word)
-    if length > most:
-        raise Damaged("header", say("a text of {length} bytes", length=length), at)
-    return cursor.take(length).decode("utf-8", "replace")
+    if length > most or not (length or allow_empty):
+        raise Damaged("header", say("{what} of {length} bytes", what=what, length=length), at)
+    raw = cursor.take(length)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Damaged("header", say("{what} that is not UTF-8: {start}", what=what, start=repr(raw[:50])), at) from None
+    if "\0" in text:  # C's functions end it there, others don't
+        raise Damaged("header", say("{what} with a zero byte: {start}", what=what, start=repr(raw[:50])), at)
+    return text
 
 
-def _value(cursor: Cursor, kind: int, word: int, at: int, depth: int, *, whole: bool = False) -> str:
-    """A metadata value as text; a long array as its length."""
-    if kind == _STRING:
-        text = _text(cursor, word)
-        return text if whole else text[:_KEPT]
+def _value(cursor: Cursor, kind: int, word: int, at: int, *, whole: bool = False) -> str:
+    """A metadata value as text; a long array, or a text of many megabytes, as its length."""
     if kind in _SCALARS:
-        code = _SCALARS[kind]
-        value = struct.unpack(cursor.order + code, cursor.take(struct.calcsize("=" + code)))[0]
-        return str(value).lower() if code == "?" else f"{value:g}" if code in "fd" else str(value)
-    if kind != _ARRAY or depth > 3:
+        return _scalar(cursor, _SCALARS[kind])
+    if kind == _STRING:
+        length = cursor.number(word)
+        if length > MOST_STRING and whole:
+            raise Damaged("header", say("a chat template of {length} bytes", length=length), at)
+        if length > MOST_STRING:
+            cursor.skip(length)
+            return say("{count} bytes", count=length)
+        text = cursor.take(length).decode("utf-8", "replace")
+        return text if whole else text[:_KEPT]
+    if kind != _ARRAY:
         raise Damaged("header", say("there is no value of type {kind}", kind=kind), at)
     inner, count = cursor.number(4), cursor.number(word)
     if inner in _SCALARS:
-        size = struct.calcsize("=" + _SCALARS[inner])
-        if count > 16:
-            cursor.skip(size * count)
-        else:
-            values = [_value(cursor, inner, word, at, depth + 1) for _ in range(count)]
-            return f"[{', '.join(values)}]"
-    elif count * (word if inner == _STRING else 4 + word) > cursor.source.size - cursor.at:
+        if count > _SHOWN:
+            cursor.skip(struct.calcsize("=" + _SCALARS[inner]) * count)
+            return say("{count} values", count=count)
+    elif inner != _STRING:
+        # Neither a list of lists, which the specification allows and no reader takes.
+        raise Damaged("header", say("a list of values of type {kind}, which no reader takes", kind=inner), at)
+    elif count * word > cursor.source.size - cursor.at:
         raise Damaged("truncated", say("a list of {count} values does not fit the file", count=count), at)
-    elif inner == _STRING and count > 16:
+    elif count > _SHOWN:
         for _ in range(count):
             cursor.skip(cursor.number(word))
-    else:
-        texts = [_value(cursor, inner, word, at, depth + 1) for _ in range(count)]
-        return f"[{', '.join(texts)}]"[:_KEPT]
-    return say("{count} values", count=count)
+        return say("{count} values", count=count)
+    values = [_value(cursor, inner, word, at) for _ in range(count)]
+    return f"[{', '.join(values)}]"[:_KEPT]
+
+
+def _scalar(cursor: Cursor, code: str) -> str:
+    value = struct.unpack(cursor.order + code, cursor.take(struct.calcsize("=" + code)))[0]
+    return str(value).lower() if code == "?" else f"{value:g}" if code in "fd" else str(value)
 
 
 def _tensor(cursor: Cursor, word: int) -> tuple[str, int, tuple[int, ...], int]:
     at = cursor.at
-    name = _text(cursor, word, 65_535)
+    name = _name(cursor, word, MOST_NAME, say("a tensor's name"), allow_empty=True)
     rank = cursor.number(4)
     if rank > MOST_RANK:
-        raise Damaged("header", say("tensor {name!r} has {rank} axes", name=name[:200], rank=rank), at)
+        raise Damaged("header", say("tensor {name!r} has {rank} axes", name=name, rank=rank), at)
     sizes = cursor.numbers(word, rank)
+    if any(size > _MOST_SIZE for size in sizes):
+        raise Damaged("header", say("tensor {name!r} has more elements than can be counted", name=name), at)
     return name, cursor.number(4), sizes[::-1], cursor.number(8)
 
 
 def _check(source: Source, contents: GgufContents, data: int, alignment: int, damaged: Callable[..., None]) -> None:
     """Each tensor against its type, the others and the file; offsets become those in the file."""
-    placed: list[tuple[int, int, str]] = []
     names: set[str] = set()
+    end = data if contents.tensors else 0
+    needed = data if contents.tensors else 0
+    follows = True
     for index, (name, kind, shape, offset) in enumerate(contents.tensors):
-        told = name[:200]
-        contents.tensors[index] = (name, kind, shape, data + offset)
+        start = data + offset
+        contents.tensors[index] = (name, kind, shape, start)
         if name in names:
-            damaged("header", say("two tensors are named {name!r}", name=told))
+            damaged("header", say("two tensors are named {name!r}", name=name))
         names.add(name)
         element = GGML.get(kind)
         if element is None:
-            damaged("header", say("tensor {name!r} is of type {kind}, which is not known", name=told, kind=kind))
-        elif shape and shape[-1] % element.elements:
+            damaged("header", say("tensor {name!r} is of type {kind}, which is not known", name=name, kind=kind))
+            follows = False
+            continue
+        if kind in GGML_REMOVED:
+            problem = "tensor {name!r} is of type {kind}, which llama.cpp no longer reads"
+            damaged("header", say(problem, name=name, kind=element.name))
+        if (shape and shape[-1] % element.elements) or (not shape and element.elements > 1):
             problem = "tensor {name!r} has rows of {row}, no whole blocks of {block}"
-            damaged("header", say(problem, name=told, row=shape[-1], block=element.elements))
-        elif offset % alignment:
-            damaged("bounds", say("tensor {name!r} begins at {at}, not aligned", name=told, at=offset), data + offset)
-        else:
-            placed.append((data + offset, element.stored(math.prod(shape)), told))
-    placed.sort()
-    end = data if contents.tensors else 0
-    for start, size, name in placed:
-        if start < end:
-            template = "tensor {name!r} begins at {start}, before the last one ends at {at}"
-            damaged("overlap", say(template, name=name, start=start, at=end), start)
-        elif start - end >= alignment:
-            template = "tensor {name!r} begins at {start}, the last one ends at {at}"
-            damaged("bounds", say(template, name=name, start=start, at=end), start)
+            row = shape[-1] if shape else 1
+            damaged("header", say(problem, name=name, row=row, block=element.elements))
+            follows = False
+            continue
+        # They lie in the order of their entries, each at the next multiple of the alignment.
+        at = end + -end % alignment
+        if start != at and follows:
+            kind_of, template = "bounds", "tensor {name!r} begins at {start}, and has to at {at}"
+            if start < end:
+                kind_of, template = "overlap", "tensor {name!r} begins at {start}, before the last one ends at {at}"
+                at = end
+            damaged(kind_of, say(template, name=name, start=start, at=at), start)
+        follows = True
+        size = element.stored(math.prod(shape))
         end = max(end, start + size)
-    if end > source.size:
-        detail = say("tensors go on to {end}, the file ends at {size}", end=end, size=source.size)
+        needed = max(needed, start + size if size else 0)
+    if needed > source.size:
+        detail = say("tensors go on to {end}, the file ends at {size}", end=needed, size=source.size)
         damaged("truncated", detail, source.size)
     elif not contents.defects and contents.tensors and source.size - end >= alignment:
         detail = say("tensors end at {end}, the file goes on to {size}", end=end, size=source.size)

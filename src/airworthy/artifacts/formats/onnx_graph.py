@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from airworthy.artifacts.encodings.protobuf import BYTES, FIXED32, VARINT, Field, ProtobufError, signed
-from airworthy.artifacts.encodings.source import Source
-from airworthy.artifacts.formats.onnx import _element, _OnnxReader
+from airworthy.artifacts.encodings.source import Held, Source
+from airworthy.artifacts.formats.onnx_values import ValueReader, element_of
 from airworthy.core.errors import AirworthyError
 from airworthy.core.graph import Attribute, Graph, GraphValue, Node, Program
 
@@ -68,22 +68,27 @@ class _Making:
         return Graph(tuple(self.nodes), inputs, outputs, self.values, weights, self.numbers, self.reals)
 
 
-def read_program(path: Path) -> Program:
+def read_program(path: Path, more: bytes = b"") -> Program:
     """Read the graph of an ONNX file.
+
+    Args:
+        path: the file.
+        more: as for `program_of`.
 
     Raises:
         GraphUnreadable: the file is damaged, or its graph passes the limits.
     """
     with Source(path) as source:
-        return program_of(source, str(path))
+        return program_of(source, str(path), more)
 
 
-def program_of(source: Source, path: str) -> Program:
+def program_of(source: Source, path: str, more: bytes = b"") -> Program:
     """Read the graph of an ONNX model that is open, or in memory.
 
     Args:
         source: its bytes.
         path: what errors call it.
+        more: what the engine appends to them: nodes and outputs of the same graph.
 
     Raises:
         GraphUnreadable: it is damaged, or its graph passes the limits.
@@ -91,6 +96,10 @@ def program_of(source: Source, path: str) -> Program:
     try:
         reader = _GraphReader(source)
         reader.read()
+        if more:
+            added = _GraphReader(Held(more, path))
+            added.main = reader.main
+            added.read()
     except ProtobufError as error:
         raise GraphUnreadable(path=path, reason=f"{error} (at byte {error.offset})") from None
     graph = reader.main.made() if reader.main is not None else Graph()
@@ -98,7 +107,7 @@ def program_of(source: Source, path: str) -> Program:
     return Program(inlined, reader.opsets)
 
 
-class _GraphReader(_OnnxReader):
+class _GraphReader(ValueReader):
     """Walks as the reader of the interface does, and keeps nodes and values."""
 
     def __init__(self, source: Source) -> None:
@@ -113,17 +122,18 @@ class _GraphReader(_OnnxReader):
         for entry in self.wire.fields(0, self.source.size):
             if entry.wire != BYTES:
                 continue
-            if entry.number == 7 and self.main is None:
-                self.main = self.making(entry, 1)
+            if entry.number == 7:
+                # A message that stands twice is one whose parts are joined: so protobuf's own parsers read it.
+                self.main = self.making(entry, 1, self.main)
             elif entry.number == 8:
                 domain, version = self.read_opset(entry)
                 self.opsets[domain] = version
             elif entry.number == 25:
                 self.read_body(entry)
 
-    def making(self, message: Field, depth: int) -> _Making:
+    def making(self, message: Field, depth: int, begun: _Making | None = None) -> _Making:
         """A graph and those within it."""
-        making = _Making()
+        making = begun or _Making()
         for entry in self.wire.fields(message.start, message.end, depth):
             if entry.wire != BYTES:
                 continue
@@ -148,7 +158,7 @@ class _GraphReader(_OnnxReader):
         tensor = self.read_tensor(message, depth)
         name = name or tensor.name
         making.weights.add(name)
-        making.values[name] = GraphValue(_element(tensor.type).name, tuple(tensor.shape))
+        making.values[name] = GraphValue(element_of(tensor.type).name, tuple(tensor.shape))
         if tensor.type in _INTEGERS and tensor.elements <= MOST_NUMBERS and not tensor.external:
             numbers = self.numbers(message, tensor.type, depth)
             if len(numbers) == tensor.elements:
@@ -208,7 +218,7 @@ class _GraphReader(_OnnxReader):
             elif entry.number == 5:
                 name, value = self.attribute(entry, depth + 1, graphs, tensors)
                 if name in _TYPED and isinstance(value, int):
-                    value = _element(value).name
+                    value = element_of(value).name
                 if value is not None:
                     attributes[name] = value
         domain = "" if texts[7] == "ai.onnx" else texts[7]
@@ -221,7 +231,7 @@ class _GraphReader(_OnnxReader):
     def filler(self, message: Field, depth: int) -> dict[str, Attribute]:
         """What a `ConstantOfShape` fills with: the element type, and the number where it can be read."""
         tensor = self.read_tensor(message, depth)
-        found: dict[str, Attribute] = {"value": _element(tensor.type).name}
+        found: dict[str, Attribute] = {"value": element_of(tensor.type).name}
         told: tuple[float, ...] = ()
         if tensor.type in _INTEGERS:
             told = self.numbers(message, tensor.type, depth)

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from airworthy.artifacts.encodings.datatypes import TORCH_STORAGES
+from airworthy.artifacts.encodings.datatypes import TORCH_DTYPES, TORCH_STORAGES
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
-from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage
+from airworthy.artifacts.encodings.pickle_values import TensorRef, TorchStorage, last_element
 from airworthy.artifacts.encodings.pickles import PickleScan, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Held, Slice, Source
 from airworthy.artifacts.encodings.zips import (
@@ -160,7 +160,7 @@ def _read_archive(source: Source, contents: PyTorchContents, depth: int) -> None
     for name in ("version", ".data/version", "byteorder"):
         if (member := by_name.get(root + name)) and member.size < 100:
             _note(source, member, contents, name.rpartition("/")[2])
-    already = len(contents.storages)
+    already, already_tensors = len(contents.storages), len(contents.tensors)
     for member in archive.members:
         kind = _kind(source, member, root)
         if kind == "pickle":
@@ -181,6 +181,26 @@ def _read_archive(source: Source, contents: PyTorchContents, depth: int) -> None
                 found=found.size,
             )
             contents.damaged(found.name, "bounds", detail, found.header)
+    _check_tensors(contents, already_tensors)
+
+
+def _check_tensors(contents: PyTorchContents, start: int = 0) -> None:
+    """Whether tensors lie within their storages, as PyTorch asks of them when it loads them."""
+    for tensor in contents.tensors[start:]:
+        storage, needed = tensor.storage, last_element(tensor) + 1
+        element = TORCH_STORAGES.get(storage.kind.replace("torch.cuda.", "torch."))
+        if element is not None and element.name == "untyped":  # its size is in bytes
+            dtype = TORCH_DTYPES.get(tensor.dtype)
+            needed *= dtype.bits // 8 if dtype else 1
+        name = tensor.name[:200]
+        if len(tensor.shape) != len(tensor.stride):
+            contents.damaged(contents.name, "structure", say("tensor {name!r} has more sizes than strides", name=name))
+        elif tensor.offset < 0 or any(each < 0 for each in tensor.stride):
+            contents.damaged(contents.name, "structure", say("tensor {name!r} goes backwards", name=name))
+        elif needed > storage.elements:
+            template = "tensor {name!r} goes past the end of its storage: it needs {needed} elements of {found}"
+            detail = say(template, name=name, needed=needed, found=storage.elements)
+            contents.damaged(contents.name, "bounds", detail)
 
 
 def _kind(source: Source, member: ZipMember, root: str) -> str:
@@ -344,6 +364,7 @@ def _read_pickles(file: io.BufferedReader, source: Source, contents: PyTorchCont
         if legacy and count == LEGACY_PICKLES:
             contents.metadata["container"] = "pickle, as before PyTorch 1.6"
             contents.legacy_keys, contents.legacy_end = found.texts, found.end
+            _check_tensors(contents)
             _check_legacy_storages(source, found.end, contents)
             return
         if found.end >= source.size:

@@ -115,13 +115,34 @@ def read_header(source: Source) -> SafetensorsHeader:
     try:
         if length > LARGE_HEADER:
             return _read_many(source, raw, 8 + length)
-        entries = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+        entries = _decoded(raw)
     except _Duplicate as error:
         return _broken(source, "header", say("the header names {name!r} twice", name=str(error)[:200]), 8)
     except (ValueError, RecursionError) as error:
         told = say("the header is not JSON: {problem}", problem=" ".join(str(error).split())[:200])
         return _broken(source, "header", told, 8)
     return _read_entries(source, entries, 8 + length)
+
+
+def _decoded(raw: bytes) -> dict[str, Any]:
+    """The header as a strict reader of JSON finds it: without NaN, halves of characters or a minus before a zero."""
+    whole = _whole_number if b"-0" in raw else None
+    entries: dict[str, Any] = json.loads(
+        raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=whole
+    )
+    if b"\\u" in raw:
+        msgspec.json.decode(raw)
+    return entries
+
+
+def _whole_number(text: str) -> int:
+    if text == "-0":
+        raise ValueError(say("{text} is not a whole number", text=text))
+    return int(text)
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(say("{text} is not a value of JSON", text=text))
 
 
 class _Duplicate(Exception):
@@ -185,6 +206,8 @@ def _read_many(source: Source, raw: bytes, data: int) -> SafetensorsHeader:
 
 
 def _texts(metadata: Any, damaged: Damaged) -> dict[str, str]:
+    if metadata is None:
+        return {}
     if isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()):
         return metadata
     damaged("header", say("the metadata is not a table of texts"), 8)
@@ -209,14 +232,15 @@ def _check_places(
         told = say("tensors go on to {end}, the file ends at {size}", end=end, size=source.size)
         damaged("truncated", told, source.size)
     elif not defects and end < source.size:
+        # Not padding as in other formats: the library refuses a byte that no tensor covers.
         told = say("tensors end at {end}, the file goes on to {size}", end=end, size=source.size)
-        damaged("padded", told, end)
+        damaged("bounds", told, end)
 
 
 def _tensor(name: str, entry: Any) -> TensorInfo | str:
     """A tensor, or what is wrong with its entry."""
-    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        return say("it needs dtype, shape and data_offsets, and nothing else")
+    if not isinstance(entry, dict) or not entry.keys() >= {"dtype", "shape", "data_offsets"}:
+        return say("it needs dtype, shape and data_offsets")
     dtype, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in SAFETENSORS:
         return say("there is no element type {dtype}", dtype=repr(dtype)[:50])
@@ -224,7 +248,10 @@ def _tensor(name: str, entry: Any) -> TensorInfo | str:
         return say("its shape is not a list of sizes")
     if not isinstance(place, list) or len(place) != 2 or not all(_is_size(offset) for offset in place):
         return say("its data_offsets are not two offsets")
-    size, needed = place[1] - place[0], SAFETENSORS[dtype].stored(math.prod(shape))
+    elements = math.prod(shape)
+    if elements * SAFETENSORS[dtype].bits % 8:
+        return say("{dtype} of shape {shape} ends within a byte", dtype=dtype, shape=str(shape))
+    size, needed = place[1] - place[0], SAFETENSORS[dtype].stored(elements)
     if size != needed:
         return say("{dtype} of shape {shape} needs {needed} bytes and has {size}", **_told(dtype, shape, needed, size))
     return TensorInfo(name=name, datatype=dtype, shape=tuple(shape), size=size)

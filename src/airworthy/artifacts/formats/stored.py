@@ -27,3 +27,5 @@ class Stored(NamedTuple):
     """Bytes that it takes in the file, where it is deflated; 0 where it lies there as it is."""
     skip: int = 0
     """Bytes that come out before it where it is deflated."""
+    note: str = ""
+    """Why it can't be measured; empty where it can."""

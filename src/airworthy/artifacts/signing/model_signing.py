@@ -304,8 +304,34 @@ def _unusable(error: Exception, *paths: Path | None) -> AirworthyError:
         if "not encrypted" in text:
             way_out = say("it has no password: give none")
         return KeyUnusable(path=named[0], reason=text, way_out=way_out)
-    way_out = say("`openssl ecparam -name prime256v1 -genkey -noout -out key.pem` makes a key that can be used")
+    if isinstance(error, AttributeError) and "curve" in text:
+        # The package asks a key of another kind for its curve.
+        text = say("it is not a key on a NIST curve; keys for encryption do not sign")
+    way_out = say("`airworthy keygen --signing key.pem` makes a key that can be used")
     return KeyUnusable(path=", ".join(map(str, named)) if len(named) > 1 else named[0], reason=text, way_out=way_out)
+
+
+def new_key(password: str = "") -> tuple[bytes, bytes]:
+    """A private key on the curve P-256 and its public half, as PEM.
+
+    Args:
+        password: protects the private half; empty for none.
+
+    Raises:
+        ExtraMissing: the package is not installed.
+    """
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(job=say("making a signing key"), library=error.name, extra="sign") from None
+    key = ec.generate_private_key(ec.SECP256R1())
+    closed: Any = serialization.NoEncryption()
+    if password:
+        closed = serialization.BestAvailableEncryption(password.encode())
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, closed)
+    return private, key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _bytes(password: str | None) -> Any:

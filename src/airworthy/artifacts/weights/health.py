@@ -27,6 +27,8 @@ SUBNORMAL_SHARE = 0.1
 """The share of subnormal numbers from which they are reported: they are slow, or taken for zero."""
 ROWS_SHARE = 0.005
 """The share of rows of one value from which they are reported; a few belong to tokens that were never seen."""
+MASK_SHARE = 0.1
+"""The share of infinite numbers from which a tensor of otherwise one number is taken for a mask."""
 LEAST_TELLING = 256
 """Elements from which one single value is reported: small tensors are often meant so."""
 LEAST_TWIN = 1024
@@ -47,10 +49,10 @@ class TensorHealth(msgspec.Struct, frozen=True, omit_defaults=True):
     """Mean of its finite numbers; None where there are none, or where it was not read."""
     deviation: float | None = None
     """Their standard deviation."""
-    low: float | None = None
-    """The smallest one."""
-    high: float | None = None
-    """The largest one."""
+    low: int | float | None = None
+    """The smallest one; exact for whole numbers."""
+    high: int | float | None = None
+    """The largest one; likewise."""
     nans: int = 0
     """NaN."""
     infinities: int = 0
@@ -130,14 +132,15 @@ def _told(stored: Stored, measure: Measure, note: str) -> TensorHealth:
     if note or not measure.elements:
         return TensorHealth(stored.name, stored.datatype, stored.shape, note=note or say("it is empty"))
     known = bool(measure.finite)
+    number = int if stored.datatype in _INTEGERS else float
     return TensorHealth(
         stored.name,
         stored.datatype,
         stored.shape,
-        mean=measure.mean if known else None,
+        mean=measure.exact_mean if known else None,
         deviation=measure.deviation if known else None,
-        low=measure.low if known else None,
-        high=measure.high if known else None,
+        low=number(measure.low) if known else None,
+        high=number(measure.high) if known else None,
         nans=measure.nans,
         infinities=measure.infinities,
         subnormal=measure.subnormal,
@@ -163,7 +166,7 @@ def _remarkable(stored: Stored, measure: Measure, twin: Stored | None) -> Iterat
     count = measure.elements
     if measure.nans:
         yield "nan", say("{found} of {count} numbers are none (NaN)", found=measure.nans, count=count)
-    if measure.infinities:
+    if measure.infinities and not _is_mask(measure):
         yield "infinite", say("{found} of {count} numbers are infinite", found=measure.infinities, count=count)
     weights = len([size for size in stored.shape if size > 1]) > 1 and stored.datatype not in SCALES
     counted = stored.datatype in FLOATS or stored.datatype not in _INTEGERS
@@ -186,6 +189,15 @@ def _remarkable(stored: Stored, measure: Measure, twin: Stored | None) -> Iterat
         yield "duplicate", say("it holds the same numbers as {other}", other=twin.name[:200])
 
 
+def _is_mask(measure: Measure) -> bool:
+    """Whether infinities are meant: the start of a search for a maximum, or what keeps positions from being seen.
+
+    Such a tensor is infinite in good part, and otherwise of one number; a broken weight has others beside them.
+    """
+    alike = not measure.finite or measure.low == measure.high
+    return alike and not measure.nans and measure.infinities >= MASK_SHARE * measure.elements
+
+
 _INTEGERS = frozenset({"BOOL"} | {f"{sign}INT{bits}" for sign in ("", "U") for bits in (1, 2, 4, 8, 16, 32, 64)})
 
 
@@ -198,7 +210,7 @@ def _twins(stored: Sequence[Stored], outcome: PassResult) -> dict[int, Stored]:
         # NaN is no key: it equals nothing.
         if measure.elements < LEAST_TWIN or measure.low == measure.high or each.packed or measure.nans:
             continue
-        key = (each.datatype, each.shape, measure.low, measure.high, measure.total, measure.squares)
+        key = (each.datatype, each.shape, measure.low, measure.high, measure.mean, measure.deviation)
         other = first.setdefault(key, number)
         if other != number and _same_bytes(stored[other], each):
             twins[number] = stored[other]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from airworthy.artifacts.encodings.elements import FLOATS, PLAIN_TYPES, Array, decode, decode_brain, decode_half, unit
+from airworthy.artifacts.weights.moments import moments_of, moments_of_whole
 
 CHUNK = 512 * 1024
 """Elements that are worked on at a time: few enough to stay in a processor's caches, and enough to make what each step
@@ -24,6 +24,8 @@ BINS = 16
 _SUBNORMAL = {"FP32": (np.uint32, 0xFFFFFF, 1), "BF16": (np.uint16, 0xFF, 16), "FP16": (np.uint16, 0x7FF, 16)}
 # The bits of infinity in 16-bit types; what is above is no number.
 _HALVES = {"FP16": 0x7C00, "BF16": 0x7F80}
+# Whole numbers of more than 8 bits, which 32-bit floats would round: measured as what they are.
+_WHOLE = {"INT16": "<i2", "UINT16": "<u2", "INT32": "<i4", "UINT32": "<u4", "INT64": "<i8", "UINT64": "<u8"}
 
 
 @dataclass
@@ -39,13 +41,15 @@ class Measure:
     subnormal: int = 0
     """Those below the smallest normal number of their type, zero left out; worked out of a part."""
     low: float = math.inf
-    """The smallest finite one."""
+    """The smallest finite one; exact for whole numbers."""
     high: float = -math.inf
-    """The largest finite one."""
-    total: float = 0.0
-    """Sum of the finite ones."""
-    squares: float = 0.0
-    """Sum of their squares."""
+    """The largest finite one; likewise."""
+    mean: float = math.nan
+    """Mean of the finite ones; NaN where there are none."""
+    deviation: float = math.nan
+    """Their standard deviation, that of a population; likewise."""
+    whole: int | None = None
+    """Their exact sum where they are whole numbers of more than 8 bits."""
     rows: int = 0
     """Rows that were seen whole."""
     constant_rows: int = 0
@@ -54,14 +58,18 @@ class Measure:
     """Evenly spread elements."""
 
     def add(self, other: Measure) -> None:
-        """Add the figures of the next part."""
+        """Add the figures of the next part.
+
+        Means and deviations are joined by the method of Chan, Golub and LeVeque (1983), on deviations instead of sums
+        of squares, which would leave the range of numbers before they do.
+        """
+        self._join(other)
         self.elements += other.elements
         self.nans += other.nans
         self.infinities += other.infinities
         self.subnormal += other.subnormal
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        self.total += other.total
-        self.squares += other.squares
+        self.whole = other.whole if self.whole is None else self.whole + (other.whole or 0)
         self.rows += other.rows
         self.constant_rows += other.constant_rows
         self.samples += other.samples
@@ -72,18 +80,25 @@ class Measure:
         return self.elements - self.nans - self.infinities
 
     @property
-    def mean(self) -> float:
-        """Mean of the finite ones."""
-        return self.total / self.finite if self.finite else math.nan
+    def exact_mean(self) -> float:
+        """Mean of the finite ones, of whole numbers as their exact sum gives it."""
+        return self.mean if self.whole is None else self.whole / self.finite
 
-    @property
-    def deviation(self) -> float:
-        """Their standard deviation."""
-        if not self.finite:
-            return math.nan
-        if self.low == self.high:
-            return 0.0
-        return math.sqrt(max(self.squares / self.finite - self.mean**2, 0.0))
+    def _join(self, other: Measure) -> None:
+        ours, theirs = self.finite, other.finite
+        if not theirs or not ours:
+            if theirs:
+                self.mean, self.deviation = other.mean, other.deviation
+            return
+        count = ours + theirs
+        # Each factor is at most a half, so that the difference of two means stays within the range of numbers.
+        apart = math.sqrt(ours) * math.sqrt(theirs) / count
+        self.deviation = math.hypot(
+            self.deviation * math.sqrt(ours / count),
+            other.deviation * math.sqrt(theirs / count),
+            other.mean * apart - self.mean * apart,
+        )
+        self.mean = self.mean * (ours / count) + other.mean * (theirs / count)
 
     def histogram(self) -> tuple[int, ...]:
         """How many of the sampled elements lie in each of `BINS` equal steps from the lowest to the highest."""
@@ -91,10 +106,10 @@ class Measure:
             return ()
         sample = np.concatenate(self.samples).astype(np.float64)
         sample = sample[np.isfinite(sample)]
-        span = float(self.high) - float(self.low)
-        if not math.isfinite(span):
+        low, high = float(self.low), float(self.high)
+        if not (math.isfinite(high - low) and low < high):
             return ()
-        counts, _ = np.histogram(np.clip(sample, self.low, self.high), BINS, (self.low, self.high))
+        counts, _ = np.histogram(np.clip(sample, low, high), BINS, (low, high))
         return tuple(int(count) for count in counts)
 
 
@@ -139,21 +154,20 @@ class Meter:
         return result
 
     def _chunk(self, raw: Array, result: Measure) -> None:
+        part = Measure()
         if self.datatype in _SUBNORMAL:
-            result.subnormal += self._count_subnormal(raw)
-        if self.datatype in _HALVES:
+            part.subnormal = self._count_subnormal(raw)
+        if self.datatype in _WHOLE:
+            values = raw.view(_WHOLE[self.datatype])
+            _measure_whole(values, part)
+        elif self.datatype in _HALVES:
             values, low, high = self._halves(raw.view(np.uint16))
+            _measure_values(values, low, high, part)
         else:
             values = decode(self.datatype, raw)
-            low, high = float(values.min()), float(values.max())
-        total, squares = _sums(values)
-        if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(total) and math.isfinite(squares)):
-            low, high, total, squares = _slowly(values, result)
-        result.elements += values.size
-        result.low, result.high = min(result.low, low), max(result.high, high)
-        result.total += total
-        result.squares += squares
-        result.samples.append(values[:: self.step].astype(np.float32))
+            _measure_values(values, float(values.min()), float(values.max()), part)
+        part.samples = [values[:: self.step].astype(np.float64 if values.dtype == np.float64 else np.float32)]
+        result.add(part)
 
     def _count_subnormal(self, raw: Array) -> int:
         kind, border, stride = _SUBNORMAL[self.datatype]
@@ -200,27 +214,23 @@ def _scratch(kind: Any, size: int) -> Array:
     return found[kind][:size]
 
 
-_ROW = 4096
-_ones = np.ones(_ROW, dtype=np.float32)
-# Rows short enough for the library below to leave them to one thread, and for 32-bit sums to stay exact enough.
-_dots: Callable[[Array, Array], Array] = getattr(np, "vecdot", None) or (lambda a, b: np.einsum("...i,...i->...", a, b))
+def _measure_whole(values: Array, part: Measure) -> None:
+    part.elements = values.size
+    part.low, part.high = int(values.min()), int(values.max())
+    part.whole, part.deviation = moments_of_whole(values, int(part.low), int(part.high))
+    part.mean = part.whole / values.size
 
 
-def _sums(values: Array) -> tuple[float, float]:
-    """Sum and sum of squares."""
-    if values.dtype != np.float32 or values.size % _ROW:
-        return float(values.sum()), float(np.einsum("i,i->", values, values))
-    rows = values.reshape(-1, _ROW)
-    return float(_dots(rows, _ones).sum(dtype=np.float64)), float(_dots(rows, rows).sum(dtype=np.float64))
-
-
-def _slowly(values: Array, result: Measure) -> tuple[float, float, float, float]:
-    """Extremes and sums of the finite numbers in a piece with others among them, which are counted."""
-    nans = np.isnan(values)
-    finite = np.isfinite(values)
-    result.nans += int(np.count_nonzero(nans))
-    result.infinities += int(values.size - np.count_nonzero(finite) - np.count_nonzero(nans))
-    kept = values[finite].astype(np.float64)
-    if not kept.size:
-        return math.inf, -math.inf, 0.0, 0.0
-    return float(kept.min()), float(kept.max()), float(kept.sum()), float(np.einsum("i,i->", kept, kept))
+def _measure_values(values: Array, low: float, high: float, part: Measure) -> None:
+    """Figures of a piece of floats, `low` and `high` its extremes as far as all of it is finite."""
+    part.elements = values.size
+    if not (math.isfinite(low) and math.isfinite(high)):
+        nans, finite = np.isnan(values), np.isfinite(values)
+        part.nans = int(np.count_nonzero(nans))
+        part.infinities = int(values.size - np.count_nonzero(finite) - part.nans)
+        values = values[finite]
+        if not values.size:
+            return
+        low, high = float(values.min()), float(values.max())
+    part.low, part.high = low, high
+    part.mean, part.deviation = moments_of(values, low, high)

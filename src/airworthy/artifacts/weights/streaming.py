@@ -233,6 +233,9 @@ def _placed(
 ) -> Iterator[tuple[int, Stored, Meter]]:
     """The tensors that can be measured; of others the reason is noted."""
     for number, stored in tensors:
+        if stored.note:
+            outcome.unread[number] = stored.note
+            continue
         try:
             meter = Meter(stored.datatype, stored.shape, big_endian=stored.big_endian)
         except ValueError:

@@ -112,13 +112,15 @@ _NEWEST = (
     "the model demands {kind} {version}; {runtime} {installed} is newer than the table, whose newest row reads up to "
     "{ceiling}"
 )
+_OUTDATED = "the file is {kind} version {version}; {programs} read version {oldest} and newer"
 _DECIDED = frozenset({"onnx-ir", "onnx-opset"})
 _STANDARD = frozenset({"", "ai.onnx"})
 
 
 @CAUSE.predict
 def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
-    """What the file demands against what the installed ONNX Runtime reads."""
+    """What the file demands against what the installed ONNX Runtime, or programs of today, read."""
+    yield from _outdated(facts, known)
     demands = [v for v in facts.value(MODEL_FORMAT_VERSIONS) if v.kind in _DECIDED and v.domain in _STANDARD]
     if not demands:
         return
@@ -152,6 +154,23 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
         raise Undecidable("{reason}", reason=undecided)
 
 
+def _outdated(facts: Facts, known: Knowledge) -> Iterator[Finding]:
+    """A GGUF file of a version that programs have given up."""
+    for demand in facts.value(MODEL_FORMAT_VERSIONS):
+        readers = known.gguf_refused_by(demand.version) if demand.kind == "gguf" else ()
+        if readers:
+            yield CAUSE.finding(
+                facts,
+                facts.get_value(MODEL_PATH, "gguf"),
+                evidence=(MODEL_FORMAT_VERSIONS, *(each.evidence("gguf") for each in readers)),
+                message=_OUTDATED,
+                kind=demand.kind,
+                version=demand.version,
+                oldest=max(each.oldest for each in readers),
+                programs=tuple(each.program for each in readers),
+            )
+
+
 _LOWER_IR = "import onnx; m = onnx.load({path!r}); m.ir_version = {ceiling}; onnx.save(m, {target!r})"
 _LOWER_OPSET = (
     "import onnx, onnx.version_converter as c; onnx.save(c.convert_version(onnx.load({path!r}), {ceiling}), {target!r})"
@@ -161,6 +180,9 @@ _LOWER_OPSET = (
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """A runtime that reads it, or a copy of the model that this one reads."""
+    if "oldest" in params:
+        yield Remedy(why=say("Fetch the model in today's GGUF, or convert it anew from its original weights."))
+        return
     kind, version, ceiling = str(params.get("kind", "")), params.get("version"), params.get("ceiling")
     first = Knowledge().onnxruntime_for(kind, int(version)) if kind and version is not None else None
     runtime = str(params.get("runtime", ""))

@@ -82,8 +82,19 @@ CAUSE = Cause(
         Signature("huggingface.co", rf"(?i){_TROUBLE}.{{0,300}}huggingface\.co", weight=0.88),
         Signature("cloudflarestorage.com/ollama", rf"(?i)cloudflarestorage\.com/ollama.{{0,300}}{_TROUBLE}"),
         Signature("An error occured while synchronizing the model", weight=0.9),
-        Signature("<urlopen error", rf"(?i)<urlopen error .{{0,100}}{_TROUBLE}", weight=0.8),
-        Signature("ConnectError: ", rf"(?i)(?:httpx|httpcore)\.ConnectError: .{{0,100}}{_TROUBLE}", weight=0.8),
+        Signature(
+            "<urlopen error",
+            r"(?i)<urlopen error .{0,100}(?:Temporary failure|Name or service|getaddrinfo|network is unreachable|"
+            r"timed out"
+            r"|certificate)",
+            weight=0.7,
+        ),
+        Signature(
+            "ConnectError: ",
+            r"(?i)(?:httpx|httpcore)\.ConnectError: .{0,100}(?:Temporary failure|Name or service|getaddrinfo|"
+            r"certificate)",
+            weight=0.72,
+        ),
         Signature("429 Client Error", rf"429 Client Error.{{0,200}}https?://{_HUB}", weight=0.75),
     ),
     related=("hub-unauthorized", "model-not-found", "tls-failure", "package-index-unreachable"),

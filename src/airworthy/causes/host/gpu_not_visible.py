@@ -106,9 +106,6 @@ CAUSE = Cause(
         Signature("NVRM: No NVIDIA GPU found"),
         Signature("could not open the device file /dev/nvidia", r"/dev/nvidia\w* \(No such file or directory\)"),
         # On machines with NVSwitch the devices wait for the fabric manager.
-        Signature("system not yet initialized", r"(?:802|CUDA|cuInit|cuda).{0,80}system not yet initialized"),
-        Signature("cudaErrorSystemNotReady"),
-        Signature("CUDA_ERROR_SYSTEM_NOT_READY"),
         Signature("No devices were found", r"^\W{0,40}No devices were found\s*$", weight=0.95),
         Signature("Torch is not able to use GPU", weight=0.9),
         Signature("CUDA unknown error - this may be due to an incorrectly set up environment", weight=0.9),

@@ -34,17 +34,14 @@ requirement-unmet  memory
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from airworthy.causes.interface import Cause, Signature, Undecidable
+from airworthy.core.cores import CORE_FACTS, usable_cores
 from airworthy.core.facts import Facts, Known, Unknown
 from airworthy.core.finding import Finding, Remedy, Severity
 from airworthy.core.keys import (
-    CPU_AFFINITY,
-    CPU_CORES,
-    CPU_QUOTA,
     DEVICES,
     DISKS,
     MEMORY_LIMIT,
@@ -65,7 +62,7 @@ CAUSE = Cause(
     severity=Severity.ERROR,
     needs=(REQUIREMENTS,),
     uses=(
-        *(CPU_CORES, CPU_AFFINITY, CPU_QUOTA, MEMORY_TOTAL, MEMORY_LIMIT, DISKS, NVIDIA_DRIVER, PYTHON_VERSION),
+        *(*CORE_FACTS, MEMORY_TOTAL, MEMORY_LIMIT, DISKS, NVIDIA_DRIVER, PYTHON_VERSION),
         STORAGE,
         *DEVICES,
     ),
@@ -116,10 +113,7 @@ _Measured = tuple[str, Any, tuple[Key[Any], ...]]
 
 
 def _cores(facts: Facts, known: Knowledge) -> _Measured:
-    counted = [facts.get_value(key, None) for key in (CPU_AFFINITY, CPU_CORES)]
-    quota = facts.get_value(CPU_QUOTA, None)
-    usable = [count for count in (*counted, math.floor(quota) if quota is not None else None) if count is not None]
-    return say("cores"), min(usable, default=None), (CPU_CORES, CPU_AFFINITY, CPU_QUOTA)
+    return say("cores"), usable_cores(facts), CORE_FACTS
 
 
 def _memory(facts: Facts, known: Knowledge) -> _Measured:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airworthy.causes.catalogue import Catalogue
-from airworthy.causes.interface import Cause, Undecidable
+from airworthy.causes.interface import Cause
 from airworthy.causes.plan import devices, packages
+from airworthy.causes.prediction import outcome_of
 from airworthy.core.facts import Facts, Known
 from airworthy.core.finding import Finding
 from airworthy.core.keys import (
@@ -33,7 +34,7 @@ from airworthy.core.keys import (
     ROCM_VERSION,
     Key,
 )
-from airworthy.core.report import CheckResult, Crashed, Failed, Passed, Skipped
+from airworthy.core.report import CheckResult
 from airworthy.knowledge import Knowledge
 
 Foretell = Callable[[Cause, Facts, Knowledge], Iterator[Finding]]
@@ -78,17 +79,6 @@ def foretell(
             continue
         if rule.slug in ignore:
             continue  # the entry's own check says that it was turned off
-        results.append(_ask(rule, catalogue.get(rule.slug), facts, known))
+        cause = catalogue.get(rule.slug)
+        results.append(outcome_of(rule.slug, partial(rule.foretell, cause, facts, known)))
     return tuple(results)
-
-
-def _ask(rule: Rule, cause: Cause, facts: Facts, known: Knowledge) -> CheckResult:
-    findings: list[Finding] = []
-    try:
-        findings.extend(rule.foretell(cause, facts, known))
-    except Undecidable as undecidable:
-        if not findings:
-            return Skipped(rule.slug, str(undecidable))
-    except Exception:  # noqa: BLE001 - whatever a rule does wrong must not stop the others
-        return Crashed(rule.slug, traceback.format_exc())
-    return Failed(rule.slug, tuple(findings)) if findings else Passed(rule.slug)

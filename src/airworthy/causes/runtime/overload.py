@@ -127,7 +127,7 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     yield Remedy(
         why=say(
             "On your own server let more run together (`--max-num-seqs` of vLLM, `OLLAMA_NUM_PARALLEL` of Ollama, "
-            "`serve.max_batch` here), or let more wait (`OLLAMA_MAX_QUEUE`, `serve.max_queue`)."
+            "`serve.batching.max_rows` here), or let more wait (`OLLAMA_MAX_QUEUE`, `serve.batching.max_queue`)."
         ),
         safe=True,
     )

@@ -16,3 +16,12 @@ class DiagnoseAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     """The exit status of the command that was run."""
     unknown: Optional[dict[str, Any]] = None
     """A failure that no entry knows: `line`, `text`, `template`, `guesses`."""
+    remarks: Optional[list[dict[str, Any]]] = None
+    """Words of wrappers around such a failure: `cause`, `message`, `line`, `text`, `why` (where to look)."""
+    read_as: Optional[str] = None
+    """What the text reads as, where it is no program's output: `source code` or `prose`; findings are then guesses."""
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether a failure was seen and no cause recognised."""
+        return self.cause is None and self.unknown is not None

@@ -16,7 +16,7 @@ class NewKey(VerbAnswer, frozen=True):
     public: Path
     """The file with its public half."""
     recipient: str
-    """The public key, `age1…`."""
+    """The public key, `age1…`; empty for a signing key, whose public half is in the file alone."""
 
 
 class EncryptedModel(VerbAnswer, frozen=True, omit_defaults=True):

@@ -11,8 +11,8 @@ import msgspec
 from airworthy.core.errors import AirworthyError, Exit, UnknownName
 from airworthy.core.messages import say
 from airworthy.core.progress import SILENT, Progress
-from airworthy.core.release_settings import DEMANDS
 from airworthy.core.settings import Settings
+from airworthy.core.settings.release import DEMANDS
 from airworthy.flows.answers.releases import RolloutEnded
 from airworthy.flows.releases.reading import shown
 from airworthy.state.directory import state_directory
@@ -206,7 +206,7 @@ def _carried_out(directory: Path, begun: Rollout, settings: Settings, progress: 
     if not found:
         rollouts.switch(directory, begun.id, {"loaded": say("no service runs; the next start serves it")})
         return _answer(directory, rollouts.read(directory, begun.id), ())
-    limit = 2 * settings.serve.load_timeout + settings.serve.drain
+    limit = 2 * settings.serve.workers.load_timeout + settings.serve.drain
     end, state = time.monotonic() + limit, ""
     while True:
         now = rollouts.read(directory, begun.id)

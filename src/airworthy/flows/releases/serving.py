@@ -183,7 +183,7 @@ class ReleaseServing:
             engine=self._engine,
             version=str(version),
         )
-        fits, why = room_for(planned.model.size, self.settings.serve.workers, facts)
+        fits, why = room_for(planned.model.size, self.settings.serve.workers.count, facts)
         return planned, fits, why
 
 

@@ -112,7 +112,7 @@ def _chips(report: AnyReport, model: dict[str, Any]) -> Iterator[Html]:
     if model["tensors"]:
         yield tag("li", say("{count} tensors", count=model["tensors"]))
     worst = report.worst
-    tone = "good" if worst is None else {"error": "bad", "fatal": "bad", "warning": "warn"}.get(worst.value, "soft")
+    tone = "good" if worst is None else {"error": "bad", "warning": "warn"}.get(worst.value, "soft")
     told = say("{count} findings", count=len(report.findings)) if report.findings else say("nothing found against it")
     yield tag("li", told, class_=tone)
 

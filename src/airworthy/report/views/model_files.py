@@ -51,6 +51,7 @@ def keygen(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     """The lines of `airworthy keygen`."""
     del options
     answer = report.data
-    yield line(say("public key  {key}", key=answer["recipient"]))
+    if answer["recipient"]:
+        yield line(say("public key  {key}", key=answer["recipient"]))
     yield line(say("private     {path}", path=answer["private"]))
     yield line(say("public      {path}", path=answer["public"]))

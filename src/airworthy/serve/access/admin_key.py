@@ -24,7 +24,7 @@ class AdminKey:
             SettingInvalid: the key is missing or unusable.
         """
         self._expected: bytes | None = None
-        if settings.admin:
+        if settings.admin.enabled:
             self._expected = _digest(_key(settings))
 
     @property
@@ -46,23 +46,23 @@ def _digest(key: bytes) -> bytes:
 
 
 def _key(settings: ServeSettings) -> bytes:
-    key, source = settings.admin_key.strip(), "serve.admin_key"
-    if settings.admin_key_file:
+    key, source = settings.admin.key.strip(), "serve.admin.key"
+    if settings.admin.key_file:
         if key:
-            problem = say("`serve.admin_key` and `serve.admin_key_file` are both set")
-            raise SettingInvalid(source="serve.admin_key_file", problem=problem, suggestion=say("set one of them"))
-        source = settings.admin_key_file
+            problem = say("`serve.admin.key` and `serve.admin.key_file` are both set")
+            raise SettingInvalid(source="serve.admin.key_file", problem=problem, suggestion=say("set one of them"))
+        source = settings.admin.key_file
         try:
             with open(source, encoding="utf-8") as file:  # noqa: PTH123 - its size is bounded by what is read
                 key = file.read(_MOST_KEY + 1).strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             problem = say("the admin key cannot be read: {reason}", reason=reason)
-            suggestion = say("name a readable file in `serve.admin_key_file`")
+            suggestion = say("name a readable file in `serve.admin.key_file`")
             raise SettingInvalid(source=source, problem=problem, suggestion=suggestion) from None
     if not key:
-        problem = say("`serve.admin` is on and there is no admin key")
-        suggestion = say("name a file with the key in `serve.admin_key_file`, or set AIRWORTHY_SERVE_ADMIN_KEY")
+        problem = say("`serve.admin.enabled` is on and there is no admin key")
+        suggestion = say("name a file with the key in `serve.admin.key_file`, or set AIRWORTHY_SERVE_ADMIN_KEY")
         raise SettingInvalid(source=source, problem=problem, suggestion=suggestion)
     if not SHORTEST_KEY <= len(key) <= _MOST_KEY or any(character.isspace() for character in key):
         problem = say("the admin key is no single word of {least} to {most} characters", least=SHORTEST_KEY, most=4096)

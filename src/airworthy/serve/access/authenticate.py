@@ -16,7 +16,7 @@ class Authenticator:
 
     def __init__(self, settings: ServeSettings, key: AdminKey) -> None:
         self._key = key
-        self.caller_header = settings.caller_header.lower().encode("latin-1")
+        self.caller_header = settings.callers.header.lower().encode("latin-1")
         """The header, in lower case, in which something trusted names the caller; empty for none."""
         self.anonymous = Principal("", OPEN_ROLE)
         """The caller of whom nothing has to be known."""

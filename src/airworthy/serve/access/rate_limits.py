@@ -57,11 +57,11 @@ class RateLimits:
     """The settings' limits for each caller."""
 
     def __init__(self, settings: ServeSettings) -> None:
-        self._most_running = settings.caller_requests
+        self._most_running = settings.callers.requests
         self._running: dict[str, int] = {}
-        rate, burst = settings.caller_rate, settings.caller_burst
+        rate, burst = settings.callers.rate, settings.callers.burst
         self._requests = RateLimit(rate, max(1.0, burst or rate)) if rate else None
-        bytes_ = settings.caller_bytes
+        bytes_ = settings.callers.bytes
         self._bytes = RateLimit(bytes_, bytes_) if bytes_ else None
 
     @property

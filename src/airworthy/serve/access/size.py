@@ -16,15 +16,15 @@ class HeadLimits:
     """The bounds of a request's URL and headers; the connection below has already bounded both in memory."""
 
     def __init__(self, settings: ServeSettings) -> None:
-        self._max_url = settings.max_url
-        self._max_headers = settings.max_headers
+        self._max_url = settings.limits.max_url
+        self._max_headers = settings.limits.max_headers
 
     def check(self, request: Request) -> None:
         """Refuse a head that is out of proportion.
 
         Raises:
-            UrlTooLong: its URL is longer than `serve.max_url` bytes.
-            HeadersTooLarge: its headers are more, or larger, than `serve.max_headers` allows.
+            UrlTooLong: its URL is longer than `serve.limits.max_url` bytes.
+            HeadersTooLarge: its headers are more, or larger, than `serve.limits.max_headers` allows.
         """
         if len(request.target) > self._max_url:
             raise errors.UrlTooLong(most=self._max_url)

@@ -6,6 +6,8 @@ import hashlib
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 import airworthy
 from airworthy.core.model import ModelInfo
 
@@ -39,7 +41,8 @@ def content_digest(model: ModelInfo, engine: str) -> str:
         OSError: a file can't be read.
     """
     digest = hashlib.sha256()
-    for part in (airworthy.__version__, engine, _version(engine)):
+    recipe = msgspec.json.encode(model.pooling).decode()
+    for part in (airworthy.__version__, engine, _version(engine), recipe):
         digest.update(len(part).to_bytes(4, "little") + part.encode())
     for path in _paths(model):
         own = hashlib.sha256()

@@ -135,7 +135,7 @@ class RedisAnswers:
         except (ValueError, TypeError):
             suggestion = say("write it as redis://host:6379/0")
             problem = say("the URL of the Redis cannot be read")
-            raise SettingInvalid(source="serve.cache_url", problem=problem, suggestion=suggestion) from None
+            raise SettingInvalid(source="serve.cache.url", problem=problem, suggestion=suggestion) from None
         self._ttl = max(1, round(1000 * ttl))
         self._timeout = timeout
         self._count = count

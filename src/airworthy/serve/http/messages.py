@@ -300,7 +300,7 @@ async def read_json(request: Request, decoder: msgspec.json.Decoder[Any], settin
     Raises:
         RequestError: too large, too slow, not JSON, or not of that type.
     """
-    return decode(decoder, await request.body(settings.max_body, settings.body_timeout))
+    return decode(decoder, await request.body(settings.limits.max_body, settings.limits.body_timeout))
 
 
 def status_of(error: AirworthyError) -> int:

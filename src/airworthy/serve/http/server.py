@@ -36,9 +36,9 @@ class Server:
             settings: its bounds.
             doors: knows who must wait before anything is made of what came.
         """
-        self.max_head = settings.max_headers + settings.max_url
-        self.max_wire = settings.max_body * FRAMING + settings.max_headers
-        self.head_timeout = settings.header_timeout
+        self.max_head = settings.limits.max_headers + settings.limits.max_url
+        self.max_wire = settings.limits.max_body * FRAMING + settings.limits.max_headers
+        self.head_timeout = settings.limits.header_timeout
         self.stopping = False
         self.connections: set[Connection] = set()
         """The connections that are open."""

@@ -62,7 +62,7 @@ class LogStream(logging.Handler):
 def log_to_stderr() -> Iterator[None]:
     """Log from INFO on to standard error for the length of a block, where no handler was set up by the caller."""
     logger = logging.getLogger(LOGGER)
-    if logger.hasHandlers():
+    if logger.hasHandlers() or sys.stderr is None:  # None: closed by the parent process
         yield
         return
     handler, level = LogStream(sys.stderr), logger.level

@@ -148,7 +148,9 @@ class Models(Mapping[str, Served]):
         """
         served = self.find(name, version, sticky)
         if not isinstance(served, ServedModel):
-            raise errors.NotThisTask(name=served.name, task=say("inference on tensors"), path="/v1/chat/completions")
+            raise errors.NotThisTask(
+                name=served.name, task=say("inference on tensors"), because="", path="/v1/chat/completions"
+            )
         return served
 
     def generator(self, name: str, task: str, sticky: StickyKey | None = None) -> ServedGenerator:
@@ -165,7 +167,7 @@ class Models(Mapping[str, Served]):
         """
         served = self.find(name, "", sticky)
         if not isinstance(served, ServedGenerator):
-            raise errors.NotThisTask(name=served.name, task=task, path=f"/v2/models/{served.name}/infer")
+            raise errors.NotThisTask(name=served.name, task=task, because="", path=f"/v2/models/{served.name}/infer")
         return served
 
     @property

@@ -159,10 +159,10 @@ class JoiningRules:
 
     def _forbidden(self, ready: Ready) -> str:
         """Why rows may not be joined whatever the graph says; empty where nothing forbids it."""
-        if not self._settings.batch_rows:
-            return say("`serve.batch_rows = false` forbids it")
-        if self._settings.max_batch == 1:
-            return say("`serve.max_batch = 1` forbids it")
+        if not self._settings.batching.join:
+            return say("`serve.batching.join = false` forbids it")
+        if self._settings.batching.max_rows == 1:
+            return say("`serve.batching.max_rows = 1` forbids it")
         for inputs, outputs in ((self._model.inputs, self._model.outputs), (ready.inputs, ready.outputs)):
             if (inputs or outputs) and not is_batchable(inputs, outputs):
                 return say(_REASONS[Reason.FIXED])
@@ -176,7 +176,7 @@ class JoiningRules:
         repeats = self._caches and proof.repeats.state == UNDECIDED
         if not (rows or padding or repeats):
             return None
-        return RowTrials(rows, padding, repeats, self._settings.max_batch, self._texts)
+        return RowTrials(rows, padding, repeats, self._settings.batching.max_rows, self._texts)
 
     async def _tried(self, trials: RowTrials, runtime: ModelRuntime) -> TrialOutcome:
         loop = asyncio.get_running_loop()

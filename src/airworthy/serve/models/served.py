@@ -80,11 +80,14 @@ class ServedModel:
         self.codec: TextCodec | None = load_codec(model) if model.task in TEXT_TASKS else None
         self.embedding: TensorSpec | None = row_output(model.outputs) if model.task == "embedding" else None
         self.score: TensorSpec | None = row_output(model.outputs) if model.task == "rerank" else None
+        self.classes: TensorSpec | None = row_output(model.outputs) if model.task == "classification" else None
         padding = padding_of(model, self.codec) if self.codec is not None else {}
         self._take_interface(model.inputs, model.outputs)
-        output = self.embedding or self.score
+        output = self.row
         texts = padded_texts(model, self.codec, output) if self.codec is not None and output is not None else None
-        limits = Limits(rows=1, tokens=settings.max_batch_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batch_wait)
+        limits = Limits(
+            rows=1, tokens=settings.batching.max_tokens or DEFAULT_BATCH_TOKENS, wait=settings.batching.max_wait
+        )
         is_text = self.codec is not None
         self._tuning = ModelTuning(settings, limits, profile, is_text=is_text, longest=model.max_length)
         load = Load(engine, model, options, texts, version)
@@ -98,10 +101,10 @@ class ServedModel:
         self.unloaded = False
         """Whether it was taken out of service by an administrator, until it is loaded again."""
         self._cached: CachedRuns | None = None
-        keeps = bool(settings.cache) or store is not None
+        keeps = bool(settings.cache.bytes) or store is not None
         self._rules = JoiningRules(model, engine, options, settings, texts, trial_store, caches=keeps)
         if keeps:
-            cache = AnswerCache(settings.cache, settings.cache_ttl, self._metrics.asked)
+            cache = AnswerCache(settings.cache.bytes, settings.cache.ttl, self._metrics.asked)
             self._cached = CachedRuns(model, engine, version, cache, store)
         self._intake = Intake(self._runtimes, self.require)
         self.on_shorter: Callable[[], None] | None = None
@@ -119,6 +122,11 @@ class ServedModel:
     def _report_shorter(self) -> None:
         if self.on_shorter is not None:
             self.on_shorter()
+
+    @property
+    def row(self) -> TensorSpec | None:
+        """The output from which texts are served: one row of numbers each; None where it takes no texts."""
+        return self.embedding or self.score or self.classes
 
     @property
     def runtime(self) -> ModelRuntime:
@@ -307,7 +315,7 @@ class ServedModel:
             ContextTooLong: a text has more tokens than the model takes.
             NotReady, Overloaded: as `require`.
         """
-        output = self.embedding or self.score
+        output = self.row
         assert output is not None
         longest = self.model.max_length
         requests = [token_request(self.inputs, each, output, longest) for each in inputs]

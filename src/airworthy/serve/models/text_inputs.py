@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from airworthy.core.model import ModelInfo, TensorSpec
+from airworthy.core.sentence import SENTENCE_OUTPUT
 from airworthy.serve import errors
 from airworthy.serve.models.tokenizer import TextCodec, int64
 from airworthy.serve.scheduling.requests import InferenceRequest
 from airworthy.serve.tensors import Tensor, TensorMeta
 from airworthy.serve.workers.row_checks import PaddedTexts
 
-TEXT_TASKS = ("embedding", "rerank")
+TEXT_TASKS = ("embedding", "rerank", "classification")
 """Tasks whose models take texts, through their tokenizer."""
 
 
@@ -28,7 +29,8 @@ class TokenIds(NamedTuple):
 def row_output(outputs: Sequence[TensorSpec]) -> TensorSpec | None:
     """The output that holds one vector a row."""
     flat = [spec for spec in outputs if len(spec.shape) == 2 and spec.datatype == "FP32"]
-    named = [spec for spec in flat if "embedding" in spec.name or "pool" in spec.name]
+    # A graph may give several: what BERT calls its pooler is trained for another task than a sentence's embedding.
+    named = [spec for name in (SENTENCE_OUTPUT, "embedding", "pool") for spec in flat if name in spec.name]
     return next(iter(named or flat), None)
 
 

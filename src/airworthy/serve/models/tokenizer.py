@@ -47,12 +47,21 @@ class TextCodec:
         self.pad_id: int = padding.get("pad_id", 0)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._cutting: Tokenizer | None = None
         self.vocabulary: int = self._tokenizer.get_vocab_size(with_added_tokens=True)
         # One thread: the tokenizer is not shared between threads, and large inputs are rare.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tokenize")
 
-    async def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of texts, with the model's special tokens; large ones off the event loop."""
+    async def encode(self, texts: Sequence[str], *, most: int | None = None, side: str = "right") -> list[list[int]]:
+        """The token ids of texts, with the model's special tokens; large ones off the event loop.
+
+        Args:
+            texts: the texts.
+            most: tokens that a text may have; it is cut to fit. None leaves it whole.
+            side: the side that is cut: `right` keeps a text's beginning, `left` its end.
+        """
+        if most is not None:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode_cut, texts, most, side)
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
             return self._encode(texts)
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode, texts)
@@ -65,6 +74,16 @@ class TextCodec:
         if len(texts) == 1:
             return [self._tokenizer.encode(texts[0]).ids]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def _encode_cut(self, texts: Sequence[str], most: int, side: str) -> list[list[int]]:
+        # Its own tokenizer, used by one thread alone: how much is cut is a setting of the whole tokenizer.
+        if self._cutting is None:
+            from tokenizers import Tokenizer
+
+            self._cutting = Tokenizer.from_str(self._tokenizer.to_str())
+        least = self._cutting.num_special_tokens_to_add(is_pair=False) + 1
+        self._cutting.enable_truncation(max(most, least), direction=side)
+        return [encoding.ids for encoding in self._cutting.encode_batch(list(texts))]
 
     async def encode_pairs(
         self, first: str, seconds: Sequence[str], *, most: int | None = None, most_second: int | None = None

@@ -53,7 +53,7 @@ class ModelTuning:
             rows: whether rows of several requests may run together.
             padding: whether texts of unlike length may.
         """
-        self.limits = replace(self.limits, rows=self._settings.max_batch if rows else 1, padding=padding)
+        self.limits = replace(self.limits, rows=self._settings.batching.max_rows if rows else 1, padding=padding)
         runtime.join(self.limits)
 
     def apply(self, runtime: ModelRuntime) -> bool:
@@ -61,7 +61,7 @@ class ModelTuning:
         if self._profile is None:
             return False
         limits = self.limits
-        if self._is_text and not self._settings.max_batch_tokens:
+        if self._is_text and not self._settings.batching.max_tokens:
             limits = replace(limits, tokens=max(MIN_BATCH_TOKENS, self._profile.batch))
         runtime.take_profile(self._profile, limits)
         return True
@@ -82,7 +82,7 @@ class ModelTuning:
             self._search.cancel()
 
     async def _find(self, runtime: ModelRuntime, ready: Ready, keep: KeepProfile) -> None:
-        most_rows = self._settings.max_batch
+        most_rows = self._settings.batching.max_rows
         found = await tuning_runs.find(
             runtime, ready, is_text=self._is_text, most_rows=most_rows, longest=self._longest
         )

@@ -43,7 +43,7 @@ class Application:
         self._models = models
         self._access = access
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
-        self._bodies = BodyBudget(settings.max_bodies)
+        self._bodies = BodyBudget(settings.limits.max_bodies)
         self._description = b""
         context = ProtocolContext(models, settings, metrics, self._describe)
         self._protocols = tuple(make(context) for make in PROTOCOLS)

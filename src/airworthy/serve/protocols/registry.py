@@ -18,6 +18,7 @@ PROTOCOLS: Registry[MakeProtocol] = Registry(
         "responses": "airworthy.serve.protocols.responses.protocol:ResponsesProtocol",
         "ollama": "airworthy.serve.protocols.ollama.protocol:OllamaProtocol",
         "anthropic": "airworthy.serve.protocols.anthropic.protocol:AnthropicProtocol",
+        "tei": "airworthy.serve.protocols.tei.protocol:TeiProtocol",
         "plain": "airworthy.serve.protocols.plain.protocol:PlainProtocol",
     },
 )

@@ -15,11 +15,27 @@ from airworthy.serve.http.messages import Request
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.served import ServedModel
 from airworthy.serve.models.text_inputs import TokenIds
+from airworthy.serve.protocols.truncation import WHOLE, Cut
 from airworthy.serve.scheduling.request_options import Priority, RequestOptions
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 
 MOST_INPUTS = 2048
 """Texts in one request, OpenAI's own limit."""
+
+
+_PATHS = {"embedding": "/v1/embeddings", "rerank": "/v1/rerank", "classification": "/predict"}
+
+
+def not_this_task(served: ServedModel, task: str) -> errors.NotThisTask:
+    """The error about a model that does something else; it says where, and why where that is known."""
+    path = _PATHS.get(served.model.task, "") if served.row is not None else ""
+    why = served.model.task_problem
+    return errors.NotThisTask(
+        name=served.name,
+        task=task,
+        because=say(" ({why})", why=why) if why else "",
+        path=path or f"/v2/models/{served.name}/infer",
+    )
 
 
 def embedding_model(models: Models, name: str, request: Request) -> ServedModel:
@@ -31,8 +47,7 @@ def embedding_model(models: Models, name: str, request: Request) -> ServedModel:
     """
     served = models.batches(name, "", request.sticky_key)
     if served.codec is None or served.embedding is None:
-        path = "/v1/rerank" if served.score is not None else f"/v2/models/{served.name}/infer"
-        raise errors.NotThisTask(name=served.name, task=say("embeddings"), path=path)
+        raise not_this_task(served, say("embeddings"))
     return served
 
 
@@ -44,6 +59,8 @@ async def embed(
     priority: Priority = Priority.NORMAL,
     *,
     as_text: bool = False,
+    cut: Cut = WHOLE,
+    prompt: str | None = None,
 ) -> tuple[list[str | list[float]], int]:
     """The vectors of texts, and how many tokens those have.
 
@@ -54,19 +71,37 @@ async def embed(
         dimensions: to how many dimensions vectors are cut; None to leave them whole.
         priority: the requests' priority.
         as_text: whether vectors are FP32 data in base64.
+        cut: whether texts that are too long are cut.
+        prompt: the name of the prompt that texts begin with; None for the model's own default.
 
     Raises:
         RequestError: it can't be done.
     """
     size = _check_dimensions(served, dimensions)
     served.require(request_id=request.request_id)
-    ids = await _token_ids(served, given)
+    ids = await _token_ids(served, given, cut, _prompt(served, prompt))
     options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
     vectors = await wait_for_all(served.submit_tokens([TokenIds(each) for each in ids], options))
     return [_vector(vector[0], as_text, size) for vector in vectors], sum(map(len, ids))
 
 
-async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[int]]:
+def _prompt(served: ServedModel, name: str | None) -> str:
+    """What texts begin with.
+
+    Raises:
+        InvalidRequest: the model has no prompt of that name.
+    """
+    if name is None:
+        return served.model.prompt
+    if name not in served.model.prompts:
+        names = tuple(served.model.prompts) or say("none")
+        raise errors.InvalidRequest(
+            detail=say("the model has no prompt {name!r}; it has {names}", name=name, names=names)
+        )
+    return served.model.prompts[name]
+
+
+async def _token_ids(served: ServedModel, given: str | list[Any], cut: Cut, prompt: str) -> list[list[int]]:
     """The token ids of every input.
 
     Raises:
@@ -80,7 +115,10 @@ async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[i
     if all(isinstance(each, str) for each in given):
         if not all(given):
             raise errors.InvalidRequest(detail=say("`input` holds an empty text"))
-        return await served.codec.encode(given)
+        texts = [prompt + each for each in given] if prompt else given
+        if served.model.lower_case:
+            texts = [each.lower() for each in texts]
+        return await served.codec.encode(texts, most=cut.most(served), side=cut.side)
     if all(isinstance(each, int) for each in given):
         given = [given]
     if not all(isinstance(each, list) for each in given):
@@ -88,7 +126,10 @@ async def _token_ids(served: ServedModel, given: str | list[Any]) -> list[list[i
     for ids in given:
         if problem := served.codec.check_ids(ids):
             raise errors.InvalidRequest(detail=problem)
-    return given
+    most = cut.most(served)
+    if most is None:
+        return given
+    return [ids[:most] if cut.side == "right" else ids[-most:] for ids in given]
 
 
 async def wait_for_all(futures: Sequence[asyncio.Future[tuple[Tensor, ...]]]) -> list[tuple[Tensor, ...]]:

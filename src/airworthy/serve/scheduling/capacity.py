@@ -61,7 +61,7 @@ class QueueCapacity:
     """What one queue takes, with the places that are reserved in it."""
 
     def __init__(self, settings: ServeSettings, queue: Queue, estimator: WaitEstimator) -> None:
-        self._max_requests = settings.max_queue
+        self._max_requests = settings.batching.max_queue
         self._longest = settings.deadline * MAX_WAIT_SHARE
         self._queue = queue
         self._estimator = estimator

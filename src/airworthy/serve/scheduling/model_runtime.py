@@ -71,8 +71,8 @@ class ModelRuntime:
         self._last_submitted = 0.0
         self.pool = WorkerPool(
             load,
-            settings.workers,
-            settings.load_timeout,
+            settings.workers.count,
+            settings.workers.load_timeout,
             make_link,
             self._batches.take_reply,
             self._batches.take_ready,
@@ -80,7 +80,9 @@ class ModelRuntime:
         )
         """The workers."""
         queue, in_flight = self._batches.queue, self._batches.in_flight
-        self._sweeper = DeadlineSweeper(queue, in_flight, self._outcomes, settings.stall_timeout, self._replace_stalled)
+        self._sweeper = DeadlineSweeper(
+            queue, in_flight, self._outcomes, settings.workers.stall_timeout, self._replace_stalled
+        )
         capacity = QueueCapacity(settings, queue, self._batches.estimator)
         self.admission = Admission(capacity, self._is_accepting)
         """Whether a request is let in."""
@@ -246,7 +248,7 @@ class ModelRuntime:
         metas, now = tuple(tensor.meta for tensor in tensors), self._loop.time()
         for _ in range(copies):
             number = self._batches.in_flight.add(worker, (), now, exclusive=exclusive, trials=trials)
-            run = Run(number, metas, self._settings.stall_timeout, (), exclusive)
+            run = Run(number, metas, self._settings.workers.stall_timeout, (), exclusive)
             worker.link.send(run, [tensor.data for tensor in tensors])
         self._sweeper.watch()
         return await trials.done
@@ -264,4 +266,4 @@ class ModelRuntime:
 
     def _replace_stalled(self, worker: WorkerSupervisor) -> None:
         self._metrics.stalled()
-        self.pool.replace(worker, "stall", self._settings.stall_timeout)
+        self.pool.replace(worker, "stall", self._settings.workers.stall_timeout)

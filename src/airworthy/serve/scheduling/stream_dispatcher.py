@@ -57,7 +57,7 @@ class StreamDispatcher:
         self.info: GeneratorInfo | None = None
         """What the engine said of the loaded model; None before."""
         self.pool = WorkerPool(
-            load, serve.workers, serve.load_timeout, make_link, self._take, self._on_ready, self._on_end
+            load, serve.workers.count, serve.workers.load_timeout, make_link, self._take, self._on_ready, self._on_end
         )
         """Its workers."""
 

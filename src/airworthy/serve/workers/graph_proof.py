@@ -25,10 +25,15 @@ def prove(model: ModelInfo, engine: str, texts: PaddedTexts | None, entry: bytes
         return GraphProof()
     from airworthy.artifacts.encodings.source import Held
     from airworthy.artifacts.formats.onnx_graph import program_of, read_program
+    from airworthy.engines.sentence_graph import appended
     from airworthy.targets.rows import proof
 
     try:
-        program = read_program(Path(model.entry)) if entry is None else program_of(Held(entry, model.name), model.entry)
+        more = appended(model)
+        if entry is None:
+            program = read_program(Path(model.entry), more)
+        else:
+            program = program_of(Held(entry, model.name), model.entry, more)
         padding = proof.padding(program, texts.pads, texts.output) if texts is not None else UNREAD
         return GraphProof(proof.rows(program), padding, proof.repeats(program))
     except (AirworthyError, OSError, RecursionError):

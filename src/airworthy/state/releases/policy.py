@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airworthy.core.messages import say
-from airworthy.core.release_settings import ReleaseSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.state.releases.errors import PolicyRefused
 from airworthy.state.releases.manifest import ReleaseManifest
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airworthy.serve.models.releases.comparison import difference
-from airworthy.serve.models.releases.judge import Drift, Observed, fisher, greater, judge, median
+from airworthy.serve.models.releases.judge import AnswerDrift, Observed, fisher, greater, judge, median
 from airworthy.serve.tensors import Tensor, TensorMeta, pack
 
-NO_DRIFT = Drift((), 0, -1.0)
+NO_DRIFT = AnswerDrift((), 0, -1.0)
 RUNS = 200
 SAMPLES = 100
 
@@ -81,11 +81,11 @@ def test_drift() -> None:
     chance = random.Random(2)
     old, new = drawn(chance, SAMPLES), drawn(chance, SAMPLES)
     for drift, outcome in (
-        (Drift((0.01, 0.2), 0, 0.5), "passed"),
-        (Drift((0.01, 0.6), 0, 0.5), "failed"),
-        (Drift((0.01,), 1, 0.5), "failed"),
-        (Drift((), 0, 0.5), "undecided"),  # demanded, and nothing was compared
-        (Drift((), 0, -1.0), "passed"),
+        (AnswerDrift((0.01, 0.2), 0, 0.5), "passed"),
+        (AnswerDrift((0.01, 0.6), 0, 0.5), "failed"),
+        (AnswerDrift((0.01,), 1, 0.5), "failed"),
+        (AnswerDrift((), 0, 0.5), "undecided"),  # demanded, and nothing was compared
+        (AnswerDrift((), 0, -1.0), "passed"),
     ):
         assert judge(old, new, drift, SAMPLES, 0.25).outcome == outcome
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from airworthy.core.release_settings import ReleaseSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.state.releases import rollouts, services
 from airworthy.state.releases.errors import (
     NothingToRollBack,

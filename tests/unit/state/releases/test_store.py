@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_a_source_that_is_written_to_meanwhile_is_refused(directory: Path, sourc
     class Writing(DiskOperations):
         def take(self, given: Path, target: Path) -> str:
             method = super().take(given, target)
-            original = store_module.hashlib.sha256
+            original = hashlib.sha256
 
             class Slow:
                 def __init__(self) -> None:
@@ -158,7 +159,7 @@ def test_a_source_that_is_written_to_meanwhile_is_refused(directory: Path, sourc
                 def hexdigest(self) -> str:
                     return self.made.hexdigest()
 
-            patch.setattr(store_module.hashlib, "sha256", Slow)
+            patch.setattr(hashlib, "sha256", Slow)
             return method
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SourceChanged):

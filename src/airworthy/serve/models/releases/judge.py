@@ -33,7 +33,7 @@ class Observed(NamedTuple):
     """Generated texts without a token."""
 
 
-class Drift(NamedTuple):
+class AnswerDrift(NamedTuple):
     """How far answers of the two versions to the same requests lie apart."""
 
     differences: Sequence[float]
@@ -53,7 +53,7 @@ class TrialVerdict(NamedTuple):
     """Why it failed or is undecided; what was found where it passed."""
 
 
-def judge(old: Observed, new: Observed, drift: Drift, samples: int, max_slowdown: float) -> TrialVerdict:
+def judge(old: Observed, new: Observed, drift: AnswerDrift, samples: int, max_slowdown: float) -> TrialVerdict:
     """Judge a version beside the one before it.
 
     Args:
@@ -112,7 +112,7 @@ def _judge_latency(old: Observed, new: Observed, max_slowdown: float, level: flo
     return ("failed" if greater(new.seconds, old.seconds) < level else "undecided"), reason
 
 
-def _judge_drift(drift: Drift) -> tuple[Outcome, str]:
+def _judge_drift(drift: AnswerDrift) -> tuple[Outcome, str]:
     largest = max(drift.differences, default=0.0)
     count = len(drift.differences)
     reason = say("largest difference {largest:.3g} in {count} compared answers", largest=largest, count=count)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from airworthy.core.errors import AirworthyError
 from airworthy.core.log_events import log_event
 from airworthy.core.messages import say
-from airworthy.core.release_settings import ReleaseSettings
 from airworthy.core.settings import ServeSettings
+from airworthy.core.settings.release import ReleaseSettings
 from airworthy.serve.models.catalogue import Models, Served
 from airworthy.serve.models.releases.judge import TrialVerdict, judge
 from airworthy.serve.models.releases.trial import Trial
@@ -384,7 +384,7 @@ class ReleaseManager:
         try:
             if not at_once:
                 # A request whose body is on its way chose this version when its head came.
-                await asyncio.sleep(self._settings.body_timeout)
+                await asyncio.sleep(self._settings.limits.body_timeout)
                 generates = isinstance(served, ServedGenerator)
                 limit = self._settings.generation.timeout if generates else self._settings.deadline
                 await served.drain(limit)

@@ -12,7 +12,7 @@ from airworthy.engines.generation import GenerationRequest
 from airworthy.serve.models.catalogue import Served, StickyKey
 from airworthy.serve.models.intake import Outputs
 from airworthy.serve.models.releases.comparison import difference
-from airworthy.serve.models.releases.judge import Drift, Observed
+from airworthy.serve.models.releases.judge import AnswerDrift, Observed
 from airworthy.serve.models.releases.warming import generated
 from airworthy.serve.models.served import ServedModel
 from airworthy.serve.models.served_generator import ServedGenerator
@@ -86,9 +86,9 @@ class Trial:
         for task in self._copies:
             task.cancel()
 
-    def drift(self) -> Drift:
+    def drift(self) -> AnswerDrift:
         """How far the answers lie apart."""
-        return Drift(tuple(self._differences), self._incomparable, self._limit)
+        return AnswerDrift(tuple(self._differences), self._incomparable, self._limit)
 
     # --- requests -------------------------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ class EmbedRequest(msgspec.Struct, forbid_unknown_fields=True):
     input: Union[str, list[str]]
     """A text or texts."""
     truncate: Optional[bool] = None
-    """Passed over: a text that is too long is refused."""
+    """Whether a text that is too long is cut at its end, which is the default here; false refuses it."""
     dimensions: Optional[int] = None
     """To how many dimensions vectors are cut, for models that were trained for it."""
     keep_alive: Union[float, str, None] = None

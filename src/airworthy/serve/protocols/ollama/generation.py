@@ -27,6 +27,7 @@ from airworthy.serve.protocols.ollama.generation_requests import (
     without_effect,
 )
 from airworthy.serve.protocols.text_vectors import embed, embedding_model
+from airworthy.serve.protocols.truncation import Cut
 
 IGNORED = b"x-ignored-fields"
 """The header that names fields of a request that changed nothing."""
@@ -74,7 +75,9 @@ class OllamaGeneration:
             {f"options.{name}": value for name, value in (given.options or {}).items()}, say("not for embeddings")
         )
         served = embedding_model(self._models, named(self._models, given.model), request)
-        vectors, tokens = await embed(request, served, given.input, given.dimensions)
+        vectors, tokens = await embed(
+            request, served, given.input, given.dimensions, cut=Cut(given.truncate is not False)
+        )
         told = Embedded(given.model, cast("list[list[float]]", vectors), time.monotonic_ns() - began, 0, tokens)
         return Response(200, _encode(told))
 

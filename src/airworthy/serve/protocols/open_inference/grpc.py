@@ -96,16 +96,16 @@ class GrpcServer:
         self._models = models
         self._metrics = metrics
         self._access = access
-        self._may_be_high = settings.allow_high_priority
+        self._may_be_high = settings.callers.high_priority
         self._stopping = asyncio.Event()
         options = (
-            ("grpc.max_receive_message_length", settings.max_body),
+            ("grpc.max_receive_message_length", settings.limits.max_body),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", MOST_METADATA),
             ("grpc.max_concurrent_streams", MOST_STREAMS),
             ("grpc.so_reuseport", 0),
         )
-        most = max(MOST_STREAMS, 2 * (settings.max_queue or BASE_QUEUE_REQUESTS) * len(models))
+        most = max(MOST_STREAMS, 2 * (settings.batching.max_queue or BASE_QUEUE_REQUESTS) * len(models))
         self._server = aio.server(options=options, maximum_concurrent_rpcs=most)
         handlers = [
             grpc.method_handlers_generic_handler(name, {each: self._handler(name, each) for each in methods(name)})

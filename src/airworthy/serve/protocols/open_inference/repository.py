@@ -69,7 +69,7 @@ class Repository:
         return request.model
 
     async def _body(self, request: Request) -> bytes:
-        return await request.body(min(MOST_BODY, self._settings.max_body), self._settings.body_timeout)
+        return await request.body(min(MOST_BODY, self._settings.limits.max_body), self._settings.limits.body_timeout)
 
 
 def check_parameters(parameters: Any) -> None:

@@ -239,7 +239,7 @@ class OpenInference:
         config = ModelConfig(
             name=served.name,
             platform=model_metadata(served).platform,
-            max_batch_size=self._settings.max_batch if joining.rows else 0,
+            max_batch_size=self._settings.batching.max_rows if joining.rows else 0,
             batches_rows=joining.text,
             keeps_answers=joining.keeps_text,
             input=[_tensor_config(spec, batched=joining.rows) for spec in served.inputs],
@@ -266,7 +266,7 @@ class OpenInference:
         served = self._models.batches(request.model, request.version, request.sticky_key)
         served.require(request_id=request.request_id)
         is_here = request.complete and request.header(b"content-encoding") is None
-        body = await request.body(self._settings.max_body, self._settings.body_timeout)
+        body = await request.body(self._settings.limits.max_body, self._settings.limits.body_timeout)
         if not is_here:  # others may have joined the queue while it came, or was unpacked
             served.require(request_id=request.request_id)
         header = request.length(HEADER_LENGTH)
@@ -285,7 +285,7 @@ class OpenInference:
         )
         if "priority" not in parameters and "timeout" not in parameters:
             return options
-        may_be_high = self._settings.allow_high_priority
+        may_be_high = self._settings.callers.high_priority
         priority = priorities.by_level(parameters.get("priority", 0), may_be_high=may_be_high)
         return options._replace(priority=priority, timeout=priorities.timeout(parameters))
 
@@ -386,10 +386,29 @@ def _read_request(body: bytes, header: int | None) -> tuple[InferRequest, list[T
             detail = say("the header {name} is larger than the body", name=HEADER_LENGTH.decode())
             raise errors.InvalidRequest(detail=detail)
         binary = memoryview(body)[header:]
-    wanted: InferRequest = decode(_decoder, body if header is None else memoryview(body)[:header])
+    wanted = _decoded(body if header is None else memoryview(body)[:header])
     if len(wanted.inputs) > MOST_TENSORS or len(wanted.outputs or ()) > MOST_TENSORS:
         raise errors.InvalidRequest(detail=say("more than {most} tensors", most=MOST_TENSORS))
     return wanted, _read_inputs(wanted.inputs, binary)
+
+
+_SHAPE = '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 1.5]}]}'
+
+
+def _decoded(body: bytes | memoryview) -> InferRequest:
+    """The request; an error about what it lacks shows one that is whole.
+
+    Raises:
+        InvalidRequest: not JSON, or not a request.
+    """
+    try:
+        wanted: InferRequest = decode(_decoder, body)
+    except errors.InvalidRequest as error:
+        detail = error.params["detail"]
+        if "missing required field" in detail:
+            detail = say("{detail}; a request is {shape}", detail=detail, shape=_SHAPE)
+        raise errors.InvalidRequest(detail=detail) from None
+    return wanted
 
 
 def _read_inputs(inputs: Sequence[InferInput], binary: memoryview) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Union
+from typing import Annotated, Literal, Union
 
 import msgspec
 
@@ -11,6 +11,7 @@ from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.protocols import priorities
 from airworthy.serve.protocols.text_vectors import embed, embedding_model
+from airworthy.serve.protocols.truncation import Truncate, cut_of
 
 
 class EmbeddingRequest(msgspec.Struct):
@@ -24,6 +25,12 @@ class EmbeddingRequest(msgspec.Struct):
     """How vectors are written: as numbers, or as FP32 data in base64."""
     dimensions: Union[int, None] = None
     """To how many dimensions vectors are cut, for models that were trained for it."""
+    truncate: Truncate = False
+    """Whether a text that is too long is cut, at its end or, with `START`, at its beginning; else it is refused."""
+    truncate_prompt_tokens: Union[Annotated[int, msgspec.Meta(ge=-1)], None] = None
+    """Texts are cut to so many tokens, -1 for as many as the model takes; as vLLM names it."""
+    prompt_name: Union[str, None] = None
+    """The model's prompt that texts begin with, by its name; without it the model's own default."""
     priority: int = 0
     """What is above 0 runs after others, what is below before them."""
 
@@ -75,9 +82,18 @@ class Embeddings:
     async def embeddings(self, request: Request) -> Response:
         """`POST /v1/embeddings`: the vectors of texts."""
         wanted = await read_json(request, _decoder, self._settings)
-        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         as_text = wanted.encoding_format == "base64"
         served = embedding_model(self._models, wanted.model, request)
-        vectors, tokens = await embed(request, served, wanted.input, wanted.dimensions, priority, as_text=as_text)
+        vectors, tokens = await embed(
+            request,
+            served,
+            wanted.input,
+            wanted.dimensions,
+            priority,
+            as_text=as_text,
+            cut=cut_of(wanted.truncate, wanted.truncate_prompt_tokens),
+            prompt=wanted.prompt_name,
+        )
         data = [Embedding("embedding", i, vector) for i, vector in enumerate(vectors)]
         return Response(200, _encode(EmbeddingResponse("list", data, served.name, EmbeddingUsage(tokens, tokens))))

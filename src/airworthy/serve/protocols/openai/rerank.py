@@ -15,7 +15,7 @@ from airworthy.serve.http.messages import Request, Response, read_json
 from airworthy.serve.models.catalogue import Models
 from airworthy.serve.models.text_inputs import TokenIds
 from airworthy.serve.protocols import priorities
-from airworthy.serve.protocols.text_vectors import wait_for_all
+from airworthy.serve.protocols.text_vectors import not_this_task, wait_for_all
 from airworthy.serve.scheduling.request_options import RequestOptions
 from airworthy.serve.tensors import Tensor, is_finite, unpack
 
@@ -102,8 +102,7 @@ class Rerank:
         wanted: RerankRequest = await read_json(request, _decoder, self._settings)
         served = self._models.batches(wanted.model, "", request.sticky_key)
         if served.codec is None or served.score is None:
-            path = "/v1/embeddings" if served.embedding is not None else f"/v2/models/{served.name}/infer"
-            raise errors.NotThisTask(name=served.name, task=say("reranking"), path=path)
+            raise not_this_task(served, say("reranking"))
         if not 1 <= len(wanted.documents) <= MOST_DOCUMENTS:
             raise errors.InvalidRequest(detail=say("`documents` takes 1 to {most} texts", most=MOST_DOCUMENTS))
         if not wanted.query:
@@ -112,7 +111,7 @@ class Rerank:
         texts = [each if isinstance(each, str) else each.text for each in wanted.documents]
         most = served.model.max_length if wanted.truncate else None
         pairs = await served.codec.encode_pairs(wanted.query, texts, most=most, most_second=wanted.max_tokens_per_doc)
-        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.allow_high_priority)
+        priority = priorities.by_order(wanted.priority, may_be_high=self._settings.callers.high_priority)
         options = RequestOptions(request.watch, request.principal.tenant, 0.0, priority, 0.0, request.request_id)
         rows = await wait_for_all(served.submit_tokens([TokenIds(*pair) for pair in pairs], options))
         scores = [_score(row[0]) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from airworthy.core.errors import AirworthyError, Exit
 from airworthy.core.messages import say
-from airworthy.core.upstreams import UpstreamSettings
+from airworthy.core.settings.upstreams import UpstreamSettings
 from airworthy.engines.generation import AnyEvent, Finished, GeneratorInfo
 from airworthy.serve.tensors import Buffer
 from airworthy.serve.workers.failures import one_line

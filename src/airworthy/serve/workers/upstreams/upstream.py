@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from airworthy.core.messages import say
-from airworthy.core.upstreams import UpstreamSettings
+from airworthy.core.settings.upstreams import UpstreamSettings
 from airworthy.engines.generation import AnyEvent, Finished, GenerationRequest, GeneratorInfo
 from airworthy.knowledge.upstreams import OTHER, UpstreamKind, kind_named, kind_of_owner
 from airworthy.serve.workers.upstreams.answers import AnswerReader, UpstreamUsage
