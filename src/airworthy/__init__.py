@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.fit.fit import fit
     from airworthy.flows.inspect import inspect
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
@@ -34,6 +35,7 @@ __all__ = [
     "encrypt",
     "explain",
     "facts",
+    "fit",
     "inspect",
     "keygen",
     "serve",
@@ -42,7 +44,7 @@ __all__ = [
     "verify",
 ]
 
-_PACKAGES = ("causes", "serve")
+_PACKAGES = ("causes", "fit", "serve")
 """Verbs that share their name with a package, which is then what is called."""
 
 

@@ -12,6 +12,10 @@ VERBS = {
     "explain": ("airworthy.cli.explain:command", "Show what a cause is, why it happens and what ends it."),
     "facts": ("airworthy.cli.facts:command", "Show or save what is known about this host and environment."),
     "inspect": ("airworthy.cli.inspect:command", "Say what is in a model file or folder, without loading it."),
+    "fit": (
+        "airworthy.cli.fit:command",
+        "Say whether a model fits a machine, how fast it is there, and how to run it.",
+    ),
     "sign": ("airworthy.cli.sign:command", "Sign a model, so that others can prove it is what you published."),
     "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),

@@ -16,6 +16,7 @@ VERB_FUNCTIONS = {
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "explain": "airworthy.flows.explain:explain",
     "facts": "airworthy.flows.facts:gather",
+    "fit": "airworthy.flows.fit.fit:fit",
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
     "serve": "airworthy.flows.serve:serve",

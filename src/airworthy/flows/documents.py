@@ -22,6 +22,7 @@ from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
+from airworthy.flows.answers.fit import FitAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
 from airworthy.flows.answers.serving import ServingAnswer
 from airworthy.flows.answers.signing import Signed, Verified
@@ -46,6 +47,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "explain": (Explanation, CauseList),
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
+    "fit": (FitAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

@@ -24,6 +24,7 @@ VIEWS: Registry[View] = Registry(
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
+        "fit": "airworthy.report.views.fit:view",
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
         "serve": "airworthy.report.views.load_failure:view",

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from airworthy.artifacts.configuration.attention import of_metadata
+from airworthy.artifacts.configuration import attention
+from airworthy.artifacts.configuration import shape as network
 from airworthy.artifacts.configuration.chat_templates import judge
 from airworthy.artifacts.encodings.cursor import Cursor
 from airworthy.artifacts.encodings.datatypes import GGML, GGUF_FILE_TYPES, PLAIN
@@ -43,7 +44,11 @@ MOST_RANK = 4
 """Axes of one tensor: ggml has no more."""
 MOST_FILES = 2_000
 """Files of one split model."""
+MOST_LAYERS = 4096
+"""Numbers of a list with one for each layer."""
 _KEPT = 300
+# Lists with a number for each layer, which decide what the layer keeps of a token.
+_BY_LAYER = (".head_count", ".head_count_kv", ".sliding_window_pattern", ".feed_forward_length")
 _TEMPLATE = "tokenizer.chat_template"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -118,7 +123,8 @@ def _read(cursor: Cursor, contents: GgufContents, damaged: Callable[..., None]) 
     for _ in range(entries):
         at = cursor.at
         key = _text(cursor, word, 65_535)
-        value = _value(cursor, cursor.number(4), word, at, 0, whole=key == _TEMPLATE)
+        whole = key == _TEMPLATE or key.endswith(_BY_LAYER)
+        value = _value(cursor, cursor.number(4), word, at, 0, whole=whole)
         if key in contents.metadata:
             damaged("header", say("the entry {key!r} is there twice", key=key[:200]), at)
         contents.metadata[key] = value
@@ -152,7 +158,7 @@ def _value(cursor: Cursor, kind: int, word: int, at: int, depth: int, *, whole: 
     inner, count = cursor.number(4), cursor.number(word)
     if inner in _SCALARS:
         size = struct.calcsize("=" + _SCALARS[inner])
-        if count > 16:
+        if count > (MOST_LAYERS if whole else 16):
             cursor.skip(size * count)
         else:
             values = [_value(cursor, inner, word, at, depth + 1) for _ in range(count)]
@@ -299,7 +305,12 @@ def _build_inspection(path: Path, contents: GgufContents) -> Inspection:
         code=judge(template, path.name),
         by_content=bool(contents.version),
     )
-    facts = {} if defects else {keys.MODEL_CACHE.name: of_metadata(metadata)}
+    facts = {}
+    if not defects:
+        facts = {
+            keys.MODEL_CACHE.name: attention.of_metadata(metadata),
+            keys.MODEL_SHAPE.name: network.of_metadata(metadata),
+        }
     return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts))
 
 
