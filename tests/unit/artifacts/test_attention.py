@@ -96,7 +96,8 @@ def test_any_configuration(config: dict[str, Any], generator: bool) -> None:
     fact = of_configuration(config, generator=generator)
     if isinstance(fact, Known):
         assert fact.value.layers + fact.value.windowed >= 0
-        assert fact.value.latent or (fact.value.heads > 0 and fact.value.head_size > 0)
+        told = fact.value
+        assert told.latent or (told.heads > 0 and told.head_size > 0) or (told.recurrent and told.recurrent_numbers)
 
 
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=6)), st.sampled_from(["", "llama"]))

@@ -52,7 +52,8 @@ def of_configuration(config: Mapping[str, Any] | None, *, generator: bool) -> Fa
     heads, size, value = _heads(told), _size(told), number(told, "v_head_dim", "value_length")
     rank = number(told, "kv_lora_rank")
     latent = rank + number(told, "qk_rope_head_dim") if rank else 0
-    if not (heads and size) and not latent and kinds.full + kinds.windowed:
+    looks_back = kinds.full + kinds.windowed or not (kinds.recurrent and state)
+    if not (heads and size) and not latent and looks_back:
         return Unknown(say("config.json does not say the heads of its attention"))
     other_heads, other_size = _of_window(told, heads, size)
     return Known(
@@ -93,7 +94,8 @@ def of_metadata(metadata: Mapping[str, str]) -> Fact:
     value = number(told, "attention.value_length")
     rank = number(told, "attention.kv_lora_rank")
     latent = rank + number(told, "rope.dimension_count") if rank else 0
-    if not (heads and size) and not latent and kinds.full + kinds.windowed:
+    looks_back = kinds.full + kinds.windowed or not (kinds.recurrent and state)
+    if not (heads and size) and not latent and looks_back:
         return Unknown(say("the metadata does not say the heads of its attention"))
     window_size = number(told, "attention.key_length_swa")
     return Known(

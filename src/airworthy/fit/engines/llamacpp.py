@@ -14,7 +14,7 @@ from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate, Par
 from airworthy.fit.question import FitModel, Use
 from airworthy.knowledge import cache as attention
 
-PROCESS = 37 * MIB
+PROCESS = 52 * MIB
 """A worker process with the library, before the model: measured (xllamacpp 2026.10, x86-64)."""
 VOCABULARY_ENTRY = 400
 """Bytes that a token of the vocabulary takes: its text, its place in two tables, its merges."""

@@ -11,10 +11,12 @@ from airworthy.fit.engines import shared
 from airworthy.fit.parts import HOST, MIB, Interval, MemoryEstimate, Part
 from airworthy.fit.question import FitModel, Use
 
-PROCESS = 110 * MIB
-"""A process with the libraries, before the model."""
+PROCESS = 160 * MIB
+"""A process with the libraries, the tokenizer and the compiled graph, without weights: measured (2026.4)."""
 PAGE = 32
 """Tokens of a block of its cache on a processor."""
+PIECE = 256
+"""Tokens of a prompt that are read at once."""
 REPACKED = Interval(0.6, 1.0, 1.6)
 """The copies that its kernels compute with, as a share of the weights."""
 LOADING = Interval(0.5, 2.0, 4.0)
@@ -36,14 +38,14 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
     assumed: tuple[str, ...] = ()
     if model.shape is not None and model.shape.embedding:
         assumed = model.shape.assumed
-        rows, length = max(1, use.users), min(use.context, 256)
-        amount = activations.block(model.shape, rows, length, fused=True) + activations.scores(model.shape, rows, 1)
+        piece = min(use.context, PIECE)
+        amount = 3.0 * activations.block(model.shape, 1, piece, fused=True) + activations.scores(model.shape, 1, piece)
         parts.append(
             Part(
                 name="compute",
                 place=HOST,
-                size=Interval(0.5 * amount, 1.5 * amount, 4.0 * amount),
-                basis=say("a piece of a prompt through a block"),
+                size=Interval(0.5 * amount, amount, 2.0 * amount),
+                basis=say("a piece of a prompt through a block, and the scores of its tokens"),
             )
         )
     return MemoryEstimate(engine="openvino", parts=tuple(parts), assumed=assumed)

@@ -5,13 +5,15 @@ On a device the caching allocator keeps what was freed, in blocks of several siz
 
 from __future__ import annotations
 
+import msgspec
+
 from airworthy.core.messages import say
 from airworthy.fit import activations
 from airworthy.fit.engines import shared
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate, Part
 from airworthy.fit.question import FitModel, Use
 
-PROCESS = 296 * MIB
+PROCESS = 310 * MIB
 """A process with PyTorch and transformers, before the model: measured (torch 2.13, transformers 5.24, CPU)."""
 BLOCK = Interval(0.8, 1.8, 3.0)
 """How much of a block's activations is there at a time."""
@@ -26,7 +28,7 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
     place = DEVICE if use.accelerator else HOST
     width = 2 if use.accelerator else 4
     parts = [
-        shared.weights(model, place=place, share=1 / max(1, use.devices), mapped=not use.accelerator),
+        _weights(model, use),
         *shared.cache(model, use, place=place, block=1),
         shared.process(PROCESS, say("Python with PyTorch and transformers"), 0.15, 0.25),
     ]
@@ -55,3 +57,15 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
     if use.accelerator:
         parts.append(shared.context_of_device())
     return MemoryEstimate(engine="pytorch", parts=tuple(parts), assumed=assumed)
+
+
+def _weights(model: FitModel, use: Use) -> Part:
+    """The weights; of a table of words that is mapped, only the rows that were read are resident."""
+    if use.accelerator:
+        return shared.weights(model, place=DEVICE, share=1 / max(1, use.devices))
+    part = shared.weights(model, place=HOST, mapped=True, why=say("{why}, mapped", why=model.weights_basis))
+    if model.shape is None or not model.parameters or model.shape.tied:
+        return part
+    words = part.size.point * min(0.7, model.shape.vocabulary * model.shape.embedding / model.parameters)
+    size = Interval(max(0.0, part.size.low - words), part.size.point - 0.5 * words, part.size.high)
+    return msgspec.structs.replace(part, size=size)

@@ -21,13 +21,21 @@ REQUESTS = 600
 """Requests of a simulation that looks for the capacity."""
 FINAL = 1500
 """Requests of one that is reported."""
-ROUNDS = 9
-"""Halvings of the interval that the capacity lies in: it is then known within 1 %."""
+LONGEST = 4000
+"""Requests of such a simulation at the most."""
+LASTING = 5.0
+"""Times the wanted latency that requests come for."""
+LASTING_WORK = 1500
+"""Requests that wait at once where the most that a pool gets through is looked for."""
+STABLE = 0.98
+"""The share of the most that a pool gets through above which its queue grows for ever."""
+ROUNDS = 7
+"""Halvings of the interval that the capacity lies in: it is then known within 1 % of the most there is."""
 MAX_REPLICAS = 10_000
 """Replicas beyond which the answer is that the load is too large."""
-LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.15)
+LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.1)
 """Shares of the capacity that the curve of latency has a point at."""
-LIMITS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
+LIMITS = (0.5, 0.7, 1.0, 2.0, 4.0)
 """Multiples of the wanted latency that the curve of cost has a point at."""
 
 
@@ -83,22 +91,26 @@ def plan(make: Callable[[], Replica], load: Load, *, start: float) -> LoadPlan:
             **options,  # type: ignore[arg-type]
         )
 
+    def lasting(rate: float, limit: float) -> int:
+        """Requests of a run: one that is short ends before a queue that grows for ever is long."""
+        return int(min(LONGEST, max(REQUESTS, LASTING * limit * rate)))
+
     def latency(found: Outcome) -> float:
         return found.percentile(load.share, first=load.first)
 
     idle = simulate(make, 1, 1e-6, prompt=load.prompt, answer=load.answer, count=200)
     alone = latency(idle)
 
+    most = _saturated(outcome)
+
     def capacity(limit: float, replicas: int, **options: object) -> float:
         """The most requests a second that so many take together."""
         if alone > limit:
             return 0.0
-        low, high = 0.0, replicas / max(1e-6, idle.percentile(0.5))
-        while high < 1e9 and latency(outcome(high, REQUESTS, replicas, **options)) <= limit:
-            low, high = high, 4 * high
+        low, high = 0.0, STABLE * most * replicas / POOL
         for _ in range(ROUNDS):
             middle = (low + high) / 2
-            keeps = latency(outcome(middle, REQUESTS, replicas, **options)) <= limit
+            keeps = latency(outcome(middle, lasting(middle, limit), replicas, **options)) <= limit
             low, high = (middle, high) if keeps else (low, middle)
         return low
 
@@ -110,8 +122,10 @@ def plan(make: Callable[[], Replica], load: Load, *, start: float) -> LoadPlan:
             return Sized(replicas=0, each=pool_rate / POOL, reached=math.inf)
         found = None
         for number in range(max(1, min(count, 2 * POOL) - 2), 2 * POOL + 1) if count <= 2 * POOL else ():
+            if load.rate > STABLE * most * number / POOL:
+                continue
             # A few replicas share what comes less evenly than many do: they are simulated as they are.
-            found = outcome(load.rate, REQUESTS, number, **options)
+            found = outcome(load.rate, lasting(load.rate, limit), number, **options)
             if latency(found) <= limit:
                 count = number
                 break
@@ -132,9 +146,17 @@ def plan(make: Callable[[], Replica], load: Load, *, start: float) -> LoadPlan:
         doubled=_doubled(poisson, load, start, outcome, latency),
         curve=_curve(poisson, load, pool_rate, outcome),
         costs=tuple(
-            (limit, sized(limit, capacity(limit, POOL)).replicas) for limit in (load.limit * each for each in LIMITS)
+            (limit, poisson.replicas if limit == load.limit else sized(limit, capacity(limit, POOL)).replicas)
+            for limit in (load.limit * each for each in LIMITS)
         ),
     )
+
+
+def _saturated(outcome: Callable[..., Outcome]) -> float:
+    """Requests a second that a pool gets through when more than enough wait."""
+    times = outcome(1e9, LASTING_WORK, POOL).latencies
+    first, last = int(0.1 * len(times)), int(0.8 * len(times))
+    return (last - first) / max(1e-9, times[last] - times[first])
 
 
 def _one_fails(

@@ -15,18 +15,19 @@ from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Report
 from airworthy.core.settings import Settings
 from airworthy.fit import engines
-from airworthy.fit.choice import PREFERENCES, Choice, choices
+from airworthy.fit.choice import PREFERENCES, Choice, choices, requantised
 from airworthy.fit.description import Described, described
 from airworthy.fit.devices import FitDevice
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate
 from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, Use
-from airworthy.fit.ways import ways
+from airworthy.fit.ways import Way, ways
 from airworthy.flows.answers.fit import FitAnswer, FitPart, FitWay
 from airworthy.flows.files import model_path
 from airworthy.flows.fit import devices
 from airworthy.flows.fit.model import fit_model
 from airworthy.flows.fit.rows import choice_row, three
 from airworthy.knowledge.cache import SIZES, tokens_in
+from airworthy.knowledge.precisions import precision
 
 PROBES = ("cpu", "memory", "nvidia", "amd", "ascend", "apple", "intel")
 """The facts that the answer depends on: processor, memory, accelerators."""
@@ -187,20 +188,33 @@ def _of_model(model: FitModel, use: Use, asked: Sequence[FitDevice], prefer: str
     answer = _answer(model, first.estimate, place, first.needed, found, prefer)
     as_stored = next((each for each in found if not each.lost), first)
     tight = as_stored.fits in ("no", "maybe")
-    return msgspec.structs.replace(answer, ways=_ways(model, as_stored) if tight else ())
+    if not tight:
+        return answer
+    rows = [_way(way) for way in ways(model, as_stored, devices=as_stored.device.count)]
+    # llama.cpp alone leaves some layers to the processor.
+    other = next((each for each in found if each.engine == "llamacpp" and each.fits == "no" and each.lost), None)
+    if other is not None:
+        made = requantised(model, precision(other.precision))
+        rows += [
+            _way(
+                msgspec.structs.replace(
+                    way, what=say("{name} in llama.cpp, and {what}", name=other.precision, what=way.what)
+                )
+            )
+            for way in ways(made, other, devices=other.device.count)
+            if way.name == "offload"
+        ]
+    return msgspec.structs.replace(answer, ways=tuple(sorted(rows, key=lambda row: not row.fits)))
 
 
-def _ways(model: FitModel, choice: Choice) -> tuple[FitWay, ...]:
-    return tuple(
-        FitWay(
-            name=way.name,
-            what=way.what,
-            saves_mib=round(way.saves / MIB, 1),
-            fits=way.fits,
-            speed=round(way.speed, 3),
-            cost=way.cost,
-        )
-        for way in ways(model, choice, devices=choice.device.count)
+def _way(way: Way) -> FitWay:
+    return FitWay(
+        name=way.name,
+        what=way.what,
+        saves_mib=round(way.saves / MIB, 1),
+        fits=way.fits,
+        speed=round(way.speed, 3),
+        cost=way.cost,
     )
 
 
@@ -217,7 +231,6 @@ def _answer(
     prefer: str,
 ) -> FitAnswer:
     shape = model.shape
-    weights = estimate.of("weights")
     longest = (model.cache.longest if model.cache is not None else 0) or (shape.longest if shape is not None else 0)
     told = {
         "name": model.name,
@@ -233,7 +246,7 @@ def _answer(
         model={name: value for name, value in told.items() if value},
         engine=estimate.engine,
         device=first.device.name if first is not None else ("cpu" if place == HOST else say("an accelerator")),
-        weights_mib=round(weights.point / MIB, 2) if weights.point else None,
+        weights_mib=round(model.weights.point / MIB, 2) if model.weights is not None else None,
         kv_mib=round(estimate.of("kv").point / MIB, 2) if model.cache is not None else None,
         compute_mib=estimate.of("compute").mib,
         total_mib=three(needed),
