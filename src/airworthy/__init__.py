@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.fit.fit import fit
     from airworthy.flows.gate import gate
     from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
@@ -44,6 +45,7 @@ __all__ = [
     "encrypt",
     "explain",
     "facts",
+    "fit",
     "gate",
     "graph",
     "inspect",
@@ -58,7 +60,7 @@ __all__ = [
     "verify",
 ]
 
-_PACKAGES = ("causes", "serve")
+_PACKAGES = ("causes", "fit", "serve")
 """Verbs that share their name with a package, which is then what is called."""
 
 

@@ -19,6 +19,10 @@ VERBS = {
     "sync": ("airworthy.cli.sync:command", "Restore an environment from its lock: all of it, or as it was."),
     "graph": ("airworthy.cli.graph:command", "Draw the dependency graph, ask it, or send it to a database."),
     "audit-deps": ("airworthy.cli.audit_deps:command", "Compare packages with published advisories and the policy."),
+    "fit": (
+        "airworthy.cli.fit:command",
+        "Say whether a model fits a machine, how fast it is there, and how to run it.",
+    ),
     "sign": ("airworthy.cli.sign:command", "Sign a model, so that others can prove it is what you published."),
     "verify": ("airworthy.cli.verify:command", "Prove that a model is what its publisher signed."),
     "encrypt": ("airworthy.cli.encrypt:command", "Encrypt a model for those who may run it."),

@@ -18,6 +18,7 @@ VERB_FUNCTIONS = {
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "explain": "airworthy.flows.explain:explain",
     "facts": "airworthy.flows.facts:gather",
+    "fit": "airworthy.flows.fit.fit:fit",
     "gate": "airworthy.flows.gate:gate",
     "graph": "airworthy.flows.graph:graph",
     "inspect": "airworthy.flows.inspect:inspect",

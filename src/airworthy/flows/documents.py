@@ -24,6 +24,7 @@ from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
+from airworthy.flows.answers.fit import FitAnswer
 from airworthy.flows.answers.gate import GateAnswer
 from airworthy.flows.answers.graph import GraphAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
@@ -68,6 +69,7 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "sync": (SyncAnswer,),
     "graph": (GraphAnswer,),
     "audit-deps": (AuditAnswer,),
+    "fit": (FitAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

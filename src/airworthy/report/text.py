@@ -26,6 +26,7 @@ VIEWS: Registry[View] = Registry(
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
+        "fit": "airworthy.report.views.fit:view",
         "gate": "airworthy.report.views.gate:view",
         "graph": "airworthy.report.views.graph:view",
         "inspect": "airworthy.report.views.inspect:view",
