@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from airworthy.fit import engines
 from airworthy.fit.parts import HOST, MIB, Interval
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.flows.fit.model import fit_model
 
 PROGRAMS = Path(__file__).parent / "fit_programs"
@@ -96,20 +96,20 @@ def estimate(case: Case) -> tuple[Interval, FitModel]:
     model = model_of(case.path)
     # OpenVINO reserves pages of its cache, and touches those that hold tokens: a prompt of 600 words, and 32 more.
     length = min(case.length, 640) if case.engine == "openvino" else case.length
-    use = Use(
+    use = ModelUse(
         context=length,
         users=case.users,
         key_type=case.kind,
         value_type=case.kind,
         ubatch=256,
-        all_outputs=False,
+        all_outputs=case.engine == "pytorch",
     )
     return engines.memory(case.engine, model, use).peak(HOST), model
 
 
 def others(case: Case, model: FitModel) -> tuple[float, float]:
     """Gguf-parser's rule, and llmfit's, in MiB."""
-    kept = engines.memory("llamacpp", model, Use(context=case.length, users=case.users)).of("kv").point
+    kept = engines.memory("llamacpp", model, ModelUse(context=case.length, users=case.users)).of("kv").point
     weights = model.weights.point if model.weights else 0.0
     return (weights + kept) / MIB + 250, (1.2 * weights + kept) / MIB
 
