@@ -62,7 +62,9 @@ class Case(NamedTuple):
 def cases(models: Path) -> Iterator[Case]:
     """All of them."""
     smol = next(iter(sorted(models.rglob("SmolLM2*.gguf"))), None)
-    for context, slots, kind in CONTEXTS if smol else ():
+    for context, slots, kind in CONTEXTS:
+        if smol is None:
+            break
         yield Case("llamacpp", smol, slots, context, kind)
         if kind == "f16" and slots < 8:
             yield Case("openvino", smol, slots, context)
@@ -123,7 +125,8 @@ def measured(case: Case) -> dict[str, Any] | None:
     if found is None:
         print(case, ended.stderr[-500:], file=sys.stderr)
         return None
-    return json.loads(found[1])
+    result: dict[str, Any] = json.loads(found[1])
+    return result
 
 
 def row(case: Case, result: dict[str, Any]) -> tuple[bool, float, float, float]:
@@ -144,14 +147,14 @@ def row(case: Case, result: dict[str, Any]) -> tuple[bool, float, float, float]:
 def main() -> None:
     """Measure all cases."""
     models = Path(sys.argv[1])
-    rows = []
+    rows: list[tuple[str, bool, float, float, float]] = []
     for case in cases(models):
         result = measured(case)
         if result is not None:
             rows.append((case.engine, *row(case, result)))
     for engine in sorted({each[0] for each in rows}):
         own = [each for each in rows if each[0] == engine]
-        off = [statistics.median(each[index] for each in own) for index in (2, 3, 4)]
+        off = [statistics.median(column) for column in list(zip(*own, strict=True))[2:]]
         within = sum(each[2] <= 0.1 for each in own)
         print(
             f"{engine}: {sum(each[1] for each in own)} of {len(own)} peaks within the interval, {within} within 10 %; "
