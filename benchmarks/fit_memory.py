@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from airworthy.fit import engines
 from airworthy.fit.parts import HOST, MIB, Interval
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.flows.fit.model import fit_model
 
 PROGRAMS = Path(__file__).parent / "fit_programs"
@@ -62,7 +62,9 @@ class Case(NamedTuple):
 def cases(models: Path) -> Iterator[Case]:
     """All of them."""
     smol = next(iter(sorted(models.rglob("SmolLM2*.gguf"))), None)
-    for context, slots, kind in CONTEXTS if smol else ():
+    for context, slots, kind in CONTEXTS:
+        if smol is None:
+            break
         yield Case("llamacpp", smol, slots, context, kind)
         if kind == "f16" and slots < 8:
             yield Case("openvino", smol, slots, context)
@@ -96,20 +98,20 @@ def estimate(case: Case) -> tuple[Interval, FitModel]:
     model = model_of(case.path)
     # OpenVINO reserves pages of its cache, and touches those that hold tokens: a prompt of 600 words, and 32 more.
     length = min(case.length, 640) if case.engine == "openvino" else case.length
-    use = Use(
+    use = ModelUse(
         context=length,
         users=case.users,
         key_type=case.kind,
         value_type=case.kind,
         ubatch=256,
-        all_outputs=False,
+        all_outputs=case.engine == "pytorch",
     )
     return engines.memory(case.engine, model, use).peak(HOST), model
 
 
 def others(case: Case, model: FitModel) -> tuple[float, float]:
     """Gguf-parser's rule, and llmfit's, in MiB."""
-    kept = engines.memory("llamacpp", model, Use(context=case.length, users=case.users)).of("kv").point
+    kept = engines.memory("llamacpp", model, ModelUse(context=case.length, users=case.users)).of("kv").point
     weights = model.weights.point if model.weights else 0.0
     return (weights + kept) / MIB + 250, (1.2 * weights + kept) / MIB
 
@@ -123,7 +125,8 @@ def measured(case: Case) -> dict[str, Any] | None:
     if found is None:
         print(case, ended.stderr[-500:], file=sys.stderr)
         return None
-    return json.loads(found[1])
+    result: dict[str, Any] = json.loads(found[1])
+    return result
 
 
 def row(case: Case, result: dict[str, Any]) -> tuple[bool, float, float, float]:
@@ -144,14 +147,14 @@ def row(case: Case, result: dict[str, Any]) -> tuple[bool, float, float, float]:
 def main() -> None:
     """Measure all cases."""
     models = Path(sys.argv[1])
-    rows = []
+    rows: list[tuple[str, bool, float, float, float]] = []
     for case in cases(models):
         result = measured(case)
         if result is not None:
             rows.append((case.engine, *row(case, result)))
     for engine in sorted({each[0] for each in rows}):
         own = [each for each in rows if each[0] == engine]
-        off = [statistics.median(each[index] for each in own) for index in (2, 3, 4)]
+        off = [statistics.median(column) for column in list(zip(*own, strict=True))[2:]]
         within = sum(each[2] <= 0.1 for each in own)
         print(
             f"{engine}: {sum(each[1] for each in own)} of {len(own)} peaks within the interval, {within} within 10 %; "

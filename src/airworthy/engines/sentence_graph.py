@@ -55,7 +55,7 @@ class _Nodes:
 
     def message(self) -> bytes:
         """A `ModelProto` with nothing but a graph."""
-        # Under the graph's own name for the batch: axes of two names are two axes to whoever reads it.
+        # Under the graph's own name for the batch: axes of two names are two axes to any reader.
         sizes = _message(1, _message(2, self._batch.encode())) + _message(1, _number(1, self._pooling.size))
         kind = _message(2, _message(1, _number(1, _FLOAT) + _message(2, sizes)))
         output = _message(12, _message(1, SENTENCE_OUTPUT.encode()) + kind)

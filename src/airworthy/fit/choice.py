@@ -12,7 +12,7 @@ from airworthy.core.messages import say
 from airworthy.fit import engines
 from airworthy.fit.devices import FitDevice
 from airworthy.fit.parts import DEVICE, HOST, Interval, MemoryEstimate, around
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.fit.roofline import Speed, speed
 from airworthy.knowledge import format_hardware
 from airworthy.knowledge.precisions import Precision, precision, precisions
@@ -153,7 +153,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Where it runs."""
     split: int
     """Devices that it is divided among."""
-    use: Use
+    use: ModelUse
     """Context and requests at a time."""
     estimate: MemoryEstimate
     """What it takes."""
@@ -173,13 +173,15 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be converted first, or is not certain, one line each."""
 
 
-def choices(model: FitModel, use: Use, devices: Sequence[FitDevice], *, prefer: str = "latency") -> tuple[Choice, ...]:
+def choices(
+    model: FitModel, use: ModelUse, devices: Sequence[FitDevice], *, prefer: str = "latency"
+) -> tuple[Choice, ...]:
     """All ways to run a model on some devices, the best first."""
     found = [each for device in devices for each in _on(model, use, device)]
     return tuple(sorted(found, key=lambda each: _rank(each, prefer)))
 
 
-def _on(model: FitModel, use: Use, device: FitDevice) -> Iterator[Choice]:
+def _on(model: FitModel, use: ModelUse, device: FitDevice) -> Iterator[Choice]:
     kind = model.shape.kind if model.shape is not None else "unknown"
     for program in PROGRAMS:
         runs_here = device.vendor in program.accelerators if device.accelerator else program.processor
@@ -228,7 +230,7 @@ def _precisions(model: FitModel, program: Serving) -> Iterator[tuple[Precision |
 
 def _choice(
     model: FitModel,
-    use: Use,
+    use: ModelUse,
     device: FitDevice,
     program: Serving,
     wanted: Precision | None,
@@ -268,7 +270,7 @@ def _choice(
     )
 
 
-def adapted(use: Use, device: FitDevice, engine: str, split: int) -> Use:
+def adapted(use: ModelUse, device: FitDevice, engine: str, split: int) -> ModelUse:
     """A use as an engine has it on a device."""
     return msgspec.structs.replace(
         use,

@@ -20,7 +20,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import AttentionCache, ModelShape
 from airworthy.fit import weights
 from airworthy.fit.parts import MIB, Interval, exactly
-from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, Use
+from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, ModelUse
 from airworthy.knowledge.cache import SIZES
 from airworthy.knowledge.families import family_of
 
@@ -34,7 +34,7 @@ SINCE_RECENT = "2026"
 """Families that came out from then on are taken to run in a recent build."""
 NAME_ROUNDS = 0.12
 """The share by which a name's number of parameters may be rounded."""
-MOST = 1 << 40
+MAX_GIVEN = 1 << 40
 """The largest number that a description may hold."""
 _TYPES = re.compile(r"(?<![a-z0-9])(f32|f16|fp16|bf16|fp8|q8_0|q5_1|q5_0|q4_1|q4_0|iq4_nl|int8)(?![a-z0-9])")
 _BUILD = re.compile(r"(?<![a-z0-9])b(\d{3,6})(?!\d)")
@@ -57,7 +57,7 @@ class Described(NamedTuple):
     """The engine that it names, or the usual one."""
     model: FitModel
     """The model."""
-    use: Use
+    use: ModelUse
     """How it is used."""
     assumed: tuple[str, ...]
     """What was assumed, one sentence each."""
@@ -171,7 +171,8 @@ def _with_weights(model: FitModel, given: Mapping[str, Any], assumed: list[str])
         named = weights.parameters_in_name(model.name) or 0
         made = (weights.count_parameters(model.shape, model.cache) or 0) if model.shape is not None else 0
         # A name rounds; sizes of which some are assumed may be far off: then the name decides.
-        exact = made and model.shape is not None and not model.shape.assumed
+        exact = bool(made) and model.shape is not None and not model.shape.assumed
+        counted = exact
         if exact or not named or abs(made - named) < NAME_ROUNDS * named:
             parameters = made
             why = say("worked out from the sizes")
@@ -197,7 +198,7 @@ def _with_weights(model: FitModel, given: Mapping[str, Any], assumed: list[str])
     )
 
 
-def _use(given: Mapping[str, Any], engine: str, model: FitModel, assumed: list[str]) -> Use:
+def _use(given: Mapping[str, Any], engine: str, model: FitModel, assumed: list[str]) -> ModelUse:
     batch = given.get("batch") or {}
     if not isinstance(batch, Mapping):
         raise _wrong("batch", batch, say("an object such as {{'n_ubatch': 512}}"))
@@ -225,7 +226,7 @@ def _use(given: Mapping[str, Any], engine: str, model: FitModel, assumed: list[s
         ubatch = 512
         if engine == "llamacpp":
             assumed.append(say("512 tokens are computed at once: the default of llama.cpp"))
-    return Use(
+    return ModelUse(
         context=context,
         users=sequences,
         unified=unified,
@@ -290,7 +291,7 @@ def _number(given: Mapping[str, Any], *names: str) -> float:
         value = given.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MOST:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MAX_GIVEN:
             raise _wrong(name, value, say("a number that is not negative"))
         return float(value)
     return 0.0

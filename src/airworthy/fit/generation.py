@@ -11,7 +11,7 @@ from airworthy.core.messages import say
 from airworthy.fit.choice import USABLE_SHARE
 from airworthy.fit.engines import llamacpp
 from airworthy.fit.parts import HOST, MemoryEstimate
-from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, Use
+from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, ModelUse
 from airworthy.knowledge import cache as attention
 
 DEFAULT_SLOTS = 4
@@ -88,7 +88,7 @@ def plan(
     choices = [(count, size) for size in contexts for count in ([slots] if slots else _down(DEFAULT_SLOTS))]
     bill = None
     for count, size in choices:
-        use = Use(
+        use = ModelUse(
             context=size, users=count, key_type=cache_type, value_type=cache_type, ubatch=UBATCH, all_outputs=False
         )
         bill = MemoryBill(estimate=llamacpp.memory(model, use), slots=count, context=size, available=available)

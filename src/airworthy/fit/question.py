@@ -51,7 +51,7 @@ class FitModel(msgspec.Struct, frozen=True, kw_only=True):
         return self.cache is not None or (self.shape is not None and self.shape.kind == "decoder")
 
 
-class Use(msgspec.Struct, frozen=True, kw_only=True):
+class ModelUse(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is to be used."""
 
     context: int = DEFAULT_CONTEXT
@@ -73,7 +73,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     flash: Optional[bool] = None
     """Whether attention is computed without storing its scores; None where nothing says."""
     all_outputs: Optional[bool] = None
-    """Whether room for the scores of all tokens of a batch is kept; None where that depends on the build."""
+    """Whether the scores of all tokens of a batch are made; None where that depends on the build or the caller."""
     sampled: bool = True
     """Whether the trial run of vLLM samples for as many requests as it plans for."""
     devices: int = 1

@@ -13,7 +13,7 @@ import msgspec
 from airworthy.core.messages import say
 from airworthy.fit.devices import FitDevice, Rate, reached
 from airworthy.fit.parts import Interval
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.knowledge import cache as attention
 
 READING = 0.75
@@ -40,7 +40,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def speed(
-    model: FitModel, use: Use, device: FitDevice, *, bits: float, dtype: str, prompt: int = 0, split: int = 1
+    model: FitModel, use: ModelUse, device: FitDevice, *, bits: float, dtype: str, prompt: int = 0, split: int = 1
 ) -> Speed | None:
     """The speed by the roofline; None where a number is missing.
 
@@ -113,7 +113,7 @@ def _looking(model: FitModel, prompt: int) -> float:
     return 2.0 * shape.layers * shape.heads * shape.head_size * prompt * prompt
 
 
-def _kept(model: FitModel, use: Use, prompt: int) -> float:
+def _kept(model: FitModel, use: ModelUse, prompt: int) -> float:
     """Bytes of keys, values and states that one request reads for a token, at the middle of its answer."""
     if model.cache is None:
         return 0.0
@@ -138,7 +138,7 @@ def _rate(count: float, seconds: Interval) -> Interval:
 
 
 def _times(interval: Interval, count: int) -> Interval:
-    """Several devices together; what they tell each other costs some of it."""
+    """Several devices together; exchanging results costs some of it."""
     return interval if count <= 1 else interval.times(count * 0.85)
 
 

@@ -11,7 +11,7 @@ from airworthy.fit import engines
 from airworthy.fit.choice import USABLE_SHARE, Choice, adapted, requantised
 from airworthy.fit.devices import FitDevice
 from airworthy.fit.parts import DEVICE, HOST
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.knowledge import cache as attention
 from airworthy.knowledge.precisions import precision, precisions
 
@@ -19,7 +19,7 @@ SMALLEST_CONTEXT = 512
 """Tokens below which a conversation makes no sense."""
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
+class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     """One way."""
 
     what: str
@@ -36,7 +36,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     """What it costs, one line."""
 
 
-def ways(model: FitModel, choice: Choice, *, devices: int = 1) -> tuple[Way, ...]:
+def ways(model: FitModel, choice: Choice, *, devices: int = 1) -> tuple[WayOut, ...]:
     """All ways, those that suffice first, the cheapest in speed first among them."""
     if choice.room is None:
         return ()
@@ -52,7 +52,7 @@ def ways(model: FitModel, choice: Choice, *, devices: int = 1) -> tuple[Way, ...
     return tuple(sorted(found, key=lambda way: (not way.fits, -way.speed, -way.saves)))
 
 
-def _peak(model: FitModel, choice: Choice, use: Use) -> float:
+def _peak(model: FitModel, choice: Choice, use: ModelUse) -> float:
     place = DEVICE if choice.device.accelerator else HOST
     return engines.memory(choice.engine, model, use).peak(place).high
 
@@ -61,7 +61,7 @@ def _usable(choice: Choice) -> float:
     return (choice.room or 0) * USABLE_SHARE
 
 
-def _quantise(model: FitModel, choice: Choice) -> Iterator[Way]:
+def _quantise(model: FitModel, choice: Choice) -> Iterator[WayOut]:
     own = precision(choice.precision)
     bits = own.bits if own is not None else 8 * choice.estimate.of("weights").point / (model.parameters or 1)
     taken = _peak(model, choice, choice.use)
@@ -73,7 +73,7 @@ def _quantise(model: FitModel, choice: Choice) -> Iterator[Way]:
         amount = _peak(changed, choice, choice.use)
         before = choice.estimate.of("weights").point
         after = changed.weights.point if changed.weights is not None else before
-        yield Way(
+        yield WayOut(
             name="quantise",
             what=say("store the weights in {name}", name=row.name),
             saves=taken - amount,
@@ -83,7 +83,7 @@ def _quantise(model: FitModel, choice: Choice) -> Iterator[Way]:
         )
 
 
-def _context(model: FitModel, choice: Choice) -> Iterator[Way]:
+def _context(model: FitModel, choice: Choice) -> Iterator[WayOut]:
     if model.cache is None:
         return
     taken, low, high = _peak(model, choice, choice.use), 0, choice.use.context
@@ -97,7 +97,7 @@ def _context(model: FitModel, choice: Choice) -> Iterator[Way]:
     if size >= choice.use.context:
         return
     amount = _peak(model, choice, msgspec.structs.replace(choice.use, context=size))
-    yield Way(
+    yield WayOut(
         name="context",
         what=say("a context of {tokens} tokens", tokens=size),
         saves=taken - amount,
@@ -107,7 +107,7 @@ def _context(model: FitModel, choice: Choice) -> Iterator[Way]:
     )
 
 
-def _cache(model: FitModel, choice: Choice) -> Iterator[Way]:
+def _cache(model: FitModel, choice: Choice) -> Iterator[WayOut]:
     if model.cache is None or choice.use.key_type not in ("f16", "bf16"):
         return
     taken = _peak(model, choice, choice.use)
@@ -115,7 +115,7 @@ def _cache(model: FitModel, choice: Choice) -> Iterator[Way]:
     for kind in kinds:
         amount = _peak(model, choice, msgspec.structs.replace(choice.use, key_type=kind, value_type=kind))
         if amount < taken:
-            yield Way(
+            yield WayOut(
                 name="kv",
                 what=say("keep keys and values in {kind}", kind=kind),
                 saves=taken - amount,
@@ -125,14 +125,14 @@ def _cache(model: FitModel, choice: Choice) -> Iterator[Way]:
             )
 
 
-def _slots(model: FitModel, choice: Choice) -> Iterator[Way]:
+def _slots(model: FitModel, choice: Choice) -> Iterator[WayOut]:
     users = choice.use.users
     if users < 2 or model.cache is None:
         return
     taken = _peak(model, choice, choice.use)
     for count in sorted({users // 2, 1}, reverse=True):
         amount = _peak(model, choice, msgspec.structs.replace(choice.use, users=count))
-        yield Way(
+        yield WayOut(
             name="slots",
             what=say("{count} requests at a time", count=count),
             saves=taken - amount,
@@ -142,7 +142,7 @@ def _slots(model: FitModel, choice: Choice) -> Iterator[Way]:
         )
 
 
-def _split(model: FitModel, choice: Choice, devices: int) -> Iterator[Way]:
+def _split(model: FitModel, choice: Choice, devices: int) -> Iterator[WayOut]:
     if not choice.device.accelerator or choice.engine not in ("llamacpp", "vllm"):
         return
     taken = _peak(model, choice, choice.use)
@@ -152,7 +152,7 @@ def _split(model: FitModel, choice: Choice, devices: int) -> Iterator[Way]:
         amount = _peak(model, choice, adapted(choice.use, choice.device, choice.engine, count))
         if amount <= _usable(choice) or count == 16:
             here = say("there are {devices} here", devices=devices) if count > devices else say("they are here")
-            yield Way(
+            yield WayOut(
                 name="split",
                 what=say("divide it among {count} such devices", count=count),
                 saves=taken - amount,
@@ -163,7 +163,7 @@ def _split(model: FitModel, choice: Choice, devices: int) -> Iterator[Way]:
             return
 
 
-def _offload(model: FitModel, choice: Choice) -> Iterator[Way]:
+def _offload(model: FitModel, choice: Choice) -> Iterator[WayOut]:
     """Layers that stay with the processor, whose memory is read more slowly."""
     shape = model.shape
     if not choice.device.accelerator or choice.engine != "llamacpp" or shape is None or not shape.layers:
@@ -176,7 +176,7 @@ def _offload(model: FitModel, choice: Choice) -> Iterator[Way]:
         return
     slow, fast = 4.0e10, choice.device.bandwidth.value if choice.device.bandwidth is not None else 5.0e11
     share = moved / shape.layers
-    yield Way(
+    yield WayOut(
         name="offload",
         what=say(
             "leave {moved} of {layers} layers to the processor: -ngl {left}",
@@ -191,7 +191,7 @@ def _offload(model: FitModel, choice: Choice) -> Iterator[Way]:
     )
 
 
-def _map(model: FitModel, choice: Choice) -> Iterator[Way]:
+def _map(model: FitModel, choice: Choice) -> Iterator[WayOut]:
     """A processor reads what does not fit from the file, again for each token."""
     device: FitDevice = choice.device
     if device.accelerator or choice.engine != "llamacpp" or model.weights is None:
@@ -202,7 +202,7 @@ def _map(model: FitModel, choice: Choice) -> Iterator[Way]:
     disk = device.disk.value if device.disk is not None else 1.0e9
     memory = device.bandwidth.value if device.bandwidth is not None else 2.0e10
     before, after = model.weights.point / memory, model.weights.point / memory + missing / disk
-    yield Way(
+    yield WayOut(
         name="map",
         what=say("map the file: {missing:bytes} of the weights are read from the disk for each token", missing=missing),
         saves=missing,

@@ -9,7 +9,7 @@ from airworthy.knowledge.tables import Row, rows
 _SIGNS = re.compile(r"[^a-z0-9.]+")
 
 
-class Family(Row, frozen=True):
+class ModelFamily(Row, frozen=True):
     """A family."""
 
     name: str
@@ -32,11 +32,11 @@ class Family(Row, frozen=True):
         return dict(self.widths).get(layers, 0)
 
 
-def family_of(name: str) -> Family | None:
+def family_of(name: str) -> ModelFamily | None:
     """The family of a model's name, `Qwen2.5-7B-Instruct`; the last that it names, None where none is known."""
     asked = _SIGNS.sub("", name.lower()[:200])
-    best: tuple[tuple[int, int], Family | None] = ((0, 0), None)
-    table: tuple[Family, ...] = rows("model_families", "family", Family)
+    best: tuple[tuple[int, int], ModelFamily | None] = ((0, 0), None)
+    table: tuple[ModelFamily, ...] = rows("model_families", "family", ModelFamily)
     for row in table:
         if asked in row.architectures:
             return row

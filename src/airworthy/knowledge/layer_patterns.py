@@ -15,11 +15,11 @@ class WindowPattern(Row, frozen=True):
     architectures: tuple[str, ...]
     """Its names in `config.json` and GGUF."""
     period: int
-    """Of so many layers the last one looks back at everything; 0 where all do, whatever window its file names."""
+    """The last of so many layers sees all tokens; 0 where every layer does, whatever window its file names."""
 
 
 def window_period(architecture: str) -> int | None:
-    """Of how many layers the last one looks back at everything; 0 where all do, None where the table has no row."""
+    """Of how many layers the last one sees all tokens; 0 where every layer does, None where the table has no row."""
     asked = _NOT_LETTERS.sub("", architecture.lower())
     table: tuple[WindowPattern, ...] = rows("layer_patterns", "pattern", WindowPattern)
     for row in table:

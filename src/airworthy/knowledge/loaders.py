@@ -95,7 +95,7 @@ _TASKS = {
     "ForImageClassification": "image-classification",
     "Model": "feature-extraction",
 }
-"""What the exporter calls the task of an architecture, by how its class is named; it can't tell from a local folder."""
+"""What the exporter calls the task of an architecture, by how its class is named; a local folder does not say it."""
 _TEXT_GENERATORS = ("ForCausalLM", "LMHeadModel")
 _SKLEARN = (
     "import joblib, numpy; from skl2onnx import to_onnx; m = joblib.load({path!r}); "

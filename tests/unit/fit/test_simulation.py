@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airworthy.fit.simulation.cluster import simulate
-from airworthy.fit.simulation.load import Load, LoadInvalid, parse
+from airworthy.fit.simulation.load import LoadInvalid, RequestLoad, parse
 from airworthy.fit.simulation.plan import plan
 from airworthy.fit.simulation.replica import BatchReplica, Replica, StreamReplica
 from airworthy.serve.scheduling.cost_curve import CostCurve
@@ -79,7 +79,7 @@ def test_a_dead_replica_loses_time_and_no_request() -> None:
 
 
 def test_a_plan_keeps_what_is_wanted() -> None:
-    load = Load(text="", rate=20.0, prompt=100, answer=50, share=0.95, limit=3.0)
+    load = RequestLoad(text="", rate=20.0, prompt=100, answer=50, share=0.95, limit=3.0)
     found = plan(stream, load, start=10.0)
     assert 5 <= found.poisson.replicas <= 20
     assert found.poisson.reached <= 3.0
@@ -88,7 +88,7 @@ def test_a_plan_keeps_what_is_wanted() -> None:
     assert found.doubled > found.poisson.reached
     costs = [count for _, count in found.costs if count]
     assert costs == sorted(costs, reverse=True), "who waits longer needs fewer"
-    never = plan(stream, Load(text="", rate=20.0, prompt=100, answer=50, limit=0.5), start=10.0)
+    never = plan(stream, RequestLoad(text="", rate=20.0, prompt=100, answer=50, limit=0.5), start=10.0)
     assert never.poisson.replicas == 0
     assert never.alone > 0.5
 
@@ -97,7 +97,7 @@ def test_a_million_requests_a_second_take_no_longer() -> None:
     began = time.process_time()
     found = plan(
         lambda: batches([(1.0, 0.002), (32.0, 0.01)]),
-        Load(text="", rate=1e6, prompt=1, limit=0.05),
+        RequestLoad(text="", rate=1e6, prompt=1, limit=0.05),
         start=5.0,
     )
     assert 200 < found.poisson.replicas <= 10_000

@@ -18,7 +18,7 @@ from airworthy.core.keys import (
 from airworthy.core.values import AttentionCache, ModelShape
 from airworthy.fit import engines
 from airworthy.fit.parts import HOST, exactly
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.flows.check import check
 
 MIB = 1 << 20
@@ -46,7 +46,7 @@ def test_a_text_generator() -> None:
     )
     assert told is not None
     model = FitModel(name="", format="gguf", weights=exactly(WEIGHTS), cache=LLAMA, shape=SHAPE)
-    estimate = engines.memory("llamacpp", model, Use(context=8192, all_outputs=False))
+    estimate = engines.memory("llamacpp", model, ModelUse(context=8192, all_outputs=False))
     assert told["memory"] == int(estimate.peak(HOST).point), "the same answer as `fit`"
     assert WEIGHTS + 1024 * MIB < told["memory"] < WEIGHTS + 1536 * MIB, "weights, a cache of 1 GiB, and the process"
     longer = told["device_memory_longest_context"] - told["device_memory"]

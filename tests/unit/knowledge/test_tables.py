@@ -83,7 +83,7 @@ TABLES: list[tuple[str, str, type[Row]]] = [
     ("moved_modules", "module", packages.Module),
     ("format_hardware", "support", format_hardware.FormatSupport),
     ("layer_patterns", "pattern", layer_patterns.WindowPattern),
-    ("model_families", "family", families.Family),
+    ("model_families", "family", families.ModelFamily),
     ("precisions", "precision", precisions.Precision),
     ("format_engines", "engine", loaders.LoaderProgram),
     ("format_engines", "conversion", loaders.Conversion),

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 
 from airworthy.fit.parts import MemoryEstimate
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 
 ENGINES = {
     "llamacpp": "airworthy.fit.engines.llamacpp:memory",
@@ -18,8 +18,8 @@ ENGINES = {
 """The function of each engine."""
 
 
-def memory(engine: str, model: FitModel, use: Use) -> MemoryEstimate:
+def memory(engine: str, model: FitModel, use: ModelUse) -> MemoryEstimate:
     """What a model takes in an engine."""
     module, _, attribute = ENGINES[engine].partition(":")
-    estimate: Callable[[FitModel, Use], MemoryEstimate] = getattr(importlib.import_module(module), attribute)
+    estimate: Callable[[FitModel, ModelUse], MemoryEstimate] = getattr(importlib.import_module(module), attribute)
     return estimate(model, use)

@@ -2,7 +2,7 @@
 
 The graph's buffer holds what is alive at the same time at its widest place (ggml/src/ggml-alloc.c): in attention the
 scores where flash attention is off, in the feed-forward part its three matrices' outputs, at the end the scores of all
-tokens that may be asked for. Since llama.cpp#23861 (June 2026) a server asks for one token of each sequence only.
+tokens that a caller may want. Since llama.cpp#23861 (June 2026) a server wants one token of each sequence only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import ModelShape
 from airworthy.fit.engines import shared
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate, Part, exactly
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.knowledge import cache as attention
 
 PROCESS = 52 * MIB
@@ -23,7 +23,7 @@ WIDEST = 2.5
 _FLOAT = 4
 
 
-def memory(model: FitModel, use: Use) -> MemoryEstimate:
+def memory(model: FitModel, use: ModelUse) -> MemoryEstimate:
     """What a model takes."""
     place = DEVICE if use.accelerator else HOST
     devices = max(1, use.devices)
@@ -58,7 +58,7 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
     return MemoryEstimate(engine="llamacpp", parts=tuple(parts), assumed=assumed)
 
 
-def _weights(model: FitModel, use: Use) -> list[Part]:
+def _weights(model: FitModel, use: ModelUse) -> list[Part]:
     if not use.accelerator:
         return [shared.weights(model, place=HOST, mapped=True, why=say("{why}, mapped", why=model.weights_basis))]
     size = model.weights or Interval(0, 0, 0)
@@ -80,7 +80,7 @@ def _weights(model: FitModel, use: Use) -> list[Part]:
     ]
 
 
-def compute(shape: ModelShape, model: FitModel, use: Use) -> Interval:
+def compute(shape: ModelShape, model: FitModel, use: ModelUse) -> Interval:
     """Bytes of the buffers of the largest graph."""
     least, likely, most = (
         _graph(shape, model, use, all_outputs=outputs, flash=flash, wide=wide)
@@ -96,7 +96,7 @@ def compute(shape: ModelShape, model: FitModel, use: Use) -> Interval:
     return Interval(low, min(max(likely + scratch.point, low), high), high)
 
 
-def _is_recent(use: Use) -> bool:
+def _is_recent(use: ModelUse) -> bool:
     return use.all_outputs is None and not use.accelerator
 
 
@@ -105,7 +105,7 @@ def _flash(model: FitModel) -> bool:
     return not (model.cache is not None and model.cache.latent)
 
 
-def _graph(shape: ModelShape, model: FitModel, use: Use, *, all_outputs: bool, flash: bool, wide: bool) -> float:
+def _graph(shape: ModelShape, model: FitModel, use: ModelUse, *, all_outputs: bool, flash: bool, wide: bool) -> float:
     """Bytes alive at the widest place of a graph."""
     tokens, width = use.ubatch, shape.embedding
     cells = 0
@@ -147,7 +147,7 @@ def _feed_forward(shape: ModelShape, wide: bool) -> float:
     return used * (alive * shape.feed_forward + shape.embedding) + alive * shape.expert_shared + 2 * shape.experts
 
 
-def _dequantised(model: FitModel, use: Use) -> Interval:
+def _dequantised(model: FitModel, use: ModelUse) -> Interval:
     """Copies in 16 bits of a layer's quantised keys and values, which some kernels compute with."""
     cache = model.cache
     plain = ("f16", "bf16", "fp16", "f32")

@@ -10,7 +10,7 @@ from airworthy.core.messages import say
 from airworthy.fit import activations
 from airworthy.fit.engines import shared
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate, Part
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 
 PROCESS = 58 * MIB
 """A process with the library and NumPy, before the model."""
@@ -30,7 +30,7 @@ LENGTH = 128
 """Tokens of a text, where nothing says how many."""
 
 
-def memory(model: FitModel, use: Use) -> MemoryEstimate:
+def memory(model: FitModel, use: ModelUse) -> MemoryEstimate:
     """What a model takes when `use.users` texts of `use.context` tokens run together."""
     place = DEVICE if use.accelerator else HOST
     size = (model.weights or Interval(0, 0, 0)).point

@@ -9,7 +9,7 @@ from airworthy.core.messages import say
 from airworthy.fit import activations
 from airworthy.fit.engines import shared
 from airworthy.fit.parts import HOST, MIB, Interval, MemoryEstimate, Part
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 
 PROCESS = 160 * MIB
 """A process with the libraries, the tokenizer and the compiled graph, without weights: measured (2026.4)."""
@@ -23,7 +23,7 @@ LOADING = Interval(0.5, 2.0, 4.0)
 """What rewriting a GGUF file takes besides, as a share of its weights."""
 
 
-def memory(model: FitModel, use: Use) -> MemoryEstimate:
+def memory(model: FitModel, use: ModelUse) -> MemoryEstimate:
     """What a model takes."""
     size = (model.weights or Interval(0, 0, 0)).point
     parts = [

@@ -11,7 +11,7 @@ from airworthy.core.messages import say
 from airworthy.fit import activations
 from airworthy.fit.engines import shared
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate, Part
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 
 PROCESS = 310 * MIB
 """A process with PyTorch and transformers, before the model: measured (torch 2.13, transformers 5.24, CPU)."""
@@ -23,7 +23,7 @@ FRAGMENTS = Interval(0.0, 0.05, 0.2)
 """What a device's allocator keeps beside, as a share of the activations and the cache."""
 
 
-def memory(model: FitModel, use: Use) -> MemoryEstimate:
+def memory(model: FitModel, use: ModelUse) -> MemoryEstimate:
     """What a model takes when `use.users` requests of `use.context` tokens run together."""
     place = DEVICE if use.accelerator else HOST
     width = 2 if use.accelerator else 4
@@ -41,7 +41,9 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
         assumed = model.shape.assumed
         rows, length = max(1, use.users), min(use.context, model.shape.longest or use.context)
         block = activations.block(model.shape, rows, length, width=width, fused=True)
-        scores = SCORES.times(activations.scores(model.shape, rows, length, width=width))
+        # Generating keeps the scores of the last token; a plain pass those of all.
+        scored = 1 if use.all_outputs is False else length
+        scores = SCORES.times(activations.scores(model.shape, rows, scored, width=width))
         compute = BLOCK.times(block) + scores
         basis = say("{rows} x {length} tokens through a block, and the scores", rows=rows, length=length)
         parts.append(Part(name="compute", place=place, size=compute, basis=basis))
@@ -59,7 +61,7 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
     return MemoryEstimate(engine="pytorch", parts=tuple(parts), assumed=assumed)
 
 
-def _weights(model: FitModel, use: Use) -> Part:
+def _weights(model: FitModel, use: ModelUse) -> Part:
     """The weights; of a table of words that is mapped, only the rows that were read are resident."""
     if use.accelerator:
         return shared.weights(model, place=DEVICE, share=1 / max(1, use.devices))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airworthy.core.messages import say
 from airworthy.fit.parts import DEVICE, HOST, Interval, Part, around, exactly
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.knowledge import cache as attention
 
 CUDA_CONTEXT = Interval(150 << 20, 309 << 20, 600 << 20)
@@ -17,7 +17,7 @@ def weights(model: FitModel, *, place: str, mapped: bool = False, share: float =
     return Part(name="weights", place=place, size=size.times(share), basis=why or model.weights_basis, mapped=mapped)
 
 
-def cache_bytes(model: FitModel, use: Use, *, block: int, rounding: int = 0) -> attention.CacheBytes:
+def cache_bytes(model: FitModel, use: ModelUse, *, block: int, rounding: int = 0) -> attention.CacheBytes:
     """Keys, values and states of all requests."""
     assert model.cache is not None
     return attention.parts(
@@ -32,7 +32,7 @@ def cache_bytes(model: FitModel, use: Use, *, block: int, rounding: int = 0) -> 
     )
 
 
-def cache(model: FitModel, use: Use, *, place: str, block: int, share: float = 1.0) -> list[Part]:
+def cache(model: FitModel, use: ModelUse, *, place: str, block: int, share: float = 1.0) -> list[Part]:
     """The part of keys and values; none for a model without."""
     if model.cache is None:
         return []

@@ -11,7 +11,7 @@ from airworthy.core.messages import say
 from airworthy.core.values import ModelShape
 from airworthy.fit.engines import shared
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate, Part, around
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.knowledge import cache as attention
 
 SHARE = 0.92
@@ -30,7 +30,7 @@ PROCESS = 2200 * MIB
 """The server's processes on the host."""
 
 
-def memory(model: FitModel, use: Use) -> MemoryEstimate:
+def memory(model: FitModel, use: ModelUse) -> MemoryEstimate:
     """What a model takes; of the cache what the requests need, or all that is left where the device's size is given."""
     share = 1 / max(1, use.parallel)
     parts = [shared.weights(model, place=DEVICE, share=share)]
@@ -60,7 +60,7 @@ def memory(model: FitModel, use: Use) -> MemoryEstimate:
     return MemoryEstimate(engine="vllm", parts=tuple(parts), assumed=assumed)
 
 
-def activations(shape: ModelShape, use: Use) -> Interval:
+def activations(shape: ModelShape, use: ModelUse) -> Interval:
     """Bytes of the trial run's peak beside the weights."""
     sequences = use.sequences or SEQUENCES
     tokens = use.batched_tokens or TOKENS
@@ -73,7 +73,7 @@ def activations(shape: ModelShape, use: Use) -> Interval:
     return Interval(0.7 * max(likely, layer), likely, 1.15 * (likely + 0.35 * layer))
 
 
-def budget(parts: list[Part], use: Use) -> Part:
+def budget(parts: list[Part], use: ModelUse) -> Part:
     """What is left for keys and values of the share of a device; below nothing where it can't start."""
     claimed = (use.share or SHARE) * use.device_total
     taken = [each.size for each in parts if each.place == DEVICE and each.name in ("weights", "compute", "runtime")]
@@ -85,7 +85,7 @@ def budget(parts: list[Part], use: Use) -> Part:
     return Part(name="kv", place=DEVICE, size=size, basis=say("what weights and the trial run leave of the share"))
 
 
-def _cache_share(model: FitModel, use: Use) -> float:
+def _cache_share(model: FitModel, use: ModelUse) -> float:
     """The share of keys and values that each device keeps: heads are divided, a latent vector is not."""
     if model.cache is None or model.cache.latent:
         return 1.0

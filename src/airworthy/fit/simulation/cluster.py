@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from airworthy.fit.simulation.replica import NEVER, Replica, Request
+from airworthy.fit.simulation.replica import NEVER, Replica, SimulatedRequest
 
 WARM_UP = 0.1
 """The share of the requests that are not counted, since they found idle replicas."""
@@ -88,7 +88,7 @@ def simulate(
             each.horizon = lambda: times[upcoming[0]] if upcoming[0] < count else NEVER
     down, back = (times[-1] * fails[0], times[-1] * fails[1]) if fails else (NEVER, NEVER)
     alive = list(range(replicas))
-    sent: list[Request] = []
+    sent: list[SimulatedRequest] = []
     events = [each.next_event() for each in pool]
     limit = times[-1] * 3 + 60.0
     while True:
@@ -109,7 +109,7 @@ def simulate(
             alive = sorted({0, *alive})
         elif now == coming:
             upcoming[0] += 1
-            request = Request(
+            request = SimulatedRequest(
                 now,
                 varied(prompt, generator) if vary else prompt,
                 varied(answer, generator) if vary else answer,
@@ -130,7 +130,7 @@ def simulate(
     )
 
 
-def _send(pool: list[Replica], alive: list[int], events: list[float], request: Request, now: float) -> None:
+def _send(pool: list[Replica], alive: list[int], events: list[float], request: SimulatedRequest, now: float) -> None:
     index = min(alive, key=lambda each: pool[each].load())
     pool[index].add(request, now)
     events[index] = pool[index].next_event()

@@ -46,7 +46,7 @@ class LoadInvalid(AirworthyError):
     hint = "write for example '50 req/s, 300 in 200 out tokens, p99 2s'"
 
 
-class Load(msgspec.Struct, frozen=True, kw_only=True):
+class RequestLoad(msgspec.Struct, frozen=True, kw_only=True):
     """Requests, and the latency that is wanted of them."""
 
     text: str
@@ -56,7 +56,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     prompt: int = 0
     """Tokens of a prompt, or of a text; 0 where not said."""
     answer: int = 0
-    """Tokens of an answer; 0 for what is no generation."""
+    """Tokens of an answer; 0 where nothing is generated."""
     share: float = 0.99
     """The share of the requests that the limit is for."""
     limit: float = 2.0
@@ -65,7 +65,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     """Whether those are until the first token."""
 
 
-def parse(text: str) -> Load:
+def parse(text: str) -> RequestLoad:
     """A load from words.
 
     Raises:
@@ -83,7 +83,7 @@ def parse(text: str) -> Load:
         raise LoadInvalid(problem=say("it names no latency, such as p99 2s"))
     share, limit = float(wanted[1]) / 100, float(wanted[2]) * _SECONDS[wanted[3].lower()]
     prompt, answer, tokens = _IN.search(text), _OUT.search(text), _TOKENS.search(text)
-    load = Load(
+    load = RequestLoad(
         text=" ".join(text.split()),
         rate=rate,
         prompt=int((prompt or tokens)[1]) if prompt or tokens else 0,  # type: ignore[index]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from airworthy.fit.simulation.cluster import Outcome, simulate
-from airworthy.fit.simulation.load import Load
+from airworthy.fit.simulation.load import RequestLoad
 from airworthy.fit.simulation.replica import Replica
 
 POOL = 4
@@ -33,8 +33,8 @@ ROUNDS = 7
 """Halvings of the interval that the capacity lies in: it is then known within 1 % of the most there is."""
 MAX_REPLICAS = 10_000
 """Replicas beyond which the answer is that the load is too large."""
-LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.1)
-"""Shares of the capacity that the curve of latency has a point at."""
+LOADS = (0.1, 0.3, 0.5, 0.7, 0.85, 1.0, 1.1, 1.2, 1.35)
+"""Shares of the load that the curve of latency has a point at."""
 LIMITS = (0.5, 0.7, 1.0, 2.0, 4.0)
 """Multiples of the wanted latency that the curve of cost has a point at."""
 
@@ -71,7 +71,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Wanted latency in seconds, and the replicas that it takes."""
 
 
-def plan(make: Callable[[], Replica], load: Load, *, start: float) -> LoadPlan:
+def plan(make: Callable[[], Replica], load: RequestLoad, *, start: float) -> LoadPlan:
     """Size a service for a load.
 
     Args:
@@ -144,7 +144,7 @@ def plan(make: Callable[[], Replica], load: Load, *, start: float) -> LoadPlan:
         one_fails=one_fails,
         start=start,
         doubled=_doubled(poisson, load, start, outcome, latency),
-        curve=_curve(poisson, load, pool_rate, outcome),
+        curve=_curve(poisson, load, most, outcome),
         costs=tuple(
             (limit, poisson.replicas if limit == load.limit else sized(limit, capacity(limit, POOL)).replicas)
             for limit in (load.limit * each for each in LIMITS)
@@ -160,7 +160,7 @@ def _saturated(outcome: Callable[..., Outcome]) -> float:
 
 
 def _one_fails(
-    poisson: Sized, load: Load, outcome: Callable[..., Outcome], latency: Callable[[Outcome], float]
+    poisson: Sized, load: RequestLoad, outcome: Callable[..., Outcome], latency: Callable[[Outcome], float]
 ) -> Sized:
     """So many that the latency is kept while one of them is dead and started again."""
     if not poisson.replicas:
@@ -175,7 +175,11 @@ def _one_fails(
 
 
 def _doubled(
-    poisson: Sized, load: Load, start: float, outcome: Callable[..., Outcome], latency: Callable[[Outcome], float]
+    poisson: Sized,
+    load: RequestLoad,
+    start: float,
+    outcome: Callable[..., Outcome],
+    latency: Callable[[Outcome], float],
 ) -> float:
     if not poisson.replicas:
         return math.inf
@@ -185,19 +189,22 @@ def _doubled(
 
 
 def _curve(
-    poisson: Sized, load: Load, pool_rate: float, outcome: Callable[..., Outcome]
+    poisson: Sized, load: RequestLoad, most: float, outcome: Callable[..., Outcome]
 ) -> tuple[tuple[float, float, float], ...]:
     if not poisson.replicas:
         return ()
-    pool = min(POOL, poisson.replicas)
-    most = pool_rate * pool / POOL
+    pool = min(2 * POOL, poisson.replicas)
     scale = poisson.replicas / pool
     points = []
     for share in LOADS:
-        found = outcome(most * share, REQUESTS, pool)
+        rate = load.rate * share / scale
+        if rate > STABLE * most * pool / POOL:
+            points.append((rate * scale, math.inf, math.inf))
+            continue
+        found = outcome(rate, FINAL, pool)
         points.append(
             (
-                most * share * scale,
+                rate * scale,
                 found.percentile(0.5, first=load.first),
                 found.percentile(load.share, first=load.first),
             )

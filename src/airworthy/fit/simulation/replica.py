@@ -15,7 +15,7 @@ NEVER = math.inf
 """When nothing will happen by itself."""
 
 
-class Request(msgspec.Struct, eq=False):
+class SimulatedRequest(msgspec.Struct, eq=False):
     """One request on its way."""
 
     arrived: float
@@ -41,7 +41,7 @@ class Request(msgspec.Struct, eq=False):
 class Replica(Protocol):
     """What requests are sent to."""
 
-    def add(self, request: Request, now: float) -> None:
+    def add(self, request: SimulatedRequest, now: float) -> None:
         """A request arrives."""
 
     def next_event(self) -> float:
@@ -53,7 +53,7 @@ class Replica(Protocol):
     def load(self) -> float:
         """How much it has to do, to compare replicas."""
 
-    def fail(self, now: float) -> Sequence[Request]:
+    def fail(self, now: float) -> Sequence[SimulatedRequest]:
         """It dies; what it had comes back."""
 
 
@@ -74,11 +74,11 @@ class BatchReplica:
         self._queue = queue
         self._ticket = ticket
         self._cost = cost
-        self._requests: dict[int, Request] = {}
+        self._requests: dict[int, SimulatedRequest] = {}
         self._running: tuple[Any, ...] = ()
         self._until = NEVER
 
-    def add(self, request: Request, now: float) -> None:
+    def add(self, request: SimulatedRequest, now: float) -> None:
         """Queue it; it runs at once where nothing else does."""
         ticket = self._ticket(request.arrived, request.arrived + 3600.0, None, 1, request.prompt)
         self._requests[id(ticket)] = request
@@ -113,7 +113,7 @@ class BatchReplica:
         """Work that waits and runs."""
         return float(self._queue.work + sum(each.work for each in self._running))
 
-    def fail(self, now: float) -> Sequence[Request]:
+    def fail(self, now: float) -> Sequence[SimulatedRequest]:
         """All requests come back."""
         del now
         found = tuple(self._requests.values())
@@ -148,15 +148,15 @@ class StreamReplica:
         self._step = step
         self._read = read
         self._piece = piece
-        self._running: list[Request] = []
+        self._running: list[SimulatedRequest] = []
         self._from = 0.0
         self._until = NEVER
         self._tokens = 0
-        self._reading: list[tuple[Request, int]] = []
+        self._reading: list[tuple[SimulatedRequest, int]] = []
         self.horizon: Callable[[], float] = lambda: NEVER
         """When the next request may come, up to which several steps are taken at once."""
 
-    def add(self, request: Request, now: float) -> None:
+    def add(self, request: SimulatedRequest, now: float) -> None:
         """Queue it, or take it into a slot."""
         request.left, request.unread = max(1, request.answer), request.prompt
         request.cost = request.prompt + request.answer
@@ -220,7 +220,7 @@ class StreamReplica:
         """Requests that wait and run."""
         return float(len(self._running) + len(self._queue))
 
-    def fail(self, now: float) -> Sequence[Request]:
+    def fail(self, now: float) -> Sequence[SimulatedRequest]:
         """All requests come back, to be begun again."""
         del now
         found = list(self._running)

@@ -47,7 +47,7 @@ class Kept(NamedTuple):
 
 
 def current(facts: Facts, settings: Settings, *, measure: bool, progress: Progress) -> Kept | None:
-    """What is known of this machine by measuring; measured now where that is asked for.
+    """What is known of this machine by measuring; measured now on request.
 
     Returns:
         The calibration; None where none was ever made, or the processor is another one.

@@ -19,8 +19,8 @@ from airworthy.fit.choice import PREFERENCES, Choice, choices, requantised
 from airworthy.fit.description import Described, described
 from airworthy.fit.devices import FitDevice
 from airworthy.fit.parts import DEVICE, HOST, MIB, Interval, MemoryEstimate
-from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, Use
-from airworthy.fit.ways import Way, ways
+from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, ModelUse
+from airworthy.fit.ways import WayOut, ways
 from airworthy.flows.answers.fit import FitAnswer, FitPart, FitWay
 from airworthy.flows.files import model_path
 from airworthy.flows.fit import devices
@@ -130,14 +130,14 @@ def _inspected(model: str | Path | None, settings: Settings, progress: Progress)
         inspection = inspect_for_serving(path, settings, progress)
     found = fit_model(inspection.model, inspection.facts)
     assumed = found.shape.assumed if found.shape is not None else ()
-    return Described("", found, Use(), assumed)
+    return Described("", found, ModelUse(), assumed)
 
 
 def _described_model(given: Mapping[str, Any]) -> Described:
     return described(given)
 
 
-def _use(about: Described, context: int, users: int, cache_type: str) -> Use:
+def _use(about: Described, context: int, users: int, cache_type: str) -> ModelUse:
     use, cache = about.use, about.model.cache
     if not about.engine:
         shape = about.model.shape
@@ -153,7 +153,7 @@ def _use(about: Described, context: int, users: int, cache_type: str) -> Use:
     return use
 
 
-def _of_description(about: Described, use: Use, asked: Sequence[FitDevice], prefer: str, *, on: bool) -> FitAnswer:
+def _of_description(about: Described, use: ModelUse, asked: Sequence[FitDevice], prefer: str, *, on: bool) -> FitAnswer:
     """The figures of the engine that was named; the matrix where devices were."""
     estimate = engines.memory(about.engine, about.model, use)
     found = choices(about.model, use, asked, prefer=prefer) if on and about.model.weights is not None else ()
@@ -177,7 +177,7 @@ def _of_description(about: Described, use: Use, asked: Sequence[FitDevice], pref
     )
 
 
-def _of_model(model: FitModel, use: Use, asked: Sequence[FitDevice], prefer: str) -> FitAnswer:
+def _of_model(model: FitModel, use: ModelUse, asked: Sequence[FitDevice], prefer: str) -> FitAnswer:
     found = choices(model, use, asked, prefer=prefer)
     if not found:
         engine = {"gguf": "llamacpp", "onnx": "onnxruntime", "openvino": "openvino"}.get(model.format, "pytorch")
@@ -207,7 +207,7 @@ def _of_model(model: FitModel, use: Use, asked: Sequence[FitDevice], prefer: str
     return msgspec.structs.replace(answer, ways=tuple(sorted(rows, key=lambda row: not row.fits)))
 
 
-def _way(way: Way) -> FitWay:
+def _way(way: WayOut) -> FitWay:
     return FitWay(
         name=way.name,
         what=way.what,

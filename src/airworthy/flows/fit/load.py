@@ -13,9 +13,9 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.messages import say
 from airworthy.fit.choice import Choice, choices
 from airworthy.fit.devices import FitDevice
-from airworthy.fit.question import FitModel, Use
+from airworthy.fit.question import FitModel, ModelUse
 from airworthy.fit.roofline import speed
-from airworthy.fit.simulation.load import Load, LoadInvalid, parse
+from airworthy.fit.simulation.load import LoadInvalid, RequestLoad, parse
 from airworthy.fit.simulation.plan import LoadPlan, Sized, plan
 from airworthy.fit.simulation.replica import BatchReplica, Replica, StreamReplica
 from airworthy.flows.answers.fit import FitAnswer
@@ -46,7 +46,7 @@ def planned(
     curve: Mapping[str, Any] | None,
     plot: str | Path | None,
     devices: Sequence[FitDevice],
-    use: Use,
+    use: ModelUse,
 ) -> FitAnswer:
     """The answer with how many machines a load takes.
 
@@ -74,7 +74,7 @@ def planned(
 
 
 def _generator(
-    model: FitModel, load: Load, devices: Sequence[FitDevice], use: Use
+    model: FitModel, load: RequestLoad, devices: Sequence[FitDevice], use: ModelUse
 ) -> tuple[Callable[[], Replica], float, str, dict[str, Any]]:
     """A generator by the roofline, with as many slots as fit."""
     from airworthy.serve.scheduling.fair_queue import FairQueue
@@ -118,7 +118,7 @@ def _generator(
 
 
 def _encoder(
-    model: FitModel, load: Load, devices: Sequence[FitDevice], use: Use
+    model: FitModel, load: RequestLoad, devices: Sequence[FitDevice], use: ModelUse
 ) -> tuple[Callable[[], Replica], float, str, dict[str, Any]]:
     """A batch runner by the roofline: what a run of so many tokens takes."""
     length = load.prompt or use.context
@@ -177,7 +177,7 @@ def _load_seconds(model: FitModel, device: FitDevice) -> float:
     return size / (device.disk.value if device.disk is not None else 1e9)
 
 
-def _told(found: LoadPlan, load: Load, basis: str, place: Mapping[str, Any]) -> dict[str, Any]:
+def _told(found: LoadPlan, load: RequestLoad, basis: str, place: Mapping[str, Any]) -> dict[str, Any]:
     """The plan as plain data and as lines for a person."""
     kinds = {"poisson": found.poisson, "bursty": found.bursty, "one_fails": found.one_fails}
     what = say("first token") if load.first else say("whole answer")

@@ -15,7 +15,7 @@ from airworthy.core.messages import say
 from airworthy.core.model import ModelInfo
 from airworthy.fit import engines
 from airworthy.fit.parts import DEVICE, HOST, MemoryEstimate, around, exactly
-from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, Use
+from airworthy.fit.question import DEFAULT_CONTEXT, FitModel, ModelUse
 
 _WEIGHTS = frozenset({"safetensors", "pytorch", "gguf", "onnx"})
 
@@ -82,7 +82,7 @@ def needs(facts: Facts) -> dict[str, int]:
     context = min(longest or DEFAULT_CONTEXT, DEFAULT_CONTEXT) if model.generates else USUAL_LENGTH
 
     def taken(tokens: int, *, accelerator: bool) -> MemoryEstimate:
-        return engines.memory(engine, model, Use(context=tokens, accelerator=accelerator, all_outputs=False))
+        return engines.memory(engine, model, ModelUse(context=tokens, accelerator=accelerator, all_outputs=False))
 
     found = {"memory": int(taken(context, accelerator=False).peak(HOST).point)}
     if weights is not None:

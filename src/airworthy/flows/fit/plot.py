@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from airworthy.core.errors import ExtraMissing
 from airworthy.core.messages import say, seconds_text
-from airworthy.fit.simulation.load import Load
+from airworthy.fit.simulation.load import RequestLoad
 from airworthy.fit.simulation.plan import LoadPlan
 from airworthy.flows.files import write_private
 
@@ -32,7 +32,7 @@ class Mark(NamedTuple):
     size: int = 13
 
 
-def write_plot(path: Path, plan: LoadPlan, load: Load) -> list[Path]:
+def write_plot(path: Path, plan: LoadPlan, load: RequestLoad) -> list[Path]:
     """Write the plots; by the suffix one file, without one both.
 
     Returns:
@@ -51,7 +51,7 @@ def write_plot(path: Path, plan: LoadPlan, load: Load) -> list[Path]:
     return targets
 
 
-def _latency(plan: LoadPlan, load: Load, left: float) -> list[Mark]:
+def _latency(plan: LoadPlan, load: RequestLoad, left: float) -> list[Mark]:
     """Latency against load, up to twice the limit."""
     points = [each for each in plan.curve if each[2] < math.inf]
     wide = max([load.rate * 1.2, *(each[0] for each in points)])
@@ -72,7 +72,7 @@ def _latency(plan: LoadPlan, load: Load, left: float) -> list[Mark]:
     return marks
 
 
-def _cost(plan: LoadPlan, load: Load, left: float) -> list[Mark]:
+def _cost(plan: LoadPlan, load: RequestLoad, left: float) -> list[Mark]:
     """Machines against the wanted latency."""
     points = [each for each in plan.costs if each[1]]
     wide = max([2 * load.limit, *(each[0] for each in points)])
@@ -89,7 +89,7 @@ def _cost(plan: LoadPlan, load: Load, left: float) -> list[Mark]:
     for each in points:
         marks.append(Mark("dot", (axes.at(*each),), _BLUE))
         x, y = axes.at(*each)
-        marks.append(Mark("text", ((x, y - 10),), _INK, str(each[1]), "middle", 12))
+        marks.append(Mark("text", ((x + 8, y - 8),), _INK, str(each[1]), "start", 12))
     return marks
 
 
@@ -123,7 +123,7 @@ class _Axes:
         return marks
 
 
-def _html(marks: Sequence[Mark], load: Load, *, bare: bool) -> bytes:
+def _html(marks: Sequence[Mark], load: RequestLoad, *, bare: bool) -> bytes:
     wide = 2 * WIDTH + GAP
     style = 'font-family="system-ui, sans-serif" style="max-width:100%;height:auto;background:#fff"'
     rows = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {HEIGHT}" {style}>']
