@@ -17,7 +17,7 @@ DEMO ?= .venv-demo
 WHEEL ?= $(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo wheel test test-all test-newest coverage check lock bench docs changelog clean
+.PHONY: help demo wheel test test-all test-newest coverage check lock audit bench docs changelog clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -57,11 +57,16 @@ check: $(VENV)/.dev  ## format, lint, types, import floors, generated pages, fas
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/docs.py --check
 	$(BIN)/python tools/lock.py --check
+	$(BIN)/airworthy deps --no-solve
 	$(BIN)/python tools/words.py
 	$(BIN)/python $(PYTEST) -m "$(FAST)"
 
-lock: $(VENV)/.dev  ## resolve anew what has changed in pyproject.toml (UPGRADE=all, UPGRADE=NAME); needs uv
+lock: $(VENV)/.dev  ## resolve anew what has changed in pyproject.toml (UPGRADE=all, UPGRADE=NAME)
 	@$(BIN)/python tools/lock.py $(if $(UPGRADE),--upgrade $(UPGRADE))
+
+audit: $(VENV)/.dev  ## compare what the tests install with published advisories (SNAPSHOT=all.zip: offline); write build/bom.json
+	@mkdir -p build
+	@$(BIN)/airworthy audit-deps $(if $(SNAPSHOT),--snapshot $(SNAPSHOT)) --native --sbom build/bom.json
 
 bench: $(VENV)/.dev  ## compare with peers, side by side
 	@$(BIN)/python benchmarks/run.py

@@ -32,6 +32,7 @@ def write(site: Path, each: InstalledPackage, files: Mapping[str, bytes] | None 
     lines += [f"License-Expression: {each.license}"] if each.license else []
     (info / "METADATA").write_text("Metadata-Version: 2.1\n" + "\n".join(lines) + "\n\nA description.\n")
     (info / "INSTALLER").write_text((each.installer or "pip") + "\n")
+    (info / "WHEEL").write_text("Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     if each.requested:
         (info / "REQUESTED").touch()
     if each.url:

@@ -28,8 +28,25 @@ def byte_tokens() -> list[str]:
     return [names[byte] for byte in range(256)]
 
 
-def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE, seed: int = 7) -> Path:
-    """A Llama of two layers with random weights, whose tokens are bytes; it answers nonsense, always the same."""
+def tiny(
+    path: Path,
+    *,
+    context: int = CONTEXT,
+    template: str = TEMPLATE,
+    seed: int = 7,
+    matrices: str = "F32",
+    merged: bool = False,
+) -> Path:
+    """A Llama of two layers with random weights, whose tokens are bytes; it answers nonsense, always the same.
+
+    Args:
+        path: the file to write.
+        context: tokens that it says it was made for.
+        template: its chat template.
+        seed: of its weights.
+        matrices: the block type of its matrices; all other weights are float32.
+        merged: whether it has the token that its one merge makes, which some tokenizers insist on.
+    """
     import gguf
 
     writer = gguf.GGUFWriter(str(path), "llama")
@@ -41,9 +58,9 @@ def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE, seed: 
     writer.add_head_count_kv(HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(WIDTH // HEADS)
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    tokens = [*SPECIAL, *byte_tokens()]
-    kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * 256
+    writer.add_file_type(gguf.LlamaFileType[f"ALL_{matrices}" if matrices == "F32" else f"MOSTLY_{matrices}"])
+    tokens = [*SPECIAL, *byte_tokens(), *(["ab"] if merged else [])]
+    kinds = [gguf.TokenType.CONTROL] * len(SPECIAL) + [gguf.TokenType.NORMAL] * (len(tokens) - len(SPECIAL))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
@@ -55,7 +72,8 @@ def tiny(path: Path, *, context: int = CONTEXT, template: str = TEMPLATE, seed: 
     writer.add_add_bos_token(False)
     writer.add_chat_template(template)
     for name, array in _weights(tokens, seed):
-        writer.add_tensor(name, array)
+        kind = gguf.GGMLQuantizationType[matrices if array.ndim > 1 else "F32"]
+        writer.add_tensor(name, gguf.quantize(array, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -195,3 +213,28 @@ def _write_tokenizer(folder: Path, field: Any) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def requantised(path: Path, made: Path, matrices: str) -> Path:
+    """A GGUF with its matrices in another block type, by way of float32."""
+    import gguf
+
+    reader = gguf.GGUFReader(str(path))
+    writer = gguf.GGUFWriter(str(made), str(reader.fields["general.architecture"].contents()))
+    for name, entry in reader.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture":
+            continue
+        value = entry.contents()
+        if name == "general.file_type":
+            value = gguf.LlamaFileType[f"MOSTLY_{matrices}"]
+        inner = entry.types[-1] if entry.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(name, value, entry.types[0], sub_type=inner)
+    for tensor in reader.tensors:
+        array = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        kind = gguf.GGMLQuantizationType[matrices if array.ndim > 1 else "F32"]
+        writer.add_tensor(tensor.name, gguf.quantize(array, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return made

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from models import VOCABULARY, WIDTH, _with_tokenizer, save_graph, text_table
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
-TOKENS = ["batch", "sequence"]
+TOKENS = ["batch_size", "sequence_length"]
 CLASSES = 3
 DENSE = 3
 
@@ -103,7 +103,7 @@ def classifier_folder(folder: Path, labels: list[str] | None = None, **config: A
         folder / "model.onnx",
         nodes,
         [("input_ids", INT64, TOKENS), ("attention_mask", INT64, TOKENS)],
-        [("logits", FLOAT, ["batch", CLASSES])],
+        [("logits", FLOAT, ["batch_size", CLASSES])],
         weights,
     )
     named = {} if labels is None else {"id2label": {str(number): label for number, label in enumerate(labels)}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airworthy.flows.audit import audit_deps
     from airworthy.flows.bench import bench
     from airworthy.flows.causes import causes
     from airworthy.flows.chat import chat
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from airworthy.flows.encrypt import decrypt, encrypt, keygen
     from airworthy.flows.explain import explain
     from airworthy.flows.facts import gather as facts
+    from airworthy.flows.fit.fit import fit
     from airworthy.flows.gate import gate
     from airworthy.flows.graph import graph
     from airworthy.flows.inspect import inspect
     from airworthy.flows.lock import lock
+    from airworthy.flows.optimise import optimise
     from airworthy.flows.releases.reading import release
     from airworthy.flows.serve import serve
     from airworthy.flows.sign import sign, verify
@@ -31,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "audit_deps",
     "bench",
     "causes",
     "chat",
@@ -41,11 +45,13 @@ __all__ = [
     "encrypt",
     "explain",
     "facts",
+    "fit",
     "gate",
     "graph",
     "inspect",
     "keygen",
     "lock",
+    "optimise",
     "release",
     "serve",
     "sign",
@@ -54,7 +60,7 @@ __all__ = [
     "verify",
 ]
 
-_PACKAGES = ("causes", "serve")
+_PACKAGES = ("causes", "fit", "serve")
 """Verbs that share their name with a package, which is then what is called."""
 
 

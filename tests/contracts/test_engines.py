@@ -283,7 +283,7 @@ def test_the_null_engine_takes_a_model_that_declares_nothing(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("make", "file", "way"),
     [
-        (models.safetensors, "m.safetensors", "optimum-cli export onnx"),
+        (models.safetensors, "m.safetensors", "name a folder with its config.json"),
         (models.torch_zip, "m.pt", "torch.onnx.export"),
     ],
 )

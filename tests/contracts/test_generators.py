@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,16 @@ NEEDS = {"llamacpp": "xllamacpp", "openvino": "openvino_genai"}
     params=[pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES.names() if ENGINES.get(name).generates],
 )
 def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GeneratorRunner]:
-    path = language_models.tiny(tmp_path_factory.mktemp("model") / "tiny.gguf")
+    # OpenVINO reads no GGUF of float32, and dies on a merge without its token.
+    options: dict[str, Any] = {"matrices": "Q8_0", "merged": True} if request.param == "openvino" else {}
+    path = language_models.tiny(tmp_path_factory.mktemp("model") / "tiny.gguf", **options)
     if request.param == "transformers":
         path = language_models.as_folder(path, path.parent / "tiny")
-    options = RunnerOptions(threads=1, slots=SLOTS, context=CONTEXT)
     if request.param in NEEDS:
         pytest.importorskip(NEEDS[request.param], reason="its extra is not installed")
     engine: Any = ENGINES.get(request.param)
-    loaded: GeneratorRunner = engine.load(inspect(path).model, options)
+    how = RunnerOptions(threads=1, slots=SLOTS, context=CONTEXT)
+    loaded: GeneratorRunner = engine.load(inspect(path).model, how)
     yield loaded
     loaded.close()
 
@@ -127,14 +130,15 @@ def test_what_is_not_known_is_refused(runner: GeneratorRunner) -> None:
 
 
 def test_log_probabilities_are_told_where_they_are_asked_for(runner: GeneratorRunner) -> None:
-    for fields in ({"messages": HELLO}, {"prompt": "a b c"}):
-        _, events = _ask(runner, top_logprobs=3, max_tokens=4, **fields)
+    most = runner.info.logprobs or 0
+    for fields, top in product(({"messages": HELLO}, {"prompt": "a b c"}), {0, min(3, most)}):
+        _, events = _ask(runner, top_logprobs=top, max_tokens=4, **fields)
         told = [each for event in events if isinstance(event, TextDelta) for each in event.logprobs]
         assert len(told) == 4
         for each in told:
             assert each.logprob <= 0
-            assert len(each.top) == 3
-            assert each.top[0][1] >= each.top[-1][1]
+            assert len(each.top) == top
+            assert sorted(each.top, key=lambda other: -other[1]) == list(each.top)
 
 
 @pytest.mark.parametrize("phase", [PromptProgress, TextDelta])

@@ -12,6 +12,7 @@ from airworthy.artifacts.identify import inspect
 from airworthy.core.sentence import POOLING_MODES
 from airworthy.engines.interface import RunnerOptions
 from airworthy.engines.onnxruntime import ENGINE
+from airworthy.serve.models.joining import is_batchable
 from airworthy.serve.workers.graph_proof import prove
 from airworthy.serve.workers.row_checks import PaddedTexts
 from text_models import dense_weights, sentence_folder, vectors
@@ -64,6 +65,12 @@ def test_several_ways_a_dense_layer_and_length_1(tmp_path: Path) -> None:
     weight, bias = dense_weights()
     made = np.tanh(np.array([pooled("mean", vectors(text)) for text in TEXTS]) @ weight.T + bias)
     np.testing.assert_allclose(run(folder), made / np.linalg.norm(made, axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_the_batch_has_one_name_in_all_of_the_graph(tmp_path: Path) -> None:
+    runner = ENGINE.load(inspect(sentence_folder(tmp_path / "m", {"pooling_mode": "mean"})).model, RunnerOptions())
+    assert is_batchable(runner.inputs, runner.outputs)
+    runner.close()
 
 
 @pytest.mark.parametrize("mode", POOLING_MODES)

@@ -8,6 +8,7 @@ import os
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -98,6 +99,12 @@ def wait_inside(service: Running, model: str, count: int, seconds: float = PATIE
             return
         assert time.monotonic() < end, state
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -16,16 +16,10 @@ import httpx
 import pytest
 
 import models
-from server.running import Running, infer_body, running
+from server.running import Running, free_port, infer_body, running
 
 REDIS = shutil.which("redis-server")
 needs_redis = pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.contextmanager

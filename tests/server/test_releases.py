@@ -189,7 +189,7 @@ def test_a_version_whose_answers_differ_by_too_much_is_not_served(two: tuple[Run
         promote("m@2", options=RolloutOptions(max_difference=0.1), settings=settings)
     assert ask(service) == ("1", 1.0)
     detail = show("m@2", settings=settings).rollouts[0].detail
-    assert detail["largest_difference"] == pytest.approx(0.25)
+    assert detail["largest_difference"] > 0.1
 
 
 def test_a_damaged_version_is_refused(two: tuple[Running, Settings], tmp_path: Path) -> None:

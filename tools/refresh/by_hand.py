@@ -38,6 +38,7 @@ BY_HAND: dict[tuple[str, str], str] = {
         "quantised_kernels",
         "kernel",
     ): "https://docs.vllm.ai/en/stable/features/quantization/, whose matrix is made of signs",
+    ("quantisation_recipes", "recipe"): "ONNX Runtime's own advice, and what issues report of each",
     ("quantization", "method"): "the classes in transformers/quantizers of a release, and what they import",
     ("rocm", "wheel"): "PYTORCH_ROCM_ARCH in the script that builds PyTorch's ROCm wheels",
     ("rocm", "generic"): "https://llvm.org/docs/AMDGPUUsage.html, generic processors: one cell of prose a target",

@@ -62,6 +62,7 @@ def build_inspection(
         if (weights := sum(model.datatypes.values()))
         else Absent(source),
         keys.MODEL_CACHE.name: Absent(source),
+        keys.MODEL_SHAPE.name: Absent(source),
         # Only a folder with a configuration reports these; its format puts them in.
         keys.MODEL_ATTENTION_HEADS.name: Absent(source),
         keys.MODEL_CHAT_TEMPLATE.name: Absent(source),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
 from airworthy.cli.group import debug_option
@@ -21,28 +24,44 @@ failed, or not enough data. Exit status 0, 1 and 4.
   airworthy gate model.onnx model-int8.onnx --data test.npz
   airworthy gate old.onnx new.onnx --data test.npz --tier 98 --max-slowdown -30 --format json"""
 
-_EXITS = {"passed": Exit.OK, "failed": Exit.FINDINGS, "not enough data": Exit.INCOMPLETE}
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXITS = {"passed": Exit.OK, "failed": Exit.FINDINGS, "not enough data": Exit.INCOMPLETE}
+"""The exit status of each verdict."""
+
+_DATA_OPTIONS = (
+    click.option(
+        "--data",
+        required=True,
+        metavar="FILE",
+        help="A .npz file: an array for each input by its name, rows first, and the right answers as `labels`.",
+    ),
+    click.option("--labels", default="", metavar="NAME", help="The array that holds the right answers."),
+    click.option("--metric", default="accuracy", show_default=True, metavar="NAME", help="How answers are judged."),
+    click.option("--output", default="", metavar="NAME", help="The output that is judged; one that suits the metric."),
+    click.option(
+        "--tier",
+        default=99.0,
+        show_default=True,
+        type=click.FloatRange(1, 100, min_open=True),
+        help="Percent of the metric that has to be kept.",
+    ),
+)
+
+
+def data_options(function: F) -> F:
+    """The options about rows, right answers and the metric."""
+    decorated: Any = function
+    for option in reversed(_DATA_OPTIONS):
+        decorated = option(decorated)
+    result: F = decorated
+    return result
 
 
 @click.command("gate", help=VERBS["gate"][1] + _HELP)
 @click.argument("before")
 @click.argument("after")
-@click.option(
-    "--data",
-    required=True,
-    metavar="FILE",
-    help="A .npz file: an array for each input by its name, rows first, and the right answers as `labels`.",
-)
-@click.option("--labels", default="", metavar="NAME", help="The array that holds the right answers.")
-@click.option("--metric", default="accuracy", show_default=True, metavar="NAME", help="How answers are judged.")
-@click.option("--output", default="", metavar="NAME", help="The output that is judged; one that suits the metric.")
-@click.option(
-    "--tier",
-    default=99.0,
-    show_default=True,
-    type=click.FloatRange(1, 100, min_open=True),
-    help="Percent of the metric that has to be kept.",
-)
+@data_options
 @click.option(
     "--max-slowdown",
     default="5",
@@ -96,7 +115,7 @@ def command(
             progress=progress,
         )
     show(report, format_, render_options(no_color=no_color))
-    return _EXITS[report.answer.verdict]
+    return EXITS[report.answer.verdict]
 
 
 def _slowdown(text: str) -> float | None:

@@ -47,7 +47,8 @@ the machine must have.
 def command(source: str | None, check: bool, diff: tuple[str, str] | None, chosen: Chosen, **options: Any) -> int:
     """Lock an environment."""
     from airworthy.causes.catalogue import standard
-    from airworthy.flows.lock import check_lock, diff_locks, lock
+    from airworthy.flows.lock import lock
+    from airworthy.flows.lock_check import check_lock, diff_locks
 
     if check and diff:
         raise click.UsageError(say("--check and --diff ask two questions; give one"))

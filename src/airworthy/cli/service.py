@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -152,7 +153,6 @@ def _loaded(model: ModelInfo) -> str:
 
 
 def _announce(service: InferenceService) -> None:
-    from airworthy.flows.service import example
     from airworthy.report.plain import printable
 
     rows = []
@@ -184,11 +184,22 @@ def _announce(service: InferenceService) -> None:
     rows.append(say("  serving  {url}   (health: {url}/health, metrics: {url}/metrics)", url=service.url))
     if service.grpc_port is not None:
         rows.append(say("  grpc     {host}:{port}", host=service.address[0], port=service.grpc_port))
-    first = example(service.plans[0])
-    if first is not None:
-        rows += ["", say("try it:"), "  " + first.curl(service.url)]
-    rows += ["", say("Ctrl-C stops it.")]
     tell(*map(printable, rows))
+    # In a thread, because the service that answers the example waits for this function.
+    threading.Thread(target=_show_example, args=(service.plans[0], service.url), daemon=True).start()
+
+
+def _show_example(plan: Plan, url: str) -> None:
+    """Print a request that was just answered, or why there is none."""
+    from airworthy.flows.service import answered_example
+    from airworthy.report.plain import printable
+
+    first, why = answered_example(plan, url)
+    if first is not None:
+        rows = ["", say("try it:"), "  " + first.curl(url)]
+    else:
+        rows = ["", say("no request to try: {why}", why=why)]
+    tell(*map(printable, [*rows, "", say("Ctrl-C stops it.")]))
 
 
 def _tensors(specs: Sequence[TensorSpec]) -> str:

@@ -81,6 +81,9 @@ class Library(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The name under which it is requested, `libcudart.so.12`."""
     provider: str
     """`package`, `system`, `driver` or `missing`."""
+    found: bool = True
+    """Whether the loader finds it by itself; not where a package holds it outside of the loader's paths, and must be
+    loaded by its path before."""
     owner: str = ""
     """The Python package, or the package of the system, that brings it; empty where that is not known."""
     path: str = ""

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 VERB_FUNCTIONS = {
+    "audit_deps": "airworthy.flows.audit:audit_deps",
     "bench": "airworthy.flows.bench:bench",
     "causes": "airworthy.flows.causes:causes",
     "chat": "airworthy.flows.chat:chat",
@@ -17,11 +18,13 @@ VERB_FUNCTIONS = {
     "encrypt": "airworthy.flows.encrypt:encrypt",
     "explain": "airworthy.flows.explain:explain",
     "facts": "airworthy.flows.facts:gather",
+    "fit": "airworthy.flows.fit.fit:fit",
     "gate": "airworthy.flows.gate:gate",
     "graph": "airworthy.flows.graph:graph",
     "inspect": "airworthy.flows.inspect:inspect",
     "keygen": "airworthy.flows.encrypt:keygen",
     "lock": "airworthy.flows.lock:lock",
+    "optimise": "airworthy.flows.optimise:optimise",
     "release": "airworthy.flows.releases.reading:release",
     "serve": "airworthy.flows.serve:serve",
     "sign": "airworthy.flows.sign:sign",
@@ -29,7 +32,7 @@ VERB_FUNCTIONS = {
     "up": "airworthy.flows.up:up",
     "verify": "airworthy.flows.sign:verify",
 }
-"""All verbs."""
+"""All verbs; a hyphen in a verb is an underscore here."""
 
 
 def verb_function(name: str) -> Any:

@@ -182,8 +182,8 @@ class GeneratorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its template takes tools."""
     schemas: bool = False
     """Whether the engine can hold an answer to a JSON schema."""
-    logprobs: int = 0
-    """Alternatives with log-probabilities that it can report; 0 for none."""
+    logprobs: Optional[int] = None
+    """Alternatives that it can report with each token's log-probability, 0 for none; None for no log-probabilities."""
 
 
 @runtime_checkable

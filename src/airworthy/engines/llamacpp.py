@@ -146,7 +146,7 @@ class LlamaCppRunner:
             raise InvalidGeneration(detail=say("this model's chat template takes no tools"))
         body = _body(request)
         call = self._server.handle_chat_completions if request.messages else self._server.handle_completions
-        answer = _EventMaker(emit)
+        answer = _EventMaker(emit, request.top_logprobs or 0)
         try:
             # An exception in the callback is swallowed by the library, so it is kept and raised here.
             outcome = call(json.dumps(body).encode(), answer.take)
@@ -216,8 +216,9 @@ class _UnixConnection(http.client.HTTPConnection):
 class _EventMaker:
     """Makes events of the pieces that llama.cpp calls back with."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, alternatives: int) -> None:
         self._emit = emit
+        self._alternatives = alternatives
         self._error: BaseException | None = None
         self._problem: Any = None
         self._reason = ""
@@ -255,7 +256,7 @@ class _EventMaker:
             self._reason = choice.get("finish_reason") or self._reason
             delta = choice.get("delta")
             text = (delta.get("content") if delta is not None else choice.get("text")) or ""
-            logprobs = tuple(_logprobs(choice.get("logprobs")))
+            logprobs = tuple(_logprobs(choice.get("logprobs"), self._alternatives))
             if delta is not None and delta.get("reasoning_content"):
                 self._tokens += 1
                 yield ReasoningDelta(delta["reasoning_content"])
@@ -312,9 +313,9 @@ def _message(document: Any) -> str:
     return str(error.get("message") if isinstance(error, dict) else error or document)
 
 
-def _logprobs(told: Any) -> Iterator[TokenLogprob]:
+def _logprobs(told: Any, alternatives: int) -> Iterator[TokenLogprob]:
     for each in (told or {}).get("content") or ():
-        top = tuple((one["token"], float(one["logprob"])) for one in each.get("top_logprobs") or ())
+        top = tuple((one["token"], float(one["logprob"])) for one in each.get("top_logprobs") or ())[:alternatives]
         yield TokenLogprob(each["token"], float(each["logprob"]), top)
 
 
@@ -341,9 +342,11 @@ def _body(request: GenerationRequest) -> dict[str, Any]:
     if request.stop:
         body["stop"] = list(request.stop)
     if request.top_logprobs is not None:
+        # Without alternatives the engine leaves out the chosen token's own log-probability as well.
+        alternatives = max(1, request.top_logprobs)
         # Completions take their number of alternatives in the field that is a switch for conversations.
-        body["logprobs"] = True if request.messages else request.top_logprobs
-        body["top_logprobs"] = request.top_logprobs
+        body["logprobs"] = True if request.messages else alternatives
+        body["top_logprobs"] = alternatives
     if request.schema is not None:
         body["response_format"] = (
             {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": request.schema}}

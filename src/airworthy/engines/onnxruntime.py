@@ -29,6 +29,7 @@ from airworthy.engines.interface import (
     WeightContents,
 )
 from airworthy.engines.sentence_graph import appended
+from airworthy.knowledge.loaders import conversions
 
 DISTRIBUTIONS = (
     "onnxruntime",
@@ -45,15 +46,35 @@ DISTRIBUTIONS = (
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CONVERSIONS = {
     "encrypted": "give its key: `[serve.decryption] key`",
-    "safetensors": "export it: `pip install 'optimum[onnx]'`, then `optimum-cli export onnx --model {path} OUT`",
+    "safetensors": "the weights alone do not say what the model is: name a folder with its config.json",
     "pytorch": "export it where its class is defined: `torch.onnx.export(model, args, 'model.onnx', dynamo=True)`",
+    "pytorch/TorchScript": "export it with example inputs: "
+    "`torch.onnx.export(torch.jit.load({path}), args, 'model.onnx', dynamo=False)`",
+    "pickle": "it holds code: export the model where it was made",
 }
+_TOOLS = {
+    "huggingface": "pip install 'optimum-onnx[onnxruntime]'",
+    "pickle": "pip install skl2onnx",
+    "pytorch": "pip install onnxscript",
+}
+"""What the commands of the table need, by format."""
 _SLOWER = {"cpu": ["SkipLayerNormFusion"]}
 """Fusions that cost more than they save, by device. The CPU's kernel for a skip with layer normalisation goes number by
 number: 97 µs for 41 rows of 384, beside 18 µs for a normalisation and 15 µs for a sum (1.31.1, x86-64 with AVX-512)."""
 _ONNX_BF16 = 16
 _FROM_MEMORY = "add_external_initializers_from_files_in_memory"
 _ERRORS_ONLY = 3
+
+
+def _way(model: ModelInfo) -> str:
+    """How a model of another format becomes ONNX: the command of the table, or what its maker has to do."""
+    command = next((way.command for way in conversions(model) if way.to == "onnx"), "")
+    if command:
+        tool = _TOOLS.get(model.format, "")
+        return say("`{tool}`, then `{command}`", tool=tool, command=command) if tool else f"`{command}`"
+    kind = model.metadata.get("kind", "")
+    template = _CONVERSIONS.get(f"{model.entry_format}/{kind}") or _CONVERSIONS.get(model.entry_format)
+    return say(template, path=repr(model.path)) if template else ""
 
 
 class OnnxRuntime:
@@ -68,8 +89,8 @@ class OnnxRuntime:
         """Why it can't load the model, from the model's headers and the installed distributions."""
         if model.entry_format != "onnx":
             told = say("it loads ONNX, and this is {format}", format=model.entry_format or say("of an unknown format"))
-            way = _CONVERSIONS.get(model.entry_format)
-            return f"{told}; {say(way, path=model.path)}" if way else told
+            way = _way(model)
+            return f"{told}; {way}" if way else told
         for spec in (*model.inputs, *model.outputs):
             kind = spec.datatype.partition("(")[0]
             if kind in ("SEQUENCE", "MAP"):

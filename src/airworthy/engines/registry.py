@@ -10,6 +10,7 @@ ENGINES: Registry[Engine] = Registry(
     {
         "onnxruntime": "airworthy.engines.onnxruntime:ENGINE",
         "llamacpp": "airworthy.engines.llamacpp:ENGINE",
+        "openvino": "airworthy.engines.openvino:ENGINE",
         "transformers": "airworthy.engines.transformers:ENGINE",
         "null": "airworthy.engines.null:ENGINE",
         "null-generator": "airworthy.engines.null_generator:ENGINE",

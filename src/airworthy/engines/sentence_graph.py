@@ -41,6 +41,8 @@ class _Nodes:
         assert model.pooling is not None
         self._pooling = model.pooling
         self._opset = model.versions.get("onnx-opset", 0)
+        named = (spec.symbols[0] for spec in model.inputs if spec.name == "attention_mask" and spec.symbols)
+        self._batch = next(named, "") or "batch"
         self._parts: list[bytes] = []
         self._count = 0
         tokens = self._node("Cast", [self._pooling.tokens], to=_FLOAT)
@@ -53,7 +55,8 @@ class _Nodes:
 
     def message(self) -> bytes:
         """A `ModelProto` with nothing but a graph."""
-        sizes = _message(1, _message(2, b"batch")) + _message(1, _number(1, self._pooling.size))
+        # Under the graph's own name for the batch: axes of two names are two axes to whoever reads it.
+        sizes = _message(1, _message(2, self._batch.encode())) + _message(1, _number(1, self._pooling.size))
         kind = _message(2, _message(1, _number(1, _FLOAT) + _message(2, sizes)))
         output = _message(12, _message(1, SENTENCE_OUTPUT.encode()) + kind)
         return _message(7, b"".join(self._parts) + output)

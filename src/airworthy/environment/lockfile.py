@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -169,12 +170,15 @@ def with_dependencies(pylock: str, edges: Mapping[str, Iterable[str]]) -> str:
     Of a package that is locked in two versions, each gets those that are installed beside it somewhere.
     """
     packages = parse_lock(pylock.encode())
+    counts = Counter(each.name for each in packages)
     beside: dict[tuple[str, str], set[str]] = {}
-    for platform in PLATFORMS:
+    for platform in PLATFORMS if any(count > 1 for count in counts.values()) else ():
         for python in GRID:
             there = installed_there(packages, platform, python)
+            names = {each.name for each in there}
             for each in there:
-                beside.setdefault((each.name, each.version), set()).update(other.name for other in there)
+                if counts[each.name] > 1:
+                    beside.setdefault((each.name, each.version), set()).update(names)
     rows, name = [], ""
     for row in pylock.splitlines():
         rows.append(row)
@@ -185,7 +189,7 @@ def with_dependencies(pylock: str, edges: Mapping[str, Iterable[str]]) -> str:
         elif row.startswith("version = ") and name:
             version = row.partition('"')[2].rpartition('"')[0]
             possible = beside.get((name, version))
-            wanted = sorted(each for each in edges.get(name, ()) if possible is None or each in possible)
+            wanted = sorted(each for each in edges.get(name, ()) if each in (counts if possible is None else possible))
             if wanted:
                 inner = ", ".join(f'{{ name = "{each}" }}' for each in wanted)
                 rows.append(f"dependencies = [{inner}]")
@@ -197,7 +201,14 @@ def installed_there(packages: Iterable[LockedPackage], platform: LockPlatform, p
     """The packages whose markers hold on a platform."""
     full = python if python.count(".") > 1 else f"{python}.0"
     environment = marker_environment(full, platform.system, "", platform.machine)
-    return [each for each in packages if not each.marker or evaluate(each.marker, environment)]
+    judged: dict[str, bool] = {"": True}
+    found = []
+    for each in packages:
+        if each.marker not in judged:
+            judged[each.marker] = evaluate(each.marker, environment)
+        if judged[each.marker]:
+            found.append(each)
+    return found
 
 
 def coverage(packages: Iterable[LockedPackage], pythons: Iterable[str]) -> tuple[Coverage, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from airworthy.environment.lockfile import edges_of_requirements, with_dependenc
 from airworthy.environment.relaxations import Contradiction, contradiction
 from airworthy.environment.requirement_files import WantedRequirements
 
+EXPLAIN_LIMIT = 60.0
+"""Seconds for which a contradiction is made smaller."""
 ACCELERATORS = {
     "cpu": "cpu",
     "cuda118": "cu118",
@@ -50,6 +53,8 @@ def lock(
     universal: bool = True,
     previous: str = "",
     upgrade: Sequence[str] = (),
+    constraints: Sequence[str] = (),
+    explain: bool = True,
 ) -> Locked:
     """Resolve requirements to a lock.
 
@@ -61,6 +66,8 @@ def lock(
         universal: whether it is for all platforms; else for the interpreter's own.
         previous: the hashed list of the lock that is there, whose versions are kept where they fit.
         upgrade: packages whose newest version is taken all the same; `all` for everything.
+        constraints: versions that hold beside the requirements, `jinja2==3.1.6`.
+        explain: whether the smallest contradicting set is worked out where there is no solution.
 
     Raises:
         ExtraMissing: uv is not installed.
@@ -73,6 +80,10 @@ def lock(
             listed.write_text(previous, encoding="utf-8")
         common = ["pip", "compile", str(given), "--quiet", "--no-header", "--python", python, *indexes.words()]
         common += ["--python-version", python_version, *(["--universal"] if universal else [])]
+        if constraints:
+            limits = place / "constraints.txt"
+            limits.write_text("\n".join(constraints) + "\n", encoding="utf-8")
+            common += ["--constraint", str(limits)]
         fresh = (
             ["--upgrade"] if "all" in upgrade else [word for each in upgrade for word in ("--upgrade-package", each)]
         )
@@ -88,6 +99,8 @@ def lock(
         if done.status != 0:
             if not uv.is_no_solution(done):
                 raise uv.ResolverFailed(job=say("lock"), reason=uv.last_words(done))
+            if not explain:
+                return Locked(contradiction=Contradiction(explanation=uv.explanation_of(done.errors)))
             return Locked(contradiction=_why(wanted, uv.explanation_of(done.errors), compile_list, place))
         text = listed.read_text(encoding="utf-8")
         pins = place / "pins.txt"
@@ -116,4 +129,5 @@ def _why(wanted: WantedRequirements, explanation: str, compile_list: object, pla
             raise uv.ResolverFailed(job=say("lock"), reason=uv.last_words(done))
         return None
 
-    return contradiction(wanted.lines, explanation, attempt)
+    end = time.monotonic() + EXPLAIN_LIMIT
+    return contradiction(wanted.lines, explanation, attempt, stop=lambda: time.monotonic() > end)

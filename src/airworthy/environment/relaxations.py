@@ -39,8 +39,17 @@ Attempt = Callable[[Sequence[str]], "dict[str, str] | None"]
 """Resolves requirements: the version of each package, or None where there is no solution."""
 
 
-def contradiction(requirements: Sequence[str], explanation: str, attempt: Attempt) -> Contradiction:
-    """Find the smallest contradicting set and what solves it."""
+def contradiction(
+    requirements: Sequence[str], explanation: str, attempt: Attempt, stop: Callable[[], bool] = lambda: False
+) -> Contradiction:
+    """Find the smallest contradicting set and what solves it.
+
+    Args:
+        requirements: what has no solution.
+        explanation: the resolver's words for it.
+        attempt: resolves a part of it.
+        stop: whether the time is over.
+    """
     trials = 0
 
     def solves(wanted: Sequence[str]) -> dict[str, str] | None:
@@ -55,7 +64,7 @@ def contradiction(requirements: Sequence[str], explanation: str, attempt: Attemp
     while size >= 1:
         start = 0
         while start < len(left) and len(left) > 1:
-            if trials >= MOST_TRIALS // 2:
+            if trials >= MOST_TRIALS // 2 or stop():
                 complete = False
                 break
             without = left[:start] + left[start + size :]
@@ -66,7 +75,7 @@ def contradiction(requirements: Sequence[str], explanation: str, attempt: Attemp
         size //= 2
     found = []
     for requirement in left:
-        if trials >= MOST_TRIALS:
+        if trials >= MOST_TRIALS or stop():
             complete = False
             break
         name = re.match(r"\s*[A-Za-z0-9][\w.-]*(?:\[[^\]]*\])?", requirement)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from airworthy.probes.python.distributions import normalise_name
 
 LIMIT = 120.0
 """Seconds that a resolution has."""
+SOLVE_LIMIT = 60.0
+"""Seconds that all resolutions for one change have together."""
 MOST_OUTPUT = 200_000
 """Characters of what it prints that are kept."""
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
@@ -143,6 +146,11 @@ def explanation_of(errors: str) -> str:
     return " ".join(text.split())
 
 
+def interpreter(path: str) -> str:
+    """The interpreter that uv asks about the platform: one that has a path, else this program's own."""
+    return path if Path(path).is_absolute() else sys.executable
+
+
 def is_no_solution(done: UvRun) -> bool:
     """Whether uv found that there is no solution, and not that it could not ask."""
     return _NO_SOLUTION in done.errors and _OFFLINE not in done.errors
@@ -178,7 +186,7 @@ def resolver(
         stubs.mkdir()
         for package in known:
             write_stub(stubs, package)
-        yield Resolver(place, indexes, python or sys.executable, python_version)
+        yield Resolver(place, indexes, interpreter(python), python_version)
 
 
 def write_stub(folder: Path, package: InstalledPackage) -> None:
@@ -199,6 +207,7 @@ class Resolver:
 
     def __init__(self, folder: Path, indexes: Indexes, python: str, python_version: str) -> None:
         self._folder, self._indexes, self._python, self._python_version = folder, indexes, python, python_version
+        self._end = time.monotonic() + SOLVE_LIMIT
 
     def __call__(self, question: Resolution) -> Resolved:
         """Resolve; what keeps uv from answering is `unavailable` and not `no solution`."""
@@ -221,7 +230,10 @@ class Resolver:
         words += ["--no-header", "--no-annotate", "--no-build", "--find-links", str(self._folder / "installed")]
         words += ["--python", self._python, *indexes.words()]
         words += ["--python-version", self._python_version] if self._python_version else []
-        done = run(words)
+        left = self._end - time.monotonic()
+        if left <= 0:
+            return Resolved(unavailable=say("the time of {limit:seconds} for it is over", limit=SOLVE_LIMIT))
+        done = run(words, limit=min(LIMIT, left))
         how = say("uv {version}", version=version()) + (say(", offline") if indexes.offline else "")
         if done.status == 0:
             return Resolved(versions=pins(kept.read_text(encoding="utf-8")), how=how)

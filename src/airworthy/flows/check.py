@@ -19,7 +19,6 @@ from airworthy.core.keys import (
     MODEL_DATATYPES,
     MODEL_PATH,
     MODEL_SIZE,
-    MODEL_WEIGHTS,
     POLICY,
     REQUIREMENTS,
     STORAGE,
@@ -36,6 +35,7 @@ from airworthy.core.version import Version
 from airworthy.flows.answers.check import CheckAnswer
 from airworthy.flows.catalogue import catalogue_for
 from airworthy.flows.files import model_path
+from airworthy.flows.fit.model import needs as memory_needs
 from airworthy.flows.machine import machine_summary
 from airworthy.flows.serving_inspection import inspect_for_serving
 
@@ -251,23 +251,22 @@ def _load_time(facts: Facts) -> dict[str, Any]:
 
 
 def _needs(facts: Facts) -> dict[str, Any]:
-    """What this model needs of a machine at least, in bytes, tokens and versions; nothing without a model.
+    """What this model needs of a machine, in bytes, tokens and versions; nothing without a model.
+
+    Memory is that of the process, as `fit` estimates it, and not the size of the weights.
 
     Cores are not among it: with few it is slow and works.
     """
     from airworthy.knowledge import Knowledge
 
     known = Knowledge()
-    size, weights = facts.get_value(MODEL_SIZE, None), facts.get_value(MODEL_WEIGHTS, None)
+    size = facts.get_value(MODEL_SIZE, None)
     if size is None:
         return {}
-    needs: dict[str, Any] = {"disk": size, "memory": weights or size}
-    if weights is not None:
-        needs["device_memory"] = weights
+    needs: dict[str, Any] = {"disk": size, **memory_needs(facts)}
     cache = facts.get_value(MODEL_CACHE, None)
-    if cache is not None and weights is not None and cache.longest:
+    if cache is not None and cache.longest:
         needs["longest_context"] = cache.longest
-        needs["device_memory_longest_context"] = weights + known.cache_size(cache, cache.longest)
     types = [row for name in facts.get_value(MODEL_DATATYPES, ()) if (row := known.datatype(name)) is not None]
     if types:
         newest = max(types, key=lambda row: row.capability)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airworthy.core.errors import InputUnreadable
-from airworthy.core.facts import Facts, Known
+from airworthy.core.facts import NOT_LOOKED_AT, Facts, Known, Unknown
 from airworthy.core.finding import Finding
 from airworthy.core.keys import (
+    AMD_DRIVER,
+    ASCEND_CANN,
+    ASCEND_DRIVER,
+    CUDA_TOOLKIT,
     DEVICES,
     DISTRIBUTIONS,
+    NVIDIA_CUDA,
     NVIDIA_DRIVER,
     OS_KERNEL,
     PYTHON_EXECUTABLE,
     PYTHON_VERSION,
+    ROCM_VERSION,
+    Key,
 )
 from airworthy.core.messages import say
 from airworthy.core.packages import InstalledSet, Library
@@ -71,6 +78,17 @@ NATIVE_CAUSES = (
     "driver-too-old",
 )
 """Causes that are asked about native libraries."""
+
+ABOVE: dict[str, Key[Version]] = {
+    "nvidia-driver": NVIDIA_DRIVER,
+    "cuda-of-driver": NVIDIA_CUDA,
+    "cuda-toolkit": CUDA_TOOLKIT,
+    "amd-driver": AMD_DRIVER,
+    "rocm": ROCM_VERSION,
+    "npu-driver": ASCEND_DRIVER,
+    "cann": ASCEND_CANN,
+}
+"""What stands above native libraries, by the names that `DRIVERS` of the linker's room gives to what brings them."""
 
 
 def deps(
@@ -220,19 +238,22 @@ def read_native(
     except HostError as error:
         libraries = ()
         results.append(Skipped("system-library-missing", str(error)))
-    return libraries, _above(facts), results
+    return libraries, above(facts), results
 
 
-def _above(facts: Facts) -> dict[str, str]:
-    """Drivers and chips by what they are; an unknown one says why."""
+def above(facts: Facts) -> dict[str, str]:
+    """Drivers, toolkits and chips by what they are; one that could not be read says why, an absent one is left out."""
     found: dict[str, str] = {}
-    driver = facts.get_value(NVIDIA_DRIVER, None)
-    if driver is not None:
-        found["nvidia-driver"] = str(driver)
-    for key in DEVICES:
-        devices: Any = facts.get_value(key, ())
-        for number, device in enumerate(devices or ()):
-            found[f"{key.name}.{number}"] = str(getattr(device, "name", device))
+    for name, key in ABOVE.items():
+        fact = facts.fact(key)
+        if isinstance(fact, Known):
+            found[name] = str(fact.value)
+        elif isinstance(fact, Unknown) and fact.reason != NOT_LOOKED_AT:
+            found[name] = say("unknown: {reason}", reason=fact.reason)
+    for key_of_devices in DEVICES:
+        fact = facts.fact(key_of_devices)
+        for number, device in enumerate(fact.value if isinstance(fact, Known) else ()):
+            found[f"{key_of_devices.name}.{number}"] = device.name
     return found
 
 

@@ -14,6 +14,7 @@ from airworthy.core.errors import AirworthyError
 from airworthy.core.finding import Finding
 from airworthy.core.messages import say
 from airworthy.core.report import SCHEMA, Crashed, Passed, Skipped, VerbAnswer
+from airworthy.flows.answers.audit import AuditAnswer
 from airworthy.flows.answers.bench import BenchAnswer
 from airworthy.flows.answers.causes import Draft, RecordedCauses
 from airworthy.flows.answers.chat import ChatAnswer
@@ -23,10 +24,12 @@ from airworthy.flows.answers.diagnose import DiagnoseAnswer
 from airworthy.flows.answers.encryption import DecryptedModel, EncryptedModel, NewKey
 from airworthy.flows.answers.explain import CauseList, Explanation
 from airworthy.flows.answers.facts import FactsAnswer
+from airworthy.flows.answers.fit import FitAnswer
 from airworthy.flows.answers.gate import GateAnswer
 from airworthy.flows.answers.graph import GraphAnswer
 from airworthy.flows.answers.inspect import InspectAnswer
 from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference, SyncAnswer
+from airworthy.flows.answers.optimise import OptimiseAnswer
 from airworthy.flows.answers.releases import (
     ReleaseAdded,
     ReleaseAliases,
@@ -60,10 +63,13 @@ ANSWERS: dict[str, tuple[type[VerbAnswer], ...]] = {
     "facts": (FactsAnswer,),
     "inspect": (InspectAnswer,),
     "gate": (GateAnswer,),
+    "optimise": (OptimiseAnswer,),
     "deps": (DepsAnswer,),
     "lock": (LockAnswer, LockCheck, LockDifference),
     "sync": (SyncAnswer,),
     "graph": (GraphAnswer,),
+    "audit-deps": (AuditAnswer,),
+    "fit": (FitAnswer,),
     "sign": (Signed,),
     "verify": (Verified,),
     "encrypt": (EncryptedModel,),

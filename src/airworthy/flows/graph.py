@@ -126,7 +126,7 @@ def make_graph(
 ) -> DependencyGraph:
     """The graph of an environment, or of a lock."""
     if lock is not None:
-        from airworthy.flows.lock import packages_of
+        from airworthy.flows.locks import packages_of
 
         return graph_of_lock(str(lock), packages_of(Path(lock)))
     from airworthy.flows.deps import read_graph, read_native

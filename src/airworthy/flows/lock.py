@@ -1,10 +1,8 @@
-"""Locking: from requirements to a lock for all platforms; a lock compared with an environment and with another one."""
+"""Locking: from requirements to a lock for all platforms, and a folder with its files."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,40 +13,28 @@ import airworthy
 from airworthy.core.errors import AirworthyError
 from airworthy.core.finding import Confidence, Evidence, Finding, Remedy, Severity
 from airworthy.core.messages import say
-from airworthy.core.packages import InstalledSet
+from airworthy.core.packages import InstalledSet, Library
 from airworthy.core.progress import SILENT, Progress
 from airworthy.core.report import Failed, Passed, Report
 from airworthy.environment import locking, uv, wheelhouse
-from airworthy.environment.drift import Drift, drifts
 from airworthy.environment.lockfile import (
     LockedPackage,
-    LockPlatform,
-    LockUnreadable,
     coverage,
     difference,
-    installed_there,
     parse_lock,
 )
 from airworthy.environment.requirement_files import WantedRequirements, parse_list, parse_project
-from airworthy.environment.restore import CannotRestore, beside, put_in_place
 from airworthy.environment.system import system_of
 from airworthy.environment.toml import toml_text
-from airworthy.flows.answers.lock import LockAnswer, LockCheck, LockDifference
-from airworthy.flows.files import OutputFailed, read, reason
+from airworthy.flows.answers.lock import LockAnswer
+from airworthy.flows.files import read
+from airworthy.flows.locks import FOLDER, LockSource, chosen_files, packages_of, write_lock
 from airworthy.probes.python.descriptions import read_installed
 from airworthy.probes.python.elsewhere import host_of
+from airworthy.probes.seam.host import HostError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-FOLDER = "airworthy.lock"
-"""Where a lock lies unless another folder is named."""
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 """Versions of Python of which the coverage is reported, from the lock's own on."""
-MOST_DRIFTS = 50
-"""Differences that are named as evidence."""
 
 
 class UnknownAccelerator(AirworthyError):
@@ -57,29 +43,6 @@ class UnknownAccelerator(AirworthyError):
     code = "unknown-accelerator"
     message = "there are no wheels for an accelerator named {name!r}"
     hint = "known: {names}"
-
-
-class LockSource(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
-    """`lock.toml`: what a lock was made from, so that it can be made again and compared."""
-
-    schema: int = 1
-    """The number of this form."""
-    source: str = ""
-    """The file, relative to the lock's folder, or `environment`."""
-    source_sha256: str = ""
-    """Its hash when the lock was made."""
-    project: str = ""
-    """The project that requires the packages, which the lock does not hold."""
-    extras: tuple[str, ...] = ()
-    """The project's extras that it was made with."""
-    groups: tuple[str, ...] = ()
-    """Its groups."""
-    accelerator: str = ""
-    """What wheels were chosen for."""
-    python: str = ""
-    """The oldest Python that it is for."""
-    made_by: str = ""
-    """The programs that made it."""
 
 
 def lock(
@@ -137,7 +100,7 @@ def lock(
     made = locking.lock(
         wanted,
         indexes,
-        python=installed.executable or sys.executable,
+        python=uv.interpreter(installed.executable),
         python_version=oldest,
         universal=not from_environment,
         previous=previous.read_text(encoding="utf-8") if previous.is_file() else "",
@@ -147,6 +110,7 @@ def lock(
         return _no_solution(wanted, folder, made.contradiction)
     packages = parse_lock(made.pylock.encode())
     old = packages_of(folder) if (folder / "pylock.toml").is_file() else packages
+    libraries = _libraries(python, installed, progress) if from_environment else ()
     described = LockSource(
         source="environment" if from_environment else _relative(wanted.source, folder),
         source_sha256=digest,
@@ -157,12 +121,12 @@ def lock(
         python=oldest,
         made_by=f"airworthy {airworthy.__version__}, uv {uv.version()}",
     )
-    _write(
+    write_lock(
         folder,
         {
             "pylock.toml": made.pylock,
             "requirements.txt": made.requirements,
-            "system.toml": toml_text(system_of(packages, oldest, accelerator)),
+            "system.toml": toml_text(system_of(packages, oldest, accelerator, libraries)),
             "lock.toml": toml_text(msgspec.to_builtins(described)),
         },
     )
@@ -183,6 +147,20 @@ def lock(
         fetched=fetched,
     )
     return Report(verb="lock", subject=str(folder), results=(Passed("resolution-impossible"),), answer=answer)
+
+
+def _libraries(python: str | Path | None, installed: InstalledSet, progress: Progress) -> tuple[Library, ...]:
+    """The native libraries of the environment that is locked; none where the loader's paths can't be read."""
+    from airworthy.probes.linker.native import read_libraries
+    from airworthy.probes.seam.sharing import sharing
+
+    progress.stage(say("reading native libraries"))
+    host = host_of(python)
+    try:
+        with sharing(host):
+            return read_libraries(host, installed.packages)
+    except HostError:
+        return ()
 
 
 def _wanted(
@@ -212,23 +190,6 @@ def _relative(source: str, folder: Path) -> str:
         return source
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
-    """All files of the lock, or none."""
-    new = beside(folder.absolute(), "new")
-    try:
-        if folder.exists() and not (folder / "lock.toml").is_file() and any(folder.iterdir()):
-            raise OutputFailed(path=folder, reason=say("it exists and is no lock"))
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        for name, text in files.items():
-            (new / name).write_text(text, encoding="utf-8", newline="\n")
-        put_in_place(folder, new)
-    except (OSError, CannotRestore) as error:
-        shutil.rmtree(new, ignore_errors=True)
-        raise OutputFailed(path=folder, reason=reason(error)) from None
-
-
 def _fill(
     wheels: Path,
     packages: tuple[LockedPackage, ...],
@@ -242,48 +203,6 @@ def _fill(
     else:
         files = [file for _, file in chosen_files(packages, installed) if file is not None]
     return wheelhouse.fill(wheels, files, folder.absolute(), progress)
-
-
-def chosen_files(packages: Sequence[LockedPackage], installed: InstalledSet) -> list[tuple[LockedPackage, Any]]:
-    """The packages of a lock that belong into an environment, each with the file that its interpreter takes."""
-    from packaging.tags import compatible_tags, cpython_tags
-
-    numbers = installed.python.split(".")
-    version = (int(numbers[0]), int(numbers[1]))
-    tags = [str(tag) for tag in (*cpython_tags(version), *compatible_tags(version, f"cp{version[0]}{version[1]}"))]
-    there = here(packages, installed)
-    return [(each, wheelhouse.choose(each, tags)) for each in there]
-
-
-def here(packages: Sequence[LockedPackage], installed: InstalledSet) -> list[LockedPackage]:
-    """The packages of a lock whose markers hold for an environment."""
-    return installed_there(packages, LockPlatform("here", installed.system, installed.machine, ()), installed.python)
-
-
-def packages_of(folder: Path) -> tuple[LockedPackage, ...]:
-    """The packages of a lock: of its folder, or of a `pylock.toml`.
-
-    Raises:
-        InputNotFound: there is no such lock.
-        LockUnreadable: it is no lock.
-    """
-    path = folder / "pylock.toml" if folder.is_dir() else folder
-    return parse_lock(read(str(path)), str(path))
-
-
-def source_of(folder: Path) -> LockSource:
-    """What a lock was made from; an empty one for a lock of another program.
-
-    Raises:
-        LockUnreadable: the description is no TOML or has other fields.
-    """
-    path = folder / "lock.toml"
-    if not path.is_file():
-        return LockSource()
-    try:
-        return msgspec.convert(tomllib.loads(read(str(path)).decode("utf-8", "replace")), LockSource)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise LockUnreadable(path=path, reason=error) from None
 
 
 def _no_solution(wanted: WantedRequirements, folder: Path, found: Any) -> Report[LockAnswer]:
@@ -310,117 +229,3 @@ def _no_solution(wanted: WantedRequirements, folder: Path, found: Any) -> Report
     answer = LockAnswer(verdict="no-solution", path=str(folder), source=wanted.source, contradiction=found)
     results = (Failed("resolution-impossible", (finding,)),)
     return Report(verb="lock", subject=wanted.source, results=results, answer=answer)
-
-
-def check_lock(
-    path: str | Path = FOLDER,
-    *,
-    python: str | Path | None = None,
-    files: bool = True,
-    progress: Progress = SILENT,
-) -> Report[LockCheck]:
-    """Compare an environment with a lock.
-
-    Args:
-        path: the folder of the lock, or a `pylock.toml`.
-        python: the environment; this program's own if None.
-        files: whether each file is compared with its package's record.
-        progress: receives the stages.
-
-    Raises:
-        InputNotFound: there is no such lock.
-        LockUnreadable: it is no lock.
-        NotAnEnvironment: the path holds no environment.
-    """
-    from airworthy.flows.deps import read_graph
-    from airworthy.probes.python.records import check_records
-
-    folder = Path(path)
-    packages = packages_of(folder)
-    described = source_of(folder) if folder.is_dir() else LockSource()
-    host = host_of(python)
-    installed, _ = read_graph(host, python)
-    progress.stage(say("comparing files with their records"))
-    records = check_records(host, installed.packages) if files else None
-    locked = here(packages, installed)
-    found = drifts(installed, locked, records, own=(described.project,) if described.project else ())
-    stale = _stale(folder, described)
-    answer = LockCheck(
-        verdict="drifted" if found or stale else "same",
-        lock=str(path),
-        environment=installed.prefix,
-        compared=len(locked),
-        files=records.files if records else 0,
-        drifts=found,
-        stale=stale,
-    )
-    results = (_drifted(answer, found, stale, python),) if found or stale else (Passed("environment-drift"),)
-    return Report(verb="lock", subject=str(path), results=results, answer=answer)
-
-
-def _stale(folder: Path, described: LockSource) -> str:
-    if not described.source_sha256 or not folder.is_dir():
-        return ""
-    source = folder / described.source
-    try:
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    except OSError as error:
-        return say("{source} cannot be read: {reason}", source=described.source, reason=reason(error))
-    if digest == described.source_sha256:
-        return ""
-    return say("{source} has changed since the lock was made", source=described.source)
-
-
-def _drifted(answer: LockCheck, found: Sequence[Drift], stale: str, python: str | Path | None) -> Failed:
-    findings = []
-    if found:
-        wrong = [each for each in found if each.kind != "extra"]
-        target = str(python) if python is not None else answer.environment
-        findings.append(
-            Finding(
-                cause="environment-drift",
-                severity=Severity.ERROR if wrong else Severity.WARNING,
-                confidence=Confidence.HIGH,
-                subject=answer.environment,
-                message=say(
-                    "{count} differences from {lock}: {first}", count=len(found), lock=answer.lock, first=found[0].text
-                ),
-                params={"environment": answer.environment, "lock": answer.lock, "count": len(found)},
-                evidence=tuple(Evidence(fact=each.kind, value=each.text) for each in found[:MOST_DRIFTS]),
-                remedies=(
-                    Remedy(
-                        why=say(
-                            "Makes the environment anew beside the old one and puts it in place once it is proven."
-                        ),
-                        commands=(f"airworthy sync {answer.lock} --python {target}",),
-                    ),
-                ),
-            )
-        )
-    if stale:
-        findings.append(
-            Finding(
-                cause="environment-drift",
-                severity=Severity.ERROR,
-                confidence=Confidence.HIGH,
-                subject=answer.lock,
-                message=stale,
-                params={"environment": answer.environment, "lock": answer.lock, "count": 0},
-                remedies=(
-                    Remedy(why=say("Make the lock anew; versions that fit are kept."), commands=("airworthy lock",)),
-                ),
-            )
-        )
-    return Failed("environment-drift", tuple(findings))
-
-
-def diff_locks(old: str | Path, new: str | Path) -> Report[LockDifference]:
-    """What differs between two locks: packages, versions, files.
-
-    Raises:
-        InputNotFound: there is no such lock.
-        LockUnreadable: it is no lock.
-    """
-    found = difference(packages_of(Path(old)), packages_of(Path(new)))
-    answer = LockDifference(old=str(old), new=str(new), differences=found)
-    return Report(verb="lock", subject=f"{old} {new}", answer=answer)

@@ -16,7 +16,7 @@ from airworthy.environment.proof import prove
 from airworthy.environment.restore import CannotRestore, prepare, put_in_place, recover
 from airworthy.flows.answers.lock import SyncAnswer
 from airworthy.flows.files import read
-from airworthy.flows.lock import FOLDER, chosen_files, here, source_of
+from airworthy.flows.locks import FOLDER, chosen_files, here, source_of
 from airworthy.probes.python.descriptions import read_installed
 from airworthy.probes.python.elsewhere import host_of
 from airworthy.probes.python.records import check_records, parse_record

@@ -88,3 +88,8 @@ def _within(asked: tuple[str, ...], own: tuple[str, ...]) -> bool:
 
 def _rows() -> tuple[Specification, ...]:
     return rows("device_specifications", "device", Specification)
+
+
+def names() -> tuple[str, ...]:
+    """All names of devices that the table knows."""
+    return tuple(name for row in _rows() for name in row.names)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Verdict = Literal["passed", "failed", "not enough data"]
+ANY_TIME = 1e6
+"""A ratio of times that allows any slowdown: the speed is reported alone."""
 MOST_ROWS = 100_000_000
 """A number of rows beyond which no number is named."""
 

@@ -16,6 +16,7 @@ from airworthy.report.views.interface import View
 VIEWS: Registry[View] = Registry(
     "view",
     {
+        "audit-deps": "airworthy.report.views.audit:view",
         "bench": "airworthy.report.views.bench:view",
         "causes": "airworthy.report.views.causes:view",
         "check": "airworthy.report.views.check:view",
@@ -25,11 +26,13 @@ VIEWS: Registry[View] = Registry(
         "encrypt": "airworthy.report.views.model_files:encrypt",
         "explain": "airworthy.report.views.causes:explain",
         "facts": "airworthy.report.views.facts:view",
+        "fit": "airworthy.report.views.fit:view",
         "gate": "airworthy.report.views.gate:view",
         "graph": "airworthy.report.views.graph:view",
         "inspect": "airworthy.report.views.inspect:view",
         "keygen": "airworthy.report.views.model_files:keygen",
         "lock": "airworthy.report.views.lock:view",
+        "optimise": "airworthy.report.views.optimise:view",
         "release": "airworthy.report.views.releases:view",
         "serve": "airworthy.report.views.load_failure:view",
         "sign": "airworthy.report.views.model_files:sign",

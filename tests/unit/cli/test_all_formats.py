@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import models
+from advisory_server import advisory, write_zip
 from airworthy.cli.main import main
 from airworthy.flows.documents import load_document
 from airworthy.report.registry import FORMAT_NAMES
@@ -26,6 +27,7 @@ VERBS: dict[str, list[str]] = {
     "encrypt": ["linear.onnx", "--to", "public.pem", "--output", "out.age", "--force"],
     "decrypt": ["model.age", "--key", "private.pem", "--output", "again.onnx", "--force"],
     "deps": ["--python", "site", "--no-index"],
+    "audit-deps": ["--python", "site", "--snapshot", "all.zip"],
     "graph": ["--python", "site", "--conflicts", "--query", "MATCH (n) RETURN n.name ORDER BY n.name"],
     "serve": ["pointer.onnx"],
 }
@@ -38,6 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("formats")
     models.linear(folder / "linear.onnx")
     environment(folder / "site", CONFLICT)
+    write_zip(folder / "all.zip", [advisory("GHSA-1", "shared", ("introduced", "0"))])
     (folder / "server.log").write_text(LOG)
     (folder / "facts.json").write_text('{"schema": 1, "taken": "2026-01-01T00:00:00+00:00", "facts": {}}')
     (folder / "pointer.onnx").write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 5\n")

@@ -6,11 +6,21 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import recorded_hosts
 from airworthy.cli.main import main
 from airworthy.environment.uv import Indexes, write_stub
-from airworthy.flows.deps import deps
+from airworthy.flows.deps import above, deps
+from airworthy.probes.linker.native import bundled
+from airworthy.probes.python.descriptions import parse_description, read_installed
 from airworthy.probes.python.elsewhere import NotAnEnvironment
+from airworthy.probes.registry import PROBES
+from airworthy.probes.runner import gather
+from airworthy.probes.seam.fake import FakeHost
+from airworthy.probes.seam.host import Interpreter
+from elf_files import make_elf
 from environments import CONFLICT, environment, package, write
 
 NOWHERE = Indexes(no_index=True)
@@ -97,3 +107,80 @@ def test_this_environment_with_native_libraries() -> None:
     evidence = {each.evidence for each in answer.libraries}
     assert evidence == {"sbom", "elf"}
     assert all(each.provider in {"package", "system", "driver", "missing"} for each in answer.libraries)
+
+
+@given(st.text(max_size=400))
+def test_any_metadata_is_read(text: str) -> None:
+    found = parse_description(text)
+    assert all(len(each) <= 1000 for each in found.requires)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_any_files_of_a_description(metadata: bytes, origin: bytes) -> None:
+    info = "/site/x-1.0.dist-info"
+    files: dict[str, bytes | str] = {
+        f"{info}/METADATA": b"Name: x\nVersion: 1.0\n" + metadata,
+        f"{info}/direct_url.json": origin,
+    }
+    files[f"{info}/sboms/a.json"] = origin
+    host = FakeHost(files, interpreter=Interpreter("3.11.9", "/v/bin/python", "/v", ("/site",)))
+    found = read_installed(host)
+    assert len(found.packages) + len(found.unread) == 1
+    for package_ in found.packages:
+        assert all(each.evidence == "sbom" for each in bundled(host, package_))
+
+
+def test_a_list_of_what_a_wheel_bundles() -> None:
+    bill = {
+        "components": [
+            {"name": "libgomp", "purl": "pkg:rpm/almalinux/libgomp@8.5.0"},
+            {"name": 7},
+            "x",
+            {"name": "zlib"},
+        ]
+    }
+    info = "/site/x-1.0.dist-info"
+    files = {f"{info}/METADATA": "Name: x\nVersion: 1.0\n", f"{info}/sboms/auditwheel.cdx.json": json.dumps(bill)}
+    host = FakeHost(files, interpreter=Interpreter("3.11.9", "/v/bin/python", "/v", ("/site",)))
+    (found,) = read_installed(host).packages
+    libraries = list(bundled(host, found))
+    assert [(each.soname, each.component) for each in libraries] == [
+        ("libgomp", "pkg:rpm/almalinux/libgomp@8.5.0"),
+        ("zlib", ""),
+    ]
+
+
+def test_where_each_native_library_comes_from(tmp_path: Path) -> None:
+    needs = ("libcudart.so.12", "libcublas.so.12", "libown-1a.so.1", "libc.so.6")
+    files = {"big/_c.abi3.so": make_elf(needs, runpath="$ORIGIN/../big.libs"), "big.libs/libown-1a.so.1": make_elf(())}
+    write(tmp_path, package("big"), files)
+    runtime = {"nvidia/cuda_runtime/lib/libcudart.so.12": make_elf((), soname="libcudart.so.12")}
+    write(tmp_path, package("nvidia-cuda-runtime-cu12", "12.6"), runtime)
+    answer = deps(tmp_path, native=True, solve=False).answer
+    assert answer.libraries is not None
+    found = {each.soname: (each.provider, each.owner, each.found) for each in answer.libraries if each.by == "big"}
+    assert found["libcudart.so.12"] == ("package", "nvidia-cuda-runtime-cu12", False)
+    assert found["libcublas.so.12"] == ("missing", "", True)
+    assert found["libc.so.6"][0] == "system"
+    assert "libown-1a.so.1" not in found
+
+
+def test_commands_for_a_folder_name_a_program(tmp_path: Path) -> None:
+    environment(tmp_path, [package("a", "1", "b>=2"), package("b", "1")])
+    (finding,) = deps(tmp_path, solve=False).findings
+    assert finding.remedies[0].commands == ("python -m pip install 'b>=2'",)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("h100-server", {"nvidia-driver", "cuda-of-driver", "nvidia.devices.0"}),
+        ("ascend-910b-openeuler", {"npu-driver", "cann", "ascend.devices.0"}),
+        ("driver-library-mismatch", {"nvidia-driver"}),
+    ],
+)
+def test_what_stands_above_the_libraries_of_recorded_machines(name: str, wanted: set[str]) -> None:
+    probes = [PROBES.get(each) for each in ("nvidia", "amd", "ascend", "cuda-toolkit")]
+    found = above(gather(recorded_hosts.host(name), probes))
+    assert wanted <= found.keys()
+    assert all(found.values())

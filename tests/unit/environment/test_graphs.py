@@ -100,7 +100,7 @@ def test_pictures(graph: DependencyGraph) -> None:
     assert 'stroke="#c62828"' in picture
     data = png(svg(graph))
     assert data.startswith(b"\x89PNG\r\n")
-    assert int.from_bytes(data[16:20]) > 400
+    assert int.from_bytes(data[16:20], "big") > 400
     assert len(set(png(svg(graph), zoom=0.2))) > 10
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -17,7 +19,8 @@ from airworthy.environment.restore import CannotRestore, beside
 from airworthy.environment.uv import Indexes
 from airworthy.environment.wheelhouse import FileUnavailable
 from airworthy.flows.files import OutputFailed
-from airworthy.flows.lock import check_lock, diff_locks, lock
+from airworthy.flows.lock import lock
+from airworthy.flows.lock_check import check_lock, diff_locks
 from airworthy.flows.sync import sync
 from environments import package, write
 
@@ -197,11 +200,110 @@ def test_a_folder_that_is_no_lock_is_left_alone(place: Path, wheels: Path) -> No
         (["lock", "--check", "--diff", "a", "b"], "give one"),
         (["lock", "--all-platforms"], "goes with --wheelhouse"),
         (["sync", "none.lock"], "does not exist"),
+        (["lock", "--index", "http://127.0.0.1:9/simple"], "uv could not lock"),
+        (["lock", "pyproject.toml", "--extra", "gpu"], "no extra named 'gpu'"),
         (["lock", "--check", "--python", sys.executable], "does not exist"),
     ],
 )
 def test_bad_input_is_one_message(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     assert main(words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_twenty_planted_drifts_are_all_named(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    index = tmp_path_factory.mktemp("many")
+    for number in range(22):
+        make_wheel(index, package(f"p{number}", "1.0"))
+    (place / "r.in").write_text("".join(f"p{number}\n" for number in range(22)))
+    lock("r.in", indexes=indexes(index), wheels="house")
+    sync(python="env", wheels="house")
+    assert check_lock(python="env").answer.verdict == "same"
+    site = next((place / "env/lib").glob("python*")) / "site-packages"
+    planted = set()
+    for number in range(4):
+        (site / f"p{number}.py").write_text("patched\n")
+        planted.add(("changed", f"p{number}"))
+        (site / f"p{number + 4}.py").unlink()
+        planted.add(("file-missing", f"p{number + 4}"))
+        shutil.rmtree(next(site.glob(f"p{number + 8}-*.dist-info")))
+        planted.add(("missing", f"p{number + 8}"))
+        info = next(site.glob(f"p{number + 12}-*.dist-info"))
+        (info / "METADATA").write_text(f"Name: p{number + 12}\nVersion: 2.0\n")
+        planted.add(("version", f"p{number + 12}"))
+    write(site, package("more"))
+    planted.add(("extra", "more"))
+    write(site, package("p16", "3.0"))
+    planted.add(("twice", "p16"))
+    (next(site.glob("p17-*.dist-info")) / "RECORD").unlink()
+    planted.add(("no-record", "p17"))
+    (place / "r.in").write_text("p0\n")
+    found = check_lock(python="env").answer
+    assert {(each.kind, each.package) for each in found.drifts} == planted
+    assert "r.in has changed" in found.stale
+
+
+def another_python() -> str:
+    """An interpreter of another version that runs; empty if there is none."""
+    for minor in (12, 10, 13, 14):
+        path = shutil.which(f"python3.{minor}")
+        if path and minor != sys.version_info[1]:
+            done = subprocess.run([path, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True)
+            if done.returncode == 0:
+                return done.stdout.strip()
+    return ""
+
+
+@pytest.mark.slow
+def test_restored_on_another_python_offline_and_the_model_answers_the_same(place: Path) -> None:
+    """Needs an index: ONNX Runtime and NumPy are fetched once, then everything is offline."""
+    import models
+
+    other = another_python()
+    if not other:
+        pytest.skip("there is no other Python here")
+
+    models.linear(place / "linear.onnx")
+    program = (
+        "import numpy, onnxruntime as o; s = o.InferenceSession('linear.onnx', providers=['CPUExecutionProvider']);"
+        "i = s.get_inputs()[0]; n = [d if isinstance(d, int) else 2 for d in i.shape];"
+        "print(s.run(None, {i.name: numpy.arange(numpy.prod(n), dtype='float32').reshape(n)})[0].tolist())"
+    )
+    (place / "r.in").write_text("onnxruntime\nnumpy\n")
+    lock("r.in", python_version="3.10")
+    answers = []
+    for name, python in (("here", sys.executable), ("there", other)):
+        lock("r.in", python_version="3.10", python=python, wheels=f"{name}-wheels")
+        restored = sync(python=name, base=python, wheels=f"{name}-wheels").answer
+        assert restored.proof is not None
+        assert not restored.proof.unproven
+        assert check_lock(python=name).answer.verdict == "same"
+        done = subprocess.run([f"{name}/bin/python", "-c", program], capture_output=True, text=True, check=True)
+        answers.append(done.stdout)
+    assert answers[0] == answers[1] != ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="groups of processes as POSIX has them")
+def test_killed_at_any_moment_what_was_there_is_there(place: Path, wheels: Path) -> None:
+    import signal
+    import time
+
+    lock(indexes=indexes(wheels), wheels="house")
+    began = time.monotonic()
+    sync(python="env", wheels="house")
+    whole = 2 * (time.monotonic() - began)
+    command = [sys.executable, "-m", "airworthy", "sync", "--python", "env", "--wheelhouse", "house"]
+    for step in range(8):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(whole * step / 8)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL if step % 2 else signal.SIGINT)
+        process.wait(60)
+        assert check_lock(python="env").answer.verdict == "same", step
+    sync(python="env", wheels="house")
+    assert [path.name for path in place.iterdir() if "airworthy-" in path.name] == []

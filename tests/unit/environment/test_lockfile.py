@@ -267,3 +267,20 @@ def test_what_is_written_as_toml_is_read_back(document: dict[str, object]) -> No
     except UnicodeEncodeError:
         return
     assert tomllib.loads(toml_text({"table": document})) == {"table": {key: plain(v) for key, v in document.items()}}
+
+
+def test_a_lock_of_two_thousand_packages_takes_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, not timed: each marker is judged once for each platform and Python."""
+    from airworthy.environment import lockfile
+
+    text = 'lock-version = "1.0"\n'
+    for number in range(2000):
+        marker = f"python_full_version >= '3.{8 + number % 6}' and sys_platform == 'linux'"
+        text += f'\n[[packages]]\nname = "p{number // 2}"\nversion = "1.{number}"\nmarker = "{marker}"\n'
+    asked = []
+    monkeypatch.setattr(lockfile, "evaluate", lambda marker, environment: bool(asked.append(marker)) or True)
+    edges = {f"p{number}": {f"p{(number * 7 + k) % 1000}" for k in range(5)} for number in range(1000)}
+    packages = parse_lock(with_dependencies(text, edges).encode())
+    assert len(packages) == 2000
+    assert sum(len(each.dependencies) for each in packages) == 10_000
+    assert len(asked) == 6 * 4 * 8

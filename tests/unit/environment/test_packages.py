@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airworthy.core.errors import UnknownName
@@ -111,6 +111,7 @@ NAMES = st.sampled_from("abcdef")
 SPECIFIERS = st.sampled_from(["", "<2", ">=2", "==1", "!=1.5", "~=1.0", ">=1,<3", "@ x", ";", "[e]", '; extra == "e"'])
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(NAMES, st.sampled_from(["1", "1.5", "2.0b1", "x"]), st.lists(st.tuples(NAMES, SPECIFIERS)))))
 def test_any_environment_has_an_answer(rows: list[tuple[str, str, list[tuple[str, str]]]]) -> None:
     packages = {name: package(name, version, *(n + s for n, s in wants)) for name, version, wants in rows}

@@ -12,9 +12,10 @@ import models
 from airworthy.cli.main import main
 from airworthy.core.errors import AirworthyError, UnknownName
 from airworthy.engines import comparison
-from airworthy.flows import gate as flow
-from airworthy.flows.gate import GateRunFailed, InterfacesDiffer, gate
+from airworthy.flows import model_comparison
+from airworthy.flows.gate import InterfacesDiffer, gate
 from airworthy.flows.gate_data import DataUnfit, read_data
+from airworthy.flows.model_comparison import ComparisonFailed
 from airworthy.optimize.metrics import MetricUnfit
 
 
@@ -86,21 +87,23 @@ def test_a_metric_must_suit_the_output(place: Path) -> None:
 
 
 def test_a_process_that_dies_is_one_clear_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "BOOT", "import os, sys; sys.stdin.readline(); sys.stderr.write('boom\\n'); os._exit(9)")
-    with pytest.raises(GateRunFailed, match="status 9: boom"):
+    monkeypatch.setattr(
+        model_comparison, "BOOT", "import os, sys; sys.stdin.readline(); sys.stderr.write('boom\\n'); os._exit(9)"
+    )
+    with pytest.raises(ComparisonFailed, match="status 9: boom"):
         gate(place / "digits.onnx", place / "digits.onnx", data=place / "rows.npz")
 
 
 def test_a_process_that_says_nothing_is_ended(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "BOOT", "import time; time.sleep(600)")
-    monkeypatch.setattr(flow, "PATIENCE", 0.2)
-    with pytest.raises(GateRunFailed, match="said nothing"):
+    monkeypatch.setattr(model_comparison, "BOOT", "import time; time.sleep(600)")
+    monkeypatch.setattr(model_comparison, "PATIENCE", 0.2)
+    with pytest.raises(ComparisonFailed, match="said nothing"):
         gate(place / "digits.onnx", place / "digits.onnx", data=place / "rows.npz")
 
 
 def test_rows_that_a_model_refuses_are_one_clear_error(place: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "wide.npz", X=np.zeros((4, 65), np.float32), labels=np.zeros(4))
-    with pytest.raises(GateRunFailed, match="shape"):
+    with pytest.raises(ComparisonFailed, match="shape"):
         gate(place / "digits.onnx", place / "digits.onnx", data=tmp_path / "wide.npz", max_slowdown=None)
 
 

@@ -70,7 +70,7 @@ def test_make_help_names_every_target() -> None:
     )
     shown = [row.split()[1] for row in done.stdout.splitlines()]
     first = ["help", "demo", "wheel", "test", "test-all", "test-newest", "coverage", "check"]
-    assert shown == [*first, "lock", "bench", "docs", "changelog", "clean"]
+    assert shown == [*first, "lock", "audit", "bench", "docs", "changelog", "clean"]
 
 
 def test_make_says_what_an_old_python_lacks(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from airworthy.artifacts.configuration.attention import of_configuration
+from airworthy.artifacts.configuration import attention, shape
 from airworthy.artifacts.configuration.companions import CONFIG_LIMIT
 from airworthy.artifacts.encodings.source import Source
 from airworthy.core import keys
@@ -43,7 +43,8 @@ def facts_of(folder: Path) -> dict[str, Fact]:
     settings = _read(folder / _SETTINGS)
     return {
         keys.MODEL_ATTENTION_HEADS.name: _heads(config),
-        keys.MODEL_CACHE.name: of_configuration(config, generator=_generates(config)),
+        keys.MODEL_CACHE.name: attention.of_configuration(config, generator=_generates(config) or _translates(config)),
+        keys.MODEL_SHAPE.name: shape.of_configuration(config),
         keys.MODEL_CHAT_TEMPLATE.name: _template(folder, config, settings),
     }
 
@@ -77,6 +78,11 @@ def _generates(config: dict[str, Any] | None) -> bool:
     named = (config or {}).get("architectures")
     classes = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     return any(name.endswith(_GENERATORS) and not name.startswith(_ENCODERS) for name in classes)
+
+
+def _translates(config: dict[str, Any] | None) -> bool:
+    """Whether an encoder reads the input, and a decoder looks back at what it made of it."""
+    return (config or {}).get("is_encoder_decoder") is True
 
 
 def _read(path: Path) -> dict[str, Any] | None:

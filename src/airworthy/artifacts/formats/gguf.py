@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from airworthy.artifacts.configuration.attention import of_metadata
+from airworthy.artifacts.configuration import attention
+from airworthy.artifacts.configuration import shape as network
 from airworthy.artifacts.configuration.chat_templates import judge
 from airworthy.artifacts.encodings.cursor import Cursor
 from airworthy.artifacts.encodings.damage import Damaged
@@ -47,9 +48,13 @@ MOST_KEY = 65_535
 """Bytes of a key, by the specification."""
 MOST_FILES = 2_000
 """Files of one split model."""
+MOST_LAYERS = 4096
+"""Numbers of a list with one for each layer."""
 _MOST_SIZE = (1 << 63) - 1
 _KEPT = 300
 _SHOWN = 16
+# Lists with a number for each layer, which decide what the layer keeps of a token.
+_BY_LAYER = (".head_count", ".head_count_kv", ".sliding_window_pattern", ".feed_forward_length")
 _TEMPLATE = "tokenizer.chat_template"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _UINT32, _STRING, _ARRAY = 4, 8, 9
@@ -122,7 +127,8 @@ def _read(cursor: Cursor, contents: GgufContents, damaged: Callable[..., None]) 
         at = cursor.at
         key = _name(cursor, word, MOST_KEY, say("a key"))
         kind = cursor.number(4)
-        value = _value(cursor, kind, word, at, whole=key == _TEMPLATE)
+        whole = key == _TEMPLATE or key.endswith(_BY_LAYER)
+        value = _value(cursor, kind, word, at, whole=whole)
         if key in contents.metadata:
             damaged("header", say("the entry {key!r} is there twice", key=key[:200]), at)
         contents.metadata[key] = value
@@ -168,9 +174,11 @@ def _value(cursor: Cursor, kind: int, word: int, at: int, *, whole: bool = False
         raise Damaged("header", say("there is no value of type {kind}", kind=kind), at)
     inner, count = cursor.number(4), cursor.number(word)
     if inner in _SCALARS:
-        if count > _SHOWN:
+        if count > (MOST_LAYERS if whole else _SHOWN):
             cursor.skip(struct.calcsize("=" + _SCALARS[inner]) * count)
             return say("{count} values", count=count)
+        if whole:
+            return f"[{', '.join(_value(cursor, inner, word, at) for _ in range(count))}]"
     elif inner != _STRING:
         # Neither a list of lists, which the specification allows and no reader takes.
         raise Damaged("header", say("a list of values of type {kind}, which no reader takes", kind=inner), at)
@@ -328,7 +336,12 @@ def _build_inspection(path: Path, contents: GgufContents) -> Inspection:
         code=judge(template, path.name),
         by_content=bool(contents.version),
     )
-    facts = {} if defects else {keys.MODEL_CACHE.name: of_metadata(metadata)}
+    facts = {}
+    if not defects:
+        facts = {
+            keys.MODEL_CACHE.name: attention.of_metadata(metadata),
+            keys.MODEL_SHAPE.name: network.of_metadata(metadata),
+        }
     return msgspec.structs.replace(inspection, facts=inspection.facts.merged(facts))
 
 

@@ -149,7 +149,7 @@ def _merge(folder: Path, found: Inspection) -> Inspection:
         code=code,
         configuration=_configuration(folder, companions),
     )
-    own = {keys.MODEL_CACHE.name: found.facts.fact(keys.MODEL_CACHE)}
+    own = {key.name: found.facts.fact(key) for key in (keys.MODEL_CACHE, keys.MODEL_SHAPE)}
     return msgspec.structs.replace(inspection, facts=inspection.facts.merged({**own, **facts_of(folder)}))
 
 

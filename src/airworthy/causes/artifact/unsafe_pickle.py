@@ -145,6 +145,12 @@ def predict(facts: Facts, known: Knowledge) -> Iterator[Finding]:
             )
 
 
+def _listed(params: dict[str, Any]) -> tuple[str, ...]:
+    """The names that the file would import."""
+    names = params.get("names", ())
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 @CAUSE.remedy
 def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     """Another file, or exactly the names it needs; never the whole door."""
@@ -152,16 +158,23 @@ def remedy(params: dict[str, Any], facts: Facts) -> Iterator[Remedy]:
     if params.get("hostile"):
         yield Remedy(why=say("Do not load this file. Keep it apart, and report its publisher."), safe=True)
         return
+    if any(str(name).startswith("sklearn.") for name in _listed(params)):
+        yield Remedy(
+            why=say(
+                "Where you trust its maker, convert it to ONNX with skl2onnx: `airworthy inspect` prints the command. "
+                "Else ask for the model as ONNX or skops; scikit-learn has no safetensors."
+            )
+        )
+        return
     yield Remedy(
-        why=say("List everything that the file would import; nothing of it is loaded."),
-        commands=(command(facts, "airworthy", "inspect", path),),
+        why=say("List everything that the file would import and call; nothing of it is loaded."),
+        commands=(command(facts, "airworthy", "inspect", "-v", path),),
         safe=True,
     )
     yield Remedy(why=say("Ask for the same weights as safetensors."), safe=True)
-    names = params.get("names", ())
-    if not names and params.get("reason"):
+    listed = _listed(params)
+    if not listed and params.get("reason"):
         return
-    listed = (names,) if isinstance(names, str) else tuple(names)
     yield Remedy(
         why=say(
             "If you trust where it came from, allow just this with `torch.serialization.add_safe_globals`: {names}.",

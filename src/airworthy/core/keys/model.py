@@ -11,6 +11,7 @@ from airworthy.core.values import (
     LfsPointer,
     Misnamed,
     ModelConfiguration,
+    ModelShape,
     ModelSignature,
     OperatorGap,
     PickleImport,
@@ -52,6 +53,9 @@ MODEL_WEIGHTS = _model(
 )
 MODEL_CACHE = _model(
     "model.cache", AttentionCache, "What it keeps of each token; absent for any other model than a text generator."
+)
+MODEL_SHAPE = _model(
+    "model.shape", ModelShape, "Its sizes: blocks, width, vocabulary; absent where nothing reports them."
 )
 MODEL_CHAT_TEMPLATE = _model(
     "model.chat_template",

@@ -1,5 +1,6 @@
 """`airworthy.toml` and its environment: every setting with its type, bounds, default and meaning."""
 
+from airworthy.core.settings.audit import AuditSettings
 from airworthy.core.settings.generation import CACHE_TYPES, GenerationSettings
 from airworthy.core.settings.layers import ENVIRONMENT, ENVIRONMENT_PREFIX, from_environment, parse, resolve
 from airworthy.core.settings.machine import DRIVER, PolicySettings, RequirementSettings
@@ -23,6 +24,7 @@ __all__ = [
     "ENVIRONMENT",
     "ENVIRONMENT_PREFIX",
     "AdminSettings",
+    "AuditSettings",
     "BatchingSettings",
     "CacheSettings",
     "CallerSettings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airworthy.core.finding import Severity
+from airworthy.core.settings.audit import AuditSettings
 from airworthy.core.settings.machine import PolicySettings, RequirementSettings
 from airworthy.core.settings.release import ReleaseSettings
 from airworthy.core.settings.section import Section
@@ -38,6 +39,8 @@ class Settings(Section, frozen=True):
     """`[requirements]`."""
     policy: PolicySettings = PolicySettings()
     """`[policy]`."""
+    audit: AuditSettings = AuditSettings()
+    """`[audit]`."""
     state: StateSettings = StateSettings()
     """`[state]`."""
     release: ReleaseSettings = ReleaseSettings()

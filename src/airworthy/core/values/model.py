@@ -162,14 +162,14 @@ class ModelConfiguration(Value, frozen=True):
 
 
 class AttentionCache(Value, frozen=True):
-    """What a text generator keeps of each token that it has seen, by the layers that look back."""
+    """What a text generator keeps of what it has seen, by kinds of layers; one that shares another's is left out."""
 
     layers: int
     """Layers that look back at the whole context."""
     heads: int
     """Key and value heads of each."""
     head_size: int
-    """Numbers in a key, and in a value, of a head."""
+    """Numbers in a key of a head, and in a value unless `value_size` says otherwise."""
     windowed: int = 0
     """Layers that look back at the newest tokens only."""
     window: int = 0
@@ -178,6 +178,59 @@ class AttentionCache(Value, frozen=True):
     """Numbers that are kept of a token in place of keys and values (MLA); 0 where those are kept."""
     longest: int = 0
     """The longest context that the model was made for, in tokens; 0 where that is not reported."""
+    value_size: int = 0
+    """Numbers in a value of a head; 0 where it has as many as a key."""
+    window_heads: int = 0
+    """Key and value heads of the layers with a window; 0 where they have as many as the others."""
+    window_head_size: int = 0
+    """Numbers in a key, and in a value, of a head of the layers with a window; 0 where that is the same."""
+    recurrent: int = 0
+    """Layers that keep a state of fixed size for each sequence (Mamba, gated delta net)."""
+    recurrent_numbers: int = 0
+    """Numbers in such a state of one layer and one sequence, 32 bits each."""
+    cross: int = 0
+    """Layers that also keep keys and values of the encoder's output."""
+    encoder_length: int = 0
+    """Tokens or frames of the encoder's output, at the most."""
+
+
+class ModelShape(Value, frozen=True):
+    """The sizes of a neural network that its memory and its time follow from; 0 where nothing reports one."""
+
+    kind: str
+    """`decoder`, `encoder`, `encoder-decoder`, `cnn`, `diffusion`; `unknown` for anything else."""
+    architecture: str = ""
+    """What its configuration calls it, `qwen3`."""
+    layers: int = 0
+    """Blocks, those of an encoder and of a decoder together."""
+    embedding: int = 0
+    """Numbers of a token between blocks."""
+    feed_forward: int = 0
+    """Numbers of a token within a block's feed-forward part; of one expert where there are several."""
+    vocabulary: int = 0
+    """Tokens that it can write."""
+    heads: int = 0
+    """Query heads of a layer with attention."""
+    head_size: int = 0
+    """Numbers in a query of a head."""
+    experts: int = 0
+    """Experts of a block; 0 where it has none."""
+    experts_used: int = 0
+    """Experts that one token passes through."""
+    expert_shared: int = 0
+    """Numbers within the expert that all tokens pass through."""
+    gated: bool = True
+    """Whether the feed-forward part has a gate, and so three matrices in place of two."""
+    tied: bool = False
+    """Whether the first and the last matrix are one."""
+    recurrent_width: int = 0
+    """Numbers of a token within a layer that keeps a state."""
+    longest: int = 0
+    """Tokens of an input that it was made for."""
+    image: int = 0
+    """Pixels along an edge of an image that it was made for."""
+    assumed: tuple[str, ...] = ()
+    """What was assumed because nothing reports it, one sentence each."""
 
 
 class FormatVersion(Value, frozen=True):

@@ -20,6 +20,15 @@ LABELS = ("Package", "Library", "System", "Driver", "Device", "Missing")
 """Kinds of nodes, which are labels in a graph database."""
 
 
+_DRIVERS_OF = {
+    "nvidia": ("nvidia-driver",),
+    "amd": ("rocm",),
+    "ascend": ("cann", "npu-driver"),
+    "intel": ("level-zero",),
+}
+"""What brings the libraries of a maker's devices."""
+
+
 class DependencyNode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One node."""
 
@@ -51,7 +60,7 @@ class DependencyEdge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     conflict: bool = False
     """Whether it lies on a chain of a conflict."""
     evidence: str = "metadata"
-    """What says so: `metadata`, `lock`, `sbom`, `elf`."""
+    """What says so: `metadata`, `lock`, `sbom`, `elf`, `facts` of the host."""
 
 
 class DependencyGraph(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +151,7 @@ def _add_libraries(
             stem, version = re.split(r"\.so\b", each.soname)[0], each.soname
             key = f"library:{each.soname}"
         nodes.setdefault(key, DependencyNode(id=key, label="Library", name=stem, version=version))
-        met = each.provider != "missing"
+        met = each.provider != "missing" and each.found
         edges[source, key] = DependencyEdge(source=source, target=key, met=met, evidence=each.evidence)
         if each.evidence == "sbom":
             continue
@@ -153,14 +162,16 @@ def _add_libraries(
         below = f"{label.lower()}:{owner}"
         if below not in nodes:
             nodes[below] = DependencyNode(id=below, label=label, name=owner, version=above.get(owner, ""))
-        edges[key, below] = DependencyEdge(source=key, target=below, met=met, evidence="elf")
-    driver = nodes.get("driver:nvidia-driver")
+        edges[key, below] = DependencyEdge(source=key, target=below, met=each.provider != "missing", evidence="elf")
     for name, what in above.items():
-        if "devices" in name:
+        maker, _, rest = name.partition(".")
+        if rest.startswith("devices"):
             key = f"device:{name}"
             nodes[key] = DependencyNode(id=key, label="Device", name=what)
-            if driver is not None and name.startswith("nvidia"):
-                edges[driver.id, key] = DependencyEdge(source=driver.id, target=key, evidence="elf")
+            for driver in _DRIVERS_OF.get(maker, ()):
+                if f"driver:{driver}" in nodes:
+                    source = f"driver:{driver}"
+                    edges[source, key] = DependencyEdge(source=source, target=key, evidence="facts")
 
 
 def _marked(

@@ -19,7 +19,7 @@ class CheckAnswer(VerbAnswer, frozen=True, kw_only=True, omit_defaults=True):
     storage: Optional[dict[str, Any]] = None
     """What was measured of the storage: `path`, `read` and `writes` in bytes a second, `load_seconds`; or `unknown`."""
     needs: Optional[dict[str, Any]] = None
-    """What the model needs at least: `disk`, `memory` and `device_memory` in bytes, `capability`, `longest_context`."""
+    """What the model needs: `disk`, `memory` and `device_memory` of its process in bytes, `capability` and others."""
     battery: Optional[dict[str, Any]] = None
     """What was measured of each device, with `--probe`; or `unknown`."""
     given: Optional[dict[str, Any]] = None

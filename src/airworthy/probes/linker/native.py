@@ -64,8 +64,15 @@ def read_libraries(host: Host, packages: tuple[InstalledPackage, ...]) -> tuple[
         if soname in own[by]:
             continue  # its own bundled file
         owner = by_path.get(real.get(path, ""), "")
+        held = located.brought.get(soname)
         if path == ".":
             provider = "package"  # the interpreter's own, or loaded by a package before
+        elif not path and held is not None:
+            there = held.file.path
+            found.append(
+                Library(by=by, soname=soname, provider="package", owner=held.distribution, path=there, found=False)
+            )
+            continue
         elif not path:
             provider, owner = "missing", DRIVERS.get(soname, "")
         elif owner:

@@ -29,7 +29,7 @@ class FolderHost(LocalHost):
     def interpreter(self) -> Interpreter:
         """The running interpreter's version with the folder as its import path."""
         version = ".".join(str(number) for number in sys.version_info[:3])
-        return Interpreter(version, "", str(self._folder), (str(self._folder),))
+        return Interpreter(version, "python", str(self._folder), (str(self._folder),))
 
 
 def host_of(environment: str | Path | None) -> LocalHost:

@@ -44,7 +44,7 @@ def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
 
 
 def _needs(needs: dict[str, Any]) -> Iterator[Line]:
-    """What the model needs of a machine at least, in one line."""
+    """What the model needs of a machine, in one line."""
     parts = [say("{size:bytes} of disk", size=needs["disk"]), say("{size:bytes} of memory", size=needs["memory"])]
     if "device_memory_longest_context" in needs:
         template = "{size:bytes} of a device's memory with the longest context of {tokens} tokens"

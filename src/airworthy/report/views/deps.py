@@ -125,13 +125,16 @@ def _libraries(answer: dict[str, Any], options: RenderOptions) -> Iterator[Line]
         counts[key] = counts.get(key, 0) + 1
     text = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     yield line(say("native libraries by where they come from: {text}", text=text or say("none")))
-    shown = [row for row in rows if options.verbose or row["provider"] in {"missing", "driver"}]
+    shown = [
+        row for row in rows if options.verbose or row["provider"] in {"missing", "driver"} or not row.get("found", True)
+    ]
     yield from table(
         [
             (
                 f"{row['by']} -> {row['soname']}",
                 row.get("owner") or say(row["provider"]),
-                say("{provider}, read from {evidence}", provider=row["provider"], evidence=row.get("evidence", "elf")),
+                say("{provider}, read from {evidence}", provider=row["provider"], evidence=row.get("evidence", "elf"))
+                + ("" if row.get("found", True) else say("; the loader does not look there")),
             )
             for row in shown
         ],

@@ -10,7 +10,10 @@ from airworthy.core.report import AnyReport
 from airworthy.report.interface import RenderOptions
 from airworthy.report.layout import Line, line, table
 
-_STYLES = {"passed": "good", "failed": "error", "not enough data": "warning"}
+STYLES = {"passed": "good", "failed": "error", "not enough data": "warning"}
+"""How each verdict is shown."""
+ANY_TIME = 1e6
+"""A ratio of times from which on the speed is reported alone."""
 
 
 def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
@@ -19,15 +22,16 @@ def view(report: AnyReport, options: RenderOptions) -> Iterator[Line]:
     answer = report.data
     verdict = answer["verdict"]
     yield line((say("{after} in place of {before}", after=answer["after"], before=answer["before"]), "title"))
-    yield line((say(verdict), _STYLES[verdict]), indent=2)
+    yield line((say(verdict), STYLES[verdict]), indent=2)
     yield line("")
-    yield from table(list(_rows(answer)), indent=2)
+    yield from table(list(proof_rows(answer)), indent=2)
     yield line("")
-    for told in _reasons(answer):
+    for told in reasons(answer):
         yield line(told, indent=2, hang=2)
 
 
-def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def proof_rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A table of both models' figures."""
     quality, speed = answer["quality"], answer.get("speed")
     yield ("", say("in use"), say("new"), say("difference"), say("bounds"), say("allowed"), "")
     yield (
@@ -46,12 +50,13 @@ def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             f"{speed['after'] * 1e3:.3f}",
             f"x {speed['ratio']:.3f}",
             f"x {speed['low']:.3f} .. {speed['high']:.3f}",
-            f"x {speed['most']:.3f}",
+            f"x {speed['most']:.3f}" if speed["most"] < ANY_TIME else say("any"),
             say(speed["verdict"]),
         )
 
 
-def _reasons(answer: Mapping[str, Any]) -> Iterator[str]:
+def reasons(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What the verdict rests on, a sentence each."""
     quality, speed = answer["quality"], answer.get("speed")
     if quality.get("lost") is not None:
         yield say(

@@ -126,7 +126,7 @@ def sampling(
 
 def alternatives(field: str, asked: int, info: GeneratorInfo) -> int:
     """Alternatives with log-probabilities that the engine can report."""
-    if not info.logprobs:
+    if info.logprobs is None:
         refuse(field, say("this engine returns no log-probabilities"))
     if not 0 <= asked <= info.logprobs:
         refuse(field, say("0 to {most}", most=info.logprobs))

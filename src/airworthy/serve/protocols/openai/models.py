@@ -63,6 +63,6 @@ class ModelCards:
             info = served.dispatcher.info
             card.max_model_len = info.context
             able = {"chat": info.chat, "completion": True, "tools": info.tools, "json_schema": info.schemas}
-            able["logprobs"] = bool(info.logprobs)
+            able["logprobs"] = info.logprobs is not None
             card.capabilities = [capability for capability, has in able.items() if has]
         return card

@@ -134,7 +134,7 @@ class UpstreamLink:
             context=min(info.context for info in known),
             tools=True,
             schemas=True,
-            logprobs=max(info.logprobs for info in known),
+            logprobs=max((info.logprobs for info in known if info.logprobs is not None), default=None),
         )
 
     def _watch_state(self, upstream: Upstream) -> None:

@@ -113,7 +113,7 @@ class Upstream:
             context=self.context or DEFAULT_CONTEXT,
             tools=True,
             schemas=True,
-            logprobs=self.kind.logprobs,
+            logprobs=self.kind.logprobs or None,
         )
 
     def describe(self, now: float) -> dict[str, Any]:
