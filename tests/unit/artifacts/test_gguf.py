@@ -119,6 +119,7 @@ def test_tensors_are_held_against_the_file(tmp_path: Path, tensors: dict[str, ob
         ({"general.alignment": "32"}, None),
         ({}, {"n" * 64: ((32,), 0, ROW)}),
         ({}, {"a\0b": ((32,), 0, ROW)}),
+        ({}, {"empty": ((0, 1 << 62), 0, b"")}),
     ],
 )
 def test_what_llama_cpp_refuses_is_an_error(
