@@ -19,14 +19,22 @@ import msgspec
 
 from airworthy.artifacts.configuration.companions import CONFIG_LIMIT
 from airworthy.artifacts.configuration.named_code import configured_code
-from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
-from airworthy.artifacts.encodings.pickles import NEWEST_PROTOCOL, scan, unknown
+from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES
+from airworthy.artifacts.encodings.pickles import unknown
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.encodings.zips import LOCAL_MAGIC
 from airworthy.artifacts.folder_loaders import Layout, Opener, layout_of, opener
 from airworthy.artifacts.folders import every_name
 from airworthy.artifacts.formats.interface import HEAD, Format
-from airworthy.artifacts.formats.pickle_files import MOST_UNPACKED, follow, is_torch, packing, unpack
+from airworthy.artifacts.formats.pickle_files import (
+    MOST_UNPACKED,
+    follow,
+    is_marked,
+    is_torch,
+    may_act,
+    packing,
+    unpack,
+)
 from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.core import keys
 from airworthy.core.facts import Fact, Known, Unknown
@@ -157,7 +165,7 @@ class FolderScan:
                 return
         if head[257:262] == b"ustar" and name.lower().endswith(_TORCH_SUFFIXES):
             self._unfollowed(name, say("it is a tar archive, as PyTorch wrote before 0.1.10"))
-        elif not _may_act(start if how else head):
+        elif not may_act(start if how else head):
             return
         elif how:
             with path.open("rb") as file:
@@ -168,7 +176,7 @@ class FolderScan:
                 self._follow(name, file, size)
 
     def _follow(self, name: str, file: io.BytesIO | io.BufferedReader, size: int) -> None:
-        marked = _is_marked(file.read(2))
+        marked = is_marked(file.read(2))
         file.seek(0)
         scans = follow(file, size, name)
         self._left -= scans[-1].end
@@ -235,19 +243,6 @@ def decoded(text: bytes, *, whole: bool) -> Any:
 
 def _leads_out(path: str) -> bool:
     return ".." in path.replace("\\", "/").split("/") or path.startswith(("/", "\\")) or path[1:2] == ":"
-
-
-def _is_marked(head: bytes) -> bool:
-    """Whether bytes begin with the mark of a protocol."""
-    return len(head) > 1 and head[0] == 0x80 and head[1] <= NEWEST_PROTOCOL
-
-
-def _may_act(head: bytes) -> bool:
-    """Whether a file with these first bytes may be a pickle: they can be followed to their end, or import something."""
-    if _is_marked(head):
-        return True
-    found = scan(Bounded(io.BytesIO(head)), "")
-    return not found.damaged or found.ended or any(not each.reason for each in found.imports)
 
 
 def _beside(each: PickleImport, name: str, opened: Opener) -> PickleImport:

@@ -39,6 +39,8 @@ _OTHERS = (
 )
 # Suffixes by which many programs name their own files; of these some are known to be PyTorch's.
 _ANYBODYS = (".bin", ".sav")
+# PyTorch's, and Python's: lines of paths, and of imports, that it reads at its start.
+_PATHS = ".pth"
 _TORCH_NAMES = re.compile(
     r"(?:diffusion_)?pytorch_model.*|adapter_model|pytorch_lora_weights|training_args|optimizer|scheduler|gptq_model.*"
 )
@@ -139,10 +141,19 @@ def _meant(path: Path, head: bytes) -> Format | None:
     meant = next((f for f in FORMATS if suffix in f.suffixes), None)
     if suffix in _ANYBODYS and not _is_torchs(path, head):
         return None
+    if suffix == _PATHS and _is_text(path, head):
+        return None
     # Some formats are ZIP archives or packed: a damaged one begins as any other does.
     own = meant is not None and (head[:4] == LOCAL_MAGIC and meant.name in _ZIPPED)
     own = own or (meant is not None and meant.name == "pickle" and head[:2] in (b"\x1f\x8b", b"\xfd7"))
     return None if _other(head) and not own else meant
+
+
+def _is_text(path: Path, head: bytes) -> bool:
+    """Whether a file begins as text, and is no stand-in."""
+    if not head or pointer_in(path, head) is not None or defect_in(path.name, head) is not None:
+        return False
+    return not head[:1024].translate(None, bytes(range(32, 127)) + b"\t\r\n")
 
 
 def _is_torchs(path: Path, head: bytes) -> bool:
@@ -175,6 +186,8 @@ def _reason(path: Path, head: bytes) -> str:
         return say("it is the graph of a SavedModel, which is a folder: name {folder}", folder=path.parent)
     if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
         return say("it is the weights of an OpenVINO model: name {graph}", graph=path.with_suffix(".xml").name)
+    if path.suffix.lower() == _PATHS and _is_text(path, head):
+        return say("it is a list of paths, which Python reads at its start")
     if _WORD_VECTORS.match(head):
         return say("it is a table of word vectors, as word2vec writes them")
     if defect := defect_in(path.name, head):

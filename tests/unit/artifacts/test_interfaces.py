@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 
 import pytest
 
 import model_files
+from airworthy.artifacts.formats.registry import FORMATS
 from airworthy.artifacts.identify import inspect
 from airworthy.core.model import ModelInfo, TensorSpec
 from model_files import message
@@ -58,6 +60,18 @@ def test_a_comma_in_a_name_is_escaped(tmp_path: Path) -> None:
 def test_openvino_types_are_spelt_as_everywhere(tmp_path: Path, precision: str, told: str) -> None:
     model = openvino(tmp_path / "m.xml", names="x", precision=precision)
     assert (model.inputs[0].datatype, model.outputs[0].datatype) == (told, told)
+
+
+def test_many_comments_before_something_else_are_passed_quickly() -> None:
+    """An expression that could part them in many ways took hours for a page of some kilobytes."""
+    recognises, path = FORMATS.get("openvino").recognises, Path("m.xml")
+    begun = time.process_time()
+    assert not recognises(path, b"<?xml version='1.0'?>" + b"<!-- a --> " * 600 + b"<html>")
+    assert recognises(
+        path, b"\xef\xbb\xbf<?xml version='1.0'?>\n" + b"<!-- a -->\n" * 600 + b'<net name="n" version="11">'
+    )
+    assert not recognises(path, b"<!-- never closed <net version=")
+    assert time.process_time() - begun < 1
 
 
 def test_names_are_never_cut(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import model_files
 import models
 from airworthy.artifacts.identify import inspect
 from airworthy.core.errors import NotAModel
-from airworthy.core.keys import MODEL_DEFECTS
+from airworthy.core.keys import MODEL_DEFECTS, MODEL_PICKLE_IMPORTS
 
 FLOATS = np.linspace(-1, 1, 999, dtype=np.float32).tobytes()
 
@@ -25,12 +25,23 @@ FLOATS = np.linspace(-1, 1, 999, dtype=np.float32).tobytes()
         ("weights.bin", FLOATS, "it begins with"),
         ("test.sav", b"SR\x00\x04\x00\x00\x00\x0a" + bytes(99), "variables that IDL saved"),
         ("saved_model.pb", b"\x08\x01\x12\x10", "name "),
+        ("torch.pth", b"/opt/lib/python\nimport site\n", "a list of paths"),
+        ("RECORD", b"aiohttp/__init__.py,sha256=abc,8302\n" * 40, "it begins with"),
+        ("LICENSE", b"Copyright (c) 2014 Vitaly Puzyrin, Alex Kocharin.\n" * 9, "it begins with"),
     ],
 )
 def test_other_programs_files_are_no_model(tmp_path: Path, name: str, content: bytes, told: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(NotAModel, match=re.escape(told)):
         inspect(tmp_path / name)
+
+
+@pytest.mark.parametrize("padding", [b"", b"I1\n0" * 100, b"I1\n0" * 40_000])
+def test_a_text_that_imports_is_a_pickle_under_any_name(tmp_path: Path, padding: bytes) -> None:
+    """However far it goes on before, and whether or not it ends."""
+    (tmp_path / "RECORD").write_bytes(b"(" + padding + b"cos\nsystem\n(S'x'\ntRgarbage")
+    found = inspect(tmp_path / "RECORD")
+    assert "os.system" in {each.name for each in found.facts.value(MODEL_PICKLE_IMPORTS)}
 
 
 def test_weights_of_openvino_point_at_their_graph(tmp_path: Path) -> None:

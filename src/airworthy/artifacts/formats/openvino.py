@@ -21,9 +21,8 @@ from airworthy.core.messages import say
 from airworthy.core.model import Inspection, Operator
 from airworthy.core.values import Defect, FormatVersion, LfsPointer
 
-_NET = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*(?:<!--.{0,2000}?-->\s*)*<net\s[^>]*\bversion=", re.DOTALL
-)
+_NET = re.compile(rb"<net\s[^>]*\bversion=")
+_LONGEST_PROLOGUE = 8192
 
 
 class OpenVino(FileFormat):
@@ -34,7 +33,7 @@ class OpenVino(FileFormat):
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it is XML whose first element is a net with a version."""
-        return _NET.match(head[:8192]) is not None
+        return _NET.match(_first_element(head[:_LONGEST_PROLOGUE])) is not None
 
     def is_own(self, path: Path, head: bytes) -> bool:
         """Whether it is a graph: XML, as a saved error page may be."""
@@ -78,6 +77,18 @@ class OpenVino(FileFormat):
             versions=(FormatVersion(kind="openvino-ir", version=net.version),) if net.version else unread,
             by_content=self.recognises(path, head),
         )
+
+
+def _first_element(text: bytes) -> bytes:
+    """XML from its first element on, after the declaration and comments; what they leave open is nothing.
+
+    In steps, because an expression for all of it would try every way of parting comments from each other.
+    """
+    text = text.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for begin, end in ((b"<?xml", b"?>"), *((b"<!--", b"-->"),) * text.count(b"<!--")):
+        if text.startswith(begin):
+            text = text.partition(end)[2].lstrip()
+    return text
 
 
 def _product(shape: tuple[int, ...]) -> int:

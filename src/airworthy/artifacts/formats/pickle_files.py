@@ -16,7 +16,7 @@ from airworthy.artifacts.encodings.damage import Damaged
 from airworthy.artifacts.encodings.lz4_frames import MAGIC as LZ4
 from airworthy.artifacts.encodings.lz4_frames import unpack_frame
 from airworthy.artifacts.encodings.pickle_opcodes import MOST_BYTES, Bounded
-from airworthy.artifacts.encodings.pickles import PickleScan, is_one_value, is_pickle, scan, unknown
+from airworthy.artifacts.encodings.pickles import NEWEST_PROTOCOL, PickleScan, is_one_value, is_pickle, scan, unknown
 from airworthy.artifacts.encodings.source import Source
 from airworthy.artifacts.formats.file_format import FileFormat
 from airworthy.artifacts.formats.interface import HEAD
@@ -80,6 +80,24 @@ def begins_as_pickle(head: bytes) -> bool:
     return bool(head) and is_pickle(Bounded(io.BytesIO(head)), len(head))
 
 
+def is_marked(head: bytes) -> bool:
+    """Whether bytes begin with the mark of a protocol."""
+    return len(head) > 1 and head[0] == 0x80 and head[1] <= NEWEST_PROTOCOL
+
+
+def may_act(head: bytes) -> bool:
+    """Whether a file with these first bytes may be a pickle: they can be followed to their end, or import something.
+
+    Any text begins with opcodes of protocol 0; one that unpicklers give up before they import anything is none.
+    """
+    if how := packing(head):
+        head, _ = unpack(head, how, HEAD)
+    if is_marked(head):
+        return True
+    found = scan(Bounded(io.BytesIO(head)), "")
+    return not found.damaged or found.ended or any(not each.reason for each in found.imports)
+
+
 class Pickle(FileFormat):
     """The format."""
 
@@ -88,7 +106,8 @@ class Pickle(FileFormat):
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether it begins as a pickle does and not as PyTorch's; packed ones are looked into."""
-        own = begins_as_pickle(head) or (path.suffix.lower() in self.suffixes and is_one_value(head))
+        named = path.suffix.lower() in self.suffixes
+        own = (begins_as_pickle(head) and (named or may_act(head))) or (named and is_one_value(head))
         return own and not is_torch(head)
 
     def read(self, path: Path, source: Source, head: bytes) -> Inspection:
