@@ -20,7 +20,7 @@ from airworthy.engines.comparison import BOOT, ComparedModel, ComparisonRequest
 from airworthy.engines.interface import RunnerOptions
 from airworthy.flows.gate_data import GateData
 from airworthy.optimize.gating import SpeedResult, judge_speed
-from airworthy.optimize.statistics import CONFIDENCE, Bounds, ratio_of_medians
+from airworthy.optimize.statistics import CONFIDENCE, ErrorBounds, ratio_of_medians
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -171,7 +171,7 @@ def _judge(pairs: Sequence[Sequence[float]], how: ComparisonOptions) -> SpeedRes
 
     first, second = np.asarray(pairs).T
     confidence = 1 - (1 - CONFIDENCE) / len(TRIALS)
-    bounds = ratio_of_medians(first, second, confidence, how.seed) if len(pairs) > 2 else Bounds(0.0, math.inf)
+    bounds = ratio_of_medians(first, second, confidence, how.seed) if len(pairs) > 2 else ErrorBounds(0.0, math.inf)
     return judge_speed(first, second, bounds, how.batch, how.most or 1.0, confidence)
 
 

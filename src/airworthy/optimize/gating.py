@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from airworthy.optimize.metrics import Metric
-from airworthy.optimize.statistics import CONFIDENCE, Bounds, bootstrap, mcnemar, paired_difference
+from airworthy.optimize.statistics import CONFIDENCE, ErrorBounds, bootstrap, mcnemar, paired_difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,7 +141,7 @@ def judge_quality(
 
 
 def judge_speed(
-    first: NDArray[Any], second: NDArray[Any], bounds: Bounds, batch: int, most: float, confidence: float
+    first: NDArray[Any], second: NDArray[Any], bounds: ErrorBounds, batch: int, most: float, confidence: float
 ) -> SpeedResult:
     """Whether the new model is no slower than allowed.
 
@@ -182,13 +182,13 @@ def overall(*verdicts: Verdict) -> Verdict:
     return "passed" if verdicts and all(each == "passed" for each in verdicts) else "not enough data"
 
 
-def _verdict(bounds: Bounds, least: float) -> Verdict:
+def _verdict(bounds: ErrorBounds, least: float) -> Verdict:
     if bounds.low > least:
         return "passed"
     return "failed" if bounds.high < least else "not enough data"
 
 
-def _rows_needed(rows: int, bounds: Bounds, difference: float, margin: float) -> int | None:
+def _rows_needed(rows: int, bounds: ErrorBounds, difference: float, margin: float) -> int | None:
     """Rows at which bounds as wide as these, shrunk with the root of the rows, would leave the margin outside."""
     distance = abs(difference + margin)
     if not distance or not math.isfinite(bounds.half):

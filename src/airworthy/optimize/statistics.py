@@ -16,7 +16,7 @@ RESAMPLES = 2000
 _STEPS = 200
 
 
-class Bounds(NamedTuple):
+class ErrorBounds(NamedTuple):
     """A lower and an upper bound, each of which holds with the confidence by itself."""
 
     low: float
@@ -49,7 +49,7 @@ def mcnemar(lost: int, won: int) -> float:
     return min(1.0, 2 * math.fsum(math.exp(each) for each in logs))
 
 
-def paired_difference(lost: float, won: float, rows: int, confidence: float = CONFIDENCE) -> Bounds:
+def paired_difference(lost: float, won: float, rows: int, confidence: float = CONFIDENCE) -> ErrorBounds:
     """Bounds of the difference of two shares of right answers on the same rows, second minus first.
 
     The score interval of Tango (Statistics in Medicine 17, 1998). Unlike the normal approximation it has a width where
@@ -76,7 +76,7 @@ def paired_difference(lost: float, won: float, rows: int, confidence: float = CO
                 break
         return (low + high) / 2
 
-    return Bounds(bound(1.0), bound(-1.0))
+    return ErrorBounds(bound(1.0), bound(-1.0))
 
 
 def _tango(won: float, lost: float, rows: int, supposed: float) -> float:
@@ -101,7 +101,7 @@ def normal_quantile(share: float) -> float:
 
 def bootstrap(
     statistic: Callable[[NDArray[Any]], float], rows: int, *, confidence: float = CONFIDENCE, seed: int = 0
-) -> Bounds:
+) -> ErrorBounds:
     """Bounds of a statistic of both models, by resampling rows with replacement: each row brings both models' answers.
 
     The percentile interval (Efron 1979) of `RESAMPLES` resamples.
@@ -118,12 +118,12 @@ def bootstrap(
     values = np.array([statistic(random.integers(0, rows, rows)) for _ in range(RESAMPLES)])
     values = values[np.isfinite(values)]
     if not len(values):
-        return Bounds(-math.inf, math.inf)
+        return ErrorBounds(-math.inf, math.inf)
     low, high = np.quantile(values, [1 - confidence, confidence])
-    return Bounds(float(low), float(high))
+    return ErrorBounds(float(low), float(high))
 
 
-def ratio_of_medians(first: NDArray[Any], second: NDArray[Any], confidence: float, seed: int = 0) -> Bounds:
+def ratio_of_medians(first: NDArray[Any], second: NDArray[Any], confidence: float, seed: int = 0) -> ErrorBounds:
     """Bounds of the second model's median time divided by the first's, from times measured in pairs.
 
     The machine's speed drifts; what drifts slower than a pair falls out, because a resample takes both of a pair.
@@ -140,4 +140,4 @@ def ratio_of_medians(first: NDArray[Any], second: NDArray[Any], confidence: floa
     picked = random.integers(0, len(first), (RESAMPLES, len(first)))
     ratios = np.median(np.log(second[picked]) - np.log(first[picked]), axis=1)
     low, high = np.exp(np.quantile(ratios, [1 - confidence, confidence]))
-    return Bounds(float(low), float(high))
+    return ErrorBounds(float(low), float(high))

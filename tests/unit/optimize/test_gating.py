@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airworthy.optimize.gating import judge_quality, judge_speed, overall
 from airworthy.optimize.metrics import METRICS, MetricUnfit, classes
-from airworthy.optimize.statistics import Bounds
+from airworthy.optimize.statistics import ErrorBounds
 
 ACCURACY = METRICS["accuracy"]
 
@@ -73,13 +73,13 @@ def test_numbers_are_judged_by_resampling(metric: str) -> None:
 @pytest.mark.parametrize(
     ("bounds", "verdict"),
     [
-        (Bounds(0.9, 1.04), "passed"),
-        (Bounds(1.06, 1.2), "failed"),
-        (Bounds(0.9, 1.2), "not enough data"),
-        (Bounds(0.0, float("inf")), "not enough data"),
+        (ErrorBounds(0.9, 1.04), "passed"),
+        (ErrorBounds(1.06, 1.2), "failed"),
+        (ErrorBounds(0.9, 1.2), "not enough data"),
+        (ErrorBounds(0.0, float("inf")), "not enough data"),
     ],
 )
-def test_speed_is_judged_by_its_bounds(bounds: Bounds, verdict: str) -> None:
+def test_speed_is_judged_by_its_bounds(bounds: ErrorBounds, verdict: str) -> None:
     times = np.array([1.0, 1.0, 1.0])
     assert judge_speed(times, times, bounds, 1, 1.05, 0.95).verdict == verdict
 
