@@ -306,7 +306,7 @@ NO_FUTURE: dict[tuple[str, str], str] = {
     (
         "quantisation_recipes",
         "recipe",
-    ): "a recipe is what is tried and measured on this machine, and newer ways are only not tried",
+    ): "a recipe is tried and measured on this machine, and a way that is newer than the table is not tried",
     ("upstream_kinds", "kind"): "a server of a kind that is newer than the table is taken as `other`: only the fields "
     "that every kind takes are passed on, and any other is refused by name",
     ("variants", "library"): "it lists distributions that bring one module; a new one is no different from any other "
