@@ -65,7 +65,7 @@ def samples(labelled: Sequence[dict[str, Any]]) -> Iterator[Sample]:
 def fit(texts: Sequence[Sample]) -> guesses.GuessTable:
     """A linear support vector machine, one cause against all others, on weighted words."""
     import numpy as np
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix
     from sklearn.svm import LinearSVC
 
     counted = [features(each.text) for each in texts]

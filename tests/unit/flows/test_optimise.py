@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import models
 from airworthy.cli.main import main
@@ -29,9 +30,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models.save_graph(
         folder / "net.onnx",
         [
-            models.helper.make_node("MatMul", ["x", "first"], ["hidden"]),
-            models.helper.make_node("Relu", ["hidden"], ["active"]),
-            models.helper.make_node("MatMul", ["active", "second"], ["y"]),
+            helper.make_node("MatMul", ["x", "first"], ["hidden"]),
+            helper.make_node("Relu", ["hidden"], ["active"]),
+            helper.make_node("MatMul", ["active", "second"], ["y"]),
         ],
         [("x", models.FLOAT, ["batch", 64])],
         [("y", models.FLOAT, ["batch", 10])],
