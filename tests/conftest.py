@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ settings.register_profile(
     "airworthy", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("airworthy")
+
+# Its library needs room in the loader's static TLS, which those that tests load before may take; the verb that needs it
+# runs in a process that has loaded none.
+with contextlib.suppress(ImportError):
+    import kglite  # noqa: F401
 
 # A run in the background of a shell inherits Ctrl-C as ignored, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,6 +19,7 @@ from airworthy.cli.output import render_options, show
 from airworthy.cli.progress import LateProgress
 from airworthy.cli.verbs import VERBS
 from airworthy.core.errors import Exit
+from airworthy.core.messages import say
 
 _HELP = """
 
@@ -93,11 +94,11 @@ def command(
     from airworthy.flows.settings import load as load_settings
 
     if (model is None) == (given is None):
-        raise click.UsageError("give a MODEL, or --given with a description")
+        raise click.UsageError(say("give a MODEL, or --given with a description"))
     if plot is not None and not load:
-        raise click.UsageError("--plot draws what --load says; give --load too")
+        raise click.UsageError(say("--plot draws what --load says; give --load too"))
     if measure and facts is not None:
-        raise click.UsageError("--measure is about this machine, --facts about another")
+        raise click.UsageError(say("--measure is about this machine, --facts about another"))
     only_one_reads_standard_input(model, given, facts, curve, config)
     settings = load_settings(model, file=config, flags={})
     with LateProgress() as progress:

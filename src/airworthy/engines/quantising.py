@@ -76,7 +76,7 @@ def _attempt(request: QuantisingRequest, *, folded: bool) -> dict[str, Any]:
             prepared = Path(folder) / "prepared.onnx"
             _prepare(request.source, prepared, folded=folded)
             {"dynamic": _dynamic, "static": _static, "weights": _weights}[request.method](request, prepared)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         return {"missing": error.name}
     except Exception as error:  # noqa: BLE001 - the quantiser's exceptions have no common base
         return {"failed": f"{type(error).__name__}: {error}"[:2000]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airworthy.artifacts.weights.hashing import new_hash
 from airworthy.core.cores import usable_cores
@@ -21,7 +21,7 @@ from airworthy.flows.answers.gate import GateAnswer
 from airworthy.flows.facts import gather
 from airworthy.flows.gate_data import GateData, read_data
 from airworthy.flows.model_comparison import ComparisonOptions, Side, compare, open_side
-from airworthy.optimize.gating import judge_quality, overall
+from airworthy.optimize.gating import QualityResult, SpeedResult, judge_quality, overall
 from airworthy.optimize.metrics import METRICS, MetricUnfit, classes
 
 if TYPE_CHECKING:
@@ -102,6 +102,19 @@ def gate(
     return Report(verb="gate", subject=sides[1].path, answer=answer)
 
 
+class Measured(NamedTuple):
+    """What came of running two models on the same rows."""
+
+    output: str
+    """The output that was judged."""
+    quality: QualityResult
+    """Their quality."""
+    speed: SpeedResult | None
+    """Their speed, where it was compared."""
+    agreement: float | None
+    """The share of rows for which both name the same class, where they name classes."""
+
+
 def known_metric(name: str) -> None:
     """Refuse a metric that there is not.
 
@@ -123,7 +136,32 @@ def judge(
     tier: float,
     progress: Progress,
 ) -> GateAnswer:
-    """Run two models on rows, and say what is proven; arguments and errors are those of `gate`."""
+    """What is proven of two models, and of which files; arguments and errors are those of `gate`."""
+    found = measure(sides, rows, how, metric, output, tier, progress)
+    return GateAnswer(
+        verdict=overall(found.quality.verdict, *(() if found.speed is None else (found.speed.verdict,))),
+        before=sides[0].path,
+        after=sides[1].path,
+        engines=(sides[0].engine, sides[1].engine),
+        digests=(_digests(sides[0].model), _digests(sides[1].model)),
+        output=found.output,
+        quality=found.quality,
+        speed=found.speed,
+        agreement=found.agreement,
+        instructions=instructions(sides[0].facts),
+    )
+
+
+def measure(
+    sides: tuple[Side, Side],
+    rows: GateData,
+    how: ComparisonOptions,
+    metric: str,
+    output: str,
+    tier: float,
+    progress: Progress,
+) -> Measured:
+    """Run two models on rows, and compare them; arguments and errors are those of `gate`."""
     with tempfile.TemporaryDirectory(prefix="airworthy-gate-") as folder:
         answers, speed = compare(sides, rows, how, Path(folder), progress)
     name = output or _chosen_output(answers[0], rows.truth, metric)
@@ -134,18 +172,7 @@ def judge(
     old, new = answers[0][name], answers[1][name]
     _check_finite(sides, (old, new), metric)
     quality = judge_quality(metric, METRICS[metric], old, new, rows.truth, tier, how.seed)
-    return GateAnswer(
-        verdict=overall(quality.verdict, *(() if speed is None else (speed.verdict,))),
-        before=sides[0].path,
-        after=sides[1].path,
-        engines=(sides[0].engine, sides[1].engine),
-        digests=(_digests(sides[0].model), _digests(sides[1].model)),
-        output=name,
-        quality=quality,
-        speed=speed,
-        agreement=_agreement(old, new) if METRICS[metric].rows is not None else None,
-        instructions=instructions(sides[0].facts),
-    )
+    return Measured(name, quality, speed, _agreement(old, new) if METRICS[metric].rows is not None else None)
 
 
 def check_interfaces(before: Side, after: Side) -> None:

@@ -150,10 +150,10 @@ def compare(
                 if speed.verdict != "not enough data" or late:
                     break
     if answered < len(sides):
-        raise ComparisonFailed(path=sides[answered].path, problem=_ended(child))
+        raise ComparisonFailed(path=sides[answered].path, problem=how_it_ended(child))
     if how.most is not None and speed is None:
         if len(pairs) < 3:
-            raise ComparisonFailed(path=sides[1].path, problem=_ended(child))
+            raise ComparisonFailed(path=sides[1].path, problem=how_it_ended(child))
         speed = _judge(pairs, how)
     return [dict(_loaded(file)) for file in files], speed
 
@@ -175,9 +175,12 @@ def _judge(pairs: Sequence[Sequence[float]], how: ComparisonOptions) -> SpeedRes
     return judge_speed(first, second, bounds, how.batch, how.most or 1.0, confidence)
 
 
-def _ended(child: Any) -> str:
+def how_it_ended(child: Any) -> str:
+    """How a process ended that did not do what it was started for."""
     if child.silent:
         return say("it said nothing for {seconds:.0f} s", seconds=PATIENCE)
+    if child.late:
+        return say("it took too long")
     last = child.errors.strip().rpartition("\n")[2]
     return say(
         "its process ended with status {status}: {last}", status=child.status, last=last or say("without a word")

@@ -20,9 +20,9 @@ from airworthy.engines.quantising import BOOT, QuantisingRequest, missing
 from airworthy.flows.answers.optimise import OptimiseAnswer, RowsUsed
 from airworthy.flows.facts import gather
 from airworthy.flows.files import OutputExists, OutputFailed, output_path, reason
-from airworthy.flows.gate import instructions, judge, known_metric
+from airworthy.flows.gate import instructions, judge, known_metric, measure
 from airworthy.flows.gate_data import GateData, read_data
-from airworthy.flows.model_comparison import ComparisonOptions, Side, open_side
+from airworthy.flows.model_comparison import ComparisonOptions, Side, how_it_ended, open_side
 from airworthy.knowledge.recipes import Recipe, recipes
 from airworthy.optimize.choice import Candidate, Preference, choose, with_front
 from airworthy.optimize.gating import ANY_TIME
@@ -206,7 +206,7 @@ def _candidate(
     base = msgspec.structs.replace(base, size=target.stat().st_size)
     try:
         side = open_side(target, "onnxruntime", original.facts, SILENT)
-        found = judge((original, side), parts.selection, how, metric, output, tier, SILENT)
+        found = measure((original, side), parts.selection, how, metric, output, tier, SILENT)
     except AirworthyError as error:
         return msgspec.structs.replace(base, problem=error.text)
     return msgspec.structs.replace(base, quality=found.quality, speed=found.speed)
@@ -245,10 +245,7 @@ def _make(recipe: Recipe, original: Side, calibration: GateData, folder: Path, t
         raise ExtraMissing(job=say("quantising"), library=found["missing"], extra="optimise")
     if "failed" in found:
         return str(found["failed"])
-    if "made" not in found:
-        last = child.errors.strip().rpartition("\n")[2]
-        return say("its process ended with status {status}: {last}", status=child.status, last=last)
-    return ""
+    return "" if "made" in found else how_it_ended(child)
 
 
 def _install(made: Path, target: Path) -> None:

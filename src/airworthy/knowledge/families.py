@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from airworthy.core.messages import say
 from airworthy.knowledge.tables import Row, rows
 
 _SIGNS = re.compile(r"[^a-z0-9.]+")
@@ -18,6 +19,8 @@ class ModelFamily(Row, frozen=True):
     """What its members' names hold, without signs but points: `qwen2.5`."""
     vocabulary: int
     """Tokens of its vocabulary, with padding."""
+    from_memory: bool = False
+    """Whether its numbers were written down without their source, which then only says where to compare them."""
     architectures: tuple[str, ...] = ()
     """What its configurations call the architecture, likewise: `qwen2`."""
     feed_forward: float = 3.0
@@ -26,6 +29,11 @@ class ModelFamily(Row, frozen=True):
     """When it came out, `2026-04`."""
     widths: tuple[tuple[int, int], ...] = ()
     """Numbers of blocks with the width between them, where the family has one size with so many."""
+
+    @property
+    def title(self) -> str:
+        """Its name, with how its numbers are known where they were not compared with their source."""
+        return say("{name}, by memory", name=self.name) if self.from_memory else self.name
 
     def width_of(self, layers: int) -> int:
         """The width of the member with so many blocks; 0 where none or several have so many."""

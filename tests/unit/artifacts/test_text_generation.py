@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airworthy.artifacts.configuration.text_generation import facts_of
 from airworthy.core.facts import Absent, Known, Unknown
-from airworthy.core.keys import MODEL_ATTENTION_HEADS, MODEL_CACHE, MODEL_CHAT_TEMPLATE
+from airworthy.core.keys import MODEL_ATTENTION_HEADS, MODEL_CACHE, MODEL_CHAT_TEMPLATE, MODEL_SHAPE
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "num_attention_heads": 28}
 
@@ -82,5 +82,5 @@ NAMED = st.fixed_dictionaries(
 @given(config=NAMED | JSON, tokenizer=NAMED | JSON)
 def test_any_configuration_gives_facts(tmp_path: Path, config: Any, tokenizer: Any) -> None:
     found = facts_of(folder(tmp_path, config, tokenizer))
-    assert set(found) == {MODEL_ATTENTION_HEADS.name, MODEL_CACHE.name, MODEL_CHAT_TEMPLATE.name}
+    assert set(found) == {MODEL_ATTENTION_HEADS.name, MODEL_CACHE.name, MODEL_CHAT_TEMPLATE.name, MODEL_SHAPE.name}
     assert all(isinstance(fact, (Known, Absent, Unknown)) for fact in found.values())

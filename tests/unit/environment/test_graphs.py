@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,8 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airworthy.cli.main import main
+from airworthy.core.errors import ExtraMissing
 from airworthy.core.packages import Library
-from airworthy.environment.graphs.cypher import BLAST_RADIUS, CONFLICTS, SHORTEST, EmbeddedEngine, QueryFailed
+from airworthy.environment.graphs.cypher import (
+    BLAST_RADIUS,
+    CONFLICTS,
+    SHORTEST,
+    EmbeddedEngine,
+    EngineNotLoaded,
+    QueryFailed,
+)
 from airworthy.environment.graphs.drawing import png, svg
 from airworthy.environment.graphs.folding import fold
 from airworthy.environment.graphs.model import (
@@ -184,6 +194,27 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert document["affected"] == ["package:tool"]
     assert ["package:app", "package:middle", "package:below", "package:shared"] in document["paths"]
     assert document["conflicts"][0]["requires"] == "shared>=2"
+
+
+@pytest.mark.parametrize(
+    ("raised", "error", "words"),
+    [
+        (ModuleNotFoundError("no kglite"), ExtraMissing, "not installed"),
+        (ImportError("cannot allocate memory in static TLS block"), EngineNotLoaded, "static TLS block"),
+    ],
+)
+def test_an_engine_that_is_not_there_and_one_that_cannot_be_loaded(
+    graph: DependencyGraph, monkeypatch: pytest.MonkeyPatch, raised: ImportError, error: type[Exception], words: str
+) -> None:
+    def refuse(name: str, *given: Any, **more: Any) -> Any:
+        if name == "kglite":
+            raise raised
+        return load(name, *given, **more)
+
+    load = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(error, match=words):
+        EmbeddedEngine(graph)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def completed(shape: ModelShape, name: str) -> ModelShape:
     if not shape.vocabulary:
         changes["vocabulary"] = family.vocabulary if family else UNKNOWN_VOCABULARY
         why = (
-            say("that of {family}", family=family.name)
+            say("that of {family}", family=family.title)
             if family
             else say("between the smallest and the largest in use")
         )
@@ -130,7 +130,7 @@ def completed(shape: ModelShape, name: str) -> ModelShape:
         assumed.append(say("a width of {count}: heads times their size", count=changes["embedding"]))
     elif not shape.embedding and family and family.width_of(shape.layers):
         changes["embedding"] = family.width_of(shape.layers)
-        assumed.append(say("a width of {count}: that of {family}", count=changes["embedding"], family=family.name))
+        assumed.append(say("a width of {count}: that of {family}", count=changes["embedding"], family=family.title))
     width = changes.get("embedding", shape.embedding)
     if not shape.feed_forward and width:
         changes["feed_forward"] = round((family.feed_forward if family else 3.0) * width)

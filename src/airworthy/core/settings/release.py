@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from airworthy.core.settings.section import Number, Positive, Seconds, SecondsOrNone, Section, Share
+from airworthy.core.settings.section import Number, Positive, Seconds, SecondsOrZero, Section, Share
 
 Demand = Literal["scanned", "signed", "gated", "licence"]
 DEMANDS: tuple[str, ...] = get_args(Demand)
@@ -22,7 +22,7 @@ class ReleaseSettings(Section, frozen=True):
     """Requests that a version answers, unseen by clients, before it gets traffic."""
     max_difference: Number = -1.0
     """The largest difference between its answers and those of the version before; below 0 it is reported alone."""
-    keep_warm: SecondsOrNone = 3600.0
+    keep_warm: SecondsOrZero = 3600.0
     """Seconds that the version before stays loaded for a roll-back; 0 unloads it at once."""
     samples: Positive = 100
     """Answers of each version before a canary or a shadow is judged."""

@@ -14,7 +14,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 """A TCP port; 0 lets the system choose."""
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 """A time in seconds, above 0; neither NaN nor infinite, as are all of these."""
-SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+SecondsOrZero = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 """A time in seconds, 0 or more."""
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 """Any number."""

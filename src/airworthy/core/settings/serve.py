@@ -12,7 +12,7 @@ from airworthy.core.settings.section import (
     Positive,
     Rate,
     Seconds,
-    SecondsOrNone,
+    SecondsOrZero,
     Section,
     ValueRefused,
 )
@@ -51,7 +51,7 @@ class BatchingSettings(Section, frozen=True):
     """The most rows that run together."""
     max_tokens: NotNegative = 0
     """The most tokens that run together for texts, padding counted; 0 for what a search finds, and 256 before it."""
-    max_wait: SecondsOrNone = 0.0
+    max_wait: SecondsOrZero = 0.0
     """Seconds that a batch may wait to grow; 0 batches what has queued while the worker was busy."""
     search: bool = True
     """Whether trial runs, while idle, find how a model runs best; what they find is kept for later starts."""
@@ -75,7 +75,7 @@ class CacheSettings(Section, frozen=True):
 
     bytes: NotNegative = 0
     """Bytes of answers that each model keeps; 0 keeps none."""
-    ttl: SecondsOrNone = 3600.0
+    ttl: SecondsOrZero = 3600.0
     """Seconds that a kept answer is good for."""
     url: str = ""
     """A Redis that keeps answers as well, for other processes and the next start: `redis://host:6379/0`."""
@@ -142,7 +142,7 @@ class ServeSettings(Section, frozen=True):
     """The TCP port of the gRPC interface, which is off without one; 0 lets the system choose."""
     deadline: Seconds = 30.0
     """Seconds from a request's arrival to its answer; later ones are answered with 504."""
-    drain: SecondsOrNone = 10.0
+    drain: SecondsOrZero = 10.0
     """Seconds that running requests get after SIGTERM."""
     compress_from: NotNegative = 16 * 1024
     """The least bytes of a response that is compressed where the client asks for it; 0 turns it off."""

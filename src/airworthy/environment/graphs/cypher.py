@@ -42,6 +42,14 @@ class QueryFailed(AirworthyError):
     hint = "nodes are {labels} with key, name, version, root, conflict; edges DEPENDS_ON with requires, met, evidence"
 
 
+class EngineNotLoaded(AirworthyError):
+    """An engine that is installed and that this process can't load."""
+
+    code = "engine-not-loaded"
+    message = "{engine} could not be loaded into this process: {reason}"
+    hint = "ask in a process of its own, with `airworthy graph --query`, or before other native libraries are loaded"
+
+
 class CypherEngine(Protocol):
     """What runs statements over a graph."""
 
@@ -94,11 +102,15 @@ class EmbeddedEngine:
 
         Raises:
             ExtraMissing: kglite is not installed.
+            EngineNotLoaded: it is, and its library could not be loaded. Its thread-local storage has to fit into what
+                the loader keeps for that (glibc's static TLS), which other libraries may have taken before.
         """
         try:
             import kglite
-        except ImportError:
+        except ModuleNotFoundError:
             raise ExtraMissing(job=say("a query"), library="kglite", extra="cypher") from None
+        except ImportError as error:
+            raise EngineNotLoaded(engine="kglite", reason=error) from None
         self.name = f"kglite {kglite.__version__}"
         self._error = kglite.KgError
         self._graph = kglite.KnowledgeGraph()
