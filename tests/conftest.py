@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -18,10 +17,11 @@ settings.register_profile(
 )
 settings.load_profile("airworthy")
 
-# Its library needs room in the loader's static TLS, which those that tests load before may take; the verb that needs it
-# runs in a process that has loaded none.
-with contextlib.suppress(ImportError):
-    import kglite  # noqa: F401
+# A process of tests loads more native libraries than any of ours does, and glibc keeps room for the thread-local storage
+# of few. Only it gets more: what a test starts runs as it does for users.
+STATIC_TLS = "glibc.rtld.optional_static_tls=4096"
+if os.environ.get("PYTEST_XDIST_WORKER") and os.environ.get("GLIBC_TUNABLES") == STATIC_TLS:
+    del os.environ["GLIBC_TUNABLES"]
 
 # A run in the background of a shell inherits Ctrl-C as ignored, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,6 +33,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Before the processes of tests start, which take this with them."""
+    os.environ.setdefault("GLIBC_TUNABLES", STATIC_TLS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
