@@ -17,8 +17,8 @@ settings.register_profile(
 )
 settings.load_profile("airworthy")
 
-# A process of tests loads more native libraries than any of ours does, and glibc keeps room for the thread-local storage
-# of few. Only it gets more: what a test starts runs as it does for users.
+# A process of tests loads more native libraries than any of ours does, and glibc keeps room for the thread-local
+# storage of few. Only it gets more: what a test starts runs as it does for users.
 STATIC_TLS = "glibc.rtld.optional_static_tls=4096"
 if os.environ.get("PYTEST_XDIST_WORKER") and os.environ.get("GLIBC_TUNABLES") == STATIC_TLS:
     del os.environ["GLIBC_TUNABLES"]
